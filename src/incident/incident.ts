@@ -1,0 +1,62 @@
+import type { Cause, Domain, Killer, KillRecord } from '../oom/report.ts';
+
+/** Who a process was, from a snapshot taken before it died. Secrets in the command line are masked on the host already. */
+export interface ProcessIdentity {
+  pid: number;
+  ppid: number;
+  /** Clock ticks since boot: with pid and boot id it names one process for ever. */
+  startTicks: number;
+  uid: number;
+  name: string;
+  commandLine: string | null;
+  cgroup: string | null;
+  parentName: string | null;
+  ageMs: number | null;
+}
+
+/** One kill on one host, as the record keeps it. */
+export interface Kill {
+  /** The same for the same death, whatever source told it: `BOOTID:MICROSECONDS:PID` where the kernel's clock is known. */
+  key: string;
+  host: string;
+  bootId: string | null;
+  /** Time of death, wall clock. */
+  atMs: number;
+  /** Half width of what `atMs` may be off by. */
+  atErrorMs: number;
+  /** When the bot learned of it. */
+  seenAtMs: number;
+  /** Where it was read: `kmsg`, `journal`, `file:/var/log/kern.log`, `dmesg`, `counter`. */
+  source: string;
+  /** False for logs that any local user can write to (`syslog`, `messages`). */
+  verified: boolean;
+  record: KillRecord;
+  who: ProcessIdentity | null;
+}
+
+export type BackState =
+  | { kind: 'unknown' }
+  | { kind: 'down'; sinceMs: number }
+  | { kind: 'restarted'; afterMs: number; pid: number | null }
+  | { kind: 'loop'; restarts: number };
+
+/** One problem as people see it: kills on one host with the same victim service and cause, close in time. */
+export interface Incident {
+  id: string;
+  host: string;
+  /** Unit, container or process name of the victim: what people call it. */
+  service: string;
+  killer: Killer;
+  domain: Domain | null;
+  cause: Cause | null;
+  firstAtMs: number;
+  lastAtMs: number;
+  killCount: number;
+  /** Newest last, at most 20; all kills are in the store. */
+  kills: Kill[];
+  back: BackState;
+  mutedUntilMs: number | null;
+  closedAtMs: number | null;
+  /** Goes up by one with each saved change. */
+  revision: number;
+}
