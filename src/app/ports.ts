@@ -1,4 +1,4 @@
-import type { Incident, Kill } from '../incident/incident.ts';
+import type { Kill } from '../incident/incident.ts';
 
 /** Time as the use cases see it; tests move it by hand. */
 export interface Clock {
