@@ -1,4 +1,5 @@
 import type { Kill } from '../incident/incident.ts';
+import type { Notice } from '../notice/notice.ts';
 
 /** Time as the use cases see it; tests move it by hand. */
 export interface Clock {
@@ -72,4 +73,33 @@ export interface AddedHost {
   fingerprint: string;
   addedBy: string;
   addedAtMs: number;
+}
+
+/**
+ * What became of one request to the chat. `unknown`: it may have arrived (look before you repeat). `unsent`: it certainly did not.
+ * `refused`: the chat said no, and would again until somebody changes something.
+ */
+export type SendOutcome =
+  | { kind: 'sent'; ts: string }
+  | { kind: 'rate-limited'; retryAfterMs: number }
+  | { kind: 'unknown'; reason: string }
+  | { kind: 'unsent'; reason: string }
+  | { kind: 'refused'; reason: string };
+
+export type FindOutcome = { kind: 'found'; ts: string } | { kind: 'absent' } | { kind: 'unknown'; reason: string };
+
+/** The mark that a message carries unseen, so that it can be found again: which incidents it tells of, or which reply it is. */
+export interface MessageMark {
+  id: string;
+  /** Further ids that the same message stands for (a storm tells of many incidents). */
+  also: string[];
+}
+
+/** The chat that people are told in. `channel` is a name with `#` or an id, as in the configuration. Never throws. */
+export interface Workspace {
+  post: (to: { channel: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
+  update: (to: { channel: string; ts: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
+  reply: (to: { channel: string; threadTs: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
+  /** The message of this mark that was posted after `sinceMs`, in the channel or (with `threadTs`) in a thread. */
+  find: (where: { channel: string; threadTs: string | null; id: string; sinceMs: number }) => Promise<FindOutcome>;
 }

@@ -40,12 +40,19 @@ export type BackState =
   | { kind: 'restarted'; afterMs: number; pid: number | null }
   | { kind: 'loop'; restarts: number };
 
+export interface ServiceCount {
+  service: string;
+  count: number;
+}
+
 /** One problem as people see it: kills on one host with the same victim service and cause, close in time. */
 export interface Incident {
   id: string;
   host: string;
-  /** Unit, container or process name of the victim: what people call it. */
+  /** Unit, container or process name of the first victim: what people call it. */
   service: string;
+  /** All services that lost processes, most first, at most 20: more than one makes it a storm. */
+  victims: ServiceCount[];
   killer: Killer;
   domain: Domain | null;
   cause: Cause | null;

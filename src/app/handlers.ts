@@ -1,0 +1,62 @@
+import type { Notice } from '../notice/notice.ts';
+import type { Refusal } from '../notice/refusal-text.ts';
+
+/** Who asks, and from where. `channelId` is null where there is no channel (App Home). */
+export interface Asker {
+  userId: string;
+  channelId: string | null;
+}
+
+export type Answer = { kind: 'notice'; notice: Notice } | { kind: 'refused'; refusal: Refusal };
+
+export interface HostDraft {
+  name: string;
+  address: string;
+  port: number;
+  user: string | null;
+  tags: string[];
+}
+
+/** A host's key as it was read over the network just now, for a person to compare. Nothing is stored yet. */
+export interface HostKeySeen {
+  keyType: string;
+  /** `SHA256:…` as `ssh-keygen -lf` prints it. */
+  fingerprint: string;
+}
+
+/**
+ * What a chat can ask of the bot. Each answers with a notice or a refusal; a throw is a fault, and the chat then says so to whoever
+ * asked. Rights are decided here, not in the chat.
+ */
+export interface Handlers {
+  /** The newest incident of a host as a card, with a share button. */
+  answerLast: (ask: { host: string }, asker: Asker) => Promise<Answer>;
+  /** Kills over time of a host, a tag or (null) the fleet. */
+  answerHistory: (ask: { target: string | null; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  /** Who dies next, live. */
+  answerScores: (ask: { host: string; limit: number | null }, asker: Asker) => Promise<Answer>;
+  answerHosts: (asker: Asker) => Promise<Answer>;
+  /** What is off on a host, or (null) on the fleet. */
+  checkHosts: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  answerHelp: (asker: Asker) => Promise<Answer>;
+  mute: (ask: { target: string; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  unmute: (ask: { target: string }, asker: Asker) => Promise<Answer>;
+  /** Explains pasted text. */
+  explain: (ask: { text: string }, asker: Asker) => Promise<Answer>;
+  /** The card of an incident, for everybody in the channel. */
+  share: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  /** Everything known about an incident: evidence lines, holders, warnings. */
+  fullReport: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  /** The mute button of an incident: its service on its host, for one hour. */
+  muteIncident: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  /** May this person add or remove hosts at all? Asked before a form is shown. */
+  mayEditHosts: (asker: Asker) => Promise<Answer | null>;
+  readHostKey: (
+    draft: HostDraft,
+    asker: Asker,
+  ) => Promise<{ kind: 'key'; key: HostKeySeen } | { kind: 'refused'; refusal: Refusal }>;
+  addHost: (draft: HostDraft, fingerprint: string, asker: Asker) => Promise<Answer>;
+  removeHost: (ask: { host: string }, asker: Asker) => Promise<Answer>;
+  /** App Home: the fleet, last kills. */
+  answerHome: (asker: Asker) => Promise<Notice>;
+}
