@@ -1,0 +1,196 @@
+import { closest, distance } from 'fastest-levenshtein';
+import ms from 'ms';
+import { z } from 'zod';
+
+/** Every key of the file, for people: the README's table is checked against it. */
+export const CONFIG_KEYS: readonly { key: string; default: string; meaning: string }[] = [
+  { key: 'workspace.channel', default: '#oom', meaning: 'channel for kills that no route matches' },
+  {
+    key: 'routes[].tags',
+    default: '(required)',
+    meaning: 'a host with all of these tags takes this route; the first match wins',
+  },
+  { key: 'routes[].channel', default: '(required)', meaning: 'where the kills of these hosts are told' },
+  { key: 'approvals.channel', default: 'where it was proposed', meaning: 'where changes wait for approval' },
+  {
+    key: 'approvals.approvers',
+    default: '[]',
+    meaning: 'users (U…) and user groups (S…) who may approve; empty: anyone but the proposer',
+  },
+  { key: 'approvals.quorum', default: '1', meaning: 'how many approvals a change needs' },
+  { key: 'approvals.selfApproval', default: 'false', meaning: 'whether the proposer may approve' },
+  { key: 'approvals.expireAfter', default: '30m', meaning: 'how long a proposal waits' },
+  { key: 'admins', default: '[]', meaning: 'users and user groups who may add and remove hosts; empty: nobody' },
+  { key: 'ssh.user', default: 'oombot', meaning: 'login name, for hosts that name none' },
+  { key: 'ssh.port', default: '22', meaning: 'port, for hosts that name none' },
+  { key: 'ssh.identityFile', default: 'agent, then ~/.ssh/id_*', meaning: 'private key' },
+  { key: 'ssh.knownHosts', default: '~/.ssh/known_hosts', meaning: 'one known_hosts file or a list of them' },
+  { key: 'ssh.configFile', default: '~/.ssh/config', meaning: 'where hosts[].sshConfig names are looked up' },
+  { key: 'hosts[].name', default: 'the sshConfig name', meaning: 'what people call the host' },
+  { key: 'hosts[].address', default: 'the name', meaning: 'host name or IP address to connect to' },
+  { key: 'hosts[].port', default: 'ssh.port', meaning: 'port' },
+  { key: 'hosts[].user', default: 'ssh.user', meaning: 'login name' },
+  { key: 'hosts[].identityFile', default: 'ssh.identityFile', meaning: 'private key' },
+  { key: 'hosts[].knownHosts', default: 'ssh.knownHosts', meaning: 'known_hosts file or files' },
+  {
+    key: 'hosts[].fingerprints',
+    default: '[]',
+    meaning: 'SHA256:… of the host keys to accept, instead of known_hosts',
+  },
+  { key: 'hosts[].jump', default: 'none', meaning: "the way in: another host's name, or [user@]address[:port]" },
+  {
+    key: 'hosts[].sshConfig',
+    default: 'none',
+    meaning: 'take address, port, user, key and jump from this Host of ssh.configFile',
+  },
+  { key: 'hosts[].tags', default: '[]', meaning: 'words for routes and commands' },
+  { key: 'hosts[].channel', default: 'by the routes', meaning: 'where the kills of this host are told' },
+  { key: 'hosts[].logFiles', default: 'by detection', meaning: 'read these log files only' },
+  { key: 'database', default: 'sqlite:./data/oombot.db', meaning: 'sqlite:PATH or postgres://…' },
+  {
+    key: 'http',
+    default: '127.0.0.1:3000',
+    meaning: 'address:port of /healthz, /metrics and the local workspace; port 0: any free one',
+  },
+];
+
+/** What is read from the environment; secrets live only there. */
+export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
+  { name: 'OOMBOT_CONFIG', meaning: 'path of the configuration file; default ./oombot.yaml' },
+  { name: 'DATABASE_URL', meaning: 'instead of the key database' },
+  { name: 'SLACK_BOT_TOKEN', meaning: 'xoxb-…; with the next one: run against Slack' },
+  { name: 'SLACK_APP_TOKEN', meaning: 'xapp-…, for Socket Mode' },
+  { name: 'SLACK_API_URL', meaning: 'another Slack-compatible server' },
+  { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info (default), debug, trace or silent' },
+  { name: 'OOMBOT_SSH_PASSPHRASE', meaning: 'passphrase of encrypted private keys' },
+  { name: 'SSH_AUTH_SOCK', meaning: 'ssh-agent to ask for keys' },
+];
+
+/** One value. Whatever is wrong with it, the error says what was expected. */
+function value<S extends z.ZodType>(expected: string, schema: S) {
+  return z.unknown().transform((given, context): z.output<S> => {
+    const result = schema.safeParse(given);
+    if (result.success) return result.data;
+    context.addIssue({ code: 'custom', message: `expected ${expected}` });
+    return z.NEVER;
+  });
+}
+
+/** A mapping with these keys and no others; a misspelt one gets "did you mean". */
+function section<S extends z.ZodRawShape>(shape: S) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return 'expected a mapping of keys to values';
+      return (issue['keys'] as string[])
+        .map((key) => {
+          const near = closest(key, known);
+          return distance(key, near) <= Math.max(2, key.length / 3)
+            ? `did you mean ${near}?`
+            : `known here: ${known.join(', ')}`;
+        })
+        .join(' ');
+    },
+  });
+}
+
+function list<S extends z.ZodType>(of: S) {
+  return z.array(of, { error: 'expected a list' });
+}
+
+const text = z.string().regex(/^[^\0-\x1f\x7f]{1,1000}$/);
+const hostName = value(
+  'a name of letters, digits, dots, dashes and underscores',
+  z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/),
+);
+// A leading dash would be an option to ssh in the hints that people copy.
+const address = value('a host name or IP address', z.string().regex(/^[A-Za-z0-9:_][\w.:%-]{0,252}$/));
+const port = value('a port, 1 to 65535', z.int().min(1).max(65_535));
+const user = value('a login name', z.string().regex(/^[A-Za-z0-9_][\w.@+$-]{0,63}$/));
+const path = value('a path', text);
+const paths = value('a path or a list of paths', z.union([text.transform((one) => [one]), z.array(text).min(1)]));
+const channel = value(
+  'a channel such as "#oom" (quoted: # starts a comment) or its id',
+  z.string().regex(/^(#[^\s#<>&]{1,80}|[CGD][A-Z0-9]{5,20})$/),
+);
+const person = value('a user id (U…) or a user group id (S…)', z.string().regex(/^[UWS][A-Z0-9]{2,20}$/));
+const tag = value('a tag: letters, digits, dashes', z.string().regex(/^[A-Za-z0-9][\w.-]{0,49}$/));
+const duration = value(
+  'a duration such as 30m, 2h or 7d',
+  z
+    .string()
+    .regex(/^\d+(\.\d+)? ?(s|m|h|d|w|sec|min|hours?|days?|weeks?|minutes?|seconds?)$/)
+    .transform((given) => ms(given as ms.StringValue))
+    .pipe(z.number().min(1000).max(ms('365d'))),
+);
+const logFile = value('an absolute path of a log file', z.string().regex(/^\/[^\0-\x1f\x7f]{1,1000}$/));
+
+export const httpAddress = value(
+  'address:port, such as 127.0.0.1:3000',
+  z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/)
+    .transform((given) => {
+      const colon = given.lastIndexOf(':');
+      return { host: given.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(given.slice(colon + 1)) };
+    })
+    .pipe(z.object({ host: z.string(), port: z.int().max(65_535) })),
+);
+
+export type Database = { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
+export const database = value(
+  'sqlite:PATH or postgres://user@host/name',
+  z
+    .string()
+    .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/)
+    .transform((given): Database =>
+      given.startsWith('sqlite:')
+        ? { kind: 'sqlite', path: given.slice('sqlite:'.length) }
+        : { kind: 'postgres', url: given },
+    ),
+);
+
+export const HostEntry = section({
+  name: hostName.optional(),
+  address: address.optional(),
+  port: port.optional(),
+  user: user.optional(),
+  identityFile: path.optional(),
+  knownHosts: paths.optional(),
+  fingerprints: list(
+    value('SHA256: and 43 characters, as ssh-keygen -l prints', z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/)),
+  ).default([]),
+  jump: value(
+    'a host name of this file, or [user@]address[:port]',
+    z.string().regex(/^([\w.@+$-]+@)?[A-Za-z0-9:_[][\w.:%[\]-]*$/),
+  ).optional(),
+  sshConfig: hostName.optional(),
+  tags: list(tag).default([]),
+  channel: channel.optional(),
+  logFiles: list(logFile).optional(),
+});
+export type HostEntry = z.output<typeof HostEntry>;
+
+export const ConfigFile = section({
+  workspace: section({ channel: channel.default('#oom') }).prefault({}),
+  routes: list(section({ tags: list(tag), channel })).default([]),
+  approvals: section({
+    channel: channel.optional(),
+    approvers: list(person).default([]),
+    quorum: value('a whole number, 1 to 10', z.int().min(1).max(10)).default(1),
+    selfApproval: value('true or false', z.boolean()).default(false),
+    expireAfter: duration.default(ms('30m')),
+  }).prefault({}),
+  admins: list(person).default([]),
+  ssh: section({
+    user: user.default('oombot'),
+    port: port.default(22),
+    identityFile: path.optional(),
+    knownHosts: paths.default(['~/.ssh/known_hosts']),
+    configFile: path.default('~/.ssh/config'),
+  }).prefault({}),
+  hosts: list(HostEntry).default([]),
+  database: database.default({ kind: 'sqlite', path: './data/oombot.db' }),
+  http: httpAddress.default({ host: '127.0.0.1', port: 3000 }),
+});
+export type ConfigFile = z.output<typeof ConfigFile>;
