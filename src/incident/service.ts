@@ -1,0 +1,26 @@
+import type { Kill } from './incident.ts';
+
+// Units that only say how a person or the system came in, not what runs: there the process name says more.
+const FRAME_UNIT = /^(?:session-[^.]*\.scope|user@\d+\.service|init\.scope)$/;
+
+/** What people call the victim: its unit, else its pod (a container's id is new at each restart, the pod's is not), container, or name. */
+export function serviceOf(kill: Kill): string {
+  const { identity, oomGroup, name } = kill.record;
+  if (identity?.unit && !FRAME_UNIT.test(identity.unit)) return identity.unit;
+  if (identity?.pod) return `pod ${identity.pod.slice(0, 8)}`;
+  if (identity?.container) return `container ${identity.container.slice(0, 12)}`;
+  if (oomGroup) return oomGroup;
+  return name ?? kill.who?.name ?? '(unknown process)';
+}
+
+/** What ran out, as one word to compare: kills of one service for two different reasons are two problems. null: not known. */
+export function shortageOf(kill: Kill): string | null {
+  const { killer, domain, oomMemcg, trigger, outcome } = kill.record;
+  if (kill.source === 'counter') return 'counter';
+  if (outcome === 'panic' || outcome === 'no-killable') return `${outcome}`;
+  // order=-1: asked for by hand (SysRq f); nothing need have run out.
+  if (trigger?.order === -1) return 'by hand';
+  if (killer !== 'kernel') return killer;
+  if (domain === null) return null;
+  return domain === 'memcg' ? `memcg ${oomMemcg ?? ''}` : domain;
+}
