@@ -60,7 +60,9 @@ const SAY = {
       ? [{ words: 'I did not find a command in that' }]
       : [{ words: 'I do not know ' }, { hostText: r.word }]),
     ...didYouMean(r.nearest),
-    { words: ' `/oom help` shows everything.' },
+    { words: ' ' },
+    { hostText: '/oom help' },
+    { words: ' shows everything.' },
   ],
   incomplete: (r) => [{ words: `“${r.verb}” needs ${r.wanted}, for example: ` }, { hostText: r.example }],
   'bad-value': (r) => [{ hostText: r.given }, { words: ` is no ${r.name} that I understand; expected ${r.expected}.` }],

@@ -1,0 +1,100 @@
+import type { Incident, Kill } from '../incident/incident.ts';
+import type { Fact, Text } from './notice.ts';
+import { domainText, freedKiB } from './roles.ts';
+import { sayDuration, sayKiB, sayNumber } from './units.ts';
+
+/** Victim, trigger, what ran out, memory freed, score and adj, when: only what is known. */
+export function incidentFacts(incident: Incident): Fact[] {
+  const kill = incident.kills.at(-1);
+  if (!kill) return [];
+  const { record } = kill;
+  const domain = domainText(record);
+  const freed = freedText(incident);
+  const score = scoreText(kill);
+  return [
+    ...(record.pid === null && record.name === null ? [] : [{ label: 'Victim', value: whoText(kill) }]),
+    ...triggerFacts(kill),
+    ...(domain ? [{ label: 'Ran out', value: domain }] : []),
+    ...(freed ? [{ label: 'Memory freed', value: freed }] : []),
+    ...(score ? [{ label: 'Score', value: score }] : []),
+    { label: 'When', value: whenText(incident, kill) },
+    ...(incident.victims.length > 1 ? [{ label: 'Victims', value: victimsText(incident) }] : []),
+  ];
+}
+
+function whoText(kill: Kill): Text {
+  const { record, who } = kill;
+  const { identity } = record;
+  const name = record.name ?? who?.name ?? null;
+  const small = [record.pid === null ? '' : `pid ${record.pid}`, record.uid === null ? '' : `uid ${record.uid}`].filter(Boolean);
+  const selected =
+    record.selected && record.pid !== null && record.selected.pid !== record.pid
+      ? [{ words: `, in place of pid ${record.selected.pid}` }]
+      : [];
+  return [
+    ...(name === null ? [] : [{ hostText: name }]),
+    ...(small.length === 0 ? [] : [{ words: ` (${small.join(', ')})` }]),
+    ...selected,
+    ...(identity?.unit ? [{ words: ', unit ' }, { hostText: identity.unit }] : []),
+    ...(identity?.container ? [{ words: ', container ' }, { hostText: identity.container.slice(0, 12) }] : []),
+    ...(identity?.pod ? [{ words: ', pod ' }, { hostText: identity.pod }] : []),
+    ...(who?.commandLine ? [{ words: ', ran ' }, { hostText: who.commandLine }] : []),
+    ...(who?.parentName ? [{ words: ', child of ' }, { hostText: who.parentName }] : []),
+    ...(typeof who?.ageMs === 'number' ? [{ words: `, lived ${sayDuration(who.ageMs)}` }] : []),
+  ];
+}
+
+function triggerFacts(kill: Kill): Fact[] {
+  const { trigger, reason, killer } = kill.record;
+  if (killer !== 'kernel') return reason === null ? [] : [{ label: `Why ${killer} acted`, value: [{ prose: reason }] }];
+  if (!trigger || (trigger.name === null && trigger.pid === null)) return [];
+  const pid = trigger.pid === null ? '' : ` (pid ${trigger.pid})`;
+  const name: Text = trigger.name === null ? [{ words: 'a process' }] : [{ hostText: trigger.name }];
+  if (trigger.order === -1) return [{ label: 'Run by hand from', value: [...name, { words: pid }] }];
+  return [{ label: 'Asked for memory', value: [...name, { words: `${pid}; that alone does not make it the cause` }] }];
+}
+
+function freedText(incident: Incident): Text | null {
+  const sizes = incident.kills.map((kill) => freedKiB(kill.record)).filter((size) => size !== null);
+  const kill = incident.kills.at(-1);
+  if (!kill || sizes.length === 0) return null;
+  const last = freedKiB(kill.record);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const all = sizes.length > 1 ? `, ${sayKiB(total)} in ${sizes.length === incident.killCount ? 'all' : `the last ${sizes.length} kills`}` : '';
+  const parts = [
+    part('anonymous', kill.record.anonRssKiB),
+    part('file', kill.record.fileRssKiB),
+    part('shared', kill.record.shmemRssKiB),
+  ].filter(Boolean);
+  const split = parts.length > 1 ? ` (${parts.join(', ')})` : '';
+  const reaped = kill.record.reaped ? '' : ', not confirmed by the reaper';
+  const confirmed = kill.record.killer === 'kernel' ? reaped : '';
+  return [{ words: `${last === null ? '' : `${sayKiB(last)}${split}`}${all}${confirmed}`.replace(/^, /, '') }];
+}
+
+function part(word: string, kiB: number | null): string {
+  return kiB === null || kiB === 0 ? '' : `${sayKiB(kiB)} ${word}`;
+}
+
+function scoreText(kill: Kill): Text | null {
+  const { score, oomScoreAdj } = kill.record;
+  const words = [
+    score === null ? '' : sayNumber(score),
+    oomScoreAdj === null ? '' : `adj ${oomScoreAdj}${oomScoreAdj > 0 ? ', so it was offered as a victim' : ''}`,
+  ].filter(Boolean);
+  return words.length === 0 ? null : [{ words: words.join(', ') }];
+}
+
+function whenText(incident: Incident, kill: Kill): Text {
+  const off = kill.atErrorMs >= 1_500 ? ` (± ${sayDuration(kill.atErrorMs)})` : '';
+  if (incident.killCount === 1) return [{ atMs: kill.atMs }, { words: off }];
+  return [{ atMs: incident.firstAtMs }, { words: ' to ' }, { atMs: incident.lastAtMs }, { words: off }];
+}
+
+function victimsText(incident: Incident): Text {
+  return incident.victims.slice(0, 8).flatMap((victim, at): Text => [
+    ...(at === 0 ? [] : [{ words: ', ' }]),
+    ...(victim.count > 1 ? [{ words: `${sayNumber(victim.count)} × ` }] : []),
+    { hostText: victim.service },
+  ]);
+}

@@ -1,0 +1,120 @@
+import { shellWord } from './host-text.ts';
+import type { Incident } from '../incident/incident.ts';
+import type { Recurrence } from '../incident/recurrence.ts';
+import type { Cause } from '../oom/report.ts';
+import { adviceFor } from './advice.ts';
+import { headlineOf } from './headline.ts';
+import { incidentFacts } from './incident-facts.ts';
+import type { Button, Fact, Notice, Part, Text, Tone } from './notice.ts';
+import { countsSharedTwice, holdersTable, memoryChart, pastKillsChart } from './pictures.ts';
+import { backText, seenBeforeText } from './recurrence-text.ts';
+import { nextText, type ScoreRow } from './scores-notice.ts';
+
+/** What else is known when an incident is told. */
+export interface IncidentContext {
+  nowMs: number;
+  /** Kills of the same service on the same host before this incident; null: none. undefined: not looked up. */
+  seenBefore?: Recurrence | null;
+  /** Live ranking of the host after the kill; null: not known. */
+  next: { rows: readonly ScoreRow[]; atMs: number } | null;
+  /** True where changes can be proposed; without it there is no button for them. */
+  protect: boolean;
+  /** The answer to a question gets a share button in place of the mute button. */
+  asAnswer?: boolean;
+}
+
+const SURE: Record<Cause['sure'], string> = {
+  certain: 'Certain: the kernel says so.',
+  likely: 'Likely: the numbers fit.',
+  hint: 'Only a hint, worth a look.',
+};
+
+/** A kill's message: headline, cause, facts, holders, seen before, is it back, who is next, one thing to do, buttons. */
+export function describeIncident(incident: Incident, context: IncidentContext): Notice {
+  const kill = incident.kills.at(-1);
+  const record = kill?.record ?? null;
+  const table = record ? holdersTable(record) : null;
+  const status = statusFacts(incident, context);
+  return {
+    tone: toneOf(incident),
+    headline: headlineOf(incident),
+    sentence: incident.cause ? causeText(incident.cause) : null,
+    parts: [
+      { kind: 'facts', facts: incidentFacts(incident) },
+      ...some(table),
+      ...some(table && record && countsSharedTwice(record) ? SHARED : null),
+      ...some(record ? memoryChart(record) : null),
+      ...(status.length === 0 ? [] : [{ kind: 'facts' as const, facts: status }]),
+      ...some(pastKillsChart(incident)),
+      ...some(kill ? adviceFor(kill) : null),
+    ],
+    small: smallPrint(incident),
+    buttons: buttonsOf(incident, context),
+  };
+}
+
+/** The cause as one sentence, with how sure it is. */
+export function causeText(cause: Cause): Text {
+  const ending = /[.!?]$/.test(cause.text) ? ' ' : '. ';
+  return [{ prose: cause.text.charAt(0).toUpperCase() + cause.text.slice(1) }, { words: `${ending}${SURE[cause.sure]}` }];
+}
+
+const SHARED: Part = {
+  kind: 'text',
+  text: [{ words: 'Memory shared between processes is counted once for each of them, so the sum is more than there is.' }],
+};
+
+function some(part: Part | null): Part[] {
+  return part ? [part] : [];
+}
+
+function toneOf(incident: Incident): Tone {
+  if (incident.back.kind === 'restarted') return 'warn';
+  if (incident.closedAtMs !== null && incident.back.kind === 'unknown') return 'warn';
+  return 'bad';
+}
+
+function statusFacts(incident: Incident, context: IncidentContext): Fact[] {
+  const back = backText(incident.back);
+  const next = context.next ? nextText(context.next.rows) : null;
+  return [
+    ...(context.seenBefore === undefined ? [] : [{ label: 'Seen before', value: seenBeforeText(context.seenBefore) }]),
+    ...(back ? [{ label: 'Is it back', value: back }] : []),
+    ...(next && context.next ? [{ label: 'Who is next', value: [...next, { words: ', as of ' }, { atMs: context.next.atMs }] }] : []),
+  ];
+}
+
+function smallPrint(incident: Incident): Text[] {
+  const kill = incident.kills.at(-1);
+  if (!kill) return [];
+  const { record } = kill;
+  const source: Text = [
+    { words: 'Read from ' },
+    { hostText: kill.source },
+    ...(record.kernelRelease ? [{ words: ', kernel ' }, { hostText: record.kernelRelease }] : []),
+    { words: `. Incident ${incident.id}.` },
+  ];
+  return [
+    ...(kill.verified ? [] : [[{ words: 'Any local user can write to this log: the kill is not verified.' }]]),
+    ...(record.outcome === 'truncated' ? [[{ words: 'The report is cut off: facts are missing.' }]] : []),
+    ...(record.predictedVictim?.agrees === false && record.predictedVictim.reason
+      ? [[{ words: 'The task table would give another victim: ' }, { prose: record.predictedVictim.reason }]]
+      : []),
+    ...(incident.mutedUntilMs === null ? [] : [[{ words: 'Muted until ' }, { atMs: incident.mutedUntilMs }, { words: '.' }]]),
+    ...(incident.closedAtMs === null ? [] : [[{ words: 'Closed: quiet since ' }, { atMs: incident.lastAtMs }, { words: '.' }]]),
+    source,
+  ];
+}
+
+function buttonsOf(incident: Incident, context: IncidentContext): Button[] {
+  const victim = incident.kills.at(-1)?.record.name ?? null;
+  const protect = context.protect && incident.back.kind !== 'down' && shellWord(victim) !== null;
+  return [
+    ...(protect ? [{ id: 'protect' as const, label: 'Protect…', value: incident.id }] : []),
+    { id: 'scores', label: 'Scores now', value: incident.host },
+    { id: 'report', label: 'Full report', value: incident.id },
+    context.asAnswer
+      ? { id: 'share', label: 'Share in channel', value: incident.id }
+      : { id: 'mute', label: incident.mutedUntilMs === null ? 'Mute 1 h' : 'Mute 1 h more', value: incident.id },
+  ];
+}

@@ -1,0 +1,31 @@
+import type { BackState } from '../incident/incident.ts';
+import type { Recurrence } from '../incident/recurrence.ts';
+import type { Text } from './notice.ts';
+import { sayClock, sayCount, sayDuration } from './units.ts';
+
+/** Seen before: how often, how far apart, at which clock time. `past` holds the kills before this incident. */
+export function seenBeforeText(past: Recurrence | null): Text {
+  if (!past) return [{ words: 'not seen before' }];
+  const gap = past.typicalGapMs === null ? '' : `, about every ${sayDuration(past.typicalGapMs)}`;
+  const clock = past.clockMinute === null ? '' : `, always near ${sayClock(past.clockMinute)} UTC: look for a timer or a cron job`;
+  return [
+    { words: `${sayCount(past.kills, 'kill')} since ` },
+    { atMs: past.firstAtMs },
+    ...(past.kills === 1 ? [] : [{ words: ', last ' }, { atMs: past.lastAtMs }]),
+    { words: clock === '' ? gap : clock },
+  ];
+}
+
+/** Is it back? null while nobody has looked. */
+export function backText(back: BackState): Text | null {
+  switch (back.kind) {
+    case 'unknown':
+      return null;
+    case 'down':
+      return [{ words: 'no, down since ' }, { atMs: back.sinceMs }];
+    case 'restarted':
+      return [{ words: `yes, after ${sayDuration(back.afterMs)}${back.pid === null ? '' : ` as pid ${back.pid}`}` }];
+    case 'loop':
+      return [{ words: `it keeps dying: ${sayCount(back.restarts, 'restart')} so far` }];
+  }
+}

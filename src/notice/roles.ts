@@ -1,0 +1,86 @@
+import type { Kill } from '../incident/incident.ts';
+import { serviceOf } from '../incident/service.ts';
+import type { KillRecord } from '../oom/report.ts';
+import type { Text } from './notice.ts';
+import { sayKiB } from './units.ts';
+
+/** The victim as people know it: its name, and its unit, pod or container where that says more. */
+export function victimText(kill: Kill): Text {
+  const name = kill.record.name ?? kill.who?.name ?? null;
+  const service = serviceOf(kill);
+  if (name === null) return [{ hostText: service }];
+  if (service === name || service === `${name}.service`) return [{ hostText: name }];
+  return [{ hostText: name }, { words: ' of ' }, { hostText: service }];
+}
+
+/** What ran out, as the end of a headline. */
+export function shortageText(kill: Kill): Text {
+  const { record } = kill;
+  if (record.trigger?.order === -1) return [{ words: 'the OOM killer was run by hand' }];
+  if (record.killer !== 'kernel') return [{ words: `${record.killer} stepped in` }];
+  switch (record.domain) {
+    case 'host':
+      return [{ words: 'the host ran out of memory' }];
+    case 'memcg':
+      return limitText(record);
+    case 'cpuset':
+      return [{ words: 'the memory nodes it may use were full' }];
+    case 'mempolicy':
+      return [{ words: 'its NUMA memory policy left no memory' }];
+    case null:
+      return [{ words: 'out of memory' }];
+  }
+}
+
+function limitText(record: KillRecord): Text {
+  const limit = record.memcgLimitKiB === null ? '' : ` of ${sayKiB(record.memcgLimitKiB)}`;
+  const parent = record.oomMemcg !== null && record.taskMemcg !== null && record.oomMemcg !== record.taskMemcg;
+  if (!parent) return [{ words: `its memory limit${limit} was reached` }];
+  return [{ words: 'the memory limit' + limit + ' of ' }, { hostText: lastPart(record.oomMemcg ?? '') }, { words: ' was reached' }];
+}
+
+/** Which domain ran out, with its numbers. */
+export function domainText(record: KillRecord): Text | null {
+  switch (record.domain) {
+    case 'host': {
+      const ram = ramKiB(record);
+      const swap = swapWords(record);
+      return [{ words: `the host${ram === null ? '' : `, ${sayKiB(ram)} RAM`}${swap === '' ? '' : `, ${swap}`}` }];
+    }
+    case 'memcg': {
+      const used = record.memcgUsageKiB === null ? '' : `, ${sayKiB(record.memcgUsageKiB)} used`;
+      const limit = record.memcgLimitKiB === null ? '' : ` of ${sayKiB(record.memcgLimitKiB)} allowed`;
+      const path: Text = record.oomMemcg === null ? [{ words: 'a memory group' }] : [{ words: 'memory group ' }, { hostText: record.oomMemcg }];
+      return [...path, { words: used === '' ? limit : `${used}${limit}` }];
+    }
+    case 'cpuset':
+      return [{ words: 'the memory nodes of its cpuset; other nodes may have had memory' }];
+    case 'mempolicy':
+      return [{ words: 'the memory nodes of its NUMA policy; other nodes may have had memory' }];
+    case null:
+      return null;
+  }
+}
+
+/** RAM that the kernel manages, in KiB: what shares are counted against. null: the report does not say. */
+export function ramKiB(record: KillRecord): number | null {
+  if (record.memory?.managedKiB) return record.memory.managedKiB;
+  return record.ramPages === null || record.pageSizeKiB === null ? null : record.ramPages * record.pageSizeKiB;
+}
+
+function swapWords(record: KillRecord): string {
+  if (record.totalSwapKiB === null) return '';
+  if (record.totalSwapKiB === 0) return 'no swap';
+  const free = record.freeSwapKiB === null ? '' : `, ${sayKiB(record.freeSwapKiB)} of it free`;
+  return `${sayKiB(record.totalSwapKiB)} swap${free}`;
+}
+
+/** Resident memory that the kill gave back, in KiB. null: no part of it is known. */
+export function freedKiB(record: KillRecord): number | null {
+  const parts = [record.anonRssKiB, record.fileRssKiB, record.shmemRssKiB].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
+}
+
+function lastPart(cgroup: string): string {
+  return cgroup.split('/').findLast((part) => part !== '') ?? cgroup;
+}

@@ -1,0 +1,110 @@
+import { aNotice, joinTexts, type Cell, type Notice, type Text } from './notice.ts';
+import { sayCount, sayKiB, sayNumber } from './units.ts';
+
+/** One process of a live ranking, first to die first. */
+export interface ScoreRow {
+  pid: number;
+  name: string;
+  unit: string | null;
+  container: string | null;
+  rssKiB: number;
+  swapKiB: number | null;
+  /** `/proc/PID/oom_score`; its scale differs between kernels, so it is shown but never compared between hosts. */
+  score: number | null;
+  oomScoreAdj: number;
+  /** The kernel's badness in pages; null: cannot be chosen (adj -1000, kernel thread, init). */
+  points: number | null;
+}
+
+export interface Ranking {
+  host: string;
+  atMs: number;
+  rows: ScoreRow[];
+  processCount: number;
+  availableKiB: number | null;
+  totalKiB: number | null;
+  freeSwapKiB: number | null;
+  totalSwapKiB: number | null;
+  /** Sentences about what could not be read (hidepid, a process that ended). */
+  warnings: string[];
+}
+
+/** Who dies next, live: the first line says it, the table ranks. */
+export function describeScores(ranking: Ranking): Notice {
+  const { rows, host } = ranking;
+  const first = rows.find((row) => row.points !== null);
+  const swap = rows.some((row) => (row.swapKiB ?? 0) > 0);
+  const places = rows.some((row) => row.unit !== null || row.container !== null);
+  return aNotice({
+    headline: first
+      ? [{ words: 'Next to die on ' }, { hostText: host }, { words: ': ' }, ...candidateText(first)]
+      : [{ words: 'No process on ' }, { hostText: host }, { words: ' can be killed' }],
+    tone: first ? 'plain' : 'bad',
+    sentence: memoryText(ranking),
+    parts: [
+      {
+        kind: 'table',
+        caption: `First to die first, ${rows.length} of ${sayCount(ranking.processCount, 'process', 'processes')}`,
+        columns: [
+          { title: 'Process', align: 'left' },
+          { title: 'Pid', align: 'right' },
+          ...(places ? [{ title: 'Unit or container', align: 'left' as const }] : []),
+          { title: 'Memory', align: 'right' },
+          ...(swap ? [{ title: 'Swap', align: 'right' as const }] : []),
+          { title: 'Adj', align: 'right' },
+          { title: 'Score', align: 'right' },
+        ],
+        rows: rows.map((row) => scoreCells(row, places, swap)),
+      },
+      ...ranking.warnings.map((warning) => ({ kind: 'text' as const, text: [{ prose: warning }] })),
+    ],
+    small: [[{ words: 'Read ' }, { atMs: ranking.atMs }, { words: '. Ranked by the kernel’s own rule: memory, swap, page tables and adj.' }]],
+    buttons: [
+      { id: 'scores', label: 'Read again', value: host },
+    ],
+  });
+}
+
+function scoreCells(row: ScoreRow, places: boolean, swap: boolean): Cell[] {
+  return [
+    { text: [{ hostText: row.name }] },
+    { text: [{ words: String(row.pid) }], sortBy: row.pid },
+    ...(places ? [{ text: placeText(row) }] : []),
+    { text: [{ words: sayKiB(row.rssKiB) }], sortBy: row.rssKiB },
+    ...(swap ? [{ text: [{ words: row.swapKiB === null ? '' : sayKiB(row.swapKiB) }], sortBy: row.swapKiB ?? 0 }] : []),
+    { text: [{ words: String(row.oomScoreAdj) }], sortBy: row.oomScoreAdj },
+    row.points === null
+      ? { text: [{ words: 'safe' }], sortBy: -1 }
+      : { text: [{ words: row.score === null ? '' : sayNumber(row.score) }], sortBy: row.score ?? 0 },
+  ];
+}
+
+function placeText(row: ScoreRow): Text {
+  const place = row.unit ?? row.container?.slice(0, 12) ?? null;
+  return place === null ? [] : [{ hostText: place }];
+}
+
+/** `mysqld` (pid 512, 5.9 GiB, adj -500). */
+export function candidateText(row: ScoreRow): Text {
+  const adj = row.oomScoreAdj === 0 ? '' : `, adj ${row.oomScoreAdj}`;
+  return [{ hostText: row.name }, { words: ` (pid ${row.pid}, ${sayKiB(row.rssKiB + (row.swapKiB ?? 0))}${adj})` }];
+}
+
+/** The first `count` that can be killed at all, as one line. null: none. */
+export function nextText(rows: readonly ScoreRow[], count = 3): Text | null {
+  const candidates = rows.filter((row) => row.points !== null).slice(0, count);
+  return candidates.length === 0 ? null : joinTexts(candidates.map(candidateText), ', then ');
+}
+
+function memoryText(ranking: Ranking): Text | null {
+  const { availableKiB, totalKiB, freeSwapKiB, totalSwapKiB } = ranking;
+  if (availableKiB === null || totalKiB === null) return null;
+  const swap =
+    totalSwapKiB === null || freeSwapKiB === null
+      ? ''
+      : totalSwapKiB === 0
+        ? ', no swap'
+        : `, ${sayKiB(freeSwapKiB)} of ${sayKiB(totalSwapKiB)} swap free`;
+  return [{ words: `${sayKiB(availableKiB)} of ${sayKiB(totalKiB)} RAM available${swap}.` }];
+}
+
