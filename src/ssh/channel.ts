@@ -1,0 +1,110 @@
+import type { Client, ClientChannel } from 'ssh2';
+
+/** How a remote command ended. Only `exit` and `signal` are about the command; the others are about the way to it. */
+export type ChannelEnd =
+  | { kind: 'exit'; code: number }
+  | { kind: 'signal'; signal: string }
+  /** The connection went while it ran: the command may have done its work or not. */
+  | { kind: 'lost' }
+  | { kind: 'timeout' }
+  | { kind: 'too-much' }
+  /** It did not start: not connected, no session to be had, or too many waiting. */
+  | { kind: 'refused'; sentence: string }
+  | { kind: 'aborted' };
+
+export interface ChannelOptions {
+  /** Written at once. */
+  stdin: string;
+  /** False: input stays open, and its end tells the remote watcher that we are gone. */
+  endStdin: boolean;
+  signal: AbortSignal;
+  /** Returns false to stop. Called as the bytes arrive; they are never held back. */
+  onStdout: (chunk: Buffer) => boolean;
+}
+
+const STDERR_BYTES_MAX = 8 * 1024;
+
+/** Runs one command on a connection. Never throws; the command text must be fixed, data goes over stdin. */
+export function runChannel(
+  client: Client,
+  command: string,
+  options: ChannelOptions,
+): Promise<{ end: ChannelEnd; stderr: string }> {
+  const done = Promise.withResolvers<{ end: ChannelEnd; stderr: string }>();
+  const stderr: Buffer[] = [];
+  let stderrBytes = 0;
+  let channel: ClientChannel | null = null;
+  let over = false;
+
+  function finish(end: ChannelEnd): void {
+    if (over) return;
+    over = true;
+    options.signal.removeEventListener('abort', onAbort);
+    client.off('close', onLost);
+    client.off('end', onLost);
+    done.resolve({ end, stderr: Buffer.concat(stderr).toString('latin1') });
+    if (channel !== null && end.kind !== 'exit' && end.kind !== 'signal' && end.kind !== 'lost') leave(channel);
+  }
+  function onLost(): void {
+    finish({ kind: 'lost' });
+  }
+  function onAbort(): void {
+    finish({ kind: 'aborted' });
+  }
+
+  if (options.signal.aborted) {
+    finish({ kind: 'refused', sentence: 'given up before it started' });
+    return done.promise;
+  }
+  options.signal.addEventListener('abort', onAbort, { once: true });
+  client.once('close', onLost);
+  client.once('end', onLost);
+
+  function onOpen(error: Error | undefined, opened: ClientChannel): void {
+    if (error) {
+      finish({ kind: 'refused', sentence: `no session for a command: ${error.message}` });
+      return;
+    }
+    channel = opened;
+    opened.on('error', () => {});
+    opened.on('data', (chunk: Buffer) => {
+      if (!over && !options.onStdout(chunk)) finish({ kind: 'too-much' });
+    });
+    opened.stderr.on('data', (chunk: Buffer) => {
+      const rest = chunk.subarray(0, STDERR_BYTES_MAX - stderrBytes);
+      stderrBytes += rest.length;
+      if (rest.length > 0) stderr.push(rest);
+    });
+    // The order of `exit` and `end` varies; `close` is last. Without an exit code or a signal the connection was lost.
+    opened.on('close', (code?: number | null, signal?: string) => {
+      if (typeof code === 'number') finish({ kind: 'exit', code });
+      else if (typeof signal === 'string') finish({ kind: 'signal', signal });
+      else finish({ kind: 'lost' });
+    });
+    if (over) {
+      leave(opened);
+      return;
+    }
+    if (options.endStdin) opened.end(options.stdin);
+    else if (options.stdin !== '') opened.write(options.stdin);
+  }
+  try {
+    client.exec(command, onOpen);
+  } catch {
+    // ssh2 throws "Not connected" when the connection has gone.
+    finish({ kind: 'refused', sentence: 'not connected' });
+  }
+  return done.promise;
+}
+
+function leave(channel: ClientChannel): void {
+  try {
+    channel.resume();
+    channel.stderr.resume();
+    channel.end();
+    channel.signal('TERM');
+    channel.close();
+  } catch {
+    // Gone already.
+  }
+}

@@ -1,0 +1,142 @@
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+
+import ssh2, {
+  type AgentAuthMethod,
+  type BaseAgent,
+  type ParsedKey,
+  type PublicKeyAuthMethod,
+  type PublicKeyEntry,
+} from 'ssh2';
+
+import type { SshTarget } from './target.ts';
+
+// A CommonJS package whose named exports Node cannot see.
+const { createAgent, utils } = ssh2;
+
+/** What to offer a server, best first, and in words; or why there is nothing to offer. */
+export type Identity =
+  | { kind: 'usable'; methods: (PublicKeyAuthMethod | AgentAuthMethod)[]; words: string }
+  | { kind: 'problem'; sentence: string };
+
+export interface Identities {
+  load: (target: SshTarget) => Promise<Identity>;
+}
+
+// sshd ends a connection after 6 refused keys (MaxAuthTries), and newer ones then shut out the whole source address.
+const OFFERS_MAX = 4;
+const DEFAULT_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
+
+/** Keys from files, each parsed once (bcrypt of an encrypted one takes 0.7 s and more, on the main thread), and from an agent. */
+export function openIdentities(options: { passphrase: string | null; agentSocket: string | null }): Identities {
+  const parsed = new Map<string, { stamp: string; key: ParsedKey | Error }>();
+
+  async function readKey(file: string): Promise<ParsedKey | Error | null> {
+    try {
+      const { mtimeMs, size, ino } = await stat(file);
+      const stamp = `${mtimeMs}:${size}:${ino}`;
+      const known = parsed.get(file);
+      if (known?.stamp === stamp) return known.key;
+      if (size > 1024 * 1024) return new Error('it is larger than 1 MiB');
+      const key = parsePrivateKey(await readFile(file), options.passphrase);
+      parsed.set(file, { stamp, key });
+      return key;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  async function load(target: SshTarget): Promise<Identity> {
+    return target.identityFile === null ? loadDefaults(target.user) : loadFile(target.user, target.identityFile);
+  }
+
+  async function loadFile(username: string, file: string): Promise<Identity> {
+    const key = await readKey(file);
+    if (key !== null && !(key instanceof Error)) {
+      return { kind: 'usable', methods: [{ type: 'publickey', username, key }], words: file };
+    }
+    // As OpenSSH: the agent may hold the key whose public half lies beside an encrypted or absent private one.
+    const wanted = options.agentSocket === null ? null : await readPublicKey(`${file}.pub`);
+    if (options.agentSocket !== null && wanted !== null) {
+      const agent = agentWith(options.agentSocket, (blob) => blob.equals(wanted));
+      return { kind: 'usable', methods: [{ type: 'agent', username, agent }], words: `${file} (agent)` };
+    }
+    if (key === null)
+      return {
+        kind: 'problem',
+        sentence: `the key file ${file} does not exist; make it with: ssh-keygen -t ed25519 -f ${file}`,
+      };
+    const hint = /encrypted|passphrase|decrypt/i.test(key.message)
+      ? '; set OOMBOT_SSH_PASSPHRASE to its passphrase'
+      : '';
+    return { kind: 'problem', sentence: `the key file ${file} cannot be used: ${key.message}${hint}` };
+  }
+
+  async function loadDefaults(username: string): Promise<Identity> {
+    const methods: (PublicKeyAuthMethod | AgentAuthMethod)[] = [];
+    const words: string[] = [];
+    for (const name of DEFAULT_FILES) {
+      const file = path.join(homedir(), '.ssh', name);
+      const key = await readKey(file);
+      if (key === null || key instanceof Error) continue;
+      methods.push({ type: 'publickey', username, key });
+      words.push(file);
+    }
+    if (options.agentSocket !== null) {
+      let offers = OFFERS_MAX - methods.length;
+      methods.unshift({ type: 'agent', username, agent: agentWith(options.agentSocket, () => offers-- > 0) });
+      words.unshift('the agent');
+    }
+    if (methods.length === 0) {
+      return {
+        kind: 'problem',
+        sentence: 'there is no key to log in with; set ssh.identityFile, or SSH_AUTH_SOCK to an agent',
+      };
+    }
+    return { kind: 'usable', methods, words: words.join(', ') };
+  }
+
+  return { load };
+}
+
+function parsePrivateKey(text: Buffer, passphrase: string | null): ParsedKey | Error {
+  const result = utils.parseKey(text, passphrase ?? undefined);
+  const key = Array.isArray(result) ? (result as ParsedKey[])[0] : result;
+  if (key === undefined) return new Error('it holds no key');
+  if (!(key instanceof Error) && !key.isPrivateKey()) return new Error('it is a public key, the private one is needed');
+  return key;
+}
+
+async function readPublicKey(file: string): Promise<Buffer | null> {
+  try {
+    const result = utils.parseKey(await readFile(file));
+    const key = Array.isArray(result) ? (result as ParsedKey[])[0] : result;
+    return key === undefined || key instanceof Error ? null : key.getPublicSSH();
+  } catch {
+    return null;
+  }
+}
+
+/** An agent that shows only some of its keys: each one offered and refused counts against MaxAuthTries. */
+function agentWith(socket: string, wanted: (blob: Buffer) => boolean): BaseAgent {
+  const agent = createAgent(socket);
+  const all = agent.getIdentities.bind(agent);
+  agent.getIdentities = (done): void => {
+    all((error, keys) => {
+      done(
+        error,
+        keys?.filter((key) => wanted(publicBlob(key))),
+      );
+    });
+  };
+  return agent;
+}
+
+function publicBlob(key: string | Buffer | ParsedKey | PublicKeyEntry | PublicKeyEntry['pubKey']): Buffer {
+  if (Buffer.isBuffer(key)) return key;
+  if (typeof key === 'object' && 'pubKey' in key) return publicBlob(key.pubKey);
+  const parsed = typeof key === 'string' ? utils.parseKey(key) : key;
+  return parsed instanceof Error ? Buffer.alloc(0) : parsed.getPublicSSH();
+}

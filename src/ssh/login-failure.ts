@@ -1,0 +1,73 @@
+import type { HostKeyVerdict, KnownKeys } from './known-hosts.ts';
+import { knownHostsName, type SshTarget } from './target.ts';
+
+export interface HostKey {
+  type: string;
+  /** `SHA256:…` */
+  fingerprint: string;
+}
+
+export type FailureReason =
+  'network' | 'authentication' | 'algorithms' | 'no-key' | 'unknown-host-key' | 'changed-host-key' | 'revoked-host-key';
+
+export interface LoginFailure {
+  /** `network` is tried again by itself; `person` waits for somebody to put something right. */
+  kind: 'network' | 'person';
+  reason: FailureReason;
+  /** What is wrong and what to do. */
+  sentence: string;
+  /** What the host showed, when that is the matter. */
+  hostKey: HostKey | null;
+}
+
+/** Why a host key was refused and what to do about it. Nothing secret has been sent to the host at that point. */
+export function refusalSentence(
+  target: SshTarget,
+  known: KnownKeys,
+  verdict: HostKeyVerdict,
+  hostKey: HostKey,
+): LoginFailure {
+  const where = `${target.name} (${target.address}:${target.port})`;
+  const shown = `${/^[\w@.-]+$/.test(hostKey.type) ? hostKey.type : 'a key'} ${hostKey.fingerprint}`;
+  const file = target.knownHosts[0] ?? '~/.ssh/known_hosts';
+  const failure = { kind: 'person', hostKey } as const;
+  if (verdict === 'revoked') {
+    return {
+      ...failure,
+      reason: 'revoked-host-key',
+      sentence: `${where} SHOWS A REVOKED HOST KEY: ${shown} stands as @revoked in ${file}. Not connected: give the host a new key.`,
+    };
+  }
+  if (verdict === 'changed' && target.fingerprints.length > 0) {
+    return {
+      ...failure,
+      reason: 'changed-host-key',
+      sentence: `HOST KEY OF ${where} IS NOT THE PINNED ONE: it shows ${shown}, pinned are ${target.fingerprints.join(', ')}. Somebody may be listening in between, or the host was set up anew. Not connected. If the new key is right, put its fingerprint in place of the pinned one.`,
+    };
+  }
+  if (verdict === 'changed') {
+    return {
+      ...failure,
+      reason: 'changed-host-key',
+      sentence: `HOST KEY OF ${where} HAS CHANGED: it shows ${shown}, ${file} has another. Somebody may be listening in between, or the host was set up anew. Not connected. If the new key is right: ssh-keygen -f ${file} -R '${knownHostsName(target)}', then ${addKey(target, hostKey, file)}`,
+    };
+  }
+  const authority = known.certAuthority
+    ? ' (A @cert-authority line is there, but host certificates are not supported.)'
+    : '';
+  return {
+    ...failure,
+    reason: 'unknown-host-key',
+    sentence: `${where} shows a host key that is not on file: ${shown}.${authority} Compare it with the output of ssh-keygen -lf /etc/ssh/ssh_host_${keyWord(hostKey)}_key.pub on the host, then ${addKey(target, hostKey, file)}`,
+  };
+}
+
+function addKey(target: SshTarget, hostKey: HostKey, file: string): string {
+  const scan = `ssh-keyscan -t ${keyWord(hostKey)} -p ${target.port} ${target.address}`;
+  const { jump } = target;
+  return jump ? `ssh -p ${jump.port} ${jump.user}@${jump.address} ${scan} >> ${file}` : `${scan} >> ${file}`;
+}
+
+function keyWord(hostKey: HostKey): string {
+  return hostKey.type.startsWith('ecdsa') ? 'ecdsa' : hostKey.type === 'ssh-rsa' ? 'rsa' : 'ed25519';
+}

@@ -1,0 +1,148 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import ssh2, { type Client } from 'ssh2';
+
+import type { Identity } from './identity.ts';
+import { fingerprintOf, hostKeyType, type HostKeyVerdict, type KnownKeys } from './known-hosts.ts';
+import { refusalSentence, type HostKey, type LoginFailure } from './login-failure.ts';
+import type { SshTarget } from './target.ts';
+
+export interface LoginOptions {
+  target: SshTarget;
+  /** The way through a jump host; null: dial the address. */
+  through: Duplex | null;
+  identity: Extract<Identity, { kind: 'usable' }>;
+  known: KnownKeys;
+  /** From dialling to logged in. */
+  readyTimeoutMs: number;
+  keepaliveIntervalMs: number;
+  signal: AbortSignal;
+  onFirstByte: () => void;
+}
+
+export type LoginResult = { kind: 'in'; client: Client } | { kind: 'failed'; failure: LoginFailure };
+
+// A server may send lines before its identification (RFC 4253, 4.2) and banners while one logs in; both belong to strangers.
+const BYTES_BEFORE_LOGIN_MAX = 1024 * 1024;
+
+/** One try to log in. Never throws. The client keeps an `error` listener: a late ECONNRESET would end the process otherwise. */
+export function login(options: LoginOptions): Promise<LoginResult> {
+  const { target, identity, known, signal } = options;
+  const done = Promise.withResolvers<LoginResult>();
+  const client = new ssh2.Client();
+  let refusedKey: { verdict: HostKeyVerdict; hostKey: HostKey } | null = null;
+  let settled = false;
+
+  function fail(error: unknown): void {
+    if (settled) return;
+    settled = true;
+    const failure = refusedKey
+      ? refusalSentence(target, known, refusedKey.verdict, refusedKey.hostKey)
+      : describeFault(target, identity, error);
+    done.resolve({ kind: 'failed', failure });
+    client.destroy();
+    sock.destroy();
+  }
+
+  client.on('error', (error: Error & { level?: string }) => {
+    // An agent that does not answer is skipped by ssh2, which goes on with the next method.
+    if (error.level !== 'agent') fail(error);
+  });
+  client.on('close', () => fail(new Error('Connection lost before handshake')));
+  client.on('ready', () => {
+    if (settled) return;
+    settled = true;
+    sock.off('data', count);
+    signal.removeEventListener('abort', onAbort);
+    done.resolve({ kind: 'in', client });
+  });
+
+  function onAbort(): void {
+    fail(new Error('given up'));
+  }
+  signal.addEventListener('abort', onAbort, { once: true });
+
+  let bytes = 0;
+  function count(chunk: Buffer): void {
+    if (bytes === 0) options.onFirstByte();
+    bytes += chunk.length;
+    if (bytes > BYTES_BEFORE_LOGIN_MAX) fail(new Error('more than 1 MiB before the login'));
+  }
+
+  const sock = options.through ?? new Socket().setNoDelay(true);
+  if (sock instanceof Socket && options.through === null) sock.connect({ host: target.address, port: target.port });
+  try {
+    client.connect({
+      sock,
+      username: target.user,
+      authHandler: identity.methods,
+      // Callback form: what a verifier returns is compared with `false` only, so a promise would let every key in.
+      hostVerifier: (key: Buffer, answer: (trusted: boolean) => void): void => {
+        const verdict = known.verdict(key);
+        if (verdict !== 'trusted')
+          refusedKey = { verdict, hostKey: { type: hostKeyType(key), fingerprint: fingerprintOf(key) } };
+        answer(verdict === 'trusted');
+      },
+      ...(known.algorithms.length > 0 ? { algorithms: { serverHostKey: known.algorithms } } : {}),
+      readyTimeout: options.readyTimeoutMs,
+      keepaliveInterval: options.keepaliveIntervalMs,
+      keepaliveCountMax: 3,
+    });
+    sock.on('data', count);
+  } catch (error) {
+    fail(error);
+  }
+  return done.promise;
+}
+
+function describeFault(target: SshTarget, identity: { words: string }, error: unknown): LoginFailure {
+  const { level, code, message } = faultOf(error);
+  const where = `${target.name} (${target.address}:${target.port})`;
+  const said = printable(message);
+  const tooMany = typeof code === 'number' && /authentication failures|no more auth/i.test(message);
+  if (level === 'client-authentication' || tooMany) {
+    return {
+      kind: 'person',
+      reason: 'authentication',
+      sentence: `${where} refuses the login of ${target.user} with ${identity.words}. Add the public key to ~${target.user}/.ssh/authorized_keys on the host, and check user and key in the configuration.`,
+      hostKey: null,
+    };
+  }
+  if (level === 'handshake' && /no matching/i.test(message)) {
+    return {
+      kind: 'person',
+      reason: 'algorithms',
+      sentence: `${where} and this client have no algorithm in common: ${said}.`,
+      hostKey: null,
+    };
+  }
+  return { kind: 'network', reason: 'network', sentence: `${where} ${networkWords(level, code, said)}`, hostKey: null };
+}
+
+function networkWords(level: string, code: string | number | null, said: string): string {
+  if (code === 'ECONNREFUSED') return 'refuses connections: is sshd running, and is the port right?';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'has a name that does not resolve: check address and DNS.';
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'cannot be reached: there is no route to it.';
+  if (code === 'ETIMEDOUT') return 'does not answer: is it up, and does a firewall let the bot through?';
+  if (code === 'ECONNRESET') return 'dropped the connection before the login.';
+  if (level === 'client-timeout') return 'did not answer as an SSH server in time.';
+  if (typeof code === 'number') return `ended the connection: "${said}".`;
+  return `dropped the connection before the login: ${said}.`;
+}
+
+function faultOf(error: unknown): { level: string; code: string | number | null; message: string } {
+  if (!(error instanceof Error)) return { level: '', code: null, message: String(error) };
+  const level = 'level' in error && typeof error.level === 'string' ? error.level : '';
+  const code =
+    'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? error.code : null;
+  // Several addresses tried: Node gathers the faults, the first one speaks for all.
+  if (error instanceof AggregateError && error.errors.length > 0 && error.message === '')
+    return faultOf(error.errors[0]);
+  return { level, code, message: error.message };
+}
+
+/** A server's own text, as far as it can be shown: printable ASCII, at most 200 characters. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200);
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '../app/ports.ts';
+import { openConnection, type Connection } from './connection.ts';
+import { openHandshakes } from './handshakes.ts';
+import { openIdentities } from './identity.ts';
+import { openKnownHostsFiles } from './known-hosts.ts';
+import { targetKey, type SshTarget } from './target.ts';
+
+export interface SshOptions {
+  clock: Clock;
+  /** 0 up to 1, for the back-off's jitter. */
+  random: () => number;
+  passphrase: string | null;
+  agentSocket: string | null;
+  /** From dialling to logged in; 20 s. */
+  readyTimeoutMs?: number;
+  /** A dead peer is noticed after three to four of these; 15 s. */
+  keepaliveIntervalMs?: number;
+}
+
+export interface Ssh {
+  /** The connection to this target, opened or shared: hosts behind one jump host share the way there. Close it when done. */
+  connect: (target: SshTarget) => Connection;
+  /** Says goodbye on all connections. */
+  close: () => Promise<void>;
+}
+
+/** The SSH side of one process. */
+export function openSsh(options: SshOptions): Ssh {
+  const open = new Map<string, { connection: Connection; users: number }>();
+  const world = {
+    clock: options.clock,
+    random: options.random,
+    identities: openIdentities(options),
+    knownHosts: openKnownHostsFiles(),
+    handshakes: openHandshakes(),
+    readyTimeoutMs: options.readyTimeoutMs ?? 20_000,
+    keepaliveIntervalMs: options.keepaliveIntervalMs ?? 15_000,
+  };
+
+  function connect(target: SshTarget): Connection {
+    const key = targetKey(target);
+    const shared = open.get(key) ?? { connection: openOne(target, key), users: 0 };
+    open.set(key, shared);
+    shared.users++;
+    let left = false;
+    async function close(): Promise<void> {
+      if (left) return;
+      left = true;
+      if (--shared.users === 0) {
+        open.delete(key);
+        await shared.connection.close();
+      }
+    }
+    return { ...shared.connection, target, close };
+  }
+
+  function openOne(target: SshTarget, key: string): Connection {
+    const jump = target.jump === null ? null : connect(target.jump);
+    const connection = openConnection(target, jump, world);
+    async function close(): Promise<void> {
+      open.delete(key);
+      await connection.close();
+      await jump?.close();
+    }
+    return { ...connection, close };
+  }
+
+  async function close(): Promise<void> {
+    // Those with a jump host first: their goodbye goes through it.
+    const all = [...open.values()]
+      .map((one) => one.connection)
+      .toSorted((a, b) => depthOf(b.target) - depthOf(a.target));
+    for (let depth = depthOf(all[0]?.target ?? null); depth > 0; depth--) {
+      await Promise.all(all.filter((one) => depthOf(one.target) === depth).map((one) => one.close()));
+    }
+  }
+
+  return { connect, close };
+}
+
+function depthOf(target: SshTarget | null): number {
+  return target === null ? 0 : 1 + depthOf(target.jump);
+}

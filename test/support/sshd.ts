@@ -1,0 +1,210 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Clock } from '../../src/app/ports.ts';
+import type { Connection, ConnectionState } from '../../src/ssh/connection.ts';
+import type { SshTarget } from '../../src/ssh/target.ts';
+
+export type KeyType = 'ed25519' | 'ecdsa' | 'rsa';
+
+export interface Sshd {
+  port: number;
+  dir: string;
+  /** A key that may log in as root. */
+  identityFile: string;
+  /** known_hosts with this server's first key. */
+  knownHostsFile: string;
+  /** The known_hosts line of one of its keys, without the name: `ssh-ed25519 AAAA…`. */
+  publicKey: (type: KeyType) => string;
+  target: (change?: Partial<SshTarget>) => SshTarget;
+  /** Puts new host keys in place of the old ones; takes effect with the next start. */
+  changeHostKeys: () => void;
+  start: () => Promise<void>;
+  /** Ends the listener and all sessions. */
+  stop: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+/** True where a real sshd can be started: it must be there, and we must be root to log in as somebody. */
+export const canRunSshd = existsSync('/usr/sbin/sshd') && process.getuid?.() === 0;
+
+/** A real OpenSSH server on a free loopback port, with its own keys and files. */
+export async function openSshd(options: { hostKeys?: KeyType[]; lines?: string[] } = {}): Promise<Sshd> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-sshd-'));
+  // Debian's sshd wants its privilege separation directory, which systemd would have made.
+  mkdirSync('/run/sshd', { recursive: true });
+  const types = options.hostKeys ?? ['ed25519'];
+  const port = await freePort();
+  const identityFile = path.join(dir, 'id');
+  const knownHostsFile = path.join(dir, 'known_hosts');
+  makeKey(identityFile, 'ed25519');
+  makeHostKeys();
+  writeFileSync(path.join(dir, 'authorized_keys'), readFileSync(`${identityFile}.pub`), { mode: 0o600 });
+  writeFileSync(knownHostsFile, `[127.0.0.1]:${port} ${publicKey(types[0] ?? 'ed25519')}\n`);
+  const config = path.join(dir, 'sshd_config');
+  writeFileSync(
+    config,
+    [
+      `Port ${port}`,
+      'ListenAddress 127.0.0.1',
+      ...types.map((type) => `HostKey ${hostKeyFile(type)}`),
+      `AuthorizedKeysFile ${path.join(dir, 'authorized_keys')}`,
+      `PidFile ${path.join(dir, 'pid')}`,
+      'PermitRootLogin yes',
+      'PasswordAuthentication no',
+      'KbdInteractiveAuthentication no',
+      'UsePAM no',
+      'StrictModes no',
+      'MaxStartups 200',
+      ...(options.lines ?? []),
+      '',
+    ].join('\n'),
+  );
+  let child: ChildProcess | null = null;
+
+  function hostKeyFile(type: KeyType): string {
+    return path.join(dir, `host_${type}`);
+  }
+  function makeHostKeys(): void {
+    for (const type of types) {
+      rmSync(hostKeyFile(type), { force: true });
+      makeKey(hostKeyFile(type), type);
+    }
+  }
+  function publicKey(type: KeyType): string {
+    return readFileSync(`${hostKeyFile(type)}.pub`, 'utf8')
+      .split(' ')
+      .slice(0, 2)
+      .join(' ')
+      .trim();
+  }
+
+  async function start(): Promise<void> {
+    let log = '';
+    const started = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    started.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));
+    child = started;
+    for (let tries = 0; tries < 200; tries++) {
+      if (started.exitCode !== null) throw new Error(`sshd did not start: ${log}`);
+      if (log.includes('Server listening')) return;
+      await sleep(25);
+    }
+    throw new Error(`sshd does not listen: ${log}`);
+  }
+
+  async function stop(): Promise<void> {
+    const leaving = child;
+    child = null;
+    if (leaving?.pid === undefined || leaving.exitCode !== null) return;
+    const gone = new Promise((resolve) => leaving.once('exit', resolve));
+    const sessions = childrenOf(leaving.pid);
+    leaving.kill('SIGKILL');
+    for (const pid of sessions) kill(pid);
+    await gone;
+  }
+
+  await start();
+  return {
+    port,
+    dir,
+    identityFile,
+    knownHostsFile,
+    publicKey,
+    target: (change = {}) => ({
+      name: 'here',
+      address: '127.0.0.1',
+      port,
+      user: 'root',
+      identityFile,
+      knownHosts: [knownHostsFile],
+      fingerprints: [],
+      jump: null,
+      ...change,
+    }),
+    changeHostKeys: makeHostKeys,
+    start,
+    stop,
+    close: async () => {
+      await stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `ssh-keygen` without questions. */
+export function makeKey(file: string, type: KeyType, passphrase = ''): void {
+  execFileSync('ssh-keygen', [
+    '-q',
+    '-t',
+    type,
+    '-N',
+    passphrase,
+    '-C',
+    'test',
+    '-a',
+    '1',
+    '-f',
+    file,
+    ...(type === 'rsa' ? ['-b', '2048'] : []),
+  ]);
+  chmodSync(file, 0o600);
+}
+
+/** The sshd processes of the sessions, and what runs in them. */
+function childrenOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+    return children.flatMap((child) => [...childrenOf(child), child]);
+  } catch {
+    return [];
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** The machine's own clock. */
+export const realClock: Clock = {
+  nowMs: () => Date.now(),
+  sleep: async (ms, signal) => {
+    await sleep(ms, undefined, signal ? { signal } : {});
+  },
+};
+
+/** Waits for a state of a connection, up to ten seconds. */
+export async function stateOf(
+  connection: Connection,
+  kind: ConnectionState['kind'],
+  timeoutMs = 10_000,
+): Promise<ConnectionState> {
+  const deadline = Date.now() + timeoutMs;
+  while (connection.state().kind !== kind) {
+    if (Date.now() > deadline) throw new Error(`still ${JSON.stringify(connection.state())}`);
+    await sleep(5);
+  }
+  return connection.state();
+}
