@@ -72,7 +72,8 @@ export function chooseFormula(kernelRelease: string | null, form: KernelForm = {
   if (form.hasShiftedScore === true) oldest = Math.max(oldest, version(5, 9));
   if (form.hasShiftedScore === false) newest = Math.min(newest, version(5, 8));
 
-  const release = parseRelease(kernelRelease) ?? newest;
+  // 3.5 alone has the new scale under the old table.
+  const release = parseRelease(kernelRelease) ?? (form.hasOomAdj === true ? version(3, 4) : newest);
   const believed = Math.max(oldest, Math.min(release, newest));
   return FORMULAS.findLast((formula) => formula.since <= believed) ?? NEWEST;
 }

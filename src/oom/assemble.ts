@@ -1,0 +1,169 @@
+import { isOfUnit, isSameUserspaceKill, isWithin, REPORT_SECONDS_MAX } from './belonging.ts';
+import { decodeText } from './bytes.ts';
+import type { LogLine } from './frame.ts';
+import { takeKernelLine } from './kernel-line.ts';
+import { beginsHeadless, readReportLine } from './report-lines.ts';
+import { note, openDeath, openReport } from './report-state.ts';
+import { frontPiece, joinPiece } from './split-line.ts';
+import {
+  amend,
+  announce,
+  announceNone,
+  beginReport,
+  closeOldest,
+  finishReport,
+  type DeathEvent,
+  type StreamState,
+} from './stream-state.ts';
+import { readRow } from './tasks.ts';
+import { openUserspaceReader, type UserspaceKill, type UserspaceLine } from './userspace.ts';
+
+export interface Assembler {
+  /** Takes one line; what it changed is in `events` until the caller takes it away. */
+  feed: (line: LogLine) => void;
+  /** Nothing came for a while: what waits for a further line is told as it is. */
+  settle: () => void;
+  /** End of input: as `settle`, and every death gets its last word. */
+  end: () => void;
+  events: DeathEvent[];
+  /** No report is open and no line is held back: only lines that begin something matter now. */
+  isIdle: () => boolean;
+}
+
+// Any of these may matter; all other text belongs to the body of an open report, or to nobody.
+const SPECIAL =
+  /oom|[Kk]ill(?:ed)? process|illable|panic|emory: OOM victim|deadlocked on memory|sending SIG|killing process|blob data|^Killed \/|^Marked \/|low memory!|page allocation failure|[Cc]omm: /;
+/** Lines that mean nothing, in a row, after which a report without a victim is given up. */
+const IDLE_LINES_MAX = 3000;
+const RECENT_LINES = 20_000;
+const AFTERMATH_MAX = 20;
+const SHORT = 16; // a piece of a name: 15 bytes and less
+const BEFORE_MAX = 3;
+
+/** Puts reports together from the lines of one host. Never throws; memory is bounded. */
+export function openAssembler(nextReport: () => number): Assembler {
+  const userspace = openUserspaceReader();
+  const state: StreamState = {
+    nextReport,
+    events: [],
+    open: null,
+    decided: null,
+    groupOpen: false,
+    split: null,
+    before: [],
+    recent: [],
+    suppressed: null,
+    allocationFailed: false,
+    condition: null,
+  };
+
+  function process(line: LogLine, isSpecial: boolean): void {
+    if (line.program !== null || isSpecial) {
+      const said = userspace.read(line.program, line.text);
+      if (said !== null) {
+        takeUserspace(state, line, said);
+        return;
+      }
+      if (line.program !== null || takeKernelLine(state, line)) return;
+    }
+    if (state.open === null) {
+      if (!beginsHeadless(line.text)) return;
+      state.open = beginReport(state, line);
+    }
+    const report = state.open;
+    if (readReportLine(report, line)) report.idle = 0;
+    else if ((report.idle += 1) > IDLE_LINES_MAX || !isWithin(report.first, line, REPORT_SECONDS_MAX))
+      finishReport(state);
+  }
+
+  function releaseSplit(): void {
+    const held = state.split;
+    state.split = null;
+    if (held !== null) process(held.line, true);
+  }
+
+  /** True when the line was taken as a piece of the one that is held back. */
+  function takePiece(line: LogLine): boolean {
+    if (state.split === null) return false;
+    const joined = joinPiece(state.split, line);
+    if (joined.kind === 'whole') {
+      state.split = null;
+      process(joined.line, true);
+      return true;
+    }
+    if (joined.kind === 'longer') {
+      state.split = joined.split;
+      return true;
+    }
+    if (joined.givenUp) releaseSplit();
+    return false;
+  }
+
+  function feed(line: LogLine): void {
+    const { text } = line;
+    const table = state.open?.table;
+    if (table != null && state.split === null && line.program === null && readRow(table, text, line.line)) return;
+    while (state.recent.length > 0 && line.line - (state.recent[0]?.line.line ?? 0) > RECENT_LINES) closeOldest(state);
+    if (takePiece(line)) return;
+    const isSpecial = SPECIAL.test(text);
+    const front = isSpecial && line.program === null && state.split === null ? frontPiece(line) : null;
+    if (front !== null) state.split = front;
+    else process(line, isSpecial);
+    if (text.length < SHORT) {
+      if (state.before.length >= BEFORE_MAX) state.before.shift();
+      state.before.push(line);
+    } else if (state.before.length > 0) state.before = [];
+  }
+
+  function settle(): void {
+    releaseSplit();
+    finishReport(state);
+  }
+
+  return {
+    feed,
+    settle,
+    end: () => {
+      settle();
+      if (state.suppressed !== null) {
+        const report = openReport(nextReport(), 'kernel', state.suppressed);
+        note(report.evidence, state.suppressed);
+        announceNone(state, report, 'suppressed');
+        state.suppressed = null;
+      }
+      while (state.recent.length > 0) closeOldest(state);
+    },
+    events: state.events,
+    isIdle: () => state.open === null && state.split === null,
+  };
+}
+
+function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): void {
+  if (said.kind === 'before') state.condition = decodeText(said.text);
+  else if (said.kind === 'kill') takeUserspaceKill(state, line, said.kill);
+  else {
+    const death =
+      said.kind === 'unit'
+        ? state.recent.findLast((one) => isOfUnit(one, said.unit, line))
+        : state.recent.findLast((one) => one.userspace !== null && one.userspace.killer !== 'systemd-oomd');
+    if (death === undefined || death.aftermath.length >= AFTERMATH_MAX) return;
+    death.aftermath.push(decodeText(said.text));
+    amend(state, death, line);
+  }
+}
+
+function takeUserspaceKill(state: StreamState, line: LogLine, kill: UserspaceKill): void {
+  const twin = state.recent.findLast((death) => isSameUserspaceKill(death, kill, line));
+  if (twin !== undefined) {
+    amend(state, twin, line);
+    return;
+  }
+  const report = openReport(state.nextReport(), kill.killer, line);
+  const death = openDeath(report, line, 'userspace');
+  death.userspace = { ...kill, reason: kill.reason ?? state.condition };
+  death.pid = kill.pid;
+  death.name = kill.name;
+  state.condition = null;
+  note(death.evidence, line);
+  announce(state, death);
+}

@@ -1,0 +1,50 @@
+import type { LogLine } from './frame.ts';
+import type { DeathState, ReportState } from './report-state.ts';
+import type { UserspaceKill } from './userspace.ts';
+import type { KilledLine } from './verdict.ts';
+
+export const REPORT_SECONDS_MAX = 120; // a slow console was seen to need 31 s
+const RECENT_LINES = 20_000;
+// How far down systemd's word on a unit, or a killer's repetition, may stand.
+const UNIT_LINES = 50;
+const USERSPACE_LINES = 200;
+const RECENTLY_KILLED_US = 10_000_000;
+
+/** Whether two lines can belong together, by the kernel's clock where both have it. */
+export function isWithin(first: LogLine | undefined, second: LogLine, seconds: number): boolean {
+  if (first === undefined) return false;
+  if (first.kernelUs !== null && second.kernelUs !== null)
+    return Math.abs(second.kernelUs - first.kernelUs) <= seconds * 1e6;
+  return second.line - first.line <= RECENT_LINES;
+}
+
+export function isRecent(first: LogLine, second: LogLine): boolean {
+  if (first.kernelUs === null || second.kernelUs === null) return second.line - first.line <= 2;
+  return Math.abs(second.kernelUs - first.kernelUs) <= RECENTLY_KILLED_US;
+}
+
+/** Whether a kill line can be the end of the open report. */
+export function fits(report: ReportState, line: LogLine, killed: KilledLine): boolean {
+  if (!isWithin(report.first, line, REPORT_SECONDS_MAX)) return false;
+  if (killed.message.includes('oom_kill_allocating_task')) return true;
+  if (report.score !== null) return killed.message === '' || report.score.pid === killed.pid;
+  if (report.verdict !== null) {
+    // When the leader has exited the id of another of its threads is printed: then only the name is the same.
+    return report.verdict.pid === null || report.verdict.pid === killed.pid || report.verdict.name === killed.name;
+  }
+  return !(report.roads.has('memcg') && killed.message === 'Out of memory');
+}
+
+export function isOfUnit(death: DeathState, unit: string, line: LogLine): boolean {
+  const path = death.userspace?.cgroup ?? death.report.verdict?.taskMemcg ?? death.report.memcg?.taskMemcg ?? null;
+  if (path !== null) return path.includes(unit);
+  return death.outcome === 'killed' && line.line - death.line.line < UNIT_LINES;
+}
+
+export function isSameUserspaceKill(death: DeathState, kill: UserspaceKill, line: LogLine): boolean {
+  const known = death.userspace;
+  if (known === null || known.killer !== kill.killer || line.line - death.line.line > USERSPACE_LINES) return false;
+  return kill.pid === null
+    ? known.cgroup === kill.cgroup && death.line.timeText === line.timeText
+    : known.pid === kill.pid && known.name === kill.name;
+}

@@ -1,0 +1,136 @@
+import { unescapeKmsg } from './bytes.ts';
+import { openJournalReader, type JournalReader } from './journal-entry.ts';
+import { readDmesgSeconds, readJsonLine, type Entry } from './json-entry.ts';
+import { emptyStamp, stripPrefix, unquote, type Stamp } from './prefix.ts';
+
+/** One line of text with what its framing told. A printk with line breaks gives several, all but the first `continued`. */
+export interface LogLine {
+  /** Number of the physical line in the input, from 1. */
+  line: number;
+  /** Byte string, framing and escapes removed. */
+  text: string;
+  /** The program that wrote it; null: the kernel, or no program was named (then it is taken as the kernel's). */
+  program: string | null;
+  continued: boolean;
+  /** As printed. */
+  timeText: string | null;
+  /** Microseconds since 1970, where the source gives them. */
+  realtimeUs: number | null;
+  /** Microseconds of the kernel's own clock. */
+  kernelUs: number | null;
+  /** Tells apart the hosts and forms that one input may mix. */
+  stream: string;
+}
+
+export interface Framer {
+  /** Takes one physical line (byte string without its line end); appends what it holds to `out`. Never throws. */
+  frame: (raw: string, line: number, out: LogLine[]) => void;
+  /** End of input: appends what was still held back. */
+  end: (out: LogLine[]) => void;
+}
+
+const ANSI = /\x1b\[[0-9;?]*[A-Za-z]/g;
+// ` SUBSYSTEM=pci`: metadata behind a /dev/kmsg record.
+const KMSG_FIELD = /^ [A-Z][A-Z0-9_]*=/;
+const LINE_MAX = 65_536;
+
+/** A framer for one input; it remembers what its form needs: entries of many lines, the width of the prefix above. */
+export function openFramer(): Framer {
+  let above: Stamp = emptyStamp();
+  let widthAbove = 0;
+  let journal: JournalReader | null = null;
+  let dmesgJsonUs: number | null = null;
+
+  function push(out: LogLine[], text: string, line: number, stamp: Stamp, continued: boolean): void {
+    const unglued =
+      stamp.form === 'syslog' && text.includes('#01') ? text.replaceAll('#012', '\n').replaceAll('#011', '\t') : text;
+    const stream =
+      stamp.host !== '' ? stamp.host : stamp.form === 'kmsg' || stamp.form === 'structured' ? stamp.form : '';
+    const { program, timeText, realtimeUs, kernelUs } = stamp;
+    if (!unglued.includes('\n')) {
+      out.push({ line, text: unglued, program, continued, timeText, realtimeUs, kernelUs, stream });
+      return;
+    }
+    for (const [index, part] of unglued.split('\n').entries())
+      out.push({
+        line,
+        text: part,
+        program,
+        continued: continued || index > 0,
+        timeText,
+        realtimeUs,
+        kernelUs,
+        stream,
+      });
+  }
+
+  function pushEntry(out: LogLine[], entry: Entry, line: number): void {
+    const stamp: Stamp = { ...entry, form: 'structured' };
+    const at = entry.program === null ? stripPrefix(entry.text, 0, stamp) : 0;
+    above = stamp;
+    widthAbove = 0;
+    push(out, entry.text.slice(at), line, stamp, false);
+  }
+
+  /** True when the line had a prefix, and was pushed without it. */
+  function pushPrefixed(out: LogLine[], raw: string, indent: number, line: number): boolean {
+    const stamp = emptyStamp();
+    const at = stripPrefix(raw, 0, stamp);
+    if (at === 0) return false;
+    above = stamp;
+    widthAbove = indent + at;
+    push(out, stamp.form === 'kmsg' ? unescapeKmsg(raw.slice(at)) : raw.slice(at), line, stamp, false);
+    return true;
+  }
+
+  function frameText(raw: string, line: number, out: LogLine[]): void {
+    if (pushPrefixed(out, raw, 0, line)) return;
+    const first = raw.charCodeAt(0);
+    if (above.form === 'kmsg' && first === 32 && KMSG_FIELD.test(raw)) return;
+    // Without a prefix of its own: the rest of a record with line breaks, padded to the width of the prefix above it.
+    if (widthAbove > 0 && (first === 32 || first === 9) && isPadded(raw, widthAbove)) {
+      push(out, raw.slice(widthAbove), line, above, true);
+      return;
+    }
+    const quoted = unquote(raw);
+    if (quoted.length < raw.length && pushPrefixed(out, quoted, raw.length - quoted.length, line)) return;
+    // A bare line: it belongs to the stream around it, but carries no time of its own.
+    const bare = first === 62 || first === 124 ? quoted : raw;
+    push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host }, false);
+  }
+
+  return {
+    frame: (given, line, out) => {
+      const cut = given.length > LINE_MAX ? given.slice(0, LINE_MAX) : given;
+      journal ??= openJournalReader(cut);
+      const entries = journal?.take(cut, line) ?? null;
+      if (entries !== null) {
+        for (const entry of entries) pushEntry(out, entry, entry.line);
+        return;
+      }
+      const withoutReturn = cut.charCodeAt(cut.length - 1) === 13 ? cut.slice(0, -1) : cut;
+      const raw = withoutReturn.includes('\x1b') ? withoutReturn.replace(ANSI, '') : withoutReturn;
+      if (raw === '') return;
+      const first = raw.charCodeAt(0);
+      if (first === 123 || first === 32 || first === 9 || first === 34) {
+        const entry = first === 123 || raw.includes('": ') ? readJsonLine(raw) : null;
+        if (entry !== null) {
+          pushEntry(out, dmesgJsonUs === null ? entry : { ...entry, kernelUs: dmesgJsonUs }, line);
+          dmesgJsonUs = null;
+          return;
+        }
+        dmesgJsonUs = readDmesgSeconds(raw) ?? dmesgJsonUs;
+      }
+      frameText(raw, line, out);
+    },
+    end: (out) => {
+      if (journal !== null) for (const entry of journal.end()) pushEntry(out, entry, entry.line);
+    },
+  };
+}
+
+function isPadded(raw: string, width: number): boolean {
+  if (raw.length < width) return false;
+  for (let at = 0; at < width; at += 1) if (raw.charCodeAt(at) !== 32) return false;
+  return true;
+}

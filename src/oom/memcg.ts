@@ -1,0 +1,110 @@
+import { decodeText } from './bytes.ts';
+import type { MemcgFacts } from './report.ts';
+
+// Task in /a/b killed as a result of limit of /a                     up to 4.20: group of the victim, then the full one
+// memory: usage 15356kB, limit 15360kB, failcnt 122
+// memory+swap: usage 0kB, limit 9007199254740988kB, failcnt 0        cgroup v1
+// swap: usage 0kB, limit 0kB, failcnt 0                              cgroup v2
+// Memory cgroup stats for /a: cache:0KB rss:15356KB …                one line for each group of the tree, up to 5.2
+// Memory cgroup stats for /a:                                        from 5.3 on: one `name value` a line, bytes or counts
+// anon 15728640
+
+export interface MemcgState {
+  facts: MemcgFacts;
+  /** Whose limit: from `Task in`, or from the heading of the statistics. */
+  oomMemcg: string | null;
+  taskMemcg: string | null;
+  statsOpen: boolean;
+}
+
+export function emptyMemcg(): MemcgState {
+  return {
+    facts: {
+      usageKiB: null,
+      limitKiB: null,
+      failcnt: null,
+      swapUsageKiB: null,
+      swapLimitKiB: null,
+      memswUsageKiB: null,
+      memswLimitKiB: null,
+      kmemUsageKiB: null,
+      version: null,
+      statsKiB: {},
+      events: {},
+    },
+    oomMemcg: null,
+    taskMemcg: null,
+    statsOpen: false,
+  };
+}
+
+const TASK_IN = /^ ?Task in (.*) killed as a result of limit of (.*)$/s;
+const NO_VICTIM = /^ ?Memory limit reached of cgroup (.*)$/s;
+const COUNTER = /^ ?(memory|memory\+swap|kmem|swap): usage (\d+)kB, limit (\d+)kB, failcnt (\d+)/;
+const STATS = /^ ?Memory cgroup stats(?: for (.*?))?:(?: ?((?:\w+:\d+[kK]B ?)+))?\s*$/s;
+const STAT = /^ *([a-z][a-z0-9_]*) (\d+)\s*$/;
+const EVENT = /^(?:total_)?(?:pg(?!tables)|workingset_|thp_|numa_|nr_|zswp|swpin|swpout|pswp)/;
+/** "No limit": 2^63 bytes, 2^64 bytes, or counters of 4 KiB pages, in the spellings of all versions. */
+const UNLIMITED_KIB = 2 ** 53 - 4096;
+const KEYS_MAX = 200;
+
+/** Takes one line of a memory group's block into `state`; false: not such a line. */
+export function readMemcgLine(state: MemcgState, text: string): boolean {
+  if (state.statsOpen) {
+    const stat = STAT.exec(text);
+    if (stat !== null) {
+      keepStat(state.facts, stat[1] ?? '', Number(stat[2]));
+      return true;
+    }
+  }
+  const counter = COUNTER.exec(text);
+  if (counter !== null) {
+    readCounter(state.facts, counter[1] ?? '', Number(counter[2]), Number(counter[3]), Number(counter[4]));
+    return true;
+  }
+  const taskIn = TASK_IN.exec(text);
+  if (taskIn !== null) {
+    state.taskMemcg ??= decodeText(taskIn[1] ?? '');
+    state.oomMemcg ??= decodeText((taskIn[2] ?? '').trimEnd());
+    return true;
+  }
+  const noVictim = NO_VICTIM.exec(text);
+  if (noVictim !== null) {
+    state.oomMemcg ??= decodeText((noVictim[1] ?? '').trimEnd());
+    return true;
+  }
+  const stats = STATS.exec(text);
+  if (stats === null) return false;
+  state.statsOpen = stats[2] === undefined;
+  // Each group of the tree has its own line: their sum is what the full group holds.
+  for (const pair of (stats[2] ?? '').matchAll(/(\w+):(\d+)/g))
+    addStat(state.facts.statsKiB, pair[1] ?? '', Number(pair[2]));
+  return true;
+}
+
+function readCounter(facts: MemcgFacts, name: string, usageKiB: number, limit: number, failcnt: number): void {
+  const limitKiB = limit >= UNLIMITED_KIB ? null : limit;
+  if (name === 'memory') {
+    facts.usageKiB ??= usageKiB;
+    facts.limitKiB ??= limitKiB;
+    facts.failcnt ??= failcnt;
+  } else if (name === 'swap') {
+    facts.swapUsageKiB ??= usageKiB;
+    facts.swapLimitKiB ??= limitKiB;
+    facts.version ??= 2;
+  } else if (name === 'memory+swap') {
+    facts.memswUsageKiB ??= usageKiB;
+    facts.memswLimitKiB ??= limitKiB;
+    facts.version ??= 1;
+  } else facts.kmemUsageKiB ??= usageKiB;
+}
+
+function keepStat(facts: MemcgFacts, key: string, value: number): void {
+  if (Object.keys(facts.statsKiB).length + Object.keys(facts.events).length >= KEYS_MAX) return;
+  if (EVENT.test(key)) facts.events[key] ??= value;
+  else facts.statsKiB[key] ??= Math.round(value / 1024);
+}
+
+function addStat(stats: Record<string, number>, key: string, kiB: number): void {
+  if (key in stats || Object.keys(stats).length < KEYS_MAX) stats[key] = (stats[key] ?? 0) + kiB;
+}

@@ -1,0 +1,98 @@
+import type { LogLine } from './frame.ts';
+import { parseCpuLine, parseKilled, parseReaper, parseScore, parseVerdict } from './verdict.ts';
+
+// A process name is 15 bytes of anything but NUL, line breaks too. Text logs then show its line in two pieces:
+//   Memory cgroup out of memory: Killed process 1009 (a
+//   b) total-vm:17464kB, anon-rss:16264kB, …
+// The second piece is padded (dmesg, journalctl), bare (journalctl -o cat) or has the same prefix again (rsyslog).
+
+const COMM_MAX = 15;
+const PIECES_MAX = 16;
+/** Lines of others that may stand between the pieces. */
+const WAIT_LINES = 8;
+
+type Kind = 'killed' | 'verdict' | 'score' | 'reaper' | 'cpu';
+
+export interface SplitLine {
+  kind: Kind;
+  line: LogLine;
+  pieces: number;
+  waited: number;
+}
+
+const CPU_FRONT = /^ ?(?:CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: |Pid: \d+, comm: )/;
+// Cut by a terminal or a pager inside its last numbers: nothing follows.
+const VERDICT_CUT = /,pid=\d+(?:,u?i?d?=?\d*)?\s*$/;
+const VERDICT_END = /,pid=\d+,uid=\d+\s*$/;
+
+/** The front piece of a line whose name goes on in the next one, else null. */
+export function frontPiece(line: LogLine): SplitLine | null {
+  const kind = kindOfFront(line.text);
+  return kind === null ? null : { kind, line, pieces: 1, waited: 0 };
+}
+
+function kindOfFront(text: string): Kind | null {
+  if (text.includes('oom-kill:constraint='))
+    return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
+  if (text.includes('illed process ')) return parseKilled(text)?.torn === true ? 'killed' : null;
+  if (/[Kk]ill process \d+ \(/.test(text)) return parseScore(text) === null ? 'score' : null;
+  if (text.includes('oom_reaper: '))
+    return /(?:process :?|pid:)\d+ \(/.test(text) && parseReaper(text) === null ? 'reaper' : null;
+  return CPU_FRONT.test(text) && parseCpuLine(text) === null ? 'cpu' : null;
+}
+
+export type Joined =
+  | { kind: 'whole'; line: LogLine }
+  /** The line was taken as a further piece; wait for the next. */
+  | { kind: 'longer'; split: SplitLine }
+  /** Not of this line. Wait on, unless `givenUp`. */
+  | { kind: 'other'; givenUp: boolean };
+
+/** Tries `next` as the following piece of `split`. */
+export function joinPiece(split: SplitLine, next: LogLine): Joined {
+  const text = `${split.line.text}\n${next.text}`;
+  if (isWhole(split.kind, text)) return { kind: 'whole', line: { ...split.line, text } };
+  const sameRecord = next.continued || (next.kernelUs !== null && next.kernelUs === split.line.kernelUs);
+  if (sameRecord && split.pieces < PIECES_MAX && next.text.length < COMM_MAX && kindOfFront(next.text) === null)
+    return { kind: 'longer', split: { ...split, line: { ...split.line, text }, pieces: split.pieces + 1 } };
+  split.waited += 1;
+  return { kind: 'other', givenUp: split.waited >= WAIT_LINES };
+}
+
+function isWhole(kind: Kind, text: string): boolean {
+  switch (kind) {
+    case 'killed': {
+      const killed = parseKilled(text);
+      return killed !== null && !killed.torn && fits(killed.name);
+    }
+    case 'verdict':
+      return VERDICT_END.test(text) && text.indexOf('oom-kill:', 1) < 0 && fits(parseVerdict(text)?.name ?? null);
+    case 'score':
+      return fits(parseScore(text)?.name ?? null);
+    case 'reaper':
+      return fits(parseReaper(text)?.name ?? null);
+    case 'cpu':
+      return fits(parseCpuLine(text)?.comm ?? null);
+  }
+}
+
+/** Decoded names are at most as long as their bytes, but for `\xHH` of bytes that are no UTF-8. */
+function fits(name: string | null): boolean {
+  return name !== null && name.replace(/\\x[0-9a-f]{2}/g, '.').length <= COMM_MAX;
+}
+
+/** The name in front of ` invoked oom-killer` may have begun on the lines before: puts the pieces of one record together. */
+export function joinBefore(line: LogLine, before: readonly LogLine[]): LogLine {
+  let joined = line;
+  let current = line;
+  for (let index = before.length - 1; index >= 0; index -= 1) {
+    const previous = before[index];
+    if (previous === undefined) break;
+    const sameRecord = current.continued || (current.kernelUs !== null && current.kernelUs === previous.kernelUs);
+    const name = `${previous.text}\n${joined.text.slice(0, joined.text.indexOf(' invoked oom-killer'))}`;
+    if (!sameRecord || name.replace(/\\x[0-9a-f]{2}/gi, '.').length > COMM_MAX) break;
+    joined = { ...joined, text: `${previous.text}\n${joined.text}`, line: previous.line };
+    current = previous;
+  }
+  return joined;
+}
