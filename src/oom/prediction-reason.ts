@@ -35,6 +35,7 @@ export function explainPrediction(question: Question): string | null {
     return `${more}: the choice was made a moment before the table was printed, and memory moved`;
   if (input.domain === 'cpuset' || input.domain === 'mempolicy')
     return `${more}: it may be outside the memory nodes that ran out`;
+  if (input.rowsMissing) return `${more}: it was probably killed just before, by lines that are missing here`;
   return `${more}: it was probably dying already (such a task stays in the table but is passed over), or between vfork and exec`;
 }
 

@@ -54,7 +54,7 @@ export function predictVictim(input: PredictionInput): VictimPrediction {
     score: possible.every((guess) => scoreUnder(guess, winner) === score) ? score : null,
     agrees,
     reason: explainPrediction({ input, best, chosen, winner, agrees }),
-    assumptions: listAssumptions(input, best, possible, eligible),
+    assumptions: listAssumptions({ input, best, possible, eligible, scoreMet: scored.length > 0 }),
   };
 }
 
@@ -87,12 +87,15 @@ function inferPageSize(input: PredictionInput): number | null {
   return [4, 8, 16, 64, 256].find((size) => size === (input.killed?.totalVmKiB ?? 0) / row.totalVmPages) ?? null;
 }
 
-function listAssumptions(
-  input: PredictionInput,
-  best: Hypothesis,
-  possible: readonly Hypothesis[],
-  eligible: readonly TaskRow[],
-): string[] {
+interface Grounds {
+  input: PredictionInput;
+  best: Hypothesis;
+  possible: readonly Hypothesis[];
+  eligible: readonly TaskRow[];
+  scoreMet: boolean;
+}
+
+function listAssumptions({ input, best, possible, eligible, scoreMet }: Grounds): string[] {
   const { formula } = best;
   const said: string[] = [`formula of kernels ${formula.kernels}`];
   const open = new Set(possible.map((guess) => guess.winners.map((row) => row.pid).join()));
@@ -100,6 +103,7 @@ function listAssumptions(
   if (open.size > 1) said.push('other assumptions give another victim');
   if (best.rootBonus) said.push('tasks of uid 0 have CAP_SYS_ADMIN, which makes them less likely');
   if (best.winners.length > 1) said.push(`${best.winners.length} tasks have equal points`);
+  if (input.printedScore !== null && !scoreMet) said.push(`the printed score of ${input.printedScore} cannot be met`);
   if (input.pageSizeKiB === null) said.push(`pages of ${best.pageSizeKiB} KiB`);
   const passed = input.tasks
     .filter((row) => input.recentlyKilled.has(row.pid) && !eligible.includes(row))

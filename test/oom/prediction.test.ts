@@ -250,6 +250,12 @@ describe('the reason', () => {
       'pid 10 has 100 pages more than the chosen pid 20: the choice was made a moment before',
     ],
     [
+      'a death that was cut out',
+      aReport({ tasks: [aRow(10, 900_000), aRow(20, 5000)], rowsMissing: true }),
+      false,
+      'it was probably killed just before, by lines that are missing here',
+    ],
+    [
       'a swap column that is missing',
       aReport({
         tasks: [anEl6Row(10, 500_000), anEl6Row(20, 1000)],
@@ -279,6 +285,12 @@ describe('what the report leaves open', () => {
     expect(predictVictim(anOldReport({ tasks, printedScore: 500 }))).toMatchObject({ score: 500, points: 500_010 });
     expect(predictVictim(anOldReport({ tasks, printedScore: 485 }))).toMatchObject({ score: 485, points: 485_010 });
     expect(predictVictim(anOldReport({ tasks }))).toMatchObject({ pid: 20, agrees: true, score: null, points: null });
+    expect(predictVictim(anOldReport({ tasks, printedScore: 485 })).assumptions).not.toContain(
+      'the printed score of 485 cannot be met',
+    );
+    expect(predictVictim(anOldReport({ tasks, printedScore: 499 })).assumptions).toContain(
+      'the printed score of 499 cannot be met',
+    );
   });
 
   it("is settled by the printed score: the host's swap in a group's report", () => {
