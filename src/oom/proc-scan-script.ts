@@ -30,11 +30,11 @@ function mask(s,   n, a, i, w, l, o, hide, was, sql, net, u) {
   if (length(s) >= 2048) sub(/:\/\/[^ \036]*$/, "://***", s)
   sub(/\036+$/, "", s); l = tolower(s)
   sql = l ~ /mysql|maria|mongo|sshpass/; net = l ~ /curl|redis|ldap|smb/
-  if (!sql && !net && l !~ /@|-pw/ && !secret(l)) { gsub(/\036/, " ", s); return s }
+  if (!sql && !net && l !~ /@|-pw|user/ && !secret(l)) { gsub(/\036/, " ", s); return s }
   n = split(s, a, "\036"); o = ""; hide = 0
   for (i = 1; i <= n; i++) {
     w = a[i]; l = tolower(w); was = hide
-    hide = (w ~ /^-/ && secret(l)) || l ~ /^(pass|password|passwd|pwd|secret|token|bearer)$/ || (sql && w == "-p") || (net && w ~ /^(-[uUaw]|--user|--proxy-user)$/)
+    hide = (w ~ /^-/ && secret(l)) || l ~ /^(pass|password|passwd|pwd|secret|token|bearer)$/ || (sql && w == "-p") || (net && w ~ /^-[uUaw]$/) || (l ~ /^--?[a-z-]*user$/ && a[i + 1] ~ /:/)
     if (match(l, /(pass|pwd|-pw|token|secret|key|auth|cred|bearer)[^=: \t]*[=: \t]+/)) {
       hide = RSTART + RLENGTH > length(w)
       w = substr(w, 1, RSTART + RLENGTH - 1) (hide ? "" : "***")
@@ -44,6 +44,7 @@ function mask(s,   n, a, i, w, l, o, hide, was, sql, net, u) {
       u = u substr(w, 1, RSTART + 2) substr(l, 1, index(l, ":")) "***@"
     }
     w = u w
+    if (match(w, /^--?[a-z-]*user=[^:]*:/)) w = substr(w, 1, RSTART + RLENGTH - 1) "***"
     if (sql) { w = " " w; gsub(/[ \t]-p[ \t]*[^ \t]+/, " -p***", w); w = substr(w, 2) }
     if (net && match(" " w, /[ \t](-[uUaw]|--user|--proxy-user)[= \t]*[^= \t]/)) w = substr(w, 1, RSTART + RLENGTH - 3) "***"
     o = o (i > 1 ? " " : "") (was ? "***" : w)

@@ -211,6 +211,8 @@ const COMMANDS: { argv0?: string; args: string[]; shown: string }[] = [
   { args: ['mysqldump -u root -phunter2 shop'], shown: 'mysqldump -u root -p*** shop' },
   { args: ['curl', '-u', 'me:hunter2', 'http://x/'], shown: 'curl -u *** http://x/' },
   { args: ['curl -s -u me:hunter2 http://x/'], shown: 'curl -s -u ***' },
+  { args: ['--proxy-user', 'me:hunter2', '--user=me:hunter2'], shown: '--proxy-user *** --user=me:***' },
+  { args: ['mysqld', '--user=mysql', '--port=3306'], shown: 'mysqld --user=mysql --port=3306' },
   { args: ['plink', '-pw', 'hunter2', 'host'], shown: '-pw *** host' },
   { args: ['a\n==> 1/cmdline <==\nb', 'tab\tbed'], shown: 'a?==> 1/cmdline <==?b tab?bed' },
   { args: ['', 'empty', ''], shown: 'read x  empty' },
