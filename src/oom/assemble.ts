@@ -33,6 +33,8 @@ export interface Assembler {
 // Any of these may matter; all other text belongs to the body of an open report, or to nobody.
 const SPECIAL =
   /oom|[Kk]ill(?:ed)? process|illable|panic|emory: OOM victim|deadlocked on memory|sending SIG|killing process|blob data|^Killed \/|^Marked \/|low memory!|page allocation failure|[Cc]omm: /;
+// First letters of such text, but for lines that begin with a process name: those ask for memory.
+const SPECIAL_FIRST = new Set([...'oOMKTkslepCPHNSW['].map((letter) => letter.charCodeAt(0)));
 /** Lines that mean nothing, in a row, after which a report without a victim is given up. */
 const IDLE_LINES_MAX = 3000;
 const RECENT_LINES = 20_000;
@@ -105,7 +107,7 @@ export function openAssembler(nextReport: () => number): Assembler {
     if (table != null && state.split === null && line.program === null && readRow(table, text, line.line)) return;
     while (state.recent.length > 0 && line.line - (state.recent[0]?.line.line ?? 0) > RECENT_LINES) closeOldest(state);
     if (takePiece(line)) return;
-    const isSpecial = SPECIAL.test(text);
+    const isSpecial = mayBeSpecial(text);
     const front = isSpecial && line.program === null && state.split === null ? frontPiece(line) : null;
     if (front !== null) state.split = front;
     else process(line, isSpecial);
@@ -136,6 +138,14 @@ export function openAssembler(nextReport: () => number): Assembler {
     events: state.events,
     isIdle: () => state.open === null && state.split === null,
   };
+}
+
+/** Cheap tests first: this is asked of every line that is not a row of a task table. */
+function mayBeSpecial(text: string): boolean {
+  const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
+  return SPECIAL_FIRST.has(first)
+    ? SPECIAL.test(text)
+    : text.includes('oom-killer') || text.includes('allocation failure');
 }
 
 function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): void {

@@ -1,7 +1,7 @@
 import { unescapeKmsg } from './bytes.ts';
 import { openJournalReader, type JournalReader } from './journal-entry.ts';
 import { readDmesgSeconds, readJsonLine, type Entry } from './json-entry.ts';
-import { emptyStamp, stripPrefix, unquote, type Stamp } from './prefix.ts';
+import { emptyStamp, stripPrefix, unquote, type KnownTail, type Stamp } from './prefix.ts';
 
 /** One line of text with what its framing told. A printk with line breaks gives several, all but the first `continued`. */
 export interface LogLine {
@@ -36,6 +36,7 @@ const LINE_MAX = 65_536;
 
 /** A framer for one input; it remembers what its form needs: entries of many lines, the width of the prefix above. */
 export function openFramer(): Framer {
+  const known: KnownTail = { text: '', host: '', program: null };
   let above: Stamp = emptyStamp();
   let widthAbove = 0;
   let journal: JournalReader | null = null;
@@ -66,7 +67,7 @@ export function openFramer(): Framer {
 
   function pushEntry(out: LogLine[], entry: Entry, line: number): void {
     const stamp: Stamp = { ...entry, form: 'structured' };
-    const at = entry.program === null ? stripPrefix(entry.text, 0, stamp) : 0;
+    const at = entry.program === null ? stripPrefix(entry.text, 0, stamp, known) : 0;
     above = stamp;
     widthAbove = 0;
     push(out, entry.text.slice(at), line, stamp, false);
@@ -75,7 +76,7 @@ export function openFramer(): Framer {
   /** True when the line had a prefix, and was pushed without it. */
   function pushPrefixed(out: LogLine[], raw: string, indent: number, line: number): boolean {
     const stamp = emptyStamp();
-    const at = stripPrefix(raw, 0, stamp);
+    const at = stripPrefix(raw, 0, stamp, known);
     if (at === 0) return false;
     above = stamp;
     widthAbove = indent + at;

@@ -26,8 +26,11 @@ const ENTRY_MAX = 1_048_576;
 
 /** A reader when the line begins journalctl's export or verbose form, else null. */
 export function openJournalReader(raw: string): JournalReader | null {
-  if (EXPORT_START.test(raw)) return openExport();
-  return VERBOSE_START.test(raw) ? openVerbose() : null;
+  const first = raw.charCodeAt(0);
+  if (first === 95) return EXPORT_START.test(raw) ? openExport() : null;
+  const mayBegin =
+    (first === 50 && raw.charCodeAt(10) === 32) || (raw.charCodeAt(3) === 32 && raw.charCodeAt(8) === 45);
+  return mayBegin && VERBOSE_START.test(raw) ? openVerbose() : null;
 }
 
 function openExport(): JournalReader {

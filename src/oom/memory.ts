@@ -52,7 +52,6 @@ export function emptyMemory(): MemoryState {
 
 const TOTALS =
   /^ *(?:Active|active_anon|active_file|Active_anon|inactive_anon|inactive_file|unevictable|free|slab|slab_reclaimable|mapped|sec_pagetables|kernel_misc_reclaimable)(?:_\w+)?:\d+(?:\s|$)/;
-const PAIR = /([A-Za-z_]+(?:\([a-z]+\))?): ?(\d+)(kB)?/g;
 const ZONE_NAMES = 'DMA|DMA32|Normal|HighMem|Movable|Device';
 const ZONE = new RegExp(`^ ?(?:Node (\\d+) )?(${ZONE_NAMES}) free:(\\d+)kB `);
 const BUDDY = new RegExp(`^ ?(?:Node (\\d+) )?(${ZONE_NAMES}): ((?:\\d+\\*\\d+kB (?:\\([A-Z]+\\) )?)+)`);
@@ -61,6 +60,15 @@ const HUGE = /^ ?(?:Node \d+ )?hugepages_total=(\d+) hugepages_free=(\d+) .*huge
 const COUNT =
   /^ ?(\d+) (pages RAM|pages of RAM|pages reserved|reserved pages|pages hwpoisoned|total pagecache pages|pages in swap cache)\s*$/;
 const SWAP = /^ ?(Free|Total) swap *[=:] *(\d+)kB/;
+const ZONE_FIELDS = new Map<string, 'freeKiB' | 'minKiB' | 'lowKiB' | 'highKiB' | 'presentKiB' | 'managedKiB'>([
+  ['free', 'freeKiB'],
+  ['min', 'minKiB'],
+  ['low', 'lowKiB'],
+  ['high', 'highKiB'],
+  ['present', 'presentKiB'],
+  ['managed', 'managedKiB'],
+]);
+const ZONE_SUMS = new Set(['present', 'managed', 'mlocked', 'kernel_stack']);
 const ZONES_MAX = 1024; // 256 nodes of 4 zones
 
 /** Takes one line of the Mem-Info part into `state`; false: not such a line. What was read first stays. */
@@ -74,16 +82,21 @@ export function readMemoryLine(state: MemoryState, text: string): boolean {
     else state.totalSwapKiB ??= Number(swap[2]);
     return true;
   }
-  if (TOTALS.test(text)) {
-    for (const pair of text.matchAll(PAIR)) setOnce(state.totalsPages, (pair[1] ?? '').toLowerCase(), Number(pair[2]));
-    return true;
-  }
-  if (NODE.test(text)) {
-    for (const pair of text.matchAll(PAIR))
-      if (pair[3] !== undefined) add(state.nodesKiB, pair[1] ?? '', Number(pair[2]));
-    return true;
-  }
-  return readZone(state, text) || readBuddy(state, text) || readHuge(state, text);
+  if (first === 78)
+    return readNode(state, text) || readZone(state, text) || readBuddy(state, text) || readHuge(state, text);
+  if (first === 68 || first === 72 || first === 77) return readZone(state, text) || readBuddy(state, text);
+  if (first === 104) return readHuge(state, text);
+  if (!TOTALS.test(text)) return false;
+  eachPair(text, (key, pages) => setOnce(state.totalsPages, key.toLowerCase(), pages));
+  return true;
+}
+
+function readNode(state: MemoryState, text: string): boolean {
+  if (!NODE.test(text)) return false;
+  eachPair(text, (key, kiB) => {
+    if (key === 'kernel_stack') add(state.nodesKiB, key, kiB);
+  });
+  return true;
 }
 
 function readCount(state: MemoryState, text: string): boolean {
@@ -102,20 +115,23 @@ function readCount(state: MemoryState, text: string): boolean {
 function readZone(state: MemoryState, text: string): boolean {
   const found = ZONE.exec(text);
   if (found === null || state.zones.length >= ZONES_MAX) return false;
-  const values = new Map<string, number>();
-  for (const pair of text.matchAll(PAIR)) if (pair[3] !== undefined) setOnce(values, pair[1] ?? '', Number(pair[2]));
-  for (const [key, kiB] of values) add(state.zonesKiB, key, kiB);
-  state.zones.push({
+  const zone: Zone = {
     node: found[1] === undefined ? null : Number(found[1]),
     name: found[2] ?? '',
-    freeKiB: values.get('free') ?? null,
-    minKiB: values.get('min') ?? null,
-    lowKiB: values.get('low') ?? null,
-    highKiB: values.get('high') ?? null,
-    presentKiB: values.get('present') ?? null,
-    managedKiB: values.get('managed') ?? null,
+    freeKiB: null,
+    minKiB: null,
+    lowKiB: null,
+    highKiB: null,
+    presentKiB: null,
+    managedKiB: null,
     blocks: null,
+  };
+  eachPair(text, (key, kiB) => {
+    const field = ZONE_FIELDS.get(key);
+    if (field !== undefined) zone[field] ??= kiB;
+    if (ZONE_SUMS.has(key)) add(state.zonesKiB, key, kiB);
   });
+  state.zones.push(zone);
   return true;
 }
 
@@ -180,6 +196,18 @@ export function describeMemory(state: MemoryState, pageKiB: number): MemoryPictu
     hwPoisonedKiB: inKiB(state.hwPoisonedPages),
     zones: state.zones,
   };
+}
+
+/** Calls `take` for each `key:number` or `key: number` of a line, in order. */
+function eachPair(text: string, take: (key: string, value: number) => void): void {
+  for (let colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
+    let at = text.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1;
+    const digits = at;
+    let value = 0;
+    for (let code = text.charCodeAt(at); code >= 48 && code <= 57; code = text.charCodeAt((at += 1)))
+      value = value * 10 + code - 48;
+    if (at > digits) take(text.slice(text.lastIndexOf(' ', colon) + 1, colon), value);
+  }
 }
 
 function setOnce(map: Map<string, number>, key: string, value: number): void {

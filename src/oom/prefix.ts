@@ -12,6 +12,27 @@ export interface Stamp {
   form: string;
 }
 
+/**
+ * Takes `[  123.456789] ` and the caller's id behind it (`[ T123] `), noting the kernel's clock; `at` when it is something else.
+ * The commonest of all prefixes, so it is read by hand.
+ */
+function stripSeconds(raw: string, start: number, stamp: Stamp): number {
+  let at = start + 1;
+  while (raw.charCodeAt(at) === 32) at += 1;
+  const first = at;
+  while (isDigit(raw, at)) at += 1;
+  if (at === first || at - first > 10 || raw.charCodeAt(at) !== 46) return start;
+  at += 1;
+  const fraction = at;
+  while (isDigit(raw, at)) at += 1;
+  if (at === fraction || at - fraction > 9 || raw.charCodeAt(at) !== 93) return start;
+  stamp.kernelUs ??= Math.round(Number(raw.slice(first, at)) * 1e6);
+  at += 1;
+  const bracket = raw.charCodeAt(at) === 32 ? at + 1 : at;
+  if (raw.charCodeAt(bracket) === 91 && matchAt(CALLER, raw, bracket) !== null) at = CALLER.lastIndex;
+  return raw.charCodeAt(at) === 32 ? at + 1 : at;
+}
+
 export function emptyStamp(): Stamp {
   return { timeText: null, realtimeUs: null, kernelUs: null, program: null, host: '', form: 'bare' };
 }
@@ -19,7 +40,7 @@ export function emptyStamp(): Stamp {
 const MONTHS_DAYS =
   '(?:[A-Z][a-z]{2} )?[A-Za-z\\x80-\\xff.]{2,12} +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: \\d{4})?(?=[ ])';
 
-const SECONDS = /\[ *(\d{1,10}\.\d{1,9})\](?: ?\[ *[TC]\d+\])? ?/y;
+const CALLER = /\[ *[TC]\d+\]/y;
 const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?/y;
 const DMESG_HUMAN = /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<]\d{1,10}\.\d{1,9}>?)\] ?/y;
 const KMSG = /(\d{1,6}),(\d{1,20}),(\d{1,20}),[^;]{0,80};/y;
@@ -66,16 +87,24 @@ const KERNEL_HEADS = new Set([
 ]);
 const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
 
+/** The last `HOST PROGRAM: ` seen: a log repeats it on every line, and comparing is cheaper than matching. */
+export interface KnownTail {
+  text: string;
+  host: string;
+  program: string | null;
+}
+
 /** Strips prefixes from `at` on, outermost first, noting them in `stamp`; returns where the text begins. */
-export function stripPrefix(raw: string, start: number, stamp: Stamp): number {
+export function stripPrefix(raw: string, start: number, stamp: Stamp, known: KnownTail): number {
   let at = start;
   for (let layer = 0; layer < 6; layer += 1) {
-    const next = stripOne(raw, at, stamp);
+    const next = stripOne(raw, at, stamp, known);
     if (next === at) break;
     at = next;
-    if (stamp.program !== null) break;
+    // Behind these comes the message itself.
+    if (stamp.program !== null || stamp.form === 'seconds' || stamp.form === 'dmesg' || stamp.form === 'kmsg') break;
   }
-  if (stamp.program === null || stamp.program === 'userspace') {
+  if ((stamp.program === null || stamp.program === 'userspace') && mayNameProgram(raw, at)) {
     const named = matchAt(PROGRAM_PID, raw, at);
     if (named !== null) {
       stamp.program = named[1] ?? null;
@@ -86,13 +115,21 @@ export function stripPrefix(raw: string, start: number, stamp: Stamp): number {
   return at;
 }
 
-function stripOne(raw: string, at: number, stamp: Stamp): number {
+/** The programs of PROGRAM_PID begin with a small letter, and their pid follows soon. */
+function mayNameProgram(raw: string, at: number): boolean {
   const code = raw.charCodeAt(at);
-  if (code === 91) return stripBracket(raw, at, stamp); // [
+  if (code < 97 || code > 122) return false;
+  const bracket = raw.indexOf('[', at);
+  return bracket > 0 && bracket - at < 80;
+}
+
+function stripOne(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
+  const code = raw.charCodeAt(at);
+  if (code === 91) return stripBracket(raw, at, stamp, known); // [
   if (code === 60) return matchAt(PRIORITY, raw, at) === null ? at : stripPriority(raw, at, stamp); // <
-  if (code >= 48 && code <= 57) return stripDigits(raw, at, stamp);
+  if (code >= 48 && code <= 57) return stripDigits(raw, at, stamp, known);
   if (code === 42) return matchAt(DROPPED, raw, at) === null ? at : DROPPED.lastIndex; // *
-  if ((code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code >= 128) return stripWord(raw, at, stamp);
+  if ((code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code >= 128) return stripWord(raw, at, stamp, known);
   return at;
 }
 
@@ -103,39 +140,39 @@ function stripPriority(raw: string, at: number, stamp: Stamp): number {
   return after;
 }
 
-function stripBracket(raw: string, at: number, stamp: Stamp): number {
-  const seconds = matchAt(SECONDS, raw, at);
-  if (seconds !== null) {
-    const after = SECONDS.lastIndex;
-    stamp.kernelUs ??= Math.round(Number(seconds[1]) * 1e6);
+function stripBracket(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
+  const after = stripSeconds(raw, at, stamp);
+  if (after > at) {
     if (stamp.form === 'bare') {
       stamp.form = 'seconds';
+      if (!mayNameHost(raw, after)) return after;
       // journalctl -o short-monotonic puts host and program behind it, as syslog does.
       const program = matchAt(HOST_PROGRAM, raw, after);
       if (program !== null && KERNEL_NAMES.has(program[2] ?? ''))
-        return noteProgram(stamp, program, HOST_PROGRAM.lastIndex);
+        return noteProgram(stamp, program, HOST_PROGRAM.lastIndex, known);
       if (program !== null && program[3] !== undefined && !KERNEL_HEADS.has(program[1] ?? ''))
-        return noteProgram(stamp, program, HOST_PROGRAM.lastIndex);
+        return noteProgram(stamp, program, HOST_PROGRAM.lastIndex, known);
     }
     return after;
   }
+  if (stamp.form !== 'bare') return at;
   const time = matchAt(DMESG_TIME, raw, at);
-  if (time !== null && stamp.timeText === null) {
+  if (time !== null) {
     stamp.timeText = time[1] ?? null;
     stamp.form = 'dmesg';
     return DMESG_TIME.lastIndex;
   }
   const human = matchAt(DMESG_HUMAN, raw, at);
-  if (human !== null && stamp.form === 'bare') {
+  if (human !== null) {
     stamp.form = 'dmesg';
     return DMESG_HUMAN.lastIndex;
   }
   return at;
 }
 
-function stripDigits(raw: string, at: number, stamp: Stamp): number {
+function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null) return at;
-  const kmsg = matchAt(KMSG, raw, at);
+  const kmsg = raw.indexOf(',', at) <= at + 6 ? matchAt(KMSG, raw, at) : null;
   if (kmsg !== null) {
     const after = KMSG.lastIndex;
     stamp.form = 'kmsg';
@@ -144,38 +181,37 @@ function stripDigits(raw: string, at: number, stamp: Stamp): number {
     if (Number(kmsg[1]) >> 3 !== 0) stamp.program = 'userspace';
     return after;
   }
-  const iso = matchAt(ISO, raw, at);
+  const iso = raw.charCodeAt(at + 4) === 45 ? matchAt(ISO, raw, at) : null;
   if (iso !== null) {
     stamp.timeText = iso[1] ?? null;
     const after = ISO.lastIndex;
-    const cri = matchAt(CRI, raw, after);
-    if (cri !== null) return CRI.lastIndex;
+    if (raw.startsWith('std', after) && matchAt(CRI, raw, after) !== null) return CRI.lastIndex;
     // dmesg --time-format iso writes a comma before the fraction, and no host behind.
     if (iso[2]?.startsWith(',') === true) {
       stamp.form = 'dmesg';
       return after;
     }
-    const full = matchAt(FULL, raw, at);
-    return full === null ? stripSyslog(raw, after, stamp) : stripFull(raw, stamp, full);
+    const full = raw.charCodeAt(at + 10) === 32 ? matchAt(FULL, raw, at) : null;
+    return full === null ? stripSyslog(raw, after, stamp, known) : stripFull(raw, stamp, full, known);
   }
   const full = matchAt(FULL, raw, at);
-  if (full !== null) return stripFull(raw, stamp, full);
+  if (full !== null) return stripFull(raw, stamp, full, known);
   const epoch = matchAt(EPOCH, raw, at);
   if (epoch === null) return at;
   const after = EPOCH.lastIndex;
-  const inner = stripSyslog(raw, after, stamp);
+  const inner = stripSyslog(raw, after, stamp, known);
   if (inner === after) return at;
   stamp.timeText = epoch[1] ?? null;
   return inner;
 }
 
-function stripWord(raw: string, at: number, stamp: Stamp): number {
+function stripWord(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null || stamp.form !== 'bare') return at;
-  const full = matchAt(FULL, raw, at);
-  if (full !== null) return stripFull(raw, stamp, full);
+  const full = isDigit(raw, at + 4) || isDigit(raw, at) ? matchAt(FULL, raw, at) : null;
+  if (full !== null) return stripFull(raw, stamp, full, known);
   const time = matchAt(RFC3164, raw, at);
   if (time !== null) {
-    const after = stripSyslog(raw, RFC3164.lastIndex, stamp);
+    const after = stripSyslog(raw, RFC3164.lastIndex, stamp, known);
     stamp.timeText = time[1] ?? null;
     stamp.form = 'syslog';
     return after;
@@ -206,17 +242,33 @@ function eventText(raw: string, at: number): number {
   return raw.startsWith(combined, after) ? after + combined.length : after;
 }
 
-function stripFull(raw: string, stamp: Stamp, full: RegExpExecArray): number {
+function stripFull(raw: string, stamp: Stamp, full: RegExpExecArray, known: KnownTail): number {
   const after = FULL.lastIndex;
   stamp.timeText = full[1] ?? null;
-  return stripSyslog(raw, after, stamp);
+  return stripSyslog(raw, after, stamp, known);
+}
+
+/** A word without a colon, then a word that ends with one: most kernel text is no such thing, and need not be matched. */
+function mayNameHost(raw: string, start: number): boolean {
+  let at = start;
+  let code = raw.charCodeAt(at);
+  while (code > 32 && code !== 58) code = raw.charCodeAt((at += 1));
+  if (code !== 32 || at === start) return false;
+  code = raw.charCodeAt((at += 1));
+  while (code > 32 && code !== 58 && code !== 46 && code !== 91) code = raw.charCodeAt((at += 1));
+  return code > 32;
 }
 
 /** `HOST PROGRAM[PID]: `, after a time stamp. Without a host only what cannot be kernel text is taken for a program. */
-function stripSyslog(raw: string, at: number, stamp: Stamp): number {
+function stripSyslog(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   stamp.form = 'syslog';
+  if (known.text !== '' && raw.startsWith(known.text, at)) {
+    stamp.host = known.host;
+    stamp.program = known.program;
+    return at + known.text.length;
+  }
   const both = matchAt(HOST_PROGRAM, raw, at);
-  if (both !== null && !KERNEL_HEADS.has(both[1] ?? '')) return noteProgram(stamp, both, HOST_PROGRAM.lastIndex);
+  if (both !== null && !KERNEL_HEADS.has(both[1] ?? '')) return noteProgram(stamp, both, HOST_PROGRAM.lastIndex, known);
   const seconds = matchAt(HOST_SECONDS, raw, at);
   if (seconds !== null) {
     stamp.host = seconds[1] ?? '';
@@ -228,11 +280,19 @@ function stripSyslog(raw: string, at: number, stamp: Stamp): number {
   return BARE_PROGRAM.lastIndex;
 }
 
-function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number): number {
+function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number, known: KnownTail): number {
   stamp.host = match[1] ?? '';
   stamp.form = 'syslog';
   if (!KERNEL_NAMES.has(match[2] ?? '')) stamp.program = match[2] ?? null;
+  known.text = match[0];
+  known.host = stamp.host;
+  known.program = stamp.program;
   return after;
+}
+
+function isDigit(raw: string, at: number): boolean {
+  const code = raw.charCodeAt(at);
+  return code >= 48 && code <= 57;
 }
 
 function matchAt(pattern: RegExp, raw: string, at: number): RegExpExecArray | null {

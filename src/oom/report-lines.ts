@@ -51,6 +51,7 @@ export function readReportLine(report: ReportState, line: LogLine): boolean {
       return true;
     }
   }
+  if (text.includes('+0x')) return readTrace(report, text);
   if (!report.foreignMemory && readMemoryLine(report.memory, text)) return true;
   if (
     first === 109 ||
@@ -89,8 +90,8 @@ function readSlab(report: ReportState, text: string): boolean {
   return true;
 }
 
+/** A line of the call trace, or the worker that asked: tells which road led to the killer. */
 function readTrace(report: ReportState, text: string): boolean {
-  if (!text.includes('+0x') && !text.startsWith('Workqueue:')) return false;
   for (const [call, road] of ROADS) if (text.includes(call)) report.roads.add(road);
   return report.headerLine !== null;
 }
