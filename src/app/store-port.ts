@@ -1,0 +1,199 @@
+import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
+import type { AddedHost, Batch, Delivery, KillQuery, Mute, Position, Posted } from './ports.ts';
+
+/** A delivery before the outbox has given it a number. */
+export type NewDelivery = Pick<Delivery, 'incidentId' | 'channel' | 'kind' | 'body' | 'notBeforeMs'>;
+
+/** What a decision about one batch may look at. `fresh` kills were unknown, `amended` ones are known and now have later facts. */
+export interface BatchView {
+  host: string;
+  nowOpen: Incident[];
+  fresh: Kill[];
+  amended: Kill[];
+}
+
+/** What a batch changes. Pure data: the store writes it, nobody has been told anything yet. */
+export interface BatchDecision {
+  /** New ones and changed open ones, with the revision as it was handed in (0 for new ones); the store counts it up. */
+  incidents: Incident[];
+  /** Which incident each fresh kill belongs to: kill key → incident id. */
+  placed: Record<string, string>;
+  deliveries: NewDelivery[];
+}
+
+export interface SavedBatch {
+  fresh: Kill[];
+  amended: Kill[];
+  /** As saved, with their new revisions. */
+  incidents: Incident[];
+}
+
+export type UpdateResult =
+  | { kind: 'saved'; incident: Incident }
+  /** Somebody was faster. `current` is what is stored now; null: it is gone. */
+  | { kind: 'conflict'; current: Incident | null };
+
+/** Kills of one service on one host in one hour, for charts. */
+export interface KillCount {
+  host: string;
+  service: string;
+  /** Start of the hour, UTC. */
+  hourMs: number;
+  count: number;
+}
+
+/** The kernel's own count (`oom_kill` in /proc/vmstat) beside ours, at one moment of one boot. */
+export interface CounterReading {
+  host: string;
+  bootId: string;
+  counter: number;
+  parsed: number;
+  atMs: number;
+}
+
+export type DeliveryOutcome =
+  /** `posted` is null for replies: only the incident's own message is edited later. */
+  | { kind: 'done'; posted: Posted | null }
+  | { kind: 'retry'; notBeforeMs: number }
+  | { kind: 'failed'; reason: string; atMs: number };
+
+export interface FailedDelivery extends Delivery {
+  reason: string;
+  failedAtMs: number;
+}
+
+export interface QueueLength {
+  channel: string;
+  waiting: number;
+  inFlight: number;
+  failed: number;
+  /** When the first waiting one may be sent; null: none waits. */
+  nextAtMs: number | null;
+}
+
+export interface LeaseRequest {
+  /** Hosts are shared among processes, and so are channels: one sender each keeps Slack's rate. */
+  kind: 'host' | 'channel';
+  /** One id for each start of a process, never used again. */
+  owner: string;
+  /** All names that are to be shared, the same for every process. */
+  names: string[];
+  /** Clocks of processes that share a database must agree to well within `ttlMs`. */
+  nowMs: number;
+  ttlMs: number;
+}
+
+/** The newest scan of a host's processes. */
+export interface Snapshot {
+  host: string;
+  bootId: string;
+  atMs: number;
+  processes: ProcessIdentity[];
+}
+
+export interface MemorySample {
+  host: string;
+  atMs: number;
+  totalKiB: number;
+  availableKiB: number;
+  totalSwapKiB: number;
+  freeSwapKiB: number;
+}
+
+export interface AuditEntry {
+  atMs: number;
+  /** Who did it: a user id, or `oombot`. */
+  actor: string;
+  /** `propose`, `approve`, `apply` … */
+  action: string;
+  host: string | null;
+  details: Record<string, unknown>;
+}
+
+export interface AuditRow extends AuditEntry {
+  /** 1, 2, 3 … without gaps. */
+  seq: number;
+  /** Hash of the entry before; empty for the first. */
+  previousHash: string;
+  hash: string;
+}
+
+/** An intact log may still have lost its end: compare `headHash` with one noted elsewhere. */
+export type AuditVerdict =
+  { kind: 'intact'; entries: number; headHash: string } | { kind: 'broken'; seq: number; reason: string };
+
+export interface Retention {
+  nowMs: number;
+  keepKillsMs: number;
+  keepSamplesMs: number;
+  /** A host that floods its log keeps only its newest kills. */
+  maxKillsPerHost: number;
+}
+
+/** All that oombot remembers. Every function either does all of its work or throws and has done nothing. */
+export interface Store {
+  /** Saves kills with their positions, incidents and deliveries in one transaction. `decide` is pure and may be called more than once; it is not called when nothing is fresh or amended. */
+  saveBatch: (batch: Batch, decide: (view: BatchView) => BatchDecision) => Promise<SavedBatch>;
+  positions: (host: string) => Promise<Position[]>;
+
+  /** Newest first. */
+  kills: (query: KillQuery) => Promise<Kill[]>;
+  /** Newest first; also the ones that the incident itself no longer carries. */
+  killsOfIncident: (incidentId: string, limit: number) => Promise<Kill[]>;
+  /** Processes that died, by hour. `limit` of the query bounds the rows. */
+  countKills: (query: KillQuery) => Promise<KillCount[]>;
+  /** Kills by the kernel in one boot, to compare with its counter. */
+  countKernelKills: (host: string, bootId: string) => Promise<number>;
+  saveCounter: (reading: CounterReading) => Promise<void>;
+  counter: (host: string, bootId: string) => Promise<CounterReading | null>;
+
+  incident: (id: string) => Promise<Incident | null>;
+  /** By last kill, newest first. */
+  incidents: (host: string, limit: number) => Promise<Incident[]>;
+  openIncidents: (host: string) => Promise<Incident[]>;
+  /** Saves a change made outside a batch (muted, back, closed) if `incident.revision` is still the stored one, with its deliveries. */
+  updateIncident: (incident: Incident, deliveries: NewDelivery[]) => Promise<UpdateResult>;
+
+  enqueue: (deliveries: NewDelivery[]) => Promise<void>;
+  /** Oldest first; what is returned is marked as in flight. Deliveries of one incident in one channel never overtake each other. */
+  claimDeliveries: (channel: string, owner: string, nowMs: number, limit: number) => Promise<Delivery[]>;
+  /** False: it was settled before. */
+  settleDelivery: (id: number, outcome: DeliveryOutcome) => Promise<boolean>;
+  /** Takes over what owners without a live lease left in flight. Look for each in Slack before it is repeated. */
+  adoptDeliveries: (owner: string, nowMs: number) => Promise<Delivery[]>;
+  queueLengths: () => Promise<QueueLength[]>;
+  failedDeliveries: (limit: number) => Promise<FailedDelivery[]>;
+  postedOf: (incidentId: string) => Promise<Posted[]>;
+  postedAt: (channel: string, ts: string) => Promise<Posted | null>;
+  /** For a message that somebody deleted: the next delivery posts anew. */
+  forgetPosted: (incidentId: string, channel: string) => Promise<void>;
+
+  putMute: (mute: Mute) => Promise<void>;
+  removeMute: (target: string) => Promise<boolean>;
+  mutes: (nowMs: number) => Promise<Mute[]>;
+  putHost: (host: AddedHost) => Promise<void>;
+  removeHost: (name: string) => Promise<boolean>;
+  addedHosts: () => Promise<AddedHost[]>;
+  /** Replaces the host's snapshot before. */
+  saveSnapshot: (snapshot: Snapshot) => Promise<void>;
+  snapshot: (host: string) => Promise<Snapshot | null>;
+  saveSamples: (samples: MemorySample[]) => Promise<void>;
+  /** Oldest first. */
+  samples: (host: string, sinceMs: number, untilMs: number) => Promise<MemorySample[]>;
+
+  /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
+  claimLeases: (request: LeaseRequest) => Promise<string[]>;
+  /** Lengthens what `owner` still holds and takes nothing new. Returns what it holds. */
+  renewLeases: (request: Omit<LeaseRequest, 'names'>) => Promise<string[]>;
+  /** Gives everything back at once, for a clean stop. */
+  releaseLeases: (owner: string) => Promise<void>;
+
+  appendAudit: (entry: AuditEntry) => Promise<AuditRow>;
+  /** Newest first. */
+  audit: (host: string | null, limit: number) => Promise<AuditRow[]>;
+  verifyAudit: () => Promise<AuditVerdict>;
+
+  /** Returns how many rows went. Open incidents, waiting deliveries and the audit log always stay. */
+  prune: (retention: Retention) => Promise<number>;
+  close: () => Promise<void>;
+}

@@ -1,0 +1,68 @@
+import { Migrator, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
+import type { Database } from './schema.ts';
+
+function migrations(countingKey: string): Record<string, Migration> {
+  return {
+    '001-record': { up: (db: Kysely<unknown>) => createRecord(db, countingKey) },
+  };
+}
+
+async function createRecord(db: Kysely<unknown>, countingKey: string): Promise<void> {
+  const statements = [
+    `create table incidents (id text primary key, host text not null, last_at_ms bigint not null, closed_at_ms bigint,
+       revision bigint not null, kill_keys text not null, body text not null)`,
+    `create index incidents_by_host on incidents (host, last_at_ms)`,
+    `create index incidents_by_end on incidents (closed_at_ms)`,
+    `create index incidents_open on incidents (host) where closed_at_ms is null`,
+    `create table kills (id ${countingKey}, host text not null, key text not null, boot_id text, at_ms bigint not null,
+       killer text not null, outcome text not null, source text not null, service text not null,
+       incident_id text references incidents (id) on delete set null, body text not null, unique (host, key))`,
+    `create index kills_by_host on kills (host, at_ms)`,
+    `create index kills_by_time on kills (at_ms)`,
+    `create index kills_by_service on kills (service, at_ms)`,
+    `create index kills_by_boot on kills (host, boot_id)`,
+    `create index kills_by_incident on kills (incident_id, at_ms)`,
+    `create table positions (host text not null, source text not null, value text not null, primary key (host, source))`,
+    `create table counters (host text not null, boot_id text not null, counter bigint not null, parsed bigint not null,
+       at_ms bigint not null, primary key (host, boot_id))`,
+    `create table outbox (id ${countingKey}, incident_id text not null references incidents (id) on delete cascade,
+       channel text not null, kind text not null, body text, attempts bigint not null, not_before_ms bigint not null,
+       in_flight smallint not null, claimed_by text, waiting_key text unique, failed_reason text, failed_at_ms bigint)`,
+    `create index outbox_by_channel on outbox (channel, id)`,
+    `create index outbox_by_incident on outbox (incident_id, channel, id)`,
+    `create table posted (incident_id text not null references incidents (id) on delete cascade, channel text not null,
+       ts text not null, revision bigint not null, primary key (incident_id, channel))`,
+    `create index posted_by_ts on posted (channel, ts)`,
+    `create table mutes (target text primary key, until_ms bigint not null, body text not null)`,
+    `create table added_hosts (name text primary key, body text not null)`,
+    `create table snapshots (host text primary key, at_ms bigint not null, body text not null)`,
+    `create table samples (host text not null, at_ms bigint not null, total_kib bigint not null, available_kib bigint not null,
+       total_swap_kib bigint not null, free_swap_kib bigint not null, primary key (host, at_ms))`,
+    `create index samples_by_time on samples (at_ms)`,
+    `create table owners (owner text primary key, expires_ms bigint not null)`,
+    `create table leases (kind text not null, name text not null, owner text not null, expires_ms bigint not null,
+       primary key (kind, name))`,
+    `create table audit (seq bigint primary key, host text, previous_hash text not null, hash text not null, body text not null)`,
+    `create index audit_by_host on audit (host, seq)`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+/** Brings the tables up to date, or with `readOnly` only looks whether they are. Throws a sentence that says what to do. */
+export async function migrate(database: Database, place: string, readOnly: boolean): Promise<void> {
+  const known = migrations(database.countingKey);
+  const migrator = new Migrator({ db: database.db, provider: { getMigrations: () => Promise.resolve(known) } });
+  const tables = await database.db.introspection.getTables({ withInternalKyselyTables: true });
+  const done = tables.some((table) => table.name === 'kysely_migration')
+    ? (await sql<{ name: string }>`select name from kysely_migration`.execute(database.db)).rows.map((row) => row.name)
+    : [];
+
+  if (done.some((name) => !(name in known))) {
+    throw new Error(`${place} was written by a newer oombot; update this one.`);
+  }
+  if (Object.keys(known).every((name) => done.includes(name))) return;
+  if (readOnly) throw new Error(`${place} is not up to date; start \`oombot run\` once.`);
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error instanceof Error ? error : new Error('migration failed', { cause: error });
+}

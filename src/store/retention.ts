@@ -1,0 +1,45 @@
+import { sql } from 'kysely';
+import type { Retention } from '../app/store-port.ts';
+import type { Database } from './schema.ts';
+
+/** Rows that go in one transaction, so that nobody waits long behind it. */
+const ROWS_PER_DELETE = 500;
+
+// What may go, and how the newest rows of each table are told from the rest. The audit log is never shortened.
+function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Retention) {
+  const before = nowMs - keepKillsMs;
+  return [
+    sql`delete from kills where id in (select id from kills where at_ms < ${before} limit ${ROWS_PER_DELETE})`,
+    sql`delete from kills where id in (select id from
+          (select id, row_number() over (partition by host order by at_ms desc, id desc) as place from kills
+           where host in (select host from kills group by host having count(*) > ${maxKillsPerHost})) as ranked
+        where place > ${maxKillsPerHost} limit ${ROWS_PER_DELETE})`,
+    sql`delete from outbox where id in
+          (select id from outbox where failed_at_ms < ${before} limit ${ROWS_PER_DELETE})`,
+    // Once its kills are gone and nothing waits for it; its posted messages go with it.
+    sql`delete from incidents where id in (select id from incidents where closed_at_ms < ${before}
+          and not exists (select 1 from kills where incident_id = incidents.id)
+          and not exists (select 1 from outbox where incident_id = incidents.id) limit ${ROWS_PER_DELETE})`,
+    sql`delete from samples where (host, at_ms) in
+          (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
+    sql`delete from counters where at_ms < ${before}`,
+    sql`delete from snapshots where at_ms < ${before}`,
+    sql`delete from mutes where until_ms <= ${nowMs}`,
+    sql`delete from leases where expires_ms < ${before}`,
+    sql`delete from owners where expires_ms < ${before}`,
+  ];
+}
+
+/** Removes what is too old or too much, a little at a time. Returns how many rows went. */
+export async function prune(database: Database, retention: Retention): Promise<number> {
+  let total = 0;
+  for (const statement of statements(retention)) {
+    for (;;) {
+      const done = await database.transact((trx) => statement.execute(trx));
+      const rows = Number(done.numAffectedRows ?? 0n);
+      total += rows;
+      if (rows < ROWS_PER_DELETE) break;
+    }
+  }
+  return total;
+}

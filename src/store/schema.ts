@@ -1,0 +1,78 @@
+import type { Generated, Kysely, Transaction } from 'kysely';
+
+// Columns are what is asked for; the whole value is JSON in `body`. Times are milliseconds since 1970, flags are 0 or 1.
+export interface Tables {
+  kills: {
+    id: Generated<number>;
+    host: string;
+    key: string;
+    boot_id: string | null;
+    at_ms: number;
+    killer: string;
+    outcome: string;
+    source: string;
+    service: string;
+    incident_id: string | null;
+    body: string;
+  };
+  positions: { host: string; source: string; value: string };
+  counters: { host: string; boot_id: string; counter: number; parsed: number; at_ms: number };
+  incidents: {
+    id: string;
+    host: string;
+    last_at_ms: number;
+    closed_at_ms: number | null;
+    revision: number;
+    /** JSON of the keys of the kills that it carries, newest last. */
+    kill_keys: string;
+    /** Without its kills and revision. */
+    body: string;
+  };
+  outbox: {
+    id: Generated<number>;
+    incident_id: string;
+    channel: string;
+    kind: 'incident' | 'reply';
+    body: string | null;
+    attempts: number;
+    not_before_ms: number;
+    in_flight: number;
+    claimed_by: string | null;
+    /** Unique: set while an incident's own message waits, so that a second one is not queued. */
+    waiting_key: string | null;
+    failed_reason: string | null;
+    failed_at_ms: number | null;
+  };
+  posted: { incident_id: string; channel: string; ts: string; revision: number };
+  mutes: { target: string; until_ms: number; body: string };
+  added_hosts: { name: string; body: string };
+  snapshots: { host: string; at_ms: number; body: string };
+  samples: {
+    host: string;
+    at_ms: number;
+    total_kib: number;
+    available_kib: number;
+    total_swap_kib: number;
+    free_swap_kib: number;
+  };
+  owners: { owner: string; expires_ms: number };
+  leases: { kind: string; name: string; owner: string; expires_ms: number };
+  audit: { seq: number; host: string | null; previous_hash: string; hash: string; body: string };
+}
+
+export type Trx = Transaction<Tables>;
+export type Reader = Kysely<Tables>;
+
+/** An open database: everything in which SQLite and PostgreSQL differ. */
+export interface Database {
+  db: Reader;
+  /** Runs `work` in one transaction. It may be run again: no effects inside. */
+  transact: <T>(work: (trx: Trx) => Promise<T>) => Promise<T>;
+  /** Makes others who lock the same name wait until this transaction ends. */
+  lock: (trx: Trx, name: string) => Promise<void>;
+  /** Whether rows can and must be locked with `for update`. */
+  hasRowLocks: boolean;
+  /** Column type of a number that counts up by itself and is never given twice. */
+  countingKey: string;
+  close: () => Promise<void>;
+}

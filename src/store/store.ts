@@ -1,0 +1,134 @@
+import path from 'node:path';
+import type { Store } from '../app/store-port.ts';
+import { appendAudit, loadAudit, verifyAudit } from './audit.ts';
+import { saveBatch } from './batches.ts';
+import {
+  loadAddedHosts,
+  loadMutes,
+  loadSamples,
+  loadSnapshot,
+  putHost,
+  putMute,
+  removeHost,
+  removeMute,
+  saveSamples,
+  saveSnapshot,
+} from './hosts.ts';
+import { loadIncident, loadIncidents, loadOpenIncidents, updateIncident } from './incidents.ts';
+import {
+  countKernelKills,
+  countKills,
+  loadCounter,
+  loadKills,
+  loadKillsOfIncident,
+  loadPositions,
+  saveCounter,
+} from './kills.ts';
+import { claimLeases, releaseLeases, renewLeases } from './leases.ts';
+import { migrate } from './migrations.ts';
+import {
+  adoptDeliveries,
+  claimDeliveries,
+  failedDeliveries,
+  forgetPosted,
+  insertDeliveries,
+  loadPosted,
+  queueLengths,
+  settleDelivery,
+} from './outbox.ts';
+import { openPostgres } from './postgres.ts';
+import { prune } from './retention.ts';
+import type { Database } from './schema.ts';
+import { openSqlite } from './sqlite.ts';
+
+/**
+ * Opens the record at `sqlite:PATH` or `postgres://…` and brings its tables up to date. With `readOnly` nothing is made or
+ * changed, and it works beside a running bot. Throws one sentence that says what is wrong and what to do.
+ */
+export async function openStore(url: string, { readOnly = false }: { readOnly?: boolean } = {}): Promise<Store> {
+  const [database, place] = openDatabase(url, readOnly);
+  try {
+    await migrate(database, place, readOnly);
+  } catch (error) {
+    await database.close();
+    throw sentenceOf(place, error);
+  }
+  return storeOf(database);
+}
+
+function openDatabase(url: string, readOnly: boolean): [Database, string] {
+  if (url.startsWith('sqlite:') && url.length > 'sqlite:'.length) {
+    const file = path.resolve(url.slice('sqlite:'.length));
+    return [openSqlite(file, readOnly), `The database ${file}`];
+  }
+  if (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) {
+    const { host, pathname } = new URL(url);
+    return [openPostgres(url, readOnly), `The PostgreSQL database ${pathname.slice(1)} at ${host}`];
+  }
+  // The address may hold a password: it is not repeated.
+  throw new Error('The database is expected as sqlite:PATH or postgres://USER@HOST/NAME.');
+}
+
+function sentenceOf(place: string, error: unknown): unknown {
+  // Our own sentences name the place already.
+  if (!(error instanceof Error) || error.message.startsWith(place)) return error;
+  // Several addresses of one name, each with its own reason (net.connect, autoSelectFamily).
+  const reasons = error instanceof AggregateError ? error.errors.map(reasonOf).join(', ') : error.message;
+  return new Error(`${place} cannot be used: ${reasons}.`, { cause: error });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown reason';
+}
+
+function storeOf(database: Database): Store {
+  const { db, transact } = database;
+  return {
+    saveBatch: (batch, decide) => saveBatch(database, batch, decide),
+    positions: (host) => loadPositions(db, host),
+
+    kills: (query) => loadKills(db, query),
+    killsOfIncident: (incidentId, limit) => loadKillsOfIncident(db, incidentId, limit),
+    countKills: (query) => countKills(db, query),
+    countKernelKills: (host, bootId) => countKernelKills(db, host, bootId),
+    saveCounter: (reading) => transact((trx) => saveCounter(trx, reading)),
+    counter: (host, bootId) => loadCounter(db, host, bootId),
+
+    incident: (id) => loadIncident(db, id),
+    incidents: (host, limit) => loadIncidents(db, host, limit),
+    openIncidents: (host) => loadOpenIncidents(database, db, host),
+    updateIncident: (incident, deliveries) => updateIncident(database, incident, deliveries),
+
+    enqueue: (deliveries) => transact((trx) => insertDeliveries(trx, deliveries)),
+    claimDeliveries: (channel, owner, nowMs, limit) => claimDeliveries(database, channel, owner, nowMs, limit),
+    settleDelivery: (id, outcome) => settleDelivery(database, id, outcome),
+    adoptDeliveries: (owner, nowMs) => adoptDeliveries(database, owner, nowMs),
+    queueLengths: () => queueLengths(db),
+    failedDeliveries: (limit) => failedDeliveries(db, limit),
+    postedOf: (incidentId) => loadPosted(db, { incidentId }),
+    postedAt: async (channel, ts) => (await loadPosted(db, { channel, ts }))[0] ?? null,
+    forgetPosted: (incidentId, channel) => transact((trx) => forgetPosted(trx, incidentId, channel)),
+
+    putMute: (mute) => transact((trx) => putMute(trx, mute)),
+    removeMute: (target) => transact((trx) => removeMute(trx, target)),
+    mutes: (nowMs) => loadMutes(db, nowMs),
+    putHost: (host) => transact((trx) => putHost(trx, host)),
+    removeHost: (name) => transact((trx) => removeHost(trx, name)),
+    addedHosts: () => loadAddedHosts(db),
+    saveSnapshot: (snapshot) => transact((trx) => saveSnapshot(trx, snapshot)),
+    snapshot: (host) => loadSnapshot(db, host),
+    saveSamples: (samples) => transact((trx) => saveSamples(trx, samples)),
+    samples: (host, sinceMs, untilMs) => loadSamples(db, host, sinceMs, untilMs),
+
+    claimLeases: (request) => claimLeases(database, request),
+    renewLeases: (request) => renewLeases(database, request),
+    releaseLeases: (owner) => releaseLeases(database, owner),
+
+    appendAudit: (entry) => appendAudit(database, entry),
+    audit: (host, limit) => loadAudit(db, host, limit),
+    verifyAudit: () => verifyAudit(db),
+
+    prune: (retention) => prune(database, retention),
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,852 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { KillQuery } from '../../src/app/ports.ts';
+import type { BatchDecision, BatchView, LeaseRequest, NewDelivery, Store } from '../../src/app/store-port.ts';
+import type { Kill } from '../../src/incident/incident.ts';
+import { openStore } from '../../src/store/store.ts';
+import { aKill, anIncident } from '../support/a-stored-kill.ts';
+
+const HOUR_MS = 3_600_000;
+const EVERYTHING: KillQuery = { hosts: null, sinceMs: null, untilMs: null, service: null, limit: 10_000 };
+const CRASHES = 20;
+
+/** What any store does, whatever keeps it. `createDatabase` gives the address of a new, empty one. */
+export function describeStore(createDatabase: () => Promise<string>): void {
+  async function openNew(): Promise<Store> {
+    return openTested(await createDatabase());
+  }
+
+  describe('batches', () => {
+    it('saves kills, positions, incident and deliveries, and tells which kills were new', async () => {
+      const store = await openNew();
+      const kill = aKill();
+
+      const saved = await store.saveBatch(batchOf([kill], '7'), openOne);
+
+      expect(saved).toEqual({ fresh: [kill], amended: [], incidents: [anIncident({ revision: 1 })] });
+      expect(await store.positions('db01')).toEqual([{ source: 'kmsg', value: '7' }]);
+      expect(await store.kills(EVERYTHING)).toEqual([kill]);
+      expect(await store.killsOfIncident('incident-1', 10)).toEqual([kill]);
+      expect(await store.incident('incident-1')).toEqual(anIncident({ revision: 1 }));
+      expect(await waitingIn(store, '#oom')).toBe(1);
+    });
+
+    it('keeps the first source of a kill that two tell, and moves both positions', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill()], '7'), openOne);
+
+      const again = aKill({ source: 'journal', record: { reaped: true, evidence: [] } });
+      const saved = await store.saveBatch(
+        { host: 'db01', kills: [again], positions: [{ source: 'journal', value: 's=1' }] },
+        unexpected,
+      );
+
+      expect(saved).toEqual({ fresh: [], amended: [], incidents: [] });
+      expect(await store.kills(EVERYTHING)).toEqual([aKill()]);
+      expect((await store.positions('db01')).map((position) => position.source)).toEqual(['journal', 'kmsg']);
+    });
+
+    it('counts a kill once that comes twice in one batch, with its later facts', async () => {
+      const store = await openNew();
+      const later = aKill({ record: { reaped: true } });
+
+      const saved = await store.saveBatch(batchOf([aKill(), later]), openOne);
+
+      expect(saved.fresh).toEqual([later]);
+      expect(await store.countKernelKills('db01', 'boot-1')).toBe(1);
+    });
+
+    it('keeps later facts about a known kill without counting it again', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill()]), openOne);
+      const later = aKill({ seenAtMs: 1, record: { reaped: true }, who: aProcess() });
+      const views: BatchView[] = [];
+
+      const saved = await store.saveBatch(batchOf([later]), (view) => {
+        views.push(view);
+        return nothing();
+      });
+
+      const kept = aKill({ record: { reaped: true }, who: aProcess() });
+      expect(saved).toEqual({ fresh: [], amended: [kept], incidents: [] });
+      expect(views).toEqual([
+        { host: 'db01', nowOpen: [anIncident({ revision: 1, kills: [kept] })], fresh: [], amended: [kept] },
+      ]);
+      expect(await store.kills(EVERYTHING)).toEqual([kept]);
+    });
+
+    it('does not take a log that was read again from elsewhere for news', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill()]), openOne);
+
+      const sameText = [{ line: 900, text: aKill().record.evidence[0]!.text }];
+      const saved = await store.saveBatch(
+        batchOf([aKill({ record: { line: 900, report: 4, evidence: sameText } })]),
+        unexpected,
+      );
+
+      expect(saved.amended).toEqual([]);
+    });
+
+    it('does not lose facts to a report that was cut short', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill({ record: { reaped: true } })]), openOne);
+
+      const saved = await store.saveBatch(batchOf([aKill({ record: { evidence: [] } })]), unexpected);
+
+      expect(saved.amended).toEqual([]);
+    });
+
+    it('takes the word of a source that not everybody can write to over one that is open to all', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill({ source: 'file:/var/log/syslog', verified: false })]), openOne);
+      const proven = aKill({ record: { name: 'postgres', evidence: [] } });
+
+      const saved = await store.saveBatch(batchOf([proven]), nothing);
+
+      expect(saved.amended).toEqual([proven]);
+      expect(await store.kills({ ...EVERYTHING, service: 'postgres' })).toEqual([proven]);
+    });
+
+    it('tells kills of two hosts apart that have the same key', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill()]), openOne);
+      const other = aKill({ host: 'db02' });
+
+      const saved = await store.saveBatch(batchOf([other]), ({ fresh }) => openOneAs('incident-2', fresh));
+
+      expect(saved.fresh).toEqual([other]);
+    });
+
+    it('saves nothing of a batch whose decision throws', async () => {
+      const store = await openNew();
+
+      const saving = store.saveBatch(batchOf([aKill()], '7'), () => {
+        throw new Error('no decision');
+      });
+
+      await expect(saving).rejects.toThrow('no decision');
+      expect(await store.kills(EVERYTHING)).toEqual([]);
+      expect(await store.positions('db01')).toEqual([]);
+    });
+
+    it('lets a batch that fails take no other with it', async () => {
+      const store = await openNew();
+      const hosts = Array.from({ length: 30 }, (_, at) => `host${at}`);
+
+      const results = await Promise.allSettled(
+        hosts.map((host, at) =>
+          store.saveBatch(batchOf([aKill({ host })], String(at)), ({ fresh }) => {
+            if (at % 3 === 0) throw new Error('no decision');
+            return openOneAs(host, fresh);
+          }),
+        ),
+      );
+
+      const failed = hosts.filter((_, at) => results[at]?.status === 'rejected');
+      const kept = (await store.kills(EVERYTHING)).map((kill) => kill.host);
+      expect(failed).toEqual(hosts.filter((_, at) => at % 3 === 0));
+      expect(kept.toSorted()).toEqual(hosts.filter((host) => !failed.includes(host)).toSorted());
+    });
+
+    it('runs batches of one host one after the other', async () => {
+      const store = await openNew();
+      const kills = Array.from({ length: 40 }, (_, at) => aKill({ key: `k${at}`, atMs: at }));
+
+      await Promise.all(kills.map((kill) => store.saveBatch(batchOf([kill]), growOne)));
+
+      const incident = await store.incident('incident-1');
+      expect(incident).toMatchObject({ killCount: 40, revision: 40 });
+      expect(incident?.kills).toHaveLength(20);
+      expect(await store.killsOfIncident('incident-1', 100)).toHaveLength(40);
+    });
+
+    it('saves a storm of 1,000 kills in one batch', async () => {
+      const store = await openNew();
+      const kills = Array.from({ length: 1000 }, (_, at) => aKill({ key: `k${at}`, atMs: at }));
+
+      const saved = await store.saveBatch(batchOf(kills), growOne);
+
+      expect(saved.fresh).toHaveLength(1000);
+      expect(await store.countKernelKills('db01', 'boot-1')).toBe(1000);
+      const [shown] = await store.openIncidents('db01');
+      expect(shown?.kills.map((kill) => kill.key)).toEqual(kills.slice(-20).map((kill) => kill.key));
+    });
+
+    it.each([
+      ['a NUL', 'a\0b'],
+      ['half a surrogate pair', 'a\uD800b'],
+      ['5,000 characters', 'ж'.repeat(5000)],
+      ['SQL', "'; drop table kills; --"],
+      ['a key that objects have', '__proto__'],
+      ['nothing', ''],
+    ])('keeps host text with %s as it was', async (_what, text) => {
+      const store = await openNew();
+      const kill = aKill({ key: `k${text}`, source: `file:/${text}`, record: { name: text, oomMemcg: text } });
+
+      const batch = { host: 'db01', kills: [kill], positions: [{ source: `file:/${text}`, value: text }] };
+      await store.saveBatch(batch, openOne);
+      const again = await store.saveBatch(batch, unexpected);
+
+      expect(again.fresh).toEqual([]);
+      expect(await store.kills({ ...EVERYTHING, service: text })).toEqual([kill]);
+      expect(await store.positions('db01')).toEqual(batch.positions);
+      expect((await store.incident('incident-1'))?.kills).toEqual([kill]);
+    });
+  });
+
+  describe('history', () => {
+    async function openWithKills(): Promise<Store> {
+      const store = await openNew();
+      const kills = [
+        aKill({ key: '1', atMs: 0 }),
+        aKill({ key: '2', atMs: HOUR_MS - 1, bootId: 'boot-2' }),
+        aKill({ key: '3', atMs: HOUR_MS, record: { name: 'java' } }),
+        aKill({ key: '4', atMs: HOUR_MS, record: { killer: 'earlyoom' } }),
+        aKill({ key: '5', atMs: 2 * HOUR_MS, record: { pid: null, outcome: 'panic' } }),
+        aKill({ key: '6', atMs: 3 * HOUR_MS, source: 'counter' }),
+      ];
+      await store.saveBatch(batchOf(kills), nothing);
+      await store.saveBatch(batchOf([aKill({ host: 'db02', key: '1', atMs: HOUR_MS })]), nothing);
+      return store;
+    }
+
+    it.each<[string, Partial<KillQuery>, string[]]>([
+      ['of one host, newest first', { hosts: ['db01'] }, ['db01 6', 'db01 5', 'db01 4', 'db01 3', 'db01 2', 'db01 1']],
+      ['of several hosts', { hosts: ['db01', 'db02'], limit: 3 }, ['db01 6', 'db01 5', 'db02 1']],
+      ['of no host', { hosts: [] }, []],
+      ['from a time on', { sinceMs: 2 * HOUR_MS }, ['db01 6', 'db01 5']],
+      ['up to a time', { untilMs: HOUR_MS }, ['db01 2', 'db01 1']],
+      ['of a service', { service: 'java' }, ['db01 3']],
+    ])('finds kills %s', async (_what, query, expected) => {
+      const store = await openWithKills();
+
+      const kills = await store.kills({ ...EVERYTHING, ...query });
+
+      expect(kills.map((kill) => `${kill.host} ${kill.key}`)).toEqual(expected);
+    });
+
+    it('counts kills by host, service and hour', async () => {
+      const store = await openWithKills();
+
+      const counts = await store.countKills({ ...EVERYTHING, untilMs: 3 * HOUR_MS });
+
+      expect(counts).toEqual([
+        { host: 'db01', service: 'java', hourMs: HOUR_MS, count: 1 },
+        { host: 'db01', service: 'mysqld', hourMs: HOUR_MS, count: 1 },
+        { host: 'db02', service: 'mysqld', hourMs: HOUR_MS, count: 1 },
+        { host: 'db01', service: 'mysqld', hourMs: 0, count: 2 },
+      ]);
+    });
+
+    it("counts only what the kernel killed in one boot, to compare with the kernel's counter", async () => {
+      const store = await openWithKills();
+
+      expect(await store.countKernelKills('db01', 'boot-1')).toBe(2);
+      expect(await store.countKernelKills('db01', 'boot-2')).toBe(1);
+      expect(await store.countKernelKills('db03', 'boot-1')).toBe(0);
+    });
+
+    it('remembers the last counter of a boot', async () => {
+      const store = await openNew();
+      const reading = { host: 'db01', bootId: 'boot-1', counter: 4, parsed: 3, atMs: 10 };
+      await store.saveCounter(reading);
+      await store.saveCounter({ ...reading, counter: 5, atMs: 20 });
+
+      expect(await store.counter('db01', 'boot-1')).toEqual({ ...reading, counter: 5, atMs: 20 });
+      expect(await store.counter('db01', 'boot-2')).toBeNull();
+    });
+  });
+
+  describe('incidents', () => {
+    it('lists those of a host, newest first, and the open ones', async () => {
+      const store = await openNew();
+      for (const at of [1, 2, 3]) {
+        const kill = aKill({ key: `k${at}`, atMs: at });
+        await store.saveBatch(batchOf([kill]), ({ fresh }) => openOneAs(`i${at}`, fresh));
+      }
+      const second = (await store.incident('i2'))!;
+
+      await store.updateIncident({ ...second, closedAtMs: 9 }, []);
+
+      expect((await store.incidents('db01', 2)).map((incident) => incident.id)).toEqual(['i3', 'i2']);
+      expect((await store.openIncidents('db01')).map((incident) => incident.id)).toEqual(['i1', 'i3']);
+      expect(await store.incident('i4')).toBeNull();
+      expect(await store.incidents('db02', 2)).toEqual([]);
+    });
+
+    it('hands only open incidents of the same host to a decision', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill()]), openOne);
+      await store.saveBatch(batchOf([aKill({ host: 'db02' })]), ({ fresh }) => openOneAs('incident-2', fresh));
+      await store.updateIncident({ ...(await store.incident('incident-1'))!, closedAtMs: 9 }, []);
+      let seen: string[] | null = null;
+
+      await store.saveBatch(batchOf([aKill({ key: 'next' })]), ({ nowOpen }) => {
+        seen = nowOpen.map((incident) => incident.id);
+        return nothing();
+      });
+
+      expect(seen).toEqual([]);
+    });
+
+    it('saves a change with its deliveries', async () => {
+      const store = await openNew();
+      const incident = await saveOne(store);
+
+      const result = await store.updateIncident({ ...incident, mutedUntilMs: 5 }, [aReply('muted')]);
+
+      expect(result).toEqual({ kind: 'saved', incident: { ...incident, mutedUntilMs: 5, revision: 2 } });
+      expect(await store.incident('incident-1')).toEqual({ ...incident, mutedUntilMs: 5, revision: 2 });
+      expect(await waitingIn(store, '#oom')).toBe(1);
+    });
+
+    it('refuses a change to an incident that somebody else changed, and queues nothing', async () => {
+      const store = await openNew();
+      const incident = await saveOne(store);
+      await store.updateIncident({ ...incident, mutedUntilMs: 5 }, []);
+
+      const result = await store.updateIncident({ ...incident, closedAtMs: 6 }, [aReply('closed')]);
+
+      expect(result).toEqual({ kind: 'conflict', current: { ...incident, mutedUntilMs: 5, revision: 2 } });
+      expect(await waitingIn(store, '#oom')).toBe(0);
+      expect(await store.updateIncident(anIncident({ id: 'gone', revision: 1 }), [])).toEqual({
+        kind: 'conflict',
+        current: null,
+      });
+    });
+
+    it('lets exactly one of two changes at the same moment through', async () => {
+      const store = await openNew();
+      const incident = await saveOne(store);
+
+      const results = await Promise.all(
+        [5, 6].map((at) => store.updateIncident({ ...incident, mutedUntilMs: at }, [])),
+      );
+
+      expect(results.map((result) => result.kind).toSorted()).toEqual(['conflict', 'saved']);
+    });
+  });
+
+  describe('outbox', () => {
+    it('hands out what is due, in order, once', async () => {
+      const store = await openNew();
+      await saveMany(store, ['i1', 'i2', 'i3']);
+      await store.enqueue([
+        anEdit('i1'),
+        anEdit('i2', { notBeforeMs: 100 }),
+        anEdit('i3'),
+        anEdit('i3', { channel: '#b' }),
+      ]);
+
+      const first = await store.claimDeliveries('#oom', 'me', 50, 10);
+      const second = await store.claimDeliveries('#oom', 'me', 150, 10);
+
+      expect(first).toEqual([
+        { ...anEdit('i1'), id: first[0]!.id, attempts: 0, inFlight: true },
+        { ...anEdit('i3'), id: first[1]!.id, attempts: 0, inFlight: true },
+      ]);
+      expect(second.map((delivery) => delivery.incidentId)).toEqual(['i2']);
+      expect(await store.claimDeliveries('#oom', 'me', 150, 10)).toEqual([]);
+      expect(await store.claimDeliveries('#b', 'me', 150, 10)).toHaveLength(1);
+    });
+
+    it('holds at most one waiting message of an incident and channel, and each reply', async () => {
+      const store = await openNew();
+      await saveOne(store);
+
+      for (let at = 0; at < 5; at += 1) await store.enqueue([anEdit('incident-1'), aReply(`reply ${at}`)]);
+      await store.enqueue([anEdit('incident-1', { channel: '#b' })]);
+
+      const [edit, ...rest] = await drain(store, '#oom');
+      expect(edit?.kind).toBe('incident');
+      expect(rest.map((delivery) => delivery.body)).toEqual(['reply 0', 'reply 1', 'reply 2', 'reply 3', 'reply 4']);
+      expect(await waitingIn(store, '#b')).toBe(1);
+    });
+
+    it('queues another message while one is in flight, for it may show the state before', async () => {
+      const store = await openNew();
+      await saveOne(store);
+      await store.enqueue([anEdit('incident-1')]);
+      const [inFlight] = await store.claimDeliveries('#oom', 'me', 0, 1);
+
+      await store.enqueue([anEdit('incident-1')]);
+      await store.enqueue([anEdit('incident-1')]);
+
+      expect(await store.claimDeliveries('#oom', 'me', 0, 10)).toEqual([]);
+      await store.settleDelivery(inFlight!.id, { kind: 'done', posted: null });
+      expect(await store.claimDeliveries('#oom', 'me', 0, 10)).toHaveLength(1);
+    });
+
+    it('puts a failed try back in its place, with what was queued behind it folded in', async () => {
+      const store = await openNew();
+      await saveOne(store);
+      await store.enqueue([anEdit('incident-1'), aReply('first')]);
+      const [tried] = await store.claimDeliveries('#oom', 'me', 0, 10);
+      await store.enqueue([anEdit('incident-1')]);
+
+      await store.settleDelivery(tried!.id, { kind: 'retry', notBeforeMs: 100 });
+
+      expect(await store.claimDeliveries('#oom', 'me', 99, 10)).toEqual([]);
+      const again = await store.claimDeliveries('#oom', 'me', 100, 10);
+      expect(again).toEqual([{ ...tried, attempts: 1, notBeforeMs: 100 }]);
+      await store.settleDelivery(tried!.id, { kind: 'done', posted: null });
+      expect((await drain(store, '#oom')).map((delivery) => delivery.body)).toEqual(['first']);
+    });
+
+    it('remembers where a message stands', async () => {
+      const store = await openNew();
+      await saveOne(store);
+      const posted = { incidentId: 'incident-1', channel: '#oom', ts: '1700000000.000100', revision: 1 };
+
+      for (const revision of [1, 2]) {
+        await store.enqueue([anEdit('incident-1')]);
+        const [delivery] = await store.claimDeliveries('#oom', 'me', 0, 1);
+        expect(await store.settleDelivery(delivery!.id, { kind: 'done', posted: { ...posted, revision } })).toBe(true);
+        expect(await store.settleDelivery(delivery!.id, { kind: 'done', posted: { ...posted, ts: 'late' } })).toBe(
+          false,
+        );
+      }
+
+      expect(await store.postedOf('incident-1')).toEqual([{ ...posted, revision: 2 }]);
+      expect(await store.postedAt('#oom', posted.ts)).toEqual({ ...posted, revision: 2 });
+      expect(await store.postedAt('#b', posted.ts)).toBeNull();
+      await store.forgetPosted('incident-1', '#oom');
+      expect(await store.postedOf('incident-1')).toEqual([]);
+    });
+
+    it('keeps what failed for good with its reason, out of the way of what follows', async () => {
+      const store = await openNew();
+      await saveOne(store);
+      await store.enqueue([anEdit('incident-1'), aReply('next')]);
+      const [delivery] = await store.claimDeliveries('#oom', 'me', 0, 1);
+
+      await store.settleDelivery(delivery!.id, { kind: 'failed', reason: 'channel_not_found', atMs: 9 });
+
+      expect(await store.failedDeliveries(10)).toEqual([
+        { ...delivery, inFlight: false, attempts: 1, reason: 'channel_not_found', failedAtMs: 9 },
+      ]);
+      expect(await store.queueLengths()).toEqual([
+        { channel: '#oom', waiting: 1, inFlight: 0, failed: 1, nextAtMs: 0 },
+      ]);
+      expect((await drain(store, '#oom')).map((next) => next.body)).toEqual(['next']);
+    });
+
+    it('says how long the queues are', async () => {
+      const store = await openNew();
+      await saveMany(store, ['i1', 'i2', 'i3']);
+      await store.enqueue([anEdit('i1'), anEdit('i2', { notBeforeMs: 70 }), anEdit('i3', { notBeforeMs: 60 })]);
+      await store.enqueue([anEdit('i1', { channel: '#b' })]);
+      await store.claimDeliveries('#oom', 'me', 0, 10);
+      await store.claimDeliveries('#b', 'me', 0, 10);
+
+      expect(await store.queueLengths()).toEqual([
+        { channel: '#b', waiting: 0, inFlight: 1, failed: 0, nextAtMs: null },
+        { channel: '#oom', waiting: 2, inFlight: 1, failed: 0, nextAtMs: 60 },
+      ]);
+    });
+
+    it('gives to one new owner what a dead one left in flight, and nothing of a living one', async () => {
+      const store = await openNew();
+      await saveMany(store, ['i1', 'i2']);
+      await store.enqueue([anEdit('i1'), anEdit('i2', { channel: '#b' })]);
+      await store.claimLeases(aClaim({ owner: 'dead', nowMs: 0 }));
+      await store.claimLeases(aClaim({ owner: 'alive', nowMs: 500 }));
+      await store.claimDeliveries('#oom', 'dead', 0, 10);
+      await store.claimDeliveries('#b', 'alive', 0, 10);
+
+      expect(await store.adoptDeliveries('new', 999)).toEqual([]);
+      const adopted = await store.adoptDeliveries('new', 1001);
+
+      expect(adopted.map((delivery) => delivery.incidentId)).toEqual(['i1']);
+      expect(adopted[0]?.inFlight).toBe(true);
+      expect(await store.adoptDeliveries('new', 1001)).toEqual([]);
+    });
+
+    it('refuses a delivery for an incident that is not stored', async () => {
+      const store = await openNew();
+
+      await expect(store.enqueue([anEdit('nobody')])).rejects.toThrow(/foreign key/i);
+    });
+  });
+
+  describe('mutes, hosts and snapshots', () => {
+    it('keeps a mute until its time', async () => {
+      const store = await openNew();
+      await store.putMute({ target: 'db01', untilMs: 50, by: 'U1' });
+      await store.putMute({ target: 'db01', untilMs: 100, by: 'U2' });
+      await store.putMute({ target: 'java', untilMs: 80, by: 'U1' });
+
+      expect(await store.mutes(90)).toEqual([{ target: 'db01', untilMs: 100, by: 'U2' }]);
+      expect(await store.removeMute('db01')).toBe(true);
+      expect(await store.removeMute('db01')).toBe(false);
+      expect(await store.mutes(0)).toEqual([{ target: 'java', untilMs: 80, by: 'U1' }]);
+    });
+
+    it('keeps hosts that were added', async () => {
+      const store = await openNew();
+      const host = {
+        name: 'edge7',
+        address: 'edge7.example.net',
+        port: 22,
+        user: null,
+        tags: ['edge'],
+        fingerprint: 'SHA256:abc',
+        addedBy: 'U1',
+        addedAtMs: 5,
+      };
+      await store.putHost(host);
+      await store.putHost({ ...host, port: 2222 });
+
+      expect(await store.addedHosts()).toEqual([{ ...host, port: 2222 }]);
+      expect(await store.removeHost('edge7')).toBe(true);
+      expect(await store.removeHost('edge7')).toBe(false);
+      expect(await store.addedHosts()).toEqual([]);
+    });
+
+    it('keeps the newest scan of each host', async () => {
+      const store = await openNew();
+      await store.saveSnapshot({ host: 'db01', bootId: 'b', atMs: 1, processes: [] });
+      await store.saveSnapshot({ host: 'db01', bootId: 'b', atMs: 2, processes: [aProcess()] });
+
+      expect(await store.snapshot('db01')).toEqual({ host: 'db01', bootId: 'b', atMs: 2, processes: [aProcess()] });
+      expect(await store.snapshot('db02')).toBeNull();
+    });
+
+    it('keeps samples of memory, oldest first', async () => {
+      const store = await openNew();
+      const samples = [3, 1, 2].map((atMs) => aSample(atMs));
+      await store.saveSamples(samples);
+      await store.saveSamples([aSample(3)]);
+
+      expect(await store.samples('db01', 2, 4)).toEqual([aSample(2), aSample(3)]);
+      expect(await store.samples('db02', 0, 9)).toEqual([]);
+    });
+  });
+
+  describe('leases', () => {
+    it('gives all names to one owner alone', async () => {
+      const store = await openNew();
+
+      expect(await store.claimLeases(aClaim({ owner: 'a' }))).toEqual(['h1', 'h2', 'h3', 'h4', 'h5']);
+    });
+
+    it('shares fairly with one who joins, and no name has two owners at any step', async () => {
+      const store = await openNew();
+      const held = new Map<string, string[]>();
+
+      for (const owner of ['a', 'b', 'a', 'b', 'c', 'a', 'b', 'c', 'a', 'b', 'c']) {
+        held.set(owner, await store.claimLeases(aClaim({ owner })));
+        const all = [...held.values()].flat();
+        expect(new Set(all).size).toBe(all.length);
+      }
+
+      expect([...held.values()].map((names) => names.length).toSorted((a, b) => a - b)).toEqual([1, 2, 2]);
+    });
+
+    it('takes over when an owner stops renewing, not before', async () => {
+      const store = await openNew();
+      await store.claimLeases(aClaim({ owner: 'a', nowMs: 0 }));
+
+      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 999 }))).toEqual([]);
+      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 1000 }))).toHaveLength(5);
+      expect(await store.renewLeases({ kind: 'host', owner: 'a', nowMs: 1001, ttlMs: 1000 })).toEqual([]);
+    });
+
+    it('keeps what is renewed', async () => {
+      const store = await openNew();
+      await store.claimLeases(aClaim({ owner: 'a', nowMs: 0 }));
+
+      expect(await store.renewLeases({ kind: 'host', owner: 'a', nowMs: 900, ttlMs: 1000 })).toHaveLength(5);
+      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 1500 }))).toEqual([]);
+    });
+
+    it('gives everything back at a clean stop', async () => {
+      const store = await openNew();
+      await store.claimLeases(aClaim({ owner: 'a' }));
+      await store.claimLeases(aClaim({ owner: 'a', kind: 'channel', names: ['#oom'] }));
+
+      await store.releaseLeases('a');
+
+      expect(await store.claimLeases(aClaim({ owner: 'b' }))).toHaveLength(5);
+      expect(await store.claimLeases(aClaim({ owner: 'b', kind: 'channel', names: ['#oom'] }))).toEqual(['#oom']);
+    });
+
+    it('lets go of a name that is no longer asked for', async () => {
+      const store = await openNew();
+      await store.claimLeases(aClaim({ owner: 'a' }));
+
+      expect(await store.claimLeases(aClaim({ owner: 'a', names: ['h1', 'h6'] }))).toEqual(['h1', 'h6']);
+      expect(await store.renewLeases({ kind: 'host', owner: 'a', nowMs: 1, ttlMs: 1000 })).toEqual(['h1', 'h6']);
+    });
+  });
+
+  describe('audit', () => {
+    it('chains entries and finds them by host', async () => {
+      const store = await openNew();
+      const entries = ['db01', null, 'db02'].map((host, at) => anEntry({ host, atMs: at }));
+
+      const rows = await Promise.all(entries.map((entry) => store.appendAudit(entry)));
+
+      const all = await store.audit(null, 10);
+      expect(all.map((row) => row.seq)).toEqual([3, 2, 1]);
+      expect(all.toReversed()).toEqual(rows.toSorted((a, b) => a.seq - b.seq));
+      expect((await store.audit('db02', 10)).map((row) => row.host)).toEqual(['db02']);
+      expect(await store.verifyAudit()).toEqual({ kind: 'intact', entries: 3, headHash: all[0]?.hash });
+    });
+
+    it('is intact while empty', async () => {
+      const store = await openNew();
+
+      expect(await store.verifyAudit()).toEqual({ kind: 'intact', entries: 0, headHash: '' });
+    });
+
+    it('follows a chain longer than one read', async () => {
+      const store = await openNew();
+      await Promise.all(Array.from({ length: 1001 }, (_, at) => store.appendAudit(anEntry({ atMs: at }))));
+
+      expect(await store.verifyAudit()).toMatchObject({ kind: 'intact', entries: 1001 });
+    });
+  });
+
+  describe('retention', () => {
+    const RETENTION = { nowMs: 1_000_000, keepKillsMs: 500_000, keepSamplesMs: 100_000, maxKillsPerHost: 10_000 };
+
+    it('drops what is old, and keeps open incidents and what still waits', async () => {
+      const store = await openNew();
+      for (const [id, atMs, closed] of [
+        ['old', 1, true],
+        ['old-open', 2, false],
+        ['old-waiting', 3, true],
+        ['new', 900_000, true],
+      ] as const) {
+        await store.saveBatch(batchOf([aKill({ key: id, atMs })]), ({ fresh }) => openOneAs(id, fresh, []));
+        if (closed) await store.updateIncident({ ...(await store.incident(id))!, closedAtMs: atMs }, []);
+      }
+      await store.enqueue([anEdit('old-waiting')]);
+      await store.saveSamples([899_999, 900_000].map((atMs) => aSample(atMs)));
+      await store.putMute({ target: 'db01', untilMs: 5, by: 'U1' });
+      await store.saveSnapshot({ host: 'db01', bootId: 'b', atMs: 2, processes: [] });
+      await store.saveCounter({ host: 'db01', bootId: 'b', counter: 1, parsed: 1, atMs: 2 });
+      await store.appendAudit(anEntry({ atMs: 1 }));
+
+      const count = await store.prune(RETENTION);
+
+      expect(count).toBe(8);
+      expect((await store.kills(EVERYTHING)).map((kill) => kill.key)).toEqual(['new']);
+      expect((await store.incidents('db01', 9)).map((incident) => incident.id)).toEqual([
+        'new',
+        'old-waiting',
+        'old-open',
+      ]);
+      expect(await store.samples('db01', 0, RETENTION.nowMs)).toEqual([aSample(900_000)]);
+      expect(await store.mutes(0)).toEqual([]);
+      expect(await store.snapshot('db01')).toBeNull();
+      expect(await store.counter('db01', 'b')).toBeNull();
+      expect(await store.audit(null, 9)).toHaveLength(1);
+      expect(await store.prune(RETENTION)).toBe(0);
+    });
+
+    it('keeps the newest kills of a host that floods its log', async () => {
+      const store = await openNew();
+      const kills = Array.from({ length: 1300 }, (_, at) => aKill({ key: `k${at}`, atMs: 600_000 + at }));
+      await store.saveBatch(batchOf(kills), nothing);
+      await store.saveBatch(batchOf([aKill({ host: 'db02', atMs: 600_000 })]), nothing);
+
+      const count = await store.prune({ ...RETENTION, maxKillsPerHost: 100 });
+
+      expect(count).toBe(1200);
+      expect((await store.kills({ ...EVERYTHING, hosts: ['db01'] })).at(-1)?.key).toBe('k1200');
+      expect(await store.kills({ ...EVERYTHING, hosts: ['db02'] })).toHaveLength(1);
+    });
+  });
+
+  describe('opening', () => {
+    it('finds everything again', async () => {
+      const url = await createDatabase();
+      const first = await openStore(url);
+      await first.saveBatch(batchOf([aKill()], '7'), openOne);
+      await first.close();
+
+      const store = await openTested(url);
+
+      expect(await store.incident('incident-1')).toEqual(anIncident({ revision: 1 }));
+      expect(await store.positions('db01')).toEqual([{ source: 'kmsg', value: '7' }]);
+    });
+
+    it('finishes what was asked for before it closes', async () => {
+      const url = await createDatabase();
+      const first = await openStore(url);
+      const saving = first.saveBatch(batchOf([aKill()]), openOne);
+      await Promise.all([saving, first.close()]);
+
+      expect(await (await openTested(url)).kills(EVERYTHING)).toHaveLength(1);
+    });
+
+    it('reads beside a bot that writes, and changes nothing', async () => {
+      const url = await createDatabase();
+      const writer = await openTested(url);
+      await saveOne(writer);
+      const reader = await openTested(url, true);
+      let seen = 0;
+
+      for (let at = 0; at < 50; at += 1) {
+        const [, kills] = await Promise.all([
+          writer.saveBatch(batchOf([aKill({ key: `k${at}` })]), growOne),
+          reader.kills(EVERYTHING),
+        ]);
+        expect(kills.length).toBeGreaterThanOrEqual(seen);
+        seen = kills.length;
+      }
+
+      expect(await reader.kills(EVERYTHING)).toHaveLength(51);
+      await expect(reader.putMute({ target: 'a', untilMs: 1, by: 'U1' })).rejects.toThrow(
+        /cannot be written|read-only/,
+      );
+    });
+
+    it(
+      `keeps kills and positions together through ${CRASHES} kill -9 in the middle of saving`,
+      { timeout: 120_000 },
+      async () => {
+        const url = await createDatabase();
+        let told = 0;
+
+        for (let crash = 0; crash < CRASHES; crash += 1) {
+          told = await saveUntilKilled(url, 'db01', told, 1 + Math.floor(Math.random() * 60));
+          const store = await openStore(url);
+          const kills = await store.kills(EVERYTHING);
+          const [position] = await store.positions('db01');
+          const [queue] = await store.queueLengths();
+          const incident = await store.incident('db01 incident');
+          await store.close();
+
+          const stored = Number(position?.value);
+          expect(stored).toBeGreaterThanOrEqual(told);
+          expect(kills.map((kill) => kill.atMs)).toEqual(Array.from({ length: stored }, (_, at) => stored - at));
+          expect(queue?.waiting).toBe(stored);
+          expect(incident).toMatchObject({ killCount: stored, revision: stored });
+        }
+      },
+    );
+  });
+}
+
+/** Opens a store that the test need not close. */
+export async function openTested(url: string, readOnly = false): Promise<Store> {
+  const store = await openStore(url, { readOnly });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** Runs a process that saves kills, kills it after so many more; the number that it said last. */
+async function saveUntilKilled(url: string, host: string, told: number, more: number): Promise<number> {
+  const program = path.join(import.meta.dirname, '../support/save-kills.ts');
+  const child = spawn(process.execPath, [program, url, host], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  let last = told;
+  for await (const line of createInterface({ input: child.stdout })) {
+    last = Number(line);
+    if (last >= told + more) child.kill('SIGKILL');
+  }
+  expect(await exited).toEqual([null, 'SIGKILL']);
+  return last;
+}
+
+export function batchOf(kills: Kill[], position?: string) {
+  const positions = position === undefined ? [] : [{ source: 'kmsg', value: position }];
+  return { host: kills[0]?.host ?? 'db01', kills, positions };
+}
+
+export function openOneAs(id: string, fresh: Kill[], deliveries = [anEdit(id)]): BatchDecision {
+  return {
+    incidents: [anIncident({ id, kills: fresh })],
+    placed: Object.fromEntries(fresh.map((kill) => [kill.key, id])),
+    deliveries,
+  };
+}
+
+function openOne({ fresh }: BatchView): BatchDecision {
+  return openOneAs('incident-1', fresh);
+}
+
+function growOne({ nowOpen, fresh }: BatchView): BatchDecision {
+  const [open] = nowOpen;
+  const kills = [...(open?.kills ?? []), ...fresh].slice(-20);
+  const killCount = (open?.killCount ?? 0) + fresh.length;
+  return {
+    incidents: [{ ...(open ?? anIncident({ kills: fresh })), kills, killCount }],
+    placed: Object.fromEntries(fresh.map((kill) => [kill.key, open?.id ?? 'incident-1'])),
+    deliveries: [anEdit('incident-1')],
+  };
+}
+
+export function nothing(): BatchDecision {
+  return { incidents: [], placed: {}, deliveries: [] };
+}
+
+function unexpected(): BatchDecision {
+  throw new Error('there was nothing to decide');
+}
+
+async function saveOne(store: Store) {
+  const saved = await store.saveBatch(batchOf([aKill()]), ({ fresh }) => openOneAs('incident-1', fresh, []));
+  return saved.incidents[0]!;
+}
+
+export async function saveMany(store: Store, ids: string[]): Promise<void> {
+  for (const id of ids) {
+    await store.saveBatch(batchOf([aKill({ key: id })]), ({ fresh }) => openOneAs(id, fresh, []));
+  }
+}
+
+export function anEdit(incidentId: string, facts: Partial<NewDelivery> = {}): NewDelivery {
+  return { incidentId, channel: '#oom', kind: 'incident', body: null, notBeforeMs: 0, ...facts };
+}
+
+function aReply(body: string): NewDelivery {
+  return { incidentId: 'incident-1', channel: '#oom', kind: 'reply', body, notBeforeMs: 0 };
+}
+
+async function waitingIn(store: Store, channel: string): Promise<number> {
+  return (await store.queueLengths()).find((queue) => queue.channel === channel)?.waiting ?? 0;
+}
+
+async function drain(store: Store, channel: string) {
+  const drained = [];
+  for (;;) {
+    const [delivery] = await store.claimDeliveries(channel, 'me', 0, 1);
+    if (delivery === undefined) return drained;
+    drained.push(delivery);
+    await store.settleDelivery(delivery.id, { kind: 'done', posted: null });
+  }
+}
+
+export function aClaim(facts: Partial<LeaseRequest> = {}): LeaseRequest {
+  return { kind: 'host', owner: 'a', names: ['h1', 'h2', 'h3', 'h4', 'h5'], nowMs: 0, ttlMs: 1000, ...facts };
+}
+
+function aProcess() {
+  return {
+    pid: 365,
+    ppid: 1,
+    startTicks: 4711,
+    uid: 100,
+    name: 'mysqld',
+    commandLine: '/usr/sbin/mysqld --datadir=/var/lib/mysql',
+    cgroup: '/system.slice/mysql.service',
+    parentName: 'systemd',
+    ageMs: 86_400_000,
+  };
+}
+
+function aSample(atMs: number) {
+  return { host: 'db01', atMs, totalKiB: 1000, availableKiB: 300, totalSwapKiB: 100, freeSwapKiB: 50 };
+}
+
+function anEntry(facts: { host?: string | null; atMs?: number } = {}) {
+  return { atMs: 1, actor: 'U1', action: 'approve', host: 'db01', details: { b: 1, a: ['x', null] }, ...facts };
+}

@@ -1,0 +1,188 @@
+import pg from 'pg';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openStore } from '../../src/store/store.ts';
+import { aClaim, anEdit, batchOf, describeStore, openOneAs, openTested, saveMany } from '../contract/store.ts';
+import { aKill } from '../support/a-stored-kill.ts';
+import { startPostgres } from '../support/postgres.ts';
+
+const postgres = await startPostgres();
+afterAll(() => postgres?.stop());
+
+function createDatabase(): Promise<string> {
+  if (postgres === null) throw new Error('PostgreSQL does not run');
+  return postgres.createDatabase();
+}
+
+describe.skipIf(postgres === null)('on PostgreSQL', () => {
+  describeStore(createDatabase);
+
+  describe('several processes', () => {
+    it('open a new database at the same time', async () => {
+      const url = await createDatabase();
+
+      const stores = await Promise.all(Array.from({ length: 4 }, () => openTested(url)));
+
+      expect(await Promise.all(stores.map((store) => store.addedHosts()))).toEqual([[], [], [], []]);
+    });
+
+    it('never hold a host twice, while they claim at once and come and go', async () => {
+      const url = await createDatabase();
+      const stores = await Promise.all([1, 2, 3].map(() => openTested(url)));
+      const names = Array.from({ length: 60 }, (_, at) => `host${at}`);
+      let held: string[][] = [];
+
+      for (let round = 0; round < 15; round += 1) {
+        // From round 8 on the third process is silent, as if it had died; its leases last 3 rounds.
+        const alive = round < 8 ? stores : stores.slice(0, 2);
+        held = await Promise.all(
+          alive.map((store, at) =>
+            store.claimLeases(aClaim({ owner: `p${at}`, names, nowMs: round * 1000, ttlMs: 3000 })),
+          ),
+        );
+        const client = new pg.Client(url);
+        await client.connect();
+        const { rows } = await client.query<{ owner: string; name: string }>('select owner, name from leases');
+        await client.end();
+        for (const [at, mine] of held.entries()) {
+          // What a process was told may have been given back by nobody but itself.
+          expect(mine).toEqual(
+            rows
+              .filter((row) => row.owner === `p${at}`)
+              .map((row) => row.name)
+              .toSorted(),
+          );
+        }
+        if (round === 7) expect(held.map((mine) => mine.length)).toEqual([20, 20, 20]);
+      }
+
+      expect(held.map((mine) => mine.length)).toEqual([30, 30]);
+    });
+
+    it('never send one delivery twice nor let one overtake another', async () => {
+      const url = await createDatabase();
+      const stores = await Promise.all([1, 2, 3].map(() => openTested(url)));
+      const [first] = stores;
+      const ids = Array.from({ length: 20 }, (_, at) => `i${at}`);
+      await saveMany(first!, ids);
+      for (let at = 0; at < 5; at += 1) {
+        await first!.enqueue(ids.map((id) => anEdit(id, { kind: 'reply', body: String(at) })));
+      }
+      const sent: string[] = [];
+
+      await Promise.all(
+        stores.map(async (store, at) => {
+          while (sent.length < 100) {
+            for (const delivery of await store.claimDeliveries('#oom', `p${at}`, 0, 3)) {
+              sent.push(`${delivery.incidentId} ${delivery.body}`);
+              await store.settleDelivery(delivery.id, { kind: 'done', posted: null });
+            }
+          }
+        }),
+      );
+
+      expect(new Set(sent).size).toBe(100);
+      expect(sent).toHaveLength(100);
+      for (const id of ids) {
+        const bodies = sent.filter((line) => line.startsWith(`${id} `)).map((line) => line.split(' ')[1]);
+        expect(bodies).toEqual(['0', '1', '2', '3', '4']);
+      }
+    });
+
+    it('share out what a dead one left in flight', async () => {
+      const url = await createDatabase();
+      const stores = await Promise.all([1, 2].map(() => openTested(url)));
+      const ids = Array.from({ length: 30 }, (_, at) => `i${at}`);
+      await saveMany(stores[0]!, ids);
+      await stores[0]!.enqueue(ids.map((id) => anEdit(id)));
+      await stores[0]!.claimDeliveries('#oom', 'dead', 0, 100);
+
+      const adopted = await Promise.all(stores.map((store, at) => store.adoptDeliveries(`p${at}`, 0)));
+      await Promise.all(stores.map((store, at) => store.claimLeases(aClaim({ owner: `p${at}`, nowMs: 0 }))));
+
+      expect(
+        adopted
+          .flat()
+          .map((delivery) => delivery.incidentId)
+          .toSorted(),
+      ).toEqual(ids.toSorted());
+      expect(await stores[0]!.adoptDeliveries('p0', 0)).toEqual([]);
+    });
+
+    it('count a kill once that two of them saw, and grow one incident', async () => {
+      const url = await createDatabase();
+      const stores = await Promise.all([1, 2, 3].map(() => openTested(url)));
+      const kills = Array.from({ length: 20 }, (_, at) => aKill({ key: `k${at}`, atMs: at }));
+
+      const saved = await Promise.all(
+        stores.flatMap((store) =>
+          kills.map((kill) =>
+            store.saveBatch(batchOf([kill]), ({ nowOpen, fresh }) => {
+              const [open] = nowOpen;
+              if (open === undefined) return openOneAs('i', fresh);
+              const placed = { [kill.key]: 'i' };
+              return { incidents: [{ ...open, killCount: open.killCount + 1 }], placed, deliveries: [anEdit('i')] };
+            }),
+          ),
+        ),
+      );
+
+      expect(saved.flatMap((batch) => batch.fresh)).toHaveLength(20);
+      expect(await stores[0]!.incident('i')).toMatchObject({ killCount: 20, revision: 20 });
+      expect(await stores[0]!.queueLengths()).toMatchObject([{ waiting: 1 }]);
+    });
+
+    it('write one audit chain', async () => {
+      const url = await createDatabase();
+      const stores = await Promise.all([1, 2, 3].map(() => openTested(url)));
+
+      await Promise.all(
+        Array.from({ length: 60 }, (_, at) =>
+          stores[at % 3]!.appendAudit({ atMs: at, actor: 'U1', action: 'approve', host: null, details: {} }),
+        ),
+      );
+
+      expect(await stores[0]!.verifyAudit()).toMatchObject({ kind: 'intact', entries: 60 });
+    });
+  });
+
+  describe('a database that cannot be used gives one sentence without the password', () => {
+    it.each<[string, (url: URL) => void]>([
+      ['nobody listens', (url) => (url.port = '1')],
+      ['wrong password', (url) => (url.password = 'wrong-secret')],
+      ['no such database', (url) => (url.pathname = '/nowhere')],
+    ])('%s', async (_what, change) => {
+      const url = new URL(await createDatabase());
+      change(url);
+
+      const error: unknown = await openStore(url.href).catch((reason: unknown) => reason);
+
+      expect(error).toBeInstanceOf(Error);
+      const { message } = error as Error;
+      expect(message).toMatch(/^The PostgreSQL database \w+ at 127\.0\.0\.1:\d+ cannot be used: .+\.$/);
+      expect(message).not.toContain(url.password);
+    });
+
+    it('is not made by a reader', async () => {
+      await expect(openStore(await createDatabase(), { readOnly: true })).rejects.toThrow(
+        /is not up to date; start `oombot run` once\.$/,
+      );
+    });
+
+    it('works on after the server has cut its connections', async () => {
+      const url = await createDatabase();
+      const store = await openTested(url);
+      await store.putMute({ target: 'a', untilMs: 10, by: 'U1' });
+      const client = new pg.Client(url);
+      await client.connect();
+      await client.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+      await client.end();
+
+      const tries = await Promise.allSettled([store.mutes(0), store.mutes(0)]);
+
+      expect(tries.length).toBe(2);
+      expect(await store.mutes(0)).toHaveLength(1);
+    });
+  });
+});

@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+
+export interface Postgres {
+  /** A new, empty database; its address. */
+  createDatabase: () => Promise<string>;
+  stop: () => Promise<void>;
+}
+
+/**
+ * Starts Debian's PostgreSQL in a folder of its own on a free loopback port. null: it is not installed or cannot run here,
+ * said on stderr; with CI set that is an error, so that it never goes unseen there.
+ */
+export async function startPostgres(): Promise<Postgres | null> {
+  const bin = globSync('/usr/lib/postgresql/*/bin/postgres')
+    .map((file) => path.dirname(file))
+    .sort()
+    .at(-1);
+  if (bin === undefined) return unavailable('PostgreSQL is not installed (apt-get install postgresql)');
+  const folder = mkdtempSync(path.join(tmpdir(), 'oombot-postgres-'));
+  try {
+    return await start(bin, folder);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    return unavailable(`PostgreSQL does not start: ${String(error)}`);
+  }
+}
+
+function unavailable(reason: string): null {
+  if (process.env['CI']) throw new Error(reason);
+  process.stderr.write(`\nSKIPPED, these tests need a PostgreSQL: ${reason}\n\n`);
+  return null;
+}
+
+async function start(bin: string, folder: string): Promise<Postgres> {
+  const data = path.join(folder, 'data');
+  const passwordFile = path.join(folder, 'password');
+  const password = randomBytes(12).toString('hex');
+  const port = await freePort();
+  // PostgreSQL refuses to run as root.
+  const asUser = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
+
+  function run(program: string, ...args: string[]): void {
+    const [command = program, ...rest] = [...asUser, path.join(bin, program), ...args];
+    execFileSync(command, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
+  }
+
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (asUser.length > 0) {
+    const [uid = 0, gid = 0] = ['-u', '-g'].map((what) => Number(execFileSync('id', [what, 'postgres'])));
+    for (const file of [folder, passwordFile]) chownSync(file, uid, gid);
+  }
+  chmodSync(folder, 0o700);
+  run('initdb', '-D', data, '-U', 'oombot', '-A', 'scram-sha-256', '--pwfile', passwordFile, '--no-sync', '-E', 'UTF8');
+  const settings = `-h 127.0.0.1 -p ${port} -c unix_socket_directories= -c fsync=off -c max_connections=50`;
+  run('pg_ctl', '-D', data, '-w', '-l', path.join(folder, 'log'), '-o', settings, 'start');
+
+  const server = `postgres://oombot:${password}@127.0.0.1:${port}`;
+  return {
+    createDatabase: async () => {
+      const name = `test_${randomUUID().replaceAll('-', '')}`;
+      const client = new pg.Client(`${server}/postgres`);
+      await client.connect();
+      await client.query(`create database ${name}`);
+      await client.end();
+      return `${server}/${name}`;
+    },
+    stop: () => {
+      if (existsSync(path.join(data, 'postmaster.pid'))) run('pg_ctl', '-D', data, '-m', 'immediate', '-w', 'stop');
+      rmSync(folder, { recursive: true, force: true });
+      return Promise.resolve();
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
