@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { flag, method, page, pageSize, type ApiAnswer, type ApiMethod } from './api-method.ts';
+import { BOT, type Channel } from './directory.ts';
+import { asSlackMessage, type Message } from './message-log.ts';
+import type { World } from './world.ts';
+
+const LIMIT = 100;
+
+const One = z.object({ channel: z.string().min(1) });
+const List = z.object({ types: z.string().default('public_channel'), limit: pageSize, cursor: z.string().optional() });
+const window = {
+  oldest: z.string().default('0'),
+  latest: z.string().optional(),
+  inclusive: flag,
+  include_all_metadata: flag,
+  limit: pageSize,
+  cursor: z.string().optional(),
+};
+const History = z.object({ channel: z.string().min(1), ...window });
+const Replies = z.object({ channel: z.string().min(1), ts: z.string().min(1), ...window });
+
+export const CONVERSATION_METHODS: Record<string, ApiMethod> = {
+  'conversations.list': method(List, listChannels),
+  'conversations.info': method(One, (args, world) =>
+    within(args.channel, world, (channel) => ({ ok: true, channel: asSlackChannel(channel, world) })),
+  ),
+  'conversations.members': method(One, (args, world) =>
+    within(args.channel, world, (channel) => ({ ok: true, members: members(channel, world) })),
+  ),
+  'conversations.join': method(One, joinChannel),
+  'conversations.open': method(z.object({ users: z.string().optional(), channel: z.string().optional() }), openDirect),
+  'conversations.history': method(History, (args, world) =>
+    withinJoined(args.channel, world, (channel) => ({
+      ...cut(world.log.inChannel(channel.id, null).toReversed(), args),
+      pin_count: 0,
+    })),
+  ),
+  'conversations.replies': method(Replies, (args, world) =>
+    withinJoined(args.channel, world, (channel) => {
+      const head = world.log.find(channel.id, args.ts);
+      if (head === null) return { ok: false, error: 'thread_not_found' };
+      return cut(world.log.inThread(channel.id, head.threadTs ?? head.ts, null), args);
+    }),
+  ),
+};
+
+function within(id: string, world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
+  const channel = world.directory.channels().find((one) => one.id === id);
+  return channel === undefined ? { ok: false, error: 'channel_not_found' } : run(channel);
+}
+
+function withinJoined(id: string, world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
+  return within(id, world, (channel) =>
+    world.directory.isMember(channel, BOT.id) ? run(channel) : { ok: false, error: 'not_in_channel' },
+  );
+}
+
+function listChannels(args: z.infer<typeof List>, world: World): ApiAnswer {
+  const types = args.types.split(',').map((type) => type.trim());
+  const kinds = { public: 'public_channel', private: 'private_channel', im: 'im' };
+  const all = world.directory
+    .channels()
+    .filter((channel) => types.includes(kinds[channel.kind]))
+    // An app sees a private channel only from within.
+    .filter((channel) => channel.kind !== 'private' || world.directory.isMember(channel, BOT.id));
+  const { items, nextCursor } = page(all, args.limit ?? LIMIT, args.cursor);
+  const channels = items.map((channel) => asSlackChannel(channel, world));
+  return { ok: true, channels, response_metadata: { next_cursor: nextCursor } };
+}
+
+function joinChannel(args: z.infer<typeof One>, world: World): ApiAnswer {
+  return within(args.channel, world, (channel) => {
+    if (channel.kind !== 'public') return { ok: false, error: 'method_not_supported_for_channel_type' };
+    const warning = world.directory.isMember(channel, BOT.id) ? { warning: 'already_in_channel' } : {};
+    world.directory.join(channel, BOT.id);
+    return { ok: true, channel: asSlackChannel(channel, world), ...warning };
+  });
+}
+
+function openDirect(args: { users?: string | undefined; channel?: string | undefined }, world: World): ApiAnswer {
+  const users = (args.users ?? '').split(',').filter((id) => id !== '');
+  if (users.length > 1) return { ok: false, error: 'method_not_supported_for_channel_type' };
+  const byUser = users[0] === undefined ? null : world.directory.direct(users[0]);
+  const channel = args.channel === undefined ? byUser : world.directory.channel(args.channel);
+  if (channel === null)
+    return { ok: false, error: args.channel === undefined ? 'user_not_found' : 'channel_not_found' };
+  return { ok: true, no_op: true, already_open: true, channel: { id: channel.id } };
+}
+
+function cut(messages: Message[], args: z.infer<z.ZodObject<typeof window>>): ApiAnswer {
+  const latest = args.latest ?? '9999999999.999999';
+  const inside = messages.filter(({ ts }) =>
+    args.inclusive ? ts >= args.oldest && ts <= latest : ts > args.oldest && ts < latest,
+  );
+  const { items, nextCursor } = page(inside, args.limit ?? LIMIT, args.cursor);
+  return {
+    ok: true,
+    messages: items.map((message) => asSlackMessage(message, { withMetadata: args.include_all_metadata })),
+    has_more: nextCursor !== '',
+    response_metadata: { next_cursor: nextCursor },
+  };
+}
+
+function members(channel: Channel, world: World): string[] {
+  const all = world.directory.people().map((person) => person.id);
+  return all.filter((id) => world.directory.isMember(channel, id));
+}
+
+function asSlackChannel(channel: Channel, world: World): Record<string, unknown> {
+  const isMember = world.directory.isMember(channel, BOT.id);
+  if (channel.kind === 'im') return { id: channel.id, is_im: true, is_channel: false, user: channel.person };
+  return {
+    id: channel.id,
+    name: channel.name,
+    name_normalized: channel.name,
+    is_channel: true,
+    is_group: false,
+    is_im: false,
+    is_mpim: false,
+    is_private: channel.kind === 'private',
+    is_archived: false,
+    is_general: false,
+    is_member: isMember,
+    num_members: members(channel, world).length,
+  };
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import type { Block } from './message-log.ts';
+
+const INTERACTIVE = new Set([
+  'button',
+  'overflow',
+  'static_select',
+  'multi_static_select',
+  'users_select',
+  'multi_users_select',
+  'channels_select',
+  'conversations_select',
+  'radio_buttons',
+  'checkboxes',
+  'datepicker',
+  'timepicker',
+  'datetimepicker',
+  'plain_text_input',
+  'number_input',
+  'email_text_input',
+  'url_text_input',
+  'feedback_buttons',
+  'icon_button',
+]);
+
+export type Element = { type: string; action_id: string } & Record<string, unknown>;
+
+/** Blocks that passed the rules, with the ids that Slack makes up where the app gave none. */
+export function withIds(blocks: unknown): Block[] {
+  if (!Array.isArray(blocks)) return [];
+  return blocks.filter(isRecord).map((block) => {
+    const { type, block_id: givenId, child_blocks: children, ...rest } = block;
+    return {
+      type: typeof type === 'string' ? type : '',
+      block_id: typeof givenId === 'string' ? givenId : madeUpId(),
+      ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, withActionIds(value)])),
+      ...(Array.isArray(children) ? { child_blocks: withIds(children) } : {}),
+    };
+  });
+}
+
+/** Every interactive element of the blocks with the block it stands in, containers opened. */
+export function elementsOf(blocks: Block[]): { block: Block; element: Element }[] {
+  return blocks.flatMap((block) => {
+    const { child_blocks: children, ...own } = block;
+    return [
+      ...collect(Object.values(own)).map((element) => ({ block, element })),
+      ...elementsOf(Array.isArray(children) ? children : []),
+    ];
+  });
+}
+
+function collect(part: unknown): Element[] {
+  if (Array.isArray(part)) return part.flatMap(collect);
+  if (!isRecord(part)) return [];
+  if (isElement(part)) return [part];
+  return Object.values(part).flatMap(collect);
+}
+
+function isElement(part: Record<string, unknown>): part is Element {
+  return INTERACTIVE.has(String(part['type'])) && typeof part['action_id'] === 'string';
+}
+
+function withActionIds(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withActionIds);
+  if (!isRecord(part)) return part;
+  const copy = Object.fromEntries(Object.entries(part).map(([key, value]) => [key, withActionIds(value)]));
+  return INTERACTIVE.has(String(part['type'])) ? { ...copy, action_id: part['action_id'] ?? madeUpId() } : copy;
+}
+
+function isRecord(part: unknown): part is Record<string, unknown> {
+  return typeof part === 'object' && part !== null && !Array.isArray(part);
+}
+
+function madeUpId(): string {
+  return randomBytes(4).toString('base64url');
+}

@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import type { Channel, Person } from './directory.ts';
+import { isSame, PAGE_HEADERS } from './guard.ts';
+import { parseJson, readBody, sendJson } from './http-body.ts';
+import type { Interactions, Outcome } from './interactions.ts';
+import { asPageMessage, openPageEvents, type Control } from './page-events.ts';
+import type { World } from './world.ts';
+
+const MESSAGES_SHOWN = 200;
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+const raw = z.union([z.string().max(20_000), z.array(z.string().max(2_000)).max(100), z.null()]);
+const values = z.record(z.string(), z.record(z.string(), raw)).optional();
+const threadTs = z.string().nullish();
+const text = z.string().min(1).max(40_000);
+const Deed = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('say'), channel: z.string(), text, threadTs }),
+  z.object({ kind: z.literal('command'), channel: z.string(), text, threadTs }),
+  z.object({
+    kind: z.literal('act'),
+    place: z.union([z.object({ viewId: z.string() }), z.object({ channel: z.string(), ts: z.string() })]),
+    actionId: z.string(),
+    blockId: z.string().optional(),
+    value: raw.optional(),
+    values,
+  }),
+  z.object({ kind: z.literal('submit'), viewId: z.string(), values }),
+  z.object({ kind: z.literal('closeView'), viewId: z.string(), all: z.boolean().default(false) }),
+  z.object({ kind: z.literal('messageShortcut'), callbackId: z.string(), channel: z.string(), ts: z.string() }),
+  z.object({ kind: z.literal('globalShortcut'), callbackId: z.string() }),
+  z.object({ kind: z.literal('openHome'), tab: z.enum(['home', 'messages']) }),
+  z.object({ kind: z.literal('read'), channel: z.string() }),
+  z.object({ kind: z.literal('dismiss'), channel: z.string(), ts: z.string() }),
+  z.object({ kind: z.literal('control'), id: z.string() }),
+]);
+const Doing = z.object({ person: z.string(), deed: Deed });
+const Reading = z.object({ person: z.string(), channel: z.string(), threadTs });
+
+export interface PageServer {
+  /** Answers `/`, `/favicon.ico` and `/page/…`; false: not ours. */
+  handle: (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<boolean>;
+  close: () => void;
+}
+
+/** The chat page and what it asks of the server. Everything but its files needs the secret that was written into it. */
+export function openPageServer(world: World, interactions: Interactions, controls: readonly Control[]): PageServer {
+  const session = randomBytes(24).toString('base64url');
+  const files = readFiles();
+  const events = openPageEvents(world, controls);
+
+  function personOf(id: string | null): Person | null {
+    return world.directory.people().find((one) => one.id === id && !one.isBot) ?? null;
+  }
+
+  function channelOf(id: string, person: Person): Channel | null {
+    const channel = world.directory.channels().find((one) => one.id === id);
+    return channel !== undefined && world.directory.isMember(channel, person.id) ? channel : null;
+  }
+
+  function sendFile(response: ServerResponse, name: string): void {
+    const file = files.get(name);
+    const type = TYPES[path.extname(name)] ?? 'text/plain; charset=utf-8';
+    if (file === undefined) {
+      response.writeHead(404, PAGE_HEADERS).end();
+      return;
+    }
+    response.writeHead(200, { ...PAGE_HEADERS, 'content-type': type });
+    response.end(name === 'index.html' ? file.replace('{{session}}', session) : file);
+  }
+
+  async function control(id: string): Promise<Outcome & { said?: string }> {
+    const found = controls.find((one) => one.id === id);
+    if (found === undefined) return { ok: false, error: 'There is no such control.' };
+    try {
+      return { ok: true, said: await found.run() };
+    } catch (error) {
+      return { ok: false, error: error instanceof Error ? error.message : 'It failed.' };
+    }
+  }
+
+  async function perform(person: Person, deed: z.infer<typeof Deed>): Promise<Outcome> {
+    switch (deed.kind) {
+      case 'act':
+        return interactions.act(person, deed);
+      case 'submit':
+        return interactions.submit(person, deed.viewId, deed.values ?? {});
+      case 'closeView':
+        return interactions.closeView(person, deed.viewId, deed.all);
+      case 'globalShortcut':
+        return interactions.globalShortcut(person, deed.callbackId);
+      case 'openHome':
+        return interactions.openHome(person, deed.tab);
+      case 'control':
+        return control(deed.id);
+      case 'say':
+      case 'command':
+      case 'messageShortcut':
+      case 'read':
+      case 'dismiss':
+        return performIn(person, deed);
+    }
+  }
+
+  type InChannel = Extract<z.infer<typeof Deed>, { channel: string }>;
+
+  async function performIn(person: Person, deed: InChannel): Promise<Outcome> {
+    const channel = channelOf(deed.channel, person);
+    if (channel === null) return { ok: false, error: 'There is no such channel.' };
+    switch (deed.kind) {
+      case 'say':
+        return interactions.say(person, channel, deed.text, deed.threadTs);
+      case 'command':
+        return interactions.command(person, channel, deed.text, deed.threadTs);
+      case 'messageShortcut':
+        return interactions.messageShortcut(person, deed.callbackId, channel, deed.ts);
+      case 'read':
+        world.log.markRead(channel.id, person.id);
+        return { ok: true };
+      case 'dismiss': {
+        const message = world.log.find(channel.id, deed.ts, person.id);
+        if (message?.onlyFor === person.id) world.log.remove(message);
+        return { ok: true };
+      }
+    }
+  }
+
+  async function answerPost(request: IncomingMessage, response: ServerResponse, pathname: string): Promise<void> {
+    const body = parseJson(await readBody(request));
+    if (!isSame(request.headers['x-session'], session)) {
+      sendJson(response, 403, { ok: false, error: 'This page is from an earlier start. Reload it.' });
+      return;
+    }
+    const refused = { ok: false, error: 'The server did not understand the page.' };
+    if (pathname === '/page/do') {
+      const doing = Doing.safeParse(body);
+      const person = personOf(doing.data?.person ?? null);
+      if (!doing.success || person === null) sendJson(response, 400, refused);
+      else sendJson(response, 200, await perform(person, doing.data.deed));
+      return;
+    }
+    const reading = Reading.safeParse(body);
+    const person = personOf(reading.data?.person ?? null);
+    const channel = person === null || !reading.success ? null : channelOf(reading.data.channel, person);
+    if (pathname !== '/page/messages' || channel === null || person === null) {
+      sendJson(response, 400, refused);
+      return;
+    }
+    const head = reading.data?.threadTs;
+    const messages =
+      typeof head === 'string'
+        ? world.log.inThread(channel.id, head, person.id)
+        : world.log.inChannel(channel.id, person.id);
+    sendJson(response, 200, { ok: true, messages: messages.slice(-MESSAGES_SHOWN).map(asPageMessage) });
+  }
+
+  return {
+    async handle(request, response, url) {
+      const { pathname } = url;
+      if (pathname === '/') sendFile(response, 'index.html');
+      else if (pathname === '/favicon.ico') sendFile(response, 'icon.svg');
+      else if (!pathname.startsWith('/page/')) return false;
+      else if (request.method === 'POST') await answerPost(request, response, pathname);
+      else if (pathname === '/page/events') {
+        const everybody = world.directory.people().filter((one) => !one.isBot);
+        const person = personOf(url.searchParams.get('person')) ?? everybody[0] ?? null;
+        const isOurs = isSame(url.searchParams.get('session'), session);
+        if (isOurs && person !== null) events.attach(person, response);
+        else response.writeHead(403, PAGE_HEADERS).end();
+      } else sendFile(response, pathname.slice('/page/'.length));
+      return true;
+    },
+    close: events.close,
+  };
+}
+
+function readFiles(): Map<string, string> {
+  const folder = path.join(import.meta.dirname, 'page');
+  const names = readdirSync(folder).filter((name) => path.extname(name) in TYPES);
+  const markdown = readFileSync(fileURLToPath(import.meta.resolve('marked')), 'utf8');
+  return new Map([
+    ...names.map((name) => [name, readFileSync(path.join(folder, name), 'utf8')] as const),
+    ['marked.js', markdown.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n')],
+  ]);
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../app/ports.ts';
+import type { Changes } from './changes.ts';
+import type { Directory } from './directory.ts';
+import type { MessageLog } from './message-log.ts';
+import type { ResponseUrls } from './response-urls.ts';
+import type { SocketMode } from './socket.ts';
+import type { Triggers } from './triggers.ts';
+import type { Views } from './views.ts';
+
+/** One slash command of the app, as its manifest has it. */
+export interface CommandSeed {
+  /** With the slash. */
+  command: string;
+  description?: string;
+  usageHint?: string;
+  /** `@name` and `#name` are sent as `<@U…|name>` and `<#C…|name>`. */
+  shouldEscape?: boolean;
+}
+
+/** One shortcut of the app. */
+export interface ShortcutSeed {
+  type: 'message' | 'global';
+  callbackId: string;
+  name: string;
+}
+
+/** Everything that one workspace is made of. */
+export interface World {
+  clock: Clock;
+  changes: Changes;
+  directory: Directory;
+  log: MessageLog;
+  views: Views;
+  triggers: Triggers;
+  responseUrls: ResponseUrls;
+  sockets: SocketMode;
+  commands: readonly CommandSeed[];
+  shortcuts: readonly ShortcutSeed[];
+  /** `http://127.0.0.1:3000`. */
+  baseUrl: () => string;
+  /** Ends what still waits. */
+  closing: AbortSignal;
+}

@@ -1,0 +1,47 @@
+import { App, LogLevel, SocketModeReceiver } from '@slack/bolt';
+import { openLocalWorkspace, type LocalWorkspace, type LocalWorkspaceOptions } from '../../src/local/workspace.ts';
+
+/** A workspace as tests want it: three channels, one without the bot, one command, two shortcuts. */
+export function openTestWorkspace(options: Partial<LocalWorkspaceOptions> = {}): Promise<LocalWorkspace> {
+  return openLocalWorkspace({
+    channels: ['#oom', '#db-alerts', { name: '#general', hasBot: false }],
+    commands: [{ command: '/oom', usageHint: 'last <host> | history <host|tag> [7d] | help', shouldEscape: true }],
+    shortcuts: [
+      { type: 'message', callbackId: 'explain', name: 'Explain' },
+      { type: 'global', callbackId: 'report', name: 'Report' },
+    ],
+    userGroups: [{ id: 'SLOCALDBA', handle: 'dba', name: 'Database people', users: ['ULOCALBEN'] }],
+    ...options,
+  });
+}
+
+export interface BoltApp {
+  app: App;
+  close: () => Promise<void>;
+}
+
+/** A real Bolt app in Socket Mode, not yet started, so that a test can register its listeners. */
+export function aBoltApp(workspace: LocalWorkspace, options: { appToken?: string; botToken?: string } = {}): App {
+  const api = { slackApiUrl: workspace.apiUrl };
+  const receiver = new SocketModeReceiver({
+    appToken: options.appToken ?? workspace.appToken,
+    logLevel: LogLevel.ERROR,
+    clientPingTimeout: 300,
+    installerOptions: { clientOptions: { ...api, retryConfig: { retries: 2, minTimeout: 10, maxTimeout: 50 } } },
+  });
+  return new App({
+    token: options.botToken ?? workspace.botToken,
+    receiver,
+    logLevel: LogLevel.ERROR,
+    convoStore: false,
+    deferInitialization: true,
+    clientOptions: { ...api, timeout: 5_000, retryConfig: { retries: 2, minTimeout: 10, maxTimeout: 50 } },
+  });
+}
+
+/** Starts the app and waits until its socket is there. */
+export async function start(app: App, workspace: LocalWorkspace): Promise<void> {
+  await app.init();
+  await app.start();
+  await workspace.until(() => workspace.socketCount() > 0);
+}
