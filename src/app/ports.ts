@@ -77,29 +77,34 @@ export interface AddedHost {
 
 /**
  * What became of one request to the chat. `unknown`: it may have arrived (look before you repeat). `unsent`: it certainly did not.
- * `refused`: the chat said no, and would again until somebody changes something.
+ * `refused`: the chat said no, and would again until somebody changes something. `gone`: the message to edit or to answer was deleted.
  */
 export type SendOutcome =
   | { kind: 'sent'; ts: string }
   | { kind: 'rate-limited'; retryAfterMs: number }
   | { kind: 'unknown'; reason: string }
   | { kind: 'unsent'; reason: string }
-  | { kind: 'refused'; reason: string };
+  | { kind: 'refused'; reason: string }
+  | { kind: 'gone' };
 
-export type FindOutcome = { kind: 'found'; ts: string } | { kind: 'absent' } | { kind: 'unknown'; reason: string };
+/** `byId`: the newest message for each mark that was found. */
+export type FindOutcome =
+  | { kind: 'looked'; byId: Map<string, string> }
+  | { kind: 'rate-limited'; retryAfterMs: number }
+  | { kind: 'unknown'; reason: string };
 
-/** The mark that a message carries unseen, so that it can be found again: which incidents it tells of, or which reply it is. */
+/** What a message carries unseen, so that it can be found again: which incident or reply it is. */
 export interface MessageMark {
   id: string;
-  /** Further ids that the same message stands for (a storm tells of many incidents). */
+  /** Further ids that the same message stands for: a storm tells of many incidents. */
   also: string[];
 }
 
-/** The chat that people are told in. `channel` is a name with `#` or an id, as in the configuration. Never throws. */
+/** The chat that people are told in. `channel` is a name with `#` or an id, as in the configuration. Nothing here throws. */
 export interface Workspace {
   post: (to: { channel: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
   update: (to: { channel: string; ts: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
   reply: (to: { channel: string; threadTs: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
-  /** The message of this mark that was posted after `sinceMs`, in the channel or (with `threadTs`) in a thread. */
-  find: (where: { channel: string; threadTs: string | null; id: string; sinceMs: number }) => Promise<FindOutcome>;
+  /** Which messages with a mark were posted after `sinceMs`, in the channel or (with `threadTs`) in a thread. */
+  find: (where: { channel: string; threadTs: string | null; sinceMs: number }) => Promise<FindOutcome>;
 }

@@ -165,6 +165,8 @@ export interface Store {
   failedDeliveries: (limit: number) => Promise<FailedDelivery[]>;
   postedOf: (incidentId: string) => Promise<Posted[]>;
   postedAt: (channel: string, ts: string) => Promise<Posted | null>;
+  /** All incidents that one message tells of: more than one in a storm. */
+  postedTogether: (channel: string, ts: string) => Promise<Posted[]>;
   /** For a message that somebody deleted: the next delivery posts anew. */
   forgetPosted: (incidentId: string, channel: string) => Promise<void>;
 

@@ -13,7 +13,8 @@ export function describeExplanation(records: readonly KillRecord[]): Notice {
   const [only] = records;
   const more = records.length - RECORDS_SHOWN;
   return aNotice({
-    headline: records.length === 1 && only ? recordText(only) : [{ words: `${sayCount(kills.length, 'kill')} in this text` }],
+    headline:
+      records.length === 1 && only ? recordText(only) : [{ words: `${sayCount(kills.length, 'kill')} in this text` }],
     sentence: records.length === 1 && only?.cause ? causeText(only.cause) : null,
     parts: records.length === 1 && only ? explainOne(only) : records.slice(0, RECORDS_SHOWN).flatMap(explainShort),
     small: [
@@ -28,7 +29,9 @@ function recordText(record: KillRecord): Text {
   if (record.pid === null && record.name === null) return [{ words: outcomeWords(record) }];
   return [
     { hostText: record.name ?? '(name not in the text)' },
-    { words: `${record.pid === null ? '' : ` (pid ${record.pid})`} was killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}` },
+    {
+      words: `${record.pid === null ? '' : ` (pid ${record.pid})`} was killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}`,
+    },
   ];
 }
 
@@ -53,14 +56,19 @@ function explainOne(record: KillRecord): Part[] {
   return [
     { kind: 'facts', facts: recordFacts(record) },
     ...(table ? [table] : []),
-    ...(countsSharedTwice(record) ? [{ kind: 'text' as const, text: [{ words: 'Shared memory is counted once for each process.' }] }] : []),
+    ...(countsSharedTwice(record)
+      ? [{ kind: 'text' as const, text: [{ words: 'Shared memory is counted once for each process.' }] }]
+      : []),
     ...(chart ? [chart] : []),
   ];
 }
 
 function explainShort(record: KillRecord): Part[] {
   return [
-    { kind: 'text', text: [...recordText(record), ...(record.cause ? [{ words: '. ' }, ...causeText(record.cause)] : [])] },
+    {
+      kind: 'text',
+      text: [...recordText(record), ...(record.cause ? [{ words: '. ' }, ...causeText(record.cause)] : [])],
+    },
     { kind: 'facts', facts: recordFacts(record) },
   ];
 }
@@ -74,7 +82,18 @@ function recordFacts(record: KillRecord) {
     ...(freed === null ? [] : [{ label: 'Memory freed', value: [{ words: sayKiB(freed) }] }]),
     ...(record.score === null && record.oomScoreAdj === null
       ? []
-      : [{ label: 'Score', value: [{ words: [record.score ?? [], record.oomScoreAdj === null ? [] : `adj ${record.oomScoreAdj}`].flat().join(', ') }] }]),
+      : [
+          {
+            label: 'Score',
+            value: [
+              {
+                words: [record.score ?? [], record.oomScoreAdj === null ? [] : `adj ${record.oomScoreAdj}`]
+                  .flat()
+                  .join(', '),
+              },
+            ],
+          },
+        ]),
     ...(record.timeText === null ? [] : [{ label: 'Printed time', value: [{ hostText: record.timeText }] }]),
   ];
 }
@@ -139,7 +158,13 @@ function quoted(target: string): string {
 export function describeTypo(word: string, corrected: string): Notice {
   const button: Button = { id: 'run', label: `/oom ${corrected}`.slice(0, 70), value: corrected.slice(0, 2_000) };
   return aNotice({
-    headline: [{ words: 'I do not know ' }, { hostText: word }, { words: '. Did you mean ' }, { hostText: `/oom ${corrected}` }, { words: '?' }],
+    headline: [
+      { words: 'I do not know ' },
+      { hostText: word },
+      { words: '. Did you mean ' },
+      { hostText: `/oom ${corrected}` },
+      { words: '?' },
+    ],
     buttons: [button, { id: 'run', label: 'Help', value: 'help' }],
   });
 }

@@ -33,7 +33,11 @@ export function describeHosts(rows: readonly HostRow[], mayEdit: boolean): Notic
 }
 
 /** App Home: the fleet, then the last kills. */
-export function describeHome(rows: readonly HostRow[], lastKills: readonly { text: Text; incidentHost: string }[], mayEdit: boolean): Notice {
+export function describeHome(
+  rows: readonly HostRow[],
+  lastKills: readonly { text: Text; incidentHost: string }[],
+  mayEdit: boolean,
+): Notice {
   const fleet = describeHosts(rows, mayEdit);
   return {
     ...fleet,
@@ -57,7 +61,14 @@ export function describeCheck(rows: readonly HostRow[]): Notice {
   const off = rows.filter((row) => row.problems.length > 0 || row.state.kind !== 'connected');
   return aNotice({
     tone: off.length > 0 ? 'warn' : 'good',
-    headline: [{ words: off.length === 0 ? `${sayCount(rows.length, 'host')} checked, nothing is off` : `Something is off on ${sayCount(off.length, 'host')} of ${rows.length}` }],
+    headline: [
+      {
+        words:
+          off.length === 0
+            ? `${sayCount(rows.length, 'host')} checked, nothing is off`
+            : `Something is off on ${sayCount(off.length, 'host')} of ${rows.length}`,
+      },
+    ],
     parts: off.slice(0, 20).map((row): Part => ({
       kind: 'lines',
       caption: row.name,
@@ -79,7 +90,8 @@ export function describeUnreachable(host: string, sinceMs: number, reason: strin
 
 /** Told once when it is back. `missedKills` were found in its log for the time away. */
 export function describeBackAgain(host: string, awayMs: number, missedKills: number, rebooted: boolean): Notice {
-  const found = missedKills === 0 ? 'No kill happened meanwhile' : `${sayCount(missedKills, 'kill')} happened meanwhile`;
+  const found =
+    missedKills === 0 ? 'No kill happened meanwhile' : `${sayCount(missedKills, 'kill')} happened meanwhile`;
   return aNotice({
     tone: 'good',
     headline: [{ hostText: host }, { words: ` is back after ${sayDuration(awayMs)}${rebooted ? ', rebooted' : ''}` }],
@@ -123,7 +135,13 @@ function stateText(state: HostState): Text {
     case 'connecting':
       return [{ words: 'connecting' }];
     case 'unreachable':
-      return [{ strong: 'not reachable' }, { words: ' since ' }, { atMs: state.sinceMs }, { words: ': ' }, { prose: state.reason }];
+      return [
+        { strong: 'not reachable' },
+        { words: ' since ' },
+        { atMs: state.sinceMs },
+        { words: ': ' },
+        { prose: state.reason },
+      ];
   }
 }
 
@@ -132,7 +150,8 @@ const HOSTS_SHOWN = 30;
 
 function hostRows(rows: readonly HostRow[]): Part {
   const sorted = rows.toSorted(
-    (a, b) => ORDER[a.state.kind] - ORDER[b.state.kind] || b.killsLast7d - a.killsLast7d || a.name.localeCompare(b.name),
+    (a, b) =>
+      ORDER[a.state.kind] - ORDER[b.state.kind] || b.killsLast7d - a.killsLast7d || a.name.localeCompare(b.name),
   );
   const more = rows.length - HOSTS_SHOWN;
   return {
@@ -140,7 +159,9 @@ function hostRows(rows: readonly HostRow[]): Part {
     rows: [
       ...sorted.slice(0, HOSTS_SHOWN).map((row) => ({
         text: hostText(row),
-        ...(row.lastKillAtMs === null ? {} : { button: { id: 'run' as const, label: 'Last kill', value: `last ${row.name}` } }),
+        ...(row.lastKillAtMs === null
+          ? {}
+          : { button: { id: 'run' as const, label: 'Last kill', value: `last ${row.name}` } }),
       })),
       ...(more > 0 ? [{ text: [{ words: `and ${sayCount(more, 'more host')}.` }] }] : []),
     ],
@@ -155,6 +176,8 @@ function fleetWords(count: number, off: number): string {
 function editButtons(rows: readonly HostRow[]): Button[] {
   return [
     { id: 'hosts-add', label: 'Add a host…', value: 'add' },
-    ...(rows.some((row) => row.fromSlack) ? [{ id: 'hosts-remove' as const, label: 'Remove a host…', value: 'remove' }] : []),
+    ...(rows.some((row) => row.fromSlack)
+      ? [{ id: 'hosts-remove' as const, label: 'Remove a host…', value: 'remove' }]
+      : []),
   ];
 }

@@ -56,7 +56,9 @@ function withoutVictim(incident: Incident, kill: Kill, host: Text): Text | null 
     case 'no-killable':
       return [...host, { words: ' is out of memory and has nothing left to kill' }];
     case 'truncated':
-      return kill.record.pid === null ? [{ words: 'Out of memory on ' }, ...host, { words: ': the report is cut off' }] : null;
+      return kill.record.pid === null
+        ? [{ words: 'Out of memory on ' }, ...host, { words: ': the report is cut off' }]
+        : null;
     case 'suppressed':
       return kill.record.pid === null
         ? [{ words: 'Out of memory on ' }, ...host, { words: ': the kernel left out reports' }]

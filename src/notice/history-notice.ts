@@ -34,11 +34,23 @@ export function describeHistory(history: History): Notice {
   const worst = rows[0];
   const hosts = new Set(rows.map((row) => row.host)).size;
   if (!worst) {
-    return aNotice({ tone: 'good', headline: [{ words: 'No kill on ' }, { hostText: target }, { words: ` in the last ${span}` }], small: incomplete(history) });
+    return aNotice({
+      tone: 'good',
+      headline: [{ words: 'No kill on ' }, { hostText: target }, { words: ` in the last ${span}` }],
+      small: incomplete(history),
+    });
   }
   return aNotice({
     headline: [{ words: `${sayCount(kills, 'kill')} on ` }, { hostText: target }, { words: ` in the last ${span}` }],
-    sentence: [{ words: 'Most: ' }, { hostText: worst.service }, { words: hosts > 1 ? ' on ' : '' }, ...(hosts > 1 ? [{ hostText: worst.host }] : []), { words: ', ' }, ...seenBeforeText(worst.recurrence), { words: '.' }],
+    sentence: [
+      { words: 'Most: ' },
+      { hostText: worst.service },
+      { words: hosts > 1 ? ' on ' : '' },
+      ...(hosts > 1 ? [{ hostText: worst.host }] : []),
+      { words: ', ' },
+      ...seenBeforeText(worst.recurrence),
+      { words: '.' },
+    ],
     parts: [
       {
         kind: 'table',

@@ -26,7 +26,9 @@ function whoText(kill: Kill): Text {
   const { record, who } = kill;
   const { identity } = record;
   const name = record.name ?? who?.name ?? null;
-  const small = [record.pid === null ? '' : `pid ${record.pid}`, record.uid === null ? '' : `uid ${record.uid}`].filter(Boolean);
+  const small = [record.pid === null ? '' : `pid ${record.pid}`, record.uid === null ? '' : `uid ${record.uid}`].filter(
+    Boolean,
+  );
   const selected =
     record.selected && record.pid !== null && record.selected.pid !== record.pid
       ? [{ words: `, in place of pid ${record.selected.pid}` }]
@@ -60,7 +62,10 @@ function freedText(incident: Incident): Text | null {
   if (!kill || sizes.length === 0) return null;
   const last = freedKiB(kill.record);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  const all = sizes.length > 1 ? `, ${sayKiB(total)} in ${sizes.length === incident.killCount ? 'all' : `the last ${sizes.length} kills`}` : '';
+  const all =
+    sizes.length > 1
+      ? `, ${sayKiB(total)} in ${sizes.length === incident.killCount ? 'all' : `the last ${sizes.length} kills`}`
+      : '';
   const parts = [
     part('anonymous', kill.record.anonRssKiB),
     part('file', kill.record.fileRssKiB),
@@ -92,9 +97,11 @@ function whenText(incident: Incident, kill: Kill): Text {
 }
 
 function victimsText(incident: Incident): Text {
-  return incident.victims.slice(0, 8).flatMap((victim, at): Text => [
-    ...(at === 0 ? [] : [{ words: ', ' }]),
-    ...(victim.count > 1 ? [{ words: `${sayNumber(victim.count)} × ` }] : []),
-    { hostText: victim.service },
-  ]);
+  return incident.victims
+    .slice(0, 8)
+    .flatMap((victim, at): Text => [
+      ...(at === 0 ? [] : [{ words: ', ' }]),
+      ...(victim.count > 1 ? [{ words: `${sayNumber(victim.count)} × ` }] : []),
+      { hostText: victim.service },
+    ]);
 }

@@ -56,12 +56,17 @@ export function describeIncident(incident: Incident, context: IncidentContext): 
 /** The cause as one sentence, with how sure it is. */
 export function causeText(cause: Cause): Text {
   const ending = /[.!?]$/.test(cause.text) ? ' ' : '. ';
-  return [{ prose: cause.text.charAt(0).toUpperCase() + cause.text.slice(1) }, { words: `${ending}${SURE[cause.sure]}` }];
+  return [
+    { prose: cause.text.charAt(0).toUpperCase() + cause.text.slice(1) },
+    { words: `${ending}${SURE[cause.sure]}` },
+  ];
 }
 
 const SHARED: Part = {
   kind: 'text',
-  text: [{ words: 'Memory shared between processes is counted once for each of them, so the sum is more than there is.' }],
+  text: [
+    { words: 'Memory shared between processes is counted once for each of them, so the sum is more than there is.' },
+  ],
 };
 
 function some(part: Part | null): Part[] {
@@ -80,7 +85,9 @@ function statusFacts(incident: Incident, context: IncidentContext): Fact[] {
   return [
     ...(context.seenBefore === undefined ? [] : [{ label: 'Seen before', value: seenBeforeText(context.seenBefore) }]),
     ...(back ? [{ label: 'Is it back', value: back }] : []),
-    ...(next && context.next ? [{ label: 'Who is next', value: [...next, { words: ', as of ' }, { atMs: context.next.atMs }] }] : []),
+    ...(next && context.next
+      ? [{ label: 'Who is next', value: [...next, { words: ', as of ' }, { atMs: context.next.atMs }] }]
+      : []),
   ];
 }
 
@@ -100,8 +107,12 @@ function smallPrint(incident: Incident): Text[] {
     ...(record.predictedVictim?.agrees === false && record.predictedVictim.reason
       ? [[{ words: 'The task table would give another victim: ' }, { prose: record.predictedVictim.reason }]]
       : []),
-    ...(incident.mutedUntilMs === null ? [] : [[{ words: 'Muted until ' }, { atMs: incident.mutedUntilMs }, { words: '.' }]]),
-    ...(incident.closedAtMs === null ? [] : [[{ words: 'Closed: quiet since ' }, { atMs: incident.lastAtMs }, { words: '.' }]]),
+    ...(incident.mutedUntilMs === null
+      ? []
+      : [[{ words: 'Muted until ' }, { atMs: incident.mutedUntilMs }, { words: '.' }]]),
+    ...(incident.closedAtMs === null
+      ? []
+      : [[{ words: 'Closed: quiet since ' }, { atMs: incident.lastAtMs }, { words: '.' }]]),
     source,
   ];
 }

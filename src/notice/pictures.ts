@@ -34,7 +34,9 @@ export function holdersTable(record: KillRecord): Extract<Part, { kind: 'table' 
       { title: 'Process', align: 'left' },
       { title: 'Count', align: 'right' },
       { title: 'Memory', align: 'right' },
-      ...(total && pageSizeKiB !== null ? [{ title: record.domain === 'memcg' ? 'Of the limit' : 'Of RAM', align: 'right' as const }] : []),
+      ...(total && pageSizeKiB !== null
+        ? [{ title: record.domain === 'memcg' ? 'Of the limit' : 'Of RAM', align: 'right' as const }]
+        : []),
       ...(swap ? [{ title: 'Swap', align: 'right' as const }] : []),
     ],
     rows,
@@ -44,8 +46,12 @@ export function holdersTable(record: KillRecord): Extract<Part, { kind: 'table' 
 /** Resident sizes count shared pages once per process; sums can pass the total. */
 export function countsSharedTwice(record: KillRecord): boolean {
   const total = ramKiB(record);
-  const summed = record.holders.filter((holder) => holder.anonPages === null).reduce((sum, holder) => sum + holder.rssPages, 0);
-  return total !== null && record.pageSizeKiB !== null && record.domain === 'host' && summed * record.pageSizeKiB > total;
+  const summed = record.holders
+    .filter((holder) => holder.anonPages === null)
+    .reduce((sum, holder) => sum + holder.rssPages, 0);
+  return (
+    total !== null && record.pageSizeKiB !== null && record.domain === 'host' && summed * record.pageSizeKiB > total
+  );
 }
 
 /** Where the memory was: of the host, or of the group that hit its limit. null when the report does not say. */
@@ -95,7 +101,9 @@ function groupShares({ memcg }: KillRecord): { label: string; kiB: number }[] {
 
 /** Memory of the victim at each kill of this incident, oldest first. null below two kills of known size. */
 export function pastKillsChart(incident: Incident): Part | null {
-  const sizes = incident.kills.map((kill) => ({ kill, kiB: freedKiB(kill.record) ?? 0 })).filter(({ kiB }) => kiB >= KIB_PER_MIB);
+  const sizes = incident.kills
+    .map((kill) => ({ kill, kiB: freedKiB(kill.record) ?? 0 }))
+    .filter(({ kiB }) => kiB >= KIB_PER_MIB);
   if (sizes.length < 2) return null;
   return {
     kind: 'chart',

@@ -7,7 +7,8 @@ import { sayClock, sayCount, sayDuration } from './units.ts';
 export function seenBeforeText(past: Recurrence | null): Text {
   if (!past) return [{ words: 'not seen before' }];
   const gap = past.typicalGapMs === null ? '' : `, about every ${sayDuration(past.typicalGapMs)}`;
-  const clock = past.clockMinute === null ? '' : `, always near ${sayClock(past.clockMinute)} UTC: look for a timer or a cron job`;
+  const clock =
+    past.clockMinute === null ? '' : `, always near ${sayClock(past.clockMinute)} UTC: look for a timer or a cron job`;
   return [
     { words: `${sayCount(past.kills, 'kill')} since ` },
     { atMs: past.firstAtMs },

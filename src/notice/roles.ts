@@ -36,7 +36,11 @@ function limitText(record: KillRecord): Text {
   const limit = record.memcgLimitKiB === null ? '' : ` of ${sayKiB(record.memcgLimitKiB)}`;
   const parent = record.oomMemcg !== null && record.taskMemcg !== null && record.oomMemcg !== record.taskMemcg;
   if (!parent) return [{ words: `its memory limit${limit} was reached` }];
-  return [{ words: 'the memory limit' + limit + ' of ' }, { hostText: lastPart(record.oomMemcg ?? '') }, { words: ' was reached' }];
+  return [
+    { words: 'the memory limit' + limit + ' of ' },
+    { hostText: lastPart(record.oomMemcg ?? '') },
+    { words: ' was reached' },
+  ];
 }
 
 /** Which domain ran out, with its numbers. */
@@ -50,7 +54,10 @@ export function domainText(record: KillRecord): Text | null {
     case 'memcg': {
       const used = record.memcgUsageKiB === null ? '' : `, ${sayKiB(record.memcgUsageKiB)} used`;
       const limit = record.memcgLimitKiB === null ? '' : ` of ${sayKiB(record.memcgLimitKiB)} allowed`;
-      const path: Text = record.oomMemcg === null ? [{ words: 'a memory group' }] : [{ words: 'memory group ' }, { hostText: record.oomMemcg }];
+      const path: Text =
+        record.oomMemcg === null
+          ? [{ words: 'a memory group' }]
+          : [{ words: 'memory group ' }, { hostText: record.oomMemcg }];
       return [...path, { words: used === '' ? limit : `${used}${limit}` }];
     }
     case 'cpuset':

@@ -58,10 +58,14 @@ export function describeScores(ranking: Ranking): Notice {
       },
       ...ranking.warnings.map((warning) => ({ kind: 'text' as const, text: [{ prose: warning }] })),
     ],
-    small: [[{ words: 'Read ' }, { atMs: ranking.atMs }, { words: '. Ranked by the kernel’s own rule: memory, swap, page tables and adj.' }]],
-    buttons: [
-      { id: 'scores', label: 'Read again', value: host },
+    small: [
+      [
+        { words: 'Read ' },
+        { atMs: ranking.atMs },
+        { words: '. Ranked by the kernel’s own rule: memory, swap, page tables and adj.' },
+      ],
     ],
+    buttons: [{ id: 'scores', label: 'Read again', value: host }],
   });
 }
 
@@ -107,4 +111,3 @@ function memoryText(ranking: Ranking): Text | null {
         : `, ${sayKiB(freeSwapKiB)} of ${sayKiB(totalSwapKiB)} swap free`;
   return [{ words: `${sayKiB(availableKiB)} of ${sayKiB(totalKiB)} RAM available${swap}.` }];
 }
-

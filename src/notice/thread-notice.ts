@@ -15,7 +15,8 @@ export function describeEvidence(kill: Kill): Notice {
     parts: [
       {
         kind: 'lines',
-        caption: hidden > 0 ? `The first ${EVIDENCE_LINES} of ${evidence.length} lines` : sayCount(evidence.length, 'line'),
+        caption:
+          hidden > 0 ? `The first ${EVIDENCE_LINES} of ${evidence.length} lines` : sayCount(evidence.length, 'line'),
         lines: evidence.slice(0, EVIDENCE_LINES).map((line) => line.text),
       },
     ],
@@ -43,7 +44,11 @@ export function describeLaterKill(kill: Kill): Notice {
 export function describeMoreKills(incident: Incident, moreCount: number, withinMs: number): Notice {
   return aNotice({
     tone: 'bad',
-    headline: [{ words: `${sayCount(moreCount, 'more kill')} in ${sayDuration(withinMs)}, ${sayCount(incident.killCount, 'kill')} in all` }],
+    headline: [
+      {
+        words: `${sayCount(moreCount, 'more kill')} in ${sayDuration(withinMs)}, ${sayCount(incident.killCount, 'kill')} in all`,
+      },
+    ],
   });
 }
 
@@ -81,11 +86,15 @@ export function describeReport(incident: Incident, kills: readonly Kill[]): Noti
             {
               kind: 'lines' as const,
               caption: 'Largest kernel caches',
-              lines: slabs.slice(0, 5).map((slab) => `${slab.name}  ${sayKiB(slab.usedKiB)} of ${sayKiB(slab.totalKiB)}`),
+              lines: slabs
+                .slice(0, 5)
+                .map((slab) => `${slab.name}  ${sayKiB(slab.usedKiB)} of ${sayKiB(slab.totalKiB)}`),
             },
           ]
         : []),
-      ...(aftermath.length > 0 ? [{ kind: 'lines' as const, caption: 'After the kill', lines: aftermath.slice(0, 10) }] : []),
+      ...(aftermath.length > 0
+        ? [{ kind: 'lines' as const, caption: 'After the kill', lines: aftermath.slice(0, 10) }]
+        : []),
     ],
     small: [
       ...evidence.small,

@@ -106,6 +106,7 @@ function storeOf(database: Database): Store {
     queueLengths: () => queueLengths(db),
     failedDeliveries: (limit) => failedDeliveries(db, limit),
     postedOf: (incidentId) => loadPosted(db, { incidentId }),
+    postedTogether: (channel, ts) => loadPosted(db, { channel, ts }),
     postedAt: async (channel, ts) => (await loadPosted(db, { channel, ts }))[0] ?? null,
     forgetPosted: (incidentId, channel) => transact((trx) => forgetPosted(trx, incidentId, channel)),
 

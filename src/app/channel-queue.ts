@@ -1,0 +1,351 @@
+import type { Incident } from '../incident/incident.ts';
+import type { Notice } from '../notice/notice.ts';
+import { describeStorm } from '../notice/storm-notice.ts';
+import { describeMoreKills } from '../notice/thread-notice.ts';
+import {
+  backOffMs,
+  planStep,
+  POSTS_WINDOW_MS,
+  REFUSED_TRIES_MAX,
+  refusedBackOffMs,
+  type ChannelView,
+  type Step,
+} from './delivery-plan.ts';
+import type { DeliveryWorld } from './delivery-world.ts';
+import { openDigests } from './digests.ts';
+import type { Delivery, FindOutcome, MessageMark, Posted, SendOutcome } from './ports.ts';
+import { readReply, type ReplyBody } from './reply-body.ts';
+
+/** A delivery that this process has claimed. `doubtful`: it may have reached the chat already. */
+interface Item {
+  delivery: Delivery;
+  reply: ReplyBody | null;
+  doubtful: boolean;
+  posted: Posted | null;
+  /** The message tells of several incidents; single kills are no news in its thread. */
+  inStorm: boolean;
+}
+
+const CLAIM_MAX = 400;
+/** A message that may have been posted is looked for this far back. */
+const LOOK_BACK_MS = 7 * 24 * 60 * 60_000;
+const TOUCHED_KEPT = 500;
+
+/** Edits count for the whole workspace: conversations share the allowance of `chat.update`, about 50 a minute. */
+export interface EditAllowance {
+  freeAtMs: number;
+}
+const EDIT_SPACING_MS = 1_200;
+
+export interface ChannelQueue {
+  /** Takes what another process left in flight. */
+  adopt: (deliveries: readonly Delivery[]) => Promise<void>;
+  /** Claims and sends until nothing can be sent now. Returns when to come again; null: when something new is there. */
+  run: (signal: AbortSignal) => Promise<number | null>;
+  /** Gives unsent claims back, so that another process may take them at once. What may have arrived stays in flight. */
+  release: () => Promise<void>;
+}
+
+/** One channel's deliveries, one request at a time. */
+export function openChannelQueue(channel: string, world: DeliveryWorld, edits: EditAllowance): ChannelQueue {
+  const { store, workspace, clock, log } = world;
+  const items = new Map<number, Item>();
+  const touched = new Map<string, { atMs: number; edited: boolean }>();
+  const digests = openDigests();
+  let sentAtMs: number[] = [];
+  let newestSingle: { ts: string; atMs: number } | null = null;
+  let storm: { ts: string; members: number; joinedAtMs: number } | null = null;
+  let pausedUntilMs = 0;
+  let failures = 0;
+
+  async function run(signal: AbortSignal): Promise<number | null> {
+    while (!signal.aborted) {
+      if (clock.nowMs() < pausedUntilMs) return pausedUntilMs;
+      if (items.size < CLAIM_MAX) await claim();
+      if ([...items.values()].some((item) => item.doubtful)) {
+        await look();
+        continue;
+      }
+      const replies = [...items.values()].filter((item) => item.delivery.kind === 'reply');
+      const step = planStep(view(replies), clock.nowMs());
+      if (step.kind === 'wait') return Number.isFinite(step.untilMs) ? step.untilMs : null;
+      await perform(step, replies);
+    }
+    return null;
+  }
+
+  async function claim(): Promise<void> {
+    const claimed = await store.claimDeliveries(channel, world.owner, clock.nowMs(), CLAIM_MAX - items.size);
+    for (const delivery of claimed) await take(delivery, false);
+  }
+
+  async function take(delivery: Delivery, doubtful: boolean): Promise<void> {
+    const posted = await postedOf(delivery.incidentId);
+    const inStorm = posted !== null && (await store.postedTogether(channel, posted.ts)).length > 1;
+    const item = { delivery, reply: readReply(delivery.body), doubtful, posted, inStorm };
+    items.set(delivery.id, item);
+    if (!doubtful && (await hasNothingToSay(item))) await done(item, delivery.kind === 'incident' ? posted : null);
+  }
+
+  /** True for messages that are up to date, and for replies that cannot be said or need not be. */
+  async function hasNothingToSay({ delivery, reply, posted, inStorm }: Item): Promise<boolean> {
+    if (delivery.kind === 'incident') {
+      const incident = posted ? await store.incident(delivery.incidentId) : null;
+      return posted !== null && (!incident || incident.revision <= posted.revision);
+    }
+    if (!reply || !posted) return true;
+    return reply.upToKill !== null && (inStorm || digests.fold(delivery.incidentId, reply.upToKill, clock.nowMs()));
+  }
+
+  async function postedOf(incidentId: string): Promise<Posted | null> {
+    return (await store.postedOf(incidentId)).find((one) => one.channel === channel) ?? null;
+  }
+
+  function view(replies: readonly Item[]): ChannelView {
+    const nowMs = clock.nowMs();
+    sentAtMs = sentAtMs.filter((at) => at > nowMs - POSTS_WINDOW_MS);
+    const behind = [...incidentItems()].flatMap((item) => (item.posted ? [item.posted.ts] : []));
+    return {
+      pausedUntilMs,
+      sentAtMs,
+      newIds: unposted().map((item) => item.delivery.incidentId),
+      behind: [...new Set(behind)].map((ts) => ({ ts, ...changeOf(ts) })),
+      newestSingle: newestSingle ? { ...newestSingle, ...changeOf(newestSingle.ts) } : null,
+      storm: storm ? { ...storm, touchedAtMs: changeOf(storm.ts).touchedAtMs } : null,
+      replyAtMs: [...replies.map(() => nowMs), ...digests.dueTimes()],
+      editFreeAtMs: edits.freeAtMs,
+    };
+  }
+
+  function changeOf(ts: string): { touchedAtMs: number; wasEdited: boolean } {
+    const change = touched.get(ts);
+    return { touchedAtMs: change?.atMs ?? 0, wasEdited: change?.edited ?? true };
+  }
+
+  function incidentItems(): Item[] {
+    return [...items.values()].filter((item) => item.delivery.kind === 'incident');
+  }
+
+  function unposted(): Item[] {
+    return incidentItems().filter((item) => item.posted === null);
+  }
+
+  async function perform(step: Exclude<Step, { kind: 'wait' }>, replies: readonly Item[]): Promise<void> {
+    switch (step.kind) {
+      case 'post':
+        return postIncidents([step.id]);
+      case 'storm':
+        return postIncidents(step.ids);
+      case 'join':
+        return editMessage(step.ts, step.ids);
+      case 'edit':
+        return editMessage(step.ts, []);
+      case 'reply': {
+        const reply = replies[step.index];
+        return reply ? sendReply(reply) : sendDigest();
+      }
+    }
+  }
+
+  async function postIncidents(ids: readonly string[]): Promise<void> {
+    const sending = unposted().filter((item) => ids.includes(item.delivery.incidentId));
+    const incidents = await loadAll(ids, sending);
+    const [first] = incidents;
+    if (!first) return;
+    const notice = await tell(first, incidents);
+    const outcome = counted(await workspace.post({ channel, notice, mark: markOf(incidents) }));
+    if (outcome.kind !== 'sent') return failed(sending, outcome, true);
+    note(outcome.ts, false);
+    if (incidents.length === 1) newestSingle = { ts: outcome.ts, atMs: clock.nowMs() };
+    else storm = { ts: outcome.ts, members: incidents.length, joinedAtMs: clock.nowMs() };
+    await settleShown(sending, incidents, outcome.ts);
+  }
+
+  /** Brings a message up to date; `joining` incidents become part of it, and it a storm's. */
+  async function editMessage(ts: string, joining: readonly string[]): Promise<void> {
+    const members = (await store.postedTogether(channel, ts)).map((one) => one.incidentId);
+    const sending = [
+      ...incidentItems().filter((item) => item.posted?.ts === ts),
+      ...unposted().filter((item) => joining.includes(item.delivery.incidentId)),
+    ];
+    const ids = [...new Set([...members, ...sending.map((item) => item.delivery.incidentId)])];
+    const incidents = await loadAll(ids, sending);
+    const [first] = incidents;
+    if (!first) return;
+    const notice = await tell(first, incidents);
+    edits.freeAtMs = clock.nowMs() + EDIT_SPACING_MS;
+    const outcome = await workspace.update({ channel, ts, notice, mark: markOf(incidents) });
+    if (outcome.kind !== 'sent') return failed(sending, outcome, joining.length > 0);
+    note(ts, true);
+    if (joining.length > 0) storm = { ts, members: incidents.length, joinedAtMs: clock.nowMs() };
+    await settleShown(sending, incidents, ts);
+  }
+
+  async function tell(first: Incident, all: readonly Incident[]): Promise<Notice> {
+    return all.length === 1 ? world.describe(first) : describeStorm(all);
+  }
+
+  async function sendReply(item: Item): Promise<void> {
+    if (!item.reply || !item.posted) return done(item, null);
+    const mark = { id: `reply-${item.delivery.id}`, also: [] };
+    const outcome = counted(
+      await workspace.reply({ channel, threadTs: item.posted.ts, notice: item.reply.notice, mark }),
+    );
+    // The message was deleted, and its thread with it: there is nobody to tell.
+    if (outcome.kind === 'gone') return done(item, null);
+    if (outcome.kind !== 'sent') return failed([item], outcome, true);
+    failures = 0;
+    if (item.reply.upToKill !== null) digests.told(item.delivery.incidentId, item.reply.upToKill, clock.nowMs());
+    await done(item, null);
+  }
+
+  /** Kills that were folded while their thread rested, as one line. Lost with the process; the message and the record have them. */
+  async function sendDigest(): Promise<void> {
+    const due = digests.takeDue(clock.nowMs());
+    const posted = due ? await postedOf(due.incidentId) : null;
+    const incident = due ? await store.incident(due.incidentId) : null;
+    if (!due || !posted || !incident || incident.killCount <= due.toldKills) return;
+    const notice = describeMoreKills(incident, incident.killCount - due.toldKills, clock.nowMs() - due.toldAtMs);
+    const mark = { id: `more-${due.incidentId}-${incident.killCount}`, also: [] };
+    const outcome = counted(await workspace.reply({ channel, threadTs: posted.ts, notice, mark }));
+    if (outcome.kind !== 'sent') return failed([], outcome, false);
+    failures = 0;
+    digests.told(due.incidentId, incident.killCount, clock.nowMs());
+  }
+
+  /** The incidents as they are now; deliveries of those that are no longer on record are settled. */
+  async function loadAll(ids: readonly string[], sending: readonly Item[]): Promise<Incident[]> {
+    const loaded = new Map<string, Incident>();
+    for (const id of ids) {
+      const incident = await store.incident(id);
+      if (incident) loaded.set(id, incident);
+    }
+    for (const item of sending) if (!loaded.has(item.delivery.incidentId)) await done(item, null);
+    return [...loaded.values()];
+  }
+
+  async function settleShown(sending: readonly Item[], incidents: readonly Incident[], ts: string): Promise<void> {
+    failures = 0;
+    for (const item of sending) {
+      const incident = incidents.find((one) => one.id === item.delivery.incidentId);
+      if (incident) await done(item, { incidentId: incident.id, channel, ts, revision: incident.revision });
+    }
+  }
+
+  async function done(item: Item, posted: Posted | null): Promise<void> {
+    await store.settleDelivery(item.delivery.id, { kind: 'done', posted });
+    items.delete(item.delivery.id);
+  }
+
+  /** Counts against the channel's allowance what is, or may be, in the channel now. */
+  function counted(outcome: SendOutcome): SendOutcome {
+    if (outcome.kind === 'sent' || outcome.kind === 'unknown') sentAtMs.push(clock.nowMs());
+    return outcome;
+  }
+
+  function note(ts: string, edited: boolean): void {
+    touched.delete(ts);
+    touched.set(ts, { atMs: clock.nowMs(), edited });
+    const oldest = touched.keys().next();
+    if (touched.size > TOUCHED_KEPT && !oldest.done) touched.delete(oldest.value);
+  }
+
+  async function failed(
+    sending: readonly Item[],
+    outcome: Exclude<SendOutcome, { kind: 'sent' }>,
+    maybeSent: boolean,
+  ): Promise<void> {
+    switch (outcome.kind) {
+      case 'rate-limited':
+        pausedUntilMs = clock.nowMs() + outcome.retryAfterMs;
+        return;
+      case 'unsent':
+      case 'unknown':
+        rest(outcome.reason);
+        if (outcome.kind === 'unknown' && maybeSent) for (const item of sending) item.doubtful = true;
+        return;
+      case 'gone':
+        for (const item of sending) {
+          // Nothing to answer to or to edit, and yet nothing was there: not to be tried at once again.
+          if (!item.posted) await refused(item, 'message not found');
+          await store.forgetPosted(item.delivery.incidentId, channel);
+          item.posted = null;
+        }
+        return;
+      case 'refused':
+        for (const item of sending) await refused(item, outcome.reason);
+        return;
+    }
+  }
+
+  function rest(reason: string): void {
+    failures += 1;
+    pausedUntilMs = clock.nowMs() + backOffMs(failures);
+    if (failures === 1) log.warn({ channel, reason }, 'The chat cannot be reached; deliveries wait');
+  }
+
+  async function refused(item: Item, reason: string): Promise<void> {
+    const nowMs = clock.nowMs();
+    const tries = item.delivery.attempts + 1;
+    const final = tries >= REFUSED_TRIES_MAX;
+    log[final ? 'error' : 'warn'](
+      { channel, reason, tries, incidentId: item.delivery.incidentId },
+      'The chat refused a message',
+    );
+    items.delete(item.delivery.id);
+    await store.settleDelivery(
+      item.delivery.id,
+      final ? { kind: 'failed', reason, atMs: nowMs } : { kind: 'retry', notBeforeMs: nowMs + refusedBackOffMs(tries) },
+    );
+  }
+
+  /** Finds out what became of doubtful messages before any of them is repeated. */
+  async function look(): Promise<void> {
+    const doubtful = [...items.values()].filter((item) => item.doubtful);
+    const threads = new Set(
+      doubtful.map((item) => (item.delivery.kind === 'reply' ? (item.posted?.ts ?? null) : null)),
+    );
+    for (const threadTs of threads) {
+      const seen = await workspace.find({ channel, threadTs, sinceMs: clock.nowMs() - LOOK_BACK_MS });
+      if (seen.kind !== 'looked') return notSeen(seen);
+      for (const item of doubtful) {
+        const isReply = item.delivery.kind === 'reply';
+        if ((isReply ? (item.posted?.ts ?? null) : null) !== threadTs) continue;
+        const ts = seen.byId.get(isReply ? `reply-${item.delivery.id}` : item.delivery.incidentId);
+        item.doubtful = false;
+        if (ts === undefined) continue;
+        log.info(
+          { channel, incidentId: item.delivery.incidentId },
+          'A doubtful message had arrived; it is not repeated',
+        );
+        if (isReply) await done(item, null);
+        // What it shows may be older than what is known: it is edited.
+        else item.posted = { incidentId: item.delivery.incidentId, channel, ts, revision: -1 };
+      }
+    }
+  }
+
+  function notSeen(outcome: Exclude<FindOutcome, { kind: 'looked' }>): void {
+    if (outcome.kind === 'rate-limited') pausedUntilMs = clock.nowMs() + outcome.retryAfterMs;
+    else rest(outcome.reason);
+  }
+
+  async function adopt(deliveries: readonly Delivery[]): Promise<void> {
+    for (const delivery of deliveries) await take(delivery, true);
+  }
+
+  async function release(): Promise<void> {
+    for (const item of items.values()) {
+      if (item.doubtful) continue;
+      await store.settleDelivery(item.delivery.id, { kind: 'retry', notBeforeMs: item.delivery.notBeforeMs });
+    }
+    items.clear();
+  }
+
+  return { adopt, run, release };
+}
+
+function markOf(incidents: readonly Incident[]): MessageMark {
+  const [first, ...others] = incidents.map((incident) => incident.id);
+  return { id: first ?? '', also: others };
+}
