@@ -1,4 +1,4 @@
-import type { KillRecord, Prediction } from '../oom/report.ts';
+import type { Identity, KillRecord, Prediction } from '../oom/report.ts';
 import { showHostLine, showHostText } from './host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from './render-text.ts';
@@ -26,7 +26,9 @@ export function explainKill(record: KillRecord, paint: Paint = NO_PAINT): string
     ...factLines(record, paint),
     ...memoryLines(record, paint),
     ...holderLines(record, paint),
-    ...record.slabs.slice(0, 3).map((slab) => labelled('kernel', `${showHostText(slab.name)} ${sayKiB(slab.totalKiB)}`, paint)),
+    ...record.slabs
+      .slice(0, 3)
+      .map((slab) => labelled('kernel', `${showHostText(slab.name)} ${sayKiB(slab.totalKiB)}`, paint)),
     ...pickedLines(record, paint),
     ...record.aftermath.map((text) => labelled('then', showHostText(text, 300), paint)),
     ...record.warnings.map((text) => labelled('note', showHostText(text, 300), paint)),
@@ -52,8 +54,18 @@ export function listKills(records: readonly { file: string; record: KillRecord }
     ],
     rows: records.map(({ file, record }) => {
       const freed = freedKiB(record);
-      const cells = [record.line, timeWords(record), record.name ?? outcomeWords(record), record.pid ?? '', freed === null ? '' : sayKiB(freed), domainWord(record), record.trigger?.name ?? ''];
-      return [...(files ? [file] : []), ...cells].map((cell) => ({ text: cell === '' ? [{ words: '' }] : [{ hostText: String(cell) }] }));
+      const cells = [
+        record.line,
+        timeWords(record),
+        record.name ?? outcomeWords(record),
+        record.pid ?? '',
+        freed === null ? '' : sayKiB(freed),
+        domainWord(record),
+        record.trigger?.name ?? '',
+      ];
+      return [...(files ? [file] : []), ...cells].map((cell) => ({
+        text: cell === '' ? [{ words: '' }] : [{ hostText: String(cell) }],
+      }));
     }),
   };
   return plainTable(table);
@@ -93,13 +105,17 @@ function sureWords(sure: 'certain' | 'likely' | 'hint'): string {
 }
 
 function timeWords(record: KillRecord): string {
-  return record.time ?? record.timeText ?? (record.kernelSeconds === null ? '' : `${record.kernelSeconds.toFixed(6)} s after boot`);
+  return (
+    record.time ??
+    record.timeText ??
+    (record.kernelSeconds === null ? '' : `${record.kernelSeconds.toFixed(6)} s after boot`)
+  );
 }
 
 function factLines(record: KillRecord, paint: Paint): string[] {
   const domain = domainText(record);
-  const { trigger, identity } = record;
-  const home = identity === null ? null : (identity.unit ?? identity.container ?? identity.pod ?? identity.slice);
+  const { trigger } = record;
+  const home = homeWords(record.identity);
   const victim = [
     home === null ? null : `of ${showHostText(home)}`,
     record.uid === null ? null : `uid ${record.uid}`,
@@ -107,7 +123,15 @@ function factLines(record: KillRecord, paint: Paint): string[] {
     record.score === null ? null : `score ${record.score}`,
     record.reaped ? 'memory reaped' : null,
   ].filter((part) => part !== null);
-  const asked = trigger === null ? [] : [trigger.name === null ? 'a process that the log does not name' : showHostText(trigger.name), trigger.pid === null ? null : `(pid ${trigger.pid})`, trigger.order === null ? null : `order ${trigger.order}`, trigger.gfpFlags ?? trigger.gfpMask].filter((part) => part !== null);
+  const asked =
+    trigger === null
+      ? []
+      : [
+          trigger.name === null ? 'a process that the log does not name' : showHostText(trigger.name),
+          trigger.pid === null ? null : `(pid ${trigger.pid})`,
+          trigger.order === null ? null : `order ${trigger.order}`,
+          trigger.gfpFlags ?? trigger.gfpMask,
+        ].filter((part) => part !== null);
   const time = timeWords(record);
   return [
     ...(victim.length === 0 ? [] : [labelled('victim', victim.join(', '), paint)]),
@@ -118,12 +142,24 @@ function factLines(record: KillRecord, paint: Paint): string[] {
   ];
 }
 
+/** Where a process lived, by the name that people know. */
+function homeWords(identity: Identity | null): string | null {
+  if (identity === null) return null;
+  if (identity.container !== null) {
+    const container = /^[0-9a-f]{64}$/.test(identity.container) ? identity.container.slice(0, 12) : identity.container;
+    return `${identity.runtime ?? ''} container ${container}${identity.pod === null ? '' : ` in pod ${identity.pod}`}`.trim();
+  }
+  return identity.pod === null ? (identity.unit ?? identity.slice) : `pod ${identity.pod}`;
+}
+
 /** A bar of where the memory was, and its parts in words. */
 function memoryLines(record: KillRecord, paint: Paint): string[] {
   const chart = memoryChart(record);
   if (chart?.kind !== 'chart') return [];
   const total = chart.points.reduce((sum, point) => sum + point.value, 0);
-  const bar = chart.points.map((point, at) => (SHADES[at] ?? '·').repeat(Math.max(1, Math.round((point.value / total) * BAR_WIDTH)))).join('');
+  const bar = chart.points
+    .map((point, at) => (SHADES[at] ?? '·').repeat(Math.max(1, Math.round((point.value / total) * BAR_WIDTH))))
+    .join('');
   const legend = chart.points.map((point, at) => `${SHADES[at] ?? '·'} ${point.label} ${sayKiB(point.value * 1024)}`);
   return [labelled('memory', bar, paint), ...wrap(legend, 90).map((line) => labelled('', line, paint))];
 }
@@ -135,7 +171,9 @@ function holderLines(record: KillRecord, paint: Paint): string[] {
   return [
     labelled('holders', table.caption.toLowerCase(), paint),
     ...rows.map((row) => labelled('', row, paint)),
-    ...(countsSharedTwice(record) ? [labelled('', 'shared memory is counted more than once: the sum is larger than RAM', paint)] : []),
+    ...(countsSharedTwice(record)
+      ? [labelled('', 'shared memory is counted more than once: the sum is larger than RAM', paint)]
+      : []),
   ];
 }
 
@@ -149,7 +187,8 @@ function pickedWords(prediction: Prediction, record: KillRecord): string {
   if (prediction.pid === null) return `cannot be recomputed${reason}`;
   const points = prediction.points === null ? '' : `, ${sayNumber(prediction.points)} points`;
   const who = `${showHostText(prediction.name ?? '?')} (pid ${prediction.pid}${points})`;
-  if (prediction.agrees === true) return `it had the most points of ${sayCount(record.tasksInDump ?? 0, 'task')}: ${who}${reason}`;
+  if (prediction.agrees === true)
+    return `it had the most points of ${sayCount(record.tasksInDump ?? 0, 'task')}: ${who}${reason}`;
   return `${who} had the most points${reason}`;
 }
 

@@ -1,0 +1,126 @@
+import { styleText } from 'node:util';
+import { explainKill, listKills, NO_PAINT, type Paint } from '../notice/kill-report.ts';
+import { openLogParser } from '../oom/log-parser.ts';
+import type { KillRecord } from '../oom/report.ts';
+import { readLog, UnreadableInput } from './read-log.ts';
+
+export const EXIT_FOUND = 0;
+export const EXIT_NONE = 1;
+export const EXIT_UNREADABLE = 2;
+
+export interface ParseOptions {
+  json: boolean;
+  out: NodeJS.WriteStream;
+  err: NodeJS.WriteStream;
+}
+
+interface Found {
+  file: string;
+  record: KillRecord;
+}
+
+const PROGRESS_FROM_BYTES = 50_000_000;
+const PROGRESS_STEP_BYTES = 25_000_000;
+/** For people: beyond this the table alone is shown. */
+const EXPLAINED_MAX = 50;
+const LISTED_MAX = 10_000;
+
+/** Reads each file on its own and prints every kill; gives the exit status. */
+export async function parseFiles(files: readonly string[], options: ParseOptions): Promise<number> {
+  const found: Found[] = [];
+  let count = 0;
+  let faults = 0;
+  for (const file of files) {
+    const printed = openPrinter(file, options, found);
+    try {
+      await readLog(file, openLogParser({ lastWordOnly: true }), printed.take, openProgress(file, options));
+    } catch (error) {
+      if (!(error instanceof UnreadableInput)) throw error;
+      faults += 1;
+      options.err.write(`oombot parse: ${error.message}\n`);
+    }
+    count += await printed.end();
+  }
+  if (!options.json) await write(options.out, explainAll(found, count, paintFor(options.out)));
+  if (count === 0 && faults === 0 && !options.json)
+    options.err.write(`oombot parse: no out-of-memory kill in ${nameFiles(files)}\n`);
+  return faults > 0 ? EXIT_UNREADABLE : count > 0 ? EXIT_FOUND : EXIT_NONE;
+}
+
+interface Printer {
+  take: (events: readonly { record: KillRecord }[]) => void;
+  end: () => Promise<number>;
+}
+
+/** Records come when nothing more will be said of them, which is nearly the order of the log: a small window puts them in order. */
+function openPrinter(file: string, options: ParseOptions, found: Found[]): Printer {
+  let records: KillRecord[] = [];
+  let pending = '';
+  let count = 0;
+
+  function flush(): void {
+    records.sort((a, b) => a.line - b.line);
+    for (const record of records) {
+      if (options.json) pending += `${JSON.stringify({ file, ...record })}\n`;
+      else if (found.length < LISTED_MAX) found.push({ file, record });
+    }
+    count += records.length;
+    records = [];
+    if (pending.length < 1_000_000) return;
+    options.out.write(pending);
+    pending = '';
+  }
+
+  return {
+    take: (events) => {
+      for (const { record } of events) records.push(record);
+      if (records.length > 2_000) flush();
+    },
+    end: async () => {
+      flush();
+      await write(options.out, pending);
+      return count;
+    },
+  };
+}
+
+function explainAll(found: readonly Found[], count: number, paint: Paint): string {
+  if (found.length === 0) return '';
+  const table = found.length > 1 ? `${listKills(found)}\n\n` : '';
+  const explained = found.slice(0, EXPLAINED_MAX).map(({ record }) => explainKill(record, paint));
+  const rest = count - explained.length;
+  const note = rest > 0 ? `\n… and ${rest} more: see the table above, or use --json\n` : '';
+  return `${table}${explained.join('\n')}${note}`;
+}
+
+function openProgress(file: string, options: ParseOptions): (bytes: number) => void {
+  let next = PROGRESS_FROM_BYTES;
+  return (bytes) => {
+    if (bytes < next || !options.err.isTTY) return;
+    next = bytes + PROGRESS_STEP_BYTES;
+    options.err.write(`\r${file}: ${Math.round(bytes / 1e6)} MB read `);
+  };
+}
+
+function paintFor(out: NodeJS.WriteStream): Paint {
+  if (!out.isTTY || !out.hasColors()) return NO_PAINT;
+  return {
+    bold: (text) => styleText('bold', text),
+    dim: (text) => styleText('dim', text),
+    alarm: (text) => styleText('red', text),
+  };
+}
+
+function nameFiles(files: readonly string[]): string {
+  const [only] = files;
+  if (files.length > 1) return `these ${files.length} files`;
+  return only === undefined || only === '-' ? 'standard input' : only;
+}
+
+/** Waits until the text is on its way: output to a pipe must not be lost when the process ends. */
+function write(out: NodeJS.WriteStream, text: string): Promise<void> {
+  if (text === '') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    out.write(text, (error) => (error == null ? resolve() : reject(error)));
+  });
+}
