@@ -713,22 +713,24 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       { timeout: 120_000 },
       async () => {
         const url = await createDatabase();
-        let told = 0;
+        const hosts = ['db01', 'db02', 'db03'];
+        const told = new Map(hosts.map((host) => [host, 0]));
 
         for (let crash = 0; crash < CRASHES; crash += 1) {
-          told = await saveUntilKilled(url, 'db01', told, 1 + Math.floor(Math.random() * 60));
+          await saveUntilKilled(url, told, 1 + Math.floor(Math.random() * 60));
           const store = await openStore(url);
-          const kills = await store.kills(EVERYTHING);
-          const [position] = await store.positions('db01');
-          const [queue] = await store.queueLengths();
-          const incident = await store.incident('db01 incident');
-          await store.close();
+          for (const host of hosts) {
+            const kills = await store.kills({ ...EVERYTHING, hosts: [host] });
+            const [position] = await store.positions(host);
+            const incident = await store.incident(`${host} incident`);
+            const stored = Number(position?.value ?? 0);
 
-          const stored = Number(position?.value);
-          expect(stored).toBeGreaterThanOrEqual(told);
-          expect(kills.map((kill) => kill.atMs)).toEqual(Array.from({ length: stored }, (_, at) => stored - at));
-          expect(queue?.waiting).toBe(stored);
-          expect(incident).toMatchObject({ killCount: stored, revision: stored });
+            expect(stored).toBeGreaterThanOrEqual(told.get(host) ?? 0);
+            expect(kills.map((kill) => kill.atMs)).toEqual(Array.from({ length: stored }, (_, at) => stored - at));
+            expect(await waitingIn(store, `#${host}`)).toBe(stored);
+            if (stored > 0) expect(incident).toMatchObject({ killCount: stored, revision: stored });
+          }
+          await store.close();
         }
       },
     );
@@ -742,18 +744,18 @@ export async function openTested(url: string, readOnly = false): Promise<Store> 
   return store;
 }
 
-/** Runs a process that saves kills, kills it after so many more; the number that it said last. */
-async function saveUntilKilled(url: string, host: string, told: number, more: number): Promise<number> {
+/** Runs a process that saves kills of the hosts in `told`, kills it after so many more, notes the last number it told of each. */
+async function saveUntilKilled(url: string, told: Map<string, number>, more: number): Promise<void> {
   const program = path.join(import.meta.dirname, '../support/save-kills.ts');
-  const child = spawn(process.execPath, [program, url, host], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, url, ...told.keys()], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
-  let last = told;
+  let lines = 0;
   for await (const line of createInterface({ input: child.stdout })) {
-    last = Number(line);
-    if (last >= told + more) child.kill('SIGKILL');
+    const [host = '', number] = line.split(' ');
+    told.set(host, Number(number));
+    if ((lines += 1) === more) child.kill('SIGKILL');
   }
   expect(await exited).toEqual([null, 'SIGKILL']);
-  return last;
 }
 
 export function batchOf(kills: Kill[], position?: string) {
