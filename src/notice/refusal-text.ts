@@ -19,6 +19,7 @@ export type Refusal =
   | { kind: 'host-key-changed'; host: string; confirmed: string; found: string }
   | { kind: 'not-muted'; target: string }
   | { kind: 'stale'; what: string }
+  | { kind: 'needs-window'; command: string }
   | { kind: 'unknown-action' }
   | { kind: 'busy' }
   | { kind: 'fault'; reference: string };
@@ -96,6 +97,11 @@ const SAY = {
   ],
   'not-muted': (r) => [{ hostText: r.target }, { words: ' is not muted.' }],
   stale: (r) => [{ words: `${r.what} is no longer there. Ask again for the present state.` }],
+  'needs-window': (r) => [
+    { words: 'That needs a window, which I can only open for the command itself. Type ' },
+    { hostText: r.command },
+    { words: ' in the message field of a channel.' },
+  ],
   'unknown-action': () => [
     { words: 'This button belongs to another version of the bot and does nothing now. Ask again with /oom.' },
   ],

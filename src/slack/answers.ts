@@ -1,0 +1,63 @@
+import type { Answer, Asker, Handlers } from '../app/handlers.ts';
+import { describeTypo } from '../notice/answer-notice.ts';
+import type { Notice } from '../notice/notice.ts';
+import { describeRefusal } from '../notice/refusal-text.ts';
+import type { Command, Parsed } from './grammar.ts';
+
+/** A command that is answered with a form instead of a notice. */
+export type Window = 'explain' | 'hosts add' | 'hosts remove';
+
+/** What typed words come to: a notice, or a form to open. */
+export type Reply = { kind: 'notice'; notice: Notice } | { kind: 'window'; window: Window; host: string | null };
+
+/** An answer as something to read. */
+export function noticeOf(answer: Answer): Notice {
+  return answer.kind === 'notice' ? answer.notice : describeRefusal(answer.refusal);
+}
+
+/** Carries out what was typed. Slips are answered with what was probably meant. */
+export async function answerWords(parsed: Parsed, handlers: Handlers, asker: Asker): Promise<Reply> {
+  switch (parsed.kind) {
+    case 'command':
+      return answerCommand(parsed.command, handlers, asker);
+    case 'typo':
+      if (parsed.corrected !== null) return read(describeTypo(parsed.word, parsed.corrected));
+      return read(describeRefusal({ kind: 'unknown-word', word: parsed.word, nearest: null }));
+    case 'incomplete':
+    case 'bad-value':
+      return read(describeRefusal(parsed));
+  }
+}
+
+async function answerCommand(command: Command, handlers: Handlers, asker: Asker): Promise<Reply> {
+  switch (command.verb) {
+    case 'last':
+      return read(noticeOf(await handlers.answerLast(command, asker)));
+    case 'history':
+      return read(noticeOf(await handlers.answerHistory(command, asker)));
+    case 'scores':
+      return read(noticeOf(await handlers.answerScores(command, asker)));
+    case 'hosts':
+      return read(noticeOf(await handlers.answerHosts(asker)));
+    case 'hosts check':
+      return read(noticeOf(await handlers.checkHosts(command, asker)));
+    case 'mute':
+      return read(noticeOf(await handlers.mute(command, asker)));
+    case 'unmute':
+      return read(noticeOf(await handlers.unmute(command, asker)));
+    case 'help':
+      return read(noticeOf(await handlers.answerHelp(asker)));
+    case 'explain':
+      return { kind: 'window', window: 'explain', host: null };
+    case 'hosts add':
+    case 'hosts remove': {
+      const no = await handlers.mayEditHosts(asker);
+      const host = command.verb === 'hosts remove' ? command.host : null;
+      return no ? read(noticeOf(no)) : { kind: 'window', window: command.verb, host };
+    }
+  }
+}
+
+function read(notice: Notice): Reply {
+  return { kind: 'notice', notice };
+}

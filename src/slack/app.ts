@@ -1,0 +1,149 @@
+import { App, SocketModeReceiver, webApi } from '@slack/bolt';
+import type { Logger } from 'pino';
+import type { Handlers } from '../app/handlers.ts';
+import type { Clock, Workspace } from '../app/ports.ts';
+import { boltLogger, withoutSecrets } from './bolt-logger.ts';
+import { openDirectory } from './directory.ts';
+import { listen } from './listen.ts';
+import { slackErrorWord } from './send-error.ts';
+import { openWorkspace } from './workspace.ts';
+
+export interface SlackOptions {
+  botToken: string;
+  appToken: string;
+  /** Another Slack-compatible server; undefined: https://slack.com/api/ */
+  apiUrl?: string | undefined;
+  handlers: Handlers;
+  logger: Logger;
+  clock: Clock;
+  /** Gives up connecting. */
+  signal: AbortSignal;
+}
+
+export interface Slack extends Workspace {
+  /** The members of a user group, remembered for some minutes. Throws when Slack does not say. */
+  groupMembers: (groupId: string) => Promise<string[]>;
+  /** Waits for answers under way, then disconnects. */
+  close: () => Promise<void>;
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+const STILL_CONNECTING_MS = 30_000;
+/** Answers under way are waited for this long at the end. */
+const CLOSE_PATIENCE_MS = 5_000;
+
+const BAD_TOKENS = new Set([
+  'invalid_auth',
+  'not_authed',
+  'account_inactive',
+  'token_revoked',
+  'token_expired',
+  'not_allowed_token_type',
+  'no_permission',
+  'missing_scope',
+]);
+
+/**
+ * Connects to Slack through Socket Mode and answers with `handlers`. While Slack cannot be reached it keeps trying, and says so in the
+ * log. Throws one sentence when a token is refused.
+ */
+export async function openSlack(options: SlackOptions): Promise<Slack> {
+  const { botToken, appToken, apiUrl, handlers, logger, clock, signal } = options;
+  checkTokens(botToken, appToken);
+  const bolt = boltLogger(logger);
+  const api = apiUrl === undefined ? {} : { slackApiUrl: apiUrl };
+  // Bolt writes into the options of a receiver that it makes itself, so that the two clients would share them: each gets its own object.
+  const receiver = new SocketModeReceiver({
+    appToken,
+    logger: bolt,
+    // Also the wait before a reconnect, during which commands fail.
+    clientPingTimeout: 2_000,
+    installerOptions: {
+      clientOptions: { ...api, retryConfig: { forever: true, minTimeout: RETRY_FIRST_MS, maxTimeout: RETRY_MAX_MS } },
+    },
+  });
+  const app = new App({
+    token: botToken,
+    receiver,
+    logger: bolt,
+    convoStore: false,
+    // auth.test from the constructor would be rejected unseen, and end the process later.
+    deferInitialization: true,
+    // No retries here: a post that was accepted without an answer would be posted twice. Who calls decides.
+    clientOptions: { ...api, timeout: CALL_TIMEOUT_MS, rejectRateLimitedCalls: true, retryConfig: { retries: 0 } },
+  });
+  const listening = listen(app, handlers, logger);
+  app.error(async (error) =>
+    logger.error({ reason: withoutSecrets(error.message) }, 'Slack sent something that could not be handled'),
+  );
+
+  await authenticate(app, clock, logger, signal);
+  await connect(app, logger, signal);
+
+  // Listeners get clients from a pool; posts all go through this one.
+  const directory = openDirectory(app.client, clock.nowMs);
+
+  async function close(): Promise<void> {
+    await Promise.race([listening.idle(), clock.sleep(CLOSE_PATIENCE_MS)]);
+    // Does not wait for the socket to close, and may keep a timer: the process ends itself.
+    await app.stop();
+  }
+
+  return { ...openWorkspace(app.client, directory, logger), groupMembers: directory.groupMembers, close };
+}
+
+function checkTokens(botToken: string, appToken: string): void {
+  if (!botToken.startsWith('xoxb-'))
+    throw new Error('SLACK_BOT_TOKEN must be a bot token: it starts with xoxb- (OAuth & Permissions page of the app).');
+  if (!appToken.startsWith('xapp-'))
+    throw new Error(
+      'SLACK_APP_TOKEN must be an app-level token: it starts with xapp- (Basic Information page of the app, scope connections:write).',
+    );
+}
+
+async function authenticate(app: App, clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {
+  for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {
+    try {
+      await app.init();
+      return;
+    } catch (error) {
+      const said = slackErrorWord(error);
+      if (said !== null && BAD_TOKENS.has(said)) {
+        throw new Error(`Slack refuses SLACK_BOT_TOKEN (${said}): install the app again and copy its bot token.`, {
+          cause: error,
+        });
+      }
+      if (signal.aborted) throw new Error('Slack was not reached before the stop', { cause: error });
+      logger.warn({ reason: said ?? reasonOf(error), waitMs }, 'Slack cannot be reached; trying again');
+      await clock.sleep(waitMs, signal);
+    }
+  }
+}
+
+async function connect(app: App, logger: Logger, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const stillTrying = setInterval(() => logger.warn({}, 'Still connecting to Slack'), STILL_CONNECTING_MS);
+  stillTrying.unref();
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('Slack was not reached before the stop')), { once: true });
+  });
+  try {
+    await Promise.race([app.start(), stopped]);
+  } catch (error) {
+    const said = slackErrorWord(error);
+    if (said === null) throw error;
+    throw new Error(
+      `Slack refuses SLACK_APP_TOKEN (${said}): make an app-level token with the scope connections:write, and switch Socket Mode on.`,
+      { cause: error },
+    );
+  } finally {
+    clearInterval(stillTrying);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof webApi.WebAPIRequestError) return withoutSecrets(error.original.message);
+  return error instanceof Error ? withoutSecrets(error.message) : 'unknown';
+}

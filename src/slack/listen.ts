@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto';
+import type { App, RespondFn, webApi } from '@slack/bolt';
+import type { Logger } from 'pino';
+import type { Answer, Asker, Handlers } from '../app/handlers.ts';
+import type { Notice } from '../notice/notice.ts';
+import { describeRefusal } from '../notice/refusal-text.ts';
+import { answerWords, noticeOf, type Reply } from './answers.ts';
+import { parseCommand, plainTyping } from './grammar.ts';
+import { ActionPayload, CommandPayload, DirectMessage, HomeEvent, MentionEvent, ShortcutPayload } from './payload.ts';
+import { openWindow, postDirectly, postPrivately, respondPrivately, respondToChannel, type ReplyTo } from './reply.ts';
+import { actionRoute, isRoute, type ActionRoute } from './routes.ts';
+import { explainView, homeView, hostAddView, hostRemoveView } from './views.ts';
+import { listenToForms } from './listen-forms.ts';
+
+type Client = webApi.WebClient;
+
+export interface Listening {
+  /** Resolves when every question under way is answered. */
+  idle: () => Promise<void>;
+}
+
+/** Questions worked on at the same time; more are told to come back. */
+const AT_ONCE_MAX = 100;
+const EVENTS_REMEMBERED = 500;
+
+/** Registers every way in. Each acknowledges first, then works, and whoever asked always gets an answer. */
+export function listen(app: App, handlers: Handlers, log: Logger): Listening {
+  const working = new Set<Promise<void>>();
+  const seenEvents = new Set<string>();
+
+  /** Does the work and answers its fault, if there is one, in words. Never throws. */
+  async function answered(what: string, reply: ReplyTo, work: () => Promise<void>): Promise<void> {
+    const task = carefully(
+      what,
+      reply,
+      working.size >= AT_ONCE_MAX ? () => reply(describeRefusal({ kind: 'busy' })) : work,
+    );
+    working.add(task);
+    await task.finally(() => working.delete(task));
+  }
+
+  async function carefully(what: string, reply: ReplyTo, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const reference = randomUUID().slice(0, 8);
+      log.error({ err: error, reference, what }, 'A question could not be answered');
+      try {
+        await reply(describeRefusal({ kind: 'fault', reference }));
+      } catch (second) {
+        log.warn({ err: second, reference }, 'Nor could that be told to whoever asked');
+      }
+    }
+  }
+
+  app.command(/.*/, async ({ ack, body, respond, client }) => {
+    await ack();
+    const { user_id: userId, channel_id: channelId, text, trigger_id: triggerId } = CommandPayload.parse(body);
+    const reply = respondPrivately(respond, client, { channel: channelId, user: userId });
+    await answered('command', reply, async () => {
+      if (!isRoute('command', body.command)) return reply(describeRefusal({ kind: 'unknown-action' }));
+      const asker = { userId, channelId };
+      await deliver(await answerWords(parseCommand(text), handlers, asker), reply, client, triggerId);
+    });
+  });
+
+  app.action(/.*/, async ({ ack, body, client, respond }) => {
+    await ack();
+    const payload = ActionPayload.parse(body);
+    const channelId = payload.channel?.id ?? payload.container?.channel_id ?? null;
+    const asker = { userId: payload.user.id, channelId };
+    const inView = payload.view !== undefined || channelId === null;
+    await answeredSomewhere(inView, payload, respond, client, asker);
+  });
+
+  async function answeredSomewhere(
+    inView: boolean,
+    payload: ActionPayload,
+    respond: RespondFn,
+    client: Client,
+    asker: Asker,
+  ): Promise<void> {
+    const action = payload.actions[0];
+    const route = actionRoute(action?.action_id ?? '');
+    const value = action?.value ?? '';
+    const opensForm =
+      route === 'hosts-add' ||
+      route === 'hosts-remove' ||
+      (route === 'run' && /^(?:explain|hosts (?:add|remove))\b/.test(value));
+    const reply =
+      !inView && asker.channelId !== null
+        ? respondPrivately(respond, client, { channel: asker.channelId, user: asker.userId })
+        : lateWindow(client, payload.trigger_id);
+    // Nothing but a window can answer in App Home, and only within three seconds: it is opened before the work.
+    const early = inView && !opensForm ? await earlyWindow(client, payload.trigger_id) : null;
+    await answered('action', early ?? reply, async () => {
+      if (!route) return (early ?? reply)(describeRefusal({ kind: 'unknown-action' }));
+      if (route === 'share') return share(await handlers.share({ incidentId: value }, asker), respond, early ?? reply);
+      await deliver(await answerAction(route, value, asker), early ?? reply, client, payload.trigger_id);
+    });
+  }
+
+  async function answerAction(route: Exclude<ActionRoute, 'share'>, value: string, asker: Asker): Promise<Reply> {
+    switch (route) {
+      case 'scores':
+        return read(await handlers.answerScores({ host: value, limit: null }, asker));
+      case 'report':
+        return read(await handlers.fullReport({ incidentId: value }, asker));
+      case 'mute':
+        return read(await handlers.muteIncident({ incidentId: value }, asker));
+      case 'run':
+        return answerWords(parseCommand(value), handlers, asker);
+      case 'hosts-add':
+        return answerWords(parseCommand('hosts add'), handlers, asker);
+      case 'hosts-remove':
+        return answerWords(parseCommand('hosts remove'), handlers, asker);
+    }
+  }
+
+  /** A window for an answer, or null when Slack gives none: the work is done all the same. */
+  async function earlyWindow(client: Client, triggerId: string): Promise<ReplyTo | null> {
+    try {
+      return await openWindow(client, triggerId, 'oombot');
+    } catch (error) {
+      log.warn({ err: error }, 'A window could not be opened');
+      return null;
+    }
+  }
+
+  app.shortcut(/.*/, async ({ ack, body, client }) => {
+    await ack();
+    const payload = ShortcutPayload.parse(body);
+    const reply = await earlyWindow(client, payload.trigger_id);
+    if (!reply) return;
+    await answered('shortcut', reply, async () => {
+      if (!isRoute('shortcut', payload.callback_id)) return reply(describeRefusal({ kind: 'unknown-action' }));
+      const asker = { userId: payload.user.id, channelId: payload.channel?.id ?? null };
+      await reply(noticeOf(await handlers.explain({ text: messageText(payload) }, asker)));
+    });
+  });
+
+  app.event('app_home_opened', async ({ event, client }) => {
+    const { user, tab } = HomeEvent.parse(event);
+    if (tab !== 'home') return;
+    await answered('home', publish(client, user), async () => {
+      await publish(client, user)(await handlers.answerHome({ userId: user, channelId: null }));
+    });
+  });
+
+  app.event('app_mention', async ({ event, body, client }) => {
+    const mention = MentionEvent.parse(event);
+    if (isRepeat(body.event_id)) return;
+    const thread = mention.thread_ts === undefined ? {} : { thread_ts: mention.thread_ts };
+    const reply = postPrivately(client, { channel: mention.channel, user: mention.user, ...thread });
+    await answered('mention', reply, () => answerTyped(mention, reply));
+  });
+
+  app.event('message', async ({ event, body, client }) => {
+    const message = DirectMessage.safeParse(event);
+    if (!message.success || isRepeat(body.event_id)) return;
+    const thread = message.data.thread_ts === undefined ? {} : { thread_ts: message.data.thread_ts };
+    const reply = postDirectly(client, { channel: message.data.channel, ...thread });
+    await answered('direct message', reply, () => answerTyped(message.data, reply));
+  });
+
+  async function answerTyped(message: MentionEvent, reply: ReplyTo): Promise<void> {
+    // The bot's own mention stands before the words, or anywhere among them.
+    const words = message.text.replace(/<@[A-Z0-9]+(?:\|[^>]*)?>/g, ' ');
+    const answer = await answerWords(parseCommand(words), handlers, {
+      userId: message.user,
+      channelId: message.channel,
+    });
+    if (answer.kind === 'notice') return reply(answer.notice);
+    await reply(describeRefusal({ kind: 'needs-window', command: `/oom ${answer.window}` }));
+  }
+
+  // Slack sends an event again when its acknowledgement was lost.
+  function isRepeat(eventId: string): boolean {
+    if (seenEvents.has(eventId)) return true;
+    seenEvents.add(eventId);
+    const oldest = seenEvents.values().next();
+    if (seenEvents.size > EVENTS_REMEMBERED && !oldest.done) seenEvents.delete(oldest.value);
+    return false;
+  }
+
+  listenToForms(app, handlers, answered);
+
+  async function idle(): Promise<void> {
+    await Promise.allSettled(working);
+  }
+
+  return { idle };
+}
+
+async function deliver(answer: Reply, reply: ReplyTo, client: Client, triggerId: string): Promise<void> {
+  if (answer.kind === 'notice') return reply(answer.notice);
+  const views = { explain: explainView, 'hosts add': hostAddView, 'hosts remove': () => hostRemoveView(answer.host) };
+  await client.apiCall('views.open', { trigger_id: triggerId, view: views[answer.window]() });
+}
+
+async function share(answer: Answer, respond: RespondFn, reply: ReplyTo): Promise<void> {
+  if (answer.kind === 'refused') return reply(noticeOf(answer));
+  await respondToChannel(respond, answer.notice);
+}
+
+function publish(client: Client, userId: string): ReplyTo {
+  return async (notice: Notice) => {
+    await client.apiCall('views.publish', { user_id: userId, view: homeView(notice) });
+  };
+}
+
+function lateWindow(client: Client, triggerId: string): ReplyTo {
+  return async (notice) => (await openWindow(client, triggerId, 'oombot'))(notice);
+}
+
+function read(answer: Answer): Reply {
+  return { kind: 'notice', notice: noticeOf(answer) };
+}
+
+/** The text of a message as it was pasted, without the fence of a code block. */
+function messageText({ message }: ShortcutPayload): string {
+  const parts = [message?.text ?? '', ...(message?.attachments ?? []).map((one) => one.text ?? one.fallback ?? '')];
+  return parts
+    .join('\n')
+    .split('\n')
+    .map((line) => plainTyping(line.replaceAll('```', '')))
+    .join('\n');
+}

@@ -1,0 +1,140 @@
+import type { types } from '@slack/bolt';
+import type { HostDraft, HostKeySeen } from '../app/handlers.ts';
+import type { Notice, Text } from '../notice/notice.ts';
+import { cutToUnits, renderContent, type NoticeBlock } from './blocks.ts';
+import { toMrkdwn } from './mrkdwn.ts';
+import type { ViewRoute } from './routes.ts';
+
+type View = Omit<types.ModalView, 'blocks'> & { blocks: (NoticeBlock | types.InputBlock)[] };
+export type HomeView = Omit<types.HomeView, 'blocks'> & { blocks: NoticeBlock[] };
+
+const TITLE_MAX = 24;
+/** `private_metadata`. */
+const METADATA_MAX = 3_000;
+/** The most that a text input takes. */
+const PASTE_MAX = 3_000;
+
+/** Fields of the form, in order. A whole report is longer than one field may be. */
+export const REPORT_FIELDS = ['report', 'report-2', 'report-3', 'report-4'] as const;
+
+/** Paste a report. */
+export function explainView(): View {
+  return form(
+    'explain',
+    'Explain a report',
+    'Explain',
+    REPORT_FIELDS.map((field, at): types.InputBlock => ({
+      type: 'input',
+      block_id: field,
+      optional: at > 0,
+      label: plain(at === 0 ? 'Kernel log lines' : 'More lines'),
+      hint: plain(
+        at === 0
+          ? 'From “invoked oom-killer” to “Killed process”. Only you see the answer.'
+          : `If the field above is full (${PASTE_MAX} characters)`,
+      ),
+      element: { type: 'plain_text_input', action_id: 'value', multiline: true, max_length: PASTE_MAX },
+    })),
+  );
+}
+
+/** Shown while something is read; replaced by what came of it. */
+export function waitingView(title: string, words: string): View {
+  return {
+    type: 'modal',
+    title: plain(cutToUnits(title, TITLE_MAX)),
+    close: plain('Close'),
+    blocks: [mrkdwn([{ words }])],
+  };
+}
+
+/** A notice in a window of its own. */
+export function noticeView(title: string, notice: Notice): View {
+  return {
+    type: 'modal',
+    title: plain(cutToUnits(title, TITLE_MAX)),
+    close: plain('Close'),
+    blocks: renderContent(notice, 'view').blocks,
+  };
+}
+
+/** A new host: name, address, and the rest where it differs from the defaults. */
+export function hostAddView(): View {
+  return form('host-add', 'Add a host', 'Read its key', [
+    textInput('name', 'Name', 'As it will be called in messages, for example db01', 64, false),
+    textInput('address', 'Address', 'A name or an IP address that the bot can reach', 255, false),
+    textInput('port', 'SSH port', 'Empty: 22', 5, true),
+    textInput('user', 'SSH user', 'Empty: as configured for all hosts', 32, true),
+    textInput('tags', 'Tags', 'Separated by blanks, for example: db prod', 200, true),
+  ]);
+}
+
+/** The host's key to compare, before anything is stored. What is confirmed travels with the form. */
+export function hostConfirmView(draft: HostDraft, key: HostKeySeen): View {
+  const about: Text = [
+    { hostText: draft.name },
+    { words: ' at ' },
+    { hostText: `${draft.address}:${draft.port}` },
+    { words: ' shows this ' },
+    { hostText: key.keyType },
+    { words: ' key:' },
+  ];
+  const compare: Text = [
+    { words: 'Compare it with what the host itself says: ' },
+    { hostText: 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' },
+    { words: '. If it differs, somebody stands between: do not confirm.' },
+  ];
+  return {
+    ...form('host-confirm', 'Is this the host?', 'It is the same', [
+      mrkdwn(about),
+      mrkdwn([{ hostText: key.fingerprint }]),
+      mrkdwn(compare),
+    ]),
+    private_metadata: JSON.stringify({ draft, fingerprint: key.fingerprint }).slice(0, METADATA_MAX),
+  };
+}
+
+/** Which host to remove. */
+export function hostRemoveView(host: string | null): View {
+  const field = textInput('name', 'Host', 'Only hosts that were added from Slack', 64, false);
+  if (host !== null && field.element.type === 'plain_text_input') field.element.initial_value = cutToUnits(host, 64);
+  return form('host-remove', 'Remove a host', 'Remove', [
+    field,
+    mrkdwn([{ words: 'It is no longer watched. What is on record about it stays.' }]),
+  ]);
+}
+
+/** App Home. */
+export function homeView(notice: Notice): HomeView {
+  return { type: 'home', blocks: renderContent(notice, 'view').blocks };
+}
+
+function form(route: ViewRoute, title: string, submit: string, blocks: View['blocks']): View {
+  return {
+    type: 'modal',
+    callback_id: route,
+    title: plain(title),
+    submit: plain(submit),
+    close: plain('Cancel'),
+    blocks,
+  };
+}
+
+function textInput(id: string, label: string, hint: string, max: number, optional: boolean): types.InputBlock {
+  return {
+    type: 'input',
+    block_id: id,
+    optional,
+    label: plain(label),
+    hint: plain(hint),
+    element: { type: 'plain_text_input', action_id: 'value', max_length: max },
+  };
+}
+
+function mrkdwn(text: Text): NoticeBlock {
+  return { type: 'section', text: { type: 'mrkdwn', text: toMrkdwn(text, 2_900), verbatim: true } };
+}
+
+function plain(text: string): types.PlainTextElement {
+  return { type: 'plain_text', text, emoji: false };
+}
