@@ -28,7 +28,7 @@ export async function readLog(
     for await (const chunk of chunks) lines.take(chunk);
   } catch (error) {
     lines.end();
-    throw new UnreadableInput(`${nameOf(file)}: ${faultOf(error)}`);
+    throw error instanceof UnreadableInput ? error : new UnreadableInput(`${nameOf(file)}: ${faultOf(error)}`);
   }
   lines.end();
 }

@@ -1,0 +1,94 @@
+import type { Position } from './ports.ts';
+
+/** `unreachable` is tried again by itself, `refused` waits for a person. `sentence` says what is wrong and what to do. */
+export interface LinkState {
+  kind: 'connecting' | 'connected' | 'unreachable' | 'refused';
+  sinceMs: number;
+  sentence: string;
+}
+
+/** Lines of one log source as they came in one piece. */
+export interface LogBatch {
+  /** As in Position. */
+  source: string;
+  /** Byte strings without line ends, framing included. */
+  lines: string[];
+  arrivedAtMs: number;
+  /** null where each line says it (journal) or nothing does (files). */
+  bootId: string | null;
+  /** False: written before the stream was opened. */
+  live: boolean;
+  /** Not null: read again because of a gap; only kills in this span, by the host's clock, may be news. */
+  lookup: { fromMs: number | null; toMs: number | null } | null;
+  positionAfter: (index: number) => Position | null;
+}
+
+/** Something may be missing from a source. */
+export interface LogGap {
+  source: string;
+  lost: number | null;
+  sentence: string;
+}
+
+/** What the first look at a host found, as far as watching needs it. */
+export interface HostFacts {
+  kernel: string | null;
+  os: string | null;
+  bootId: string | null;
+  /** When the host was booted, by our clock, and how far off that may be. */
+  bootAtMs: number;
+  bootErrorMs: number;
+  /** To add to the host's clock to get ours. */
+  clockOffsetMs: number;
+  /** Kills since boot by the kernel's own count; null before 4.13. */
+  oomKills: number | null;
+}
+
+export interface HostCounters {
+  bootId: string;
+  oomKills: number | null;
+  readAtMs: number;
+}
+
+export interface FollowRequest {
+  positions: readonly Position[];
+  /** Called in the same turn as the bytes arrive. */
+  onLines: (batch: LogBatch) => void;
+  onGap: (gap: LogGap) => void;
+  onPosition: (position: Position) => void;
+  signal: AbortSignal;
+}
+
+export type FollowEnd =
+  { kind: 'lost' } | { kind: 'aborted' } | { kind: 'done' } | { kind: 'failed'; sentence: string };
+
+/** One host as the use cases see it; how it is reached is the business of `ssh/`. No function throws for what the host does. */
+export interface HostLink {
+  host: string;
+  state: () => LinkState;
+  /** Calls back on every change from now on; returns how to stop that. */
+  onState: (listener: (state: LinkState) => void) => () => void;
+  /** Resolves once connected; rejects when the signal aborts. */
+  whenConnected: (signal: AbortSignal) => Promise<void>;
+  look: () => Promise<{ kind: 'facts'; facts: HostFacts } | { kind: 'failed'; sentence: string }>;
+  /** Follows the kernel log as found by the last `look`, until the link is lost or the signal aborts. */
+  follow: (request: FollowRequest) => Promise<FollowEnd>;
+  counters: () => Promise<HostCounters | null>;
+  /** The text of a process scan (`oom/proc-scan.ts` reads it); null: no answer. */
+  scan: (which: 'all' | 'light') => Promise<string | null>;
+  close: () => Promise<void>;
+}
+
+/** All hosts that this process may watch. */
+export interface Fleet {
+  /** null: no such host. */
+  link: (host: string) => HostLink | null;
+  hosts: () => readonly FleetHost[];
+}
+
+export interface FleetHost {
+  name: string;
+  tags: readonly string[];
+  /** Where its kills are told; null: by the routes. */
+  channel: string | null;
+}
