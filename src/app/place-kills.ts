@@ -1,0 +1,88 @@
+import { amendKills, closeQuiet, groupKills, type Grouping } from '../incident/grouping.ts';
+import type { Incident, Kill } from '../incident/incident.ts';
+import { describeEvidence, describeLaterKill, describeMoreKills } from '../notice/thread-notice.ts';
+import type { Mute } from './ports.ts';
+import { writeReply, type ReplyBody } from './reply-body.ts';
+import type { BatchDecision, BatchView, NewDelivery } from './store-port.ts';
+
+export interface Placing {
+  nowMs: number;
+  newId: (firstKill: Kill) => string;
+  /** Kills that are only history: read on first contact, told to nobody. */
+  isHistory: (kill: Kill) => boolean;
+  mutes: readonly Mute[];
+  channelOf: (incident: Incident) => string;
+}
+
+const REPLIES_MAX = 20;
+
+/** Puts the kills of a batch into incidents and says what the channels must hear of it. Pure. */
+export function placeKills(view: BatchView, placing: Placing): BatchDecision {
+  const grouped = groupKills(view.nowOpen, view.fresh, placing.nowMs, placing.newId);
+  const amended = amendKills(grouped.incidents, view.amended);
+  const changed = changedOf(view.nowOpen, amended.incidents);
+  const placed: Record<string, string> = {};
+  for (const change of grouped.changes) for (const kill of change.newKills) placed[kill.key] = change.incidentId;
+  const kinds = new Map(grouped.changes.map((change) => [change.incidentId, change.kind]));
+  return {
+    incidents: changed,
+    placed,
+    deliveries: changed.flatMap((incident) => {
+      const fresh = grouped.changes.find((change) => change.incidentId === incident.id)?.newKills ?? [];
+      return deliveriesFor(incident, kinds.get(incident.id) ?? 'amended', fresh, placing);
+    }),
+  };
+}
+
+/** Closes the incidents of one host that have been quiet; those that changed. */
+export function closeQuietIncidents(open: readonly Incident[], nowMs: number): Incident[] {
+  return changedOf(open, closeQuiet(open, nowMs).incidents);
+}
+
+function changedOf(before: readonly Incident[], after: Grouping['incidents']): Incident[] {
+  const known = new Map(before.map((incident) => [incident.id, incident]));
+  return after.filter((incident) => known.get(incident.id) !== incident);
+}
+
+function deliveriesFor(incident: Incident, kind: string, fresh: readonly Kill[], placing: Placing): NewDelivery[] {
+  const isNews = fresh.some((kill) => !placing.isHistory(kill));
+  if (isMuted(incident, placing)) return [];
+  // What was never told is not told because a detail of it changed: the message is edited where one stands.
+  if (kind === 'opened' && !isNews) return [];
+  const channel = placing.channelOf(incident);
+  const message: NewDelivery = {
+    incidentId: incident.id,
+    channel,
+    kind: 'incident',
+    body: null,
+    notBeforeMs: placing.nowMs,
+  };
+  const news = fresh.filter((kill) => !placing.isHistory(kill));
+  return [
+    message,
+    ...repliesFor(incident, kind, news).map((body): NewDelivery => ({
+      ...message,
+      kind: 'reply',
+      body: writeReply(body),
+    })),
+  ];
+}
+
+/** The first kill's evidence, then a line for each later one; many at once are told together. */
+function repliesFor(incident: Incident, kind: string, news: readonly Kill[]): ReplyBody[] {
+  const first = kind === 'opened' ? news[0] : undefined;
+  const rest = first === undefined ? news : news.slice(1);
+  const evidence: ReplyBody[] = first === undefined ? [] : [{ notice: describeEvidence(first), upToKill: null }];
+  if (rest.length > REPLIES_MAX) {
+    const times = rest.map((kill) => kill.atMs);
+    const withinMs = Math.max(...times) - Math.min(...times);
+    return [...evidence, { notice: describeMoreKills(incident, rest.length, withinMs), upToKill: incident.killCount }];
+  }
+  const before = incident.killCount - rest.length;
+  return [...evidence, ...rest.map((kill, at) => ({ notice: describeLaterKill(kill), upToKill: before + at + 1 }))];
+}
+
+function isMuted(incident: Incident, { mutes, nowMs }: Placing): boolean {
+  const names = new Set([incident.host, incident.service, ...incident.victims.map((victim) => victim.service)]);
+  return mutes.some((mute) => mute.untilMs > nowMs && names.has(mute.target));
+}

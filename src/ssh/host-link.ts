@@ -1,0 +1,56 @@
+import type { FollowRequest, HostLink, LinkState } from '../app/host-link.ts';
+import type { Clock } from '../app/ports.ts';
+import { decodeText } from '../oom/bytes.ts';
+import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
+import type { Connection } from './connection.ts';
+import { followHost } from './follow.ts';
+import { probeHost, readCounters, type Probe } from './probe.ts';
+import { shCommand } from './remote-script.ts';
+
+const SCAN_MAX_BYTES = 32 * 1024 * 1024; // 2,500 processes with command lines were 0.2 MB
+const SCAN_TIMEOUT_MS = 20_000;
+// The script comes over stdin, so that an account with another login shell runs it too.
+const SCAN_COMMAND = shCommand('exec sh -s');
+
+/** A host of the configuration as the use cases see it, over its SSH connection. */
+export function openHostLink(
+  host: string,
+  connection: Connection,
+  options: { logFiles: string[] | null; clock: Clock },
+): HostLink {
+  const { clock, logFiles } = options;
+  let probe: Probe | null = null;
+
+  return {
+    host,
+    state: () => stateOf(connection),
+    onState: (listener) => connection.onState(() => listener(stateOf(connection))),
+    whenConnected: connection.whenConnected,
+    look: async () => {
+      const looked = await probeHost(connection, { logFiles, clock });
+      if (looked.kind === 'failed') return { kind: 'failed', sentence: looked.sentence };
+      ({ probe } = looked);
+      return { kind: 'facts', facts: probe };
+    },
+    follow: async (request: FollowRequest) => {
+      if (probe === null) return { kind: 'failed', sentence: 'the host was not looked at yet' };
+      return followHost(connection, { ...request, probe, logFiles, clock });
+    },
+    counters: () => readCounters(connection, clock),
+    scan: async (which) => {
+      const stdin = which === 'all' ? PROC_SCAN : PROC_SCAN_LIGHT;
+      const { stdout, end } = await connection.exec(SCAN_COMMAND, {
+        stdin,
+        timeoutMs: SCAN_TIMEOUT_MS,
+        maxBytes: SCAN_MAX_BYTES,
+      });
+      return end.kind === 'exit' ? decodeText(stdout.toString('latin1')) : null;
+    },
+    close: connection.close,
+  };
+}
+
+function stateOf(connection: Connection): LinkState {
+  const { kind, sinceMs, sentence } = connection.state();
+  return { kind, sinceMs, sentence };
+}
