@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { KillQuery } from '../../src/app/ports.ts';
 import type { BatchDecision, BatchView, LeaseRequest, NewDelivery, Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
@@ -12,6 +12,9 @@ import { aKill, anIncident } from '../support/a-stored-kill.ts';
 const HOUR_MS = 3_600_000;
 const EVERYTHING: KillQuery = { hosts: null, sinceMs: null, untilMs: null, service: null, limit: 10_000 };
 const CRASHES = 20;
+
+// A real database on a busy machine takes its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** What any store does, whatever keeps it. `createDatabase` gives the address of a new, empty one. */
 export function describeStore(createDatabase: () => Promise<string>): void {
@@ -606,9 +609,9 @@ export function describeStore(createDatabase: () => Promise<string>): void {
 
     it('follows a chain longer than one read', async () => {
       const store = await openNew();
-      await Promise.all(Array.from({ length: 1001 }, (_, at) => store.appendAudit(anEntry({ atMs: at }))));
+      await Promise.all(Array.from({ length: 501 }, (_, at) => store.appendAudit(anEntry({ atMs: at }))));
 
-      expect(await store.verifyAudit()).toMatchObject({ kind: 'intact', entries: 1001 });
+      expect(await store.verifyAudit()).toMatchObject({ kind: 'intact', entries: 501 });
     });
   });
 
