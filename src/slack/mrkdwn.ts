@@ -67,7 +67,9 @@ function strong(text: string): string {
 
 /** Text without a life of its own: no format, emoji, link, mention or quote. */
 function plain(text: string): string {
-  return escapeEntities(LOOK_ALIKES.reduce((sofar, [pattern, alike]) => sofar.replace(pattern, alike), text));
+  return escapeEntities(
+    LOOK_ALIKES.reduce((sofar, [pattern, alike]) => sofar.replace(pattern, alike), text.toWellFormed()),
+  );
 }
 
 // Nothing is parsed inside a code span but its end. Blanks at an edge would keep Slack from seeing the span.

@@ -1,5 +1,5 @@
 import type { types } from '@slack/bolt';
-import { cutText, showHostLine } from '../notice/host-text.ts';
+import { cutText, showHostLine, showHostText } from '../notice/host-text.ts';
 import type { Cell, Part, Text } from '../notice/notice.ts';
 import { plainTable, plainText } from '../notice/render-text.ts';
 import { sayNumber, sayUtc } from '../notice/units.ts';
@@ -56,7 +56,7 @@ export function tableBlock(table: TablePart): TableBlock | null {
   if (rows.length === 0 || columns.length === 0) return null;
   return {
     type: 'data_table',
-    caption: cutText(table.caption, 200) || ' ',
+    caption: cutText(showHostText(table.caption), 200),
     rows: [head, ...rows],
     page_size: Math.min(rows.length, 10),
   };

@@ -1,0 +1,327 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { groupKills } from '../../src/incident/grouping.ts';
+import type { Incident, Kill } from '../../src/incident/incident.ts';
+import { describeExplanation, describeHelp, describeMuted, describeTypo } from '../../src/notice/answer-notice.ts';
+import {
+  describeCheck,
+  describeHome,
+  describeHosts,
+  describeUnreachable,
+  type HostRow,
+} from '../../src/notice/fleet-notice.ts';
+import { describeHistory } from '../../src/notice/history-notice.ts';
+import { describeIncident } from '../../src/notice/incident-notice.ts';
+import { aNotice, type Notice, type Text } from '../../src/notice/notice.ts';
+import { describeRefusal, type Refusal } from '../../src/notice/refusal-text.ts';
+import { describeScores, type ScoreRow } from '../../src/notice/scores-notice.ts';
+import { describeStorm } from '../../src/notice/storm-notice.ts';
+import { describeEvidence, describeLaterKill, describeReport } from '../../src/notice/thread-notice.ts';
+import { renderContent } from '../../src/slack/blocks.ts';
+import { escapeEntities, toMrkdwn } from '../../src/slack/mrkdwn.ts';
+import {
+  homeView,
+  hostAddView,
+  hostConfirmView,
+  hostRemoveView,
+  explainView,
+  noticeView,
+  waitingView,
+} from '../../src/slack/views.ts';
+import { aKill, aRecord } from '../support/a-kill.ts';
+import { anIncident } from '../support/an-incident.ts';
+import { anyKill } from '../support/an-arbitrary-kill.ts';
+import { HOSTILE_NAMES } from '../support/hostile-names.ts';
+import { refuseMessage, refuseView } from '../support/slack-limits.ts';
+
+const NOW = Date.UTC(2026, 7, 30, 1, 36);
+
+function faultsOf(notice: Notice): string[] {
+  return [
+    ...refuseMessage(renderContent(notice, 'message')),
+    ...refuseMessage(renderContent(notice, 'plain')),
+    ...refuseView(noticeView('oombot', notice)),
+    ...refuseView(homeView(notice)),
+  ];
+}
+
+function incidentsOf(kills: Kill[]): Incident[] {
+  let next = 0;
+  return groupKills([], kills, NOW, () => `i${(next += 1)}`).incidents;
+}
+
+function aScore(name: string, at: number): ScoreRow {
+  return {
+    pid: at,
+    name,
+    unit: name,
+    container: null,
+    rssKiB: 5_000 * at,
+    swapKiB: at,
+    score: 700 - at,
+    oomScoreAdj: -at,
+    points: at === 3 ? null : 90_000 - at,
+  };
+}
+
+function aHost(name: string): HostRow {
+  return {
+    name,
+    address: name,
+    tags: [name, 'db'],
+    state: { kind: 'unreachable', sinceMs: NOW, reason: name },
+    lastKillAtMs: NOW,
+    killsLast7d: 3,
+    problems: [name, name],
+    mutedUntilMs: NOW,
+    fromSlack: true,
+  };
+}
+
+describe('whatever a host writes, Slack takes the message', () => {
+  it('for the messages of any kills', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyKill, { minLength: 1, maxLength: 30 }),
+        fc.constantFrom(...HOSTILE_NAMES),
+        (kills, name) => {
+          const unique = [...new Map(kills.map((kill) => [kill.key, kill])).values()];
+          const incidents = incidentsOf(unique);
+          const next = { rows: [aScore(name, 1), aScore(name, 2)], atMs: NOW };
+          const notices = [
+            ...incidents.map((incident) =>
+              describeIncident(incident, { nowMs: NOW, next, protect: true, seenBefore: null }),
+            ),
+            ...incidents.map((incident) => describeReport(incident, incident.kills)),
+            ...unique.map(describeEvidence),
+            ...unique.map(describeLaterKill),
+            describeStorm(incidents),
+            describeExplanation(unique.map((kill) => kill.record)),
+          ];
+
+          for (const notice of notices) expect(faultsOf(notice)).toEqual([]);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+
+  it.each(HOSTILE_NAMES.map((name) => [JSON.stringify(name).slice(0, 40), name]))(
+    'for lists and answers that hold %s',
+    (_, name) => {
+      const rows = Array.from({ length: 60 }, (_row, at) => aScore(name, at));
+      const hosts = Array.from({ length: 120 }, () => aHost(name));
+      const recurrence = { kills: 3, times: 3, firstAtMs: NOW, lastAtMs: NOW, typicalGapMs: 5_000, clockMinute: 95 };
+      const notices = [
+        describeScores({
+          host: name,
+          atMs: NOW,
+          rows,
+          processCount: 60,
+          availableKiB: 1,
+          totalKiB: 2,
+          freeSwapKiB: 1,
+          totalSwapKiB: 2,
+          warnings: [name],
+        }),
+        describeHosts(hosts, true),
+        describeHome(hosts, [{ text: [{ hostText: name }], incidentHost: name }], true),
+        describeCheck(hosts),
+        describeUnreachable(name, NOW, name),
+        describeHistory({
+          target: name,
+          sinceMs: NOW - 86_400_000,
+          untilMs: NOW,
+          rows: Array.from({ length: 40 }, (_row, at) => ({
+            host: `${name}${at % 3}`,
+            service: name,
+            kills: at,
+            recurrence,
+          })),
+          days: Array.from({ length: 30 }, (_day, at) => ({ dayMs: at * 86_400_000, kills: at })),
+          complete: false,
+        }),
+        describeHelp([name, name], [name]),
+        describeTypo(name, name),
+        describeMuted(name, NOW, 3_600_000),
+      ];
+
+      for (const notice of notices) expect(faultsOf(notice)).toEqual([]);
+    },
+  );
+
+  it('for every refusal', () => {
+    const texts = HOSTILE_NAMES.slice(0, 20);
+    for (const name of texts) {
+      const refusals: Refusal[] = [
+        { kind: 'unknown-host', host: name, nearest: name, known: texts },
+        { kind: 'host-unreachable', host: name, sinceMs: NOW, reason: name },
+        { kind: 'unknown-word', word: name, nearest: name },
+        { kind: 'host-key-changed', host: name, confirmed: name, found: name },
+        { kind: 'bad-value', name: 'time', given: name, expected: 'x' },
+        { kind: 'fault', reference: 'abc' },
+      ];
+
+      for (const refusal of refusals) expect(faultsOf(describeRefusal(refusal))).toEqual([]);
+    }
+  });
+
+  it('for the forms', () => {
+    const draft = {
+      name: 'x'.repeat(64),
+      address: 'y'.repeat(255),
+      port: 22,
+      user: null,
+      tags: Array.from({ length: 20 }, () => 'z'.repeat(10)),
+    };
+    const views = [
+      explainView(),
+      hostAddView(),
+      hostRemoveView('<!channel>'.repeat(20)),
+      hostConfirmView(draft, { keyType: 'ssh-ed25519', fingerprint: `SHA256:${'A'.repeat(43)}` }),
+      waitingView('a title that is longer than what a window may have', 'words'),
+    ];
+
+    for (const view of views) expect(refuseView(view)).toEqual([]);
+  });
+});
+
+/** What Slack would read as markup: the text without its code spans, in which nothing is read. */
+function skeleton(text: string): string {
+  return text.replace(/`[^`]*`/g, '`');
+}
+
+function saidOf(host: string): Text {
+  return [{ words: 'a ' }, { hostText: host }, { words: ', then ' }, { hostText: host }];
+}
+
+function labelsOf(protect: boolean): string[] {
+  return describeIncident(anIncident(), { nowMs: NOW, next: null, protect }).buttons.map((button) => button.label);
+}
+
+describe('host text is never interpreted', () => {
+  it.each(HOSTILE_NAMES.map((name) => [JSON.stringify(name).slice(0, 40), name]))(
+    '%s changes nothing around it',
+    (_, name) => {
+      expect(skeleton(toMrkdwn(saidOf(name), 3_000))).toBe(skeleton(toMrkdwn(saidOf('x'), 3_000)));
+    },
+  );
+
+  it.each(HOSTILE_NAMES.map((name) => [JSON.stringify(name).slice(0, 40), name]))(
+    '%s in a sentence has no life of its own',
+    (_, name) => {
+      const text = toMrkdwn([{ prose: name }], 3_000);
+
+      expect(text).not.toMatch(/[*~`<>]|:\/\/|(?:^|\s)_|_(?:\s|$)|:[a-z0-9_+-]+:|@[a-z]|[\n\r\u202e\u200b]/i);
+      expect(text).not.toMatch(/&(?!amp;|lt;|gt;)/);
+    },
+  );
+
+  it('cuts before it escapes, whatever the length', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...HOSTILE_NAMES), { maxLength: 8 }),
+        fc.integer({ min: 4, max: 400 }),
+        (names, max) => {
+          const text = toMrkdwn(
+            names.flatMap((name) => [{ words: 'x & ' }, { hostText: name }, { strong: name }, { prose: name }]),
+            max,
+          );
+
+          expect(text.length).toBeLessThanOrEqual(max + 1);
+          expect(text).not.toMatch(/&(?!amp;|lt;|gt;)/);
+          expect(text.isWellFormed()).toBe(true);
+          expect((text.match(/`/g) ?? []).length % 2).toBe(0);
+        },
+      ),
+    );
+  });
+
+  it('shows times in the reader’s zone, and odd clocks as text', () => {
+    expect(toMrkdwn([{ atMs: 1_700_000_000_000 }], 500)).toBe(
+      '<!date^1700000000^{date_short_pretty} {time_secs}|2023-11-14 22:13:20 UTC>',
+    );
+    expect(toMrkdwn([{ atMs: -5 }], 500)).toBe('1969-12-31 23:59:59 UTC');
+    expect(toMrkdwn([{ atMs: Number.NaN }], 500)).toBe('at an unknown time');
+  });
+
+  it('mentions only what looks like an id', () => {
+    expect(toMrkdwn([{ userId: 'U024BE7LH' }, { words: ' ' }, { userId: 'x><!channel>' }], 500)).toBe(
+      '<@U024BE7LH> x&gt;&lt;!channel&gt;',
+    );
+  });
+
+  it('escapes the three characters, and only these', () => {
+    expect(escapeEntities('a & b < c > "d" \'e\'')).toBe('a &amp; b &lt; c &gt; "d" \'e\'');
+  });
+});
+
+describe('the form of a message', () => {
+  it('has a header, native table and chart, facts, buttons, and a text that carries the facts', () => {
+    const { text, blocks } = renderContent(
+      describeIncident(anIncident(), { nowMs: NOW, next: null, protect: false, seenBefore: null }),
+      'message',
+    );
+
+    expect(blocks.map((block) => block.type)).toEqual([
+      'header',
+      'section',
+      'section',
+      'data_table',
+      'data_visualization',
+      'section',
+      'section',
+      'rich_text',
+      'section',
+      'rich_text',
+      'context',
+      'actions',
+    ]);
+    expect(text).toContain('`mysqld` of `mysql.service` was killed on `db01`: the host ran out of memory');
+    expect(text).toContain('Asked for memory: `icinga2`');
+  });
+
+  it('shows no tables or charts where Slack has none', () => {
+    const notice = describeIncident(anIncident(), { nowMs: NOW, next: null, protect: false });
+
+    const types = new Set(renderContent(notice, 'plain').blocks.map((block) => block.type));
+
+    expect([...types].toSorted()).toEqual(['actions', 'context', 'header', 'rich_text', 'section']);
+  });
+
+  it('shows the protect button only where changes can be proposed', () => {
+    expect(labelsOf(false)).toEqual(['Scores now', 'Full report', 'Mute 1 h']);
+    expect(labelsOf(true)).toEqual(['Protect…', 'Scores now', 'Full report', 'Mute 1 h']);
+  });
+
+  it('leaves out pictures before facts when a message is too large', () => {
+    const lines = Array.from({ length: 6 }, (_, at) => ({
+      kind: 'lines' as const,
+      caption: `part ${at}`,
+      lines: Array.from({ length: 40 }, () => '"'.repeat(70)),
+    }));
+    const notice = aNotice({
+      headline: [{ words: 'large' }],
+      parts: [{ kind: 'facts', facts: [{ label: 'Victim', value: [{ words: 'stays' }] }] }, ...lines],
+    });
+
+    const { blocks } = renderContent(notice, 'message');
+
+    expect(JSON.stringify(blocks)).toContain('stays');
+    expect(JSON.stringify(blocks)).toContain('Shortened to fit');
+    expect(refuseMessage(renderContent(notice, 'message'))).toEqual([]);
+  });
+
+  it('offers no command for a unit whose name a shell would not take as it is', () => {
+    const identity = { unit: 'a$(reboot).service', slice: null, container: null, runtime: null, pod: null, qos: null };
+    const incident = anIncident({ kills: [aKill({ record: aRecord({ identity }) })] });
+
+    expect(
+      JSON.stringify(
+        describeIncident(incident, { nowMs: NOW, next: null, protect: false }).parts.filter(
+          (part) => part.kind === 'command',
+        ),
+      ),
+    ).toBe('[]');
+  });
+});
