@@ -68,8 +68,8 @@ const SubmitAnswer = z.discriminatedUnion('response_action', [
 export function openInteractions(world: World): Interactions {
   const { log, views, directory, sockets } = world;
 
-  function whisper(person: Person, channel: Channel, text: string, user: string = SLACKBOT_ID): Outcome {
-    log.post({ channel: channel.id, user, onlyFor: person.id, text: escapeText(text) });
+  function whisper(person: Person, channel: Channel, text: string, threadTs: string | null = null): Outcome {
+    log.post({ channel: channel.id, user: SLACKBOT_ID, onlyFor: person.id, threadTs, text: escapeText(text) });
     return { ok: false, error: text };
   }
 
@@ -110,7 +110,7 @@ export function openInteractions(world: World): Interactions {
       const [, command = '', words = ''] = /^(\/\S*)\s*([^]*)$/.exec(text.trim()) ?? [];
       const known = world.commands.find((one) => one.command === command);
       if (threadTs !== undefined && threadTs !== null) {
-        return whisper(person, channel, `${command} is not supported in threads. Sorry!`);
+        return whisper(person, channel, `${command} is not supported in threads. Sorry!`, threadTs);
       }
       if (known === undefined) {
         const advice = `In Slack, all messages that start with the "/" character are interpreted as commands.`;

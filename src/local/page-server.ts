@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Channel, Person } from './directory.ts';
 import { isSame, PAGE_HEADERS } from './guard.ts';
-import { parseJson, readBody, sendJson } from './http-body.ts';
+import { parseJson, readBody, sendJson, type Target } from './http-body.ts';
 import type { Interactions, Outcome } from './interactions.ts';
 import { asPageMessage, openPageEvents, type Control } from './page-events.ts';
 import type { World } from './world.ts';
@@ -48,7 +48,7 @@ const Reading = z.object({ person: z.string(), channel: z.string(), threadTs });
 
 export interface PageServer {
   /** Answers `/`, `/favicon.ico` and `/page/…`; false: not ours. */
-  handle: (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<boolean>;
+  handle: (request: IncomingMessage, response: ServerResponse, target: Target) => Promise<boolean>;
   close: () => void;
 }
 
@@ -164,19 +164,18 @@ export function openPageServer(world: World, interactions: Interactions, control
   }
 
   return {
-    async handle(request, response, url) {
-      const { pathname } = url;
-      if (pathname === '/') sendFile(response, 'index.html');
-      else if (pathname === '/favicon.ico') sendFile(response, 'icon.svg');
-      else if (!pathname.startsWith('/page/')) return false;
-      else if (request.method === 'POST') await answerPost(request, response, pathname);
-      else if (pathname === '/page/events') {
+    async handle(request, response, { path: asked, query }) {
+      if (asked === '/') sendFile(response, 'index.html');
+      else if (asked === '/favicon.ico') sendFile(response, 'icon.svg');
+      else if (!asked.startsWith('/page/')) return false;
+      else if (request.method === 'POST') await answerPost(request, response, asked);
+      else if (asked === '/page/events') {
         const everybody = world.directory.people().filter((one) => !one.isBot);
-        const person = personOf(url.searchParams.get('person')) ?? everybody[0] ?? null;
-        const isOurs = isSame(url.searchParams.get('session'), session);
+        const person = personOf(query.get('person')) ?? everybody[0] ?? null;
+        const isOurs = isSame(query.get('session'), session);
         if (isOurs && person !== null) events.attach(person, response);
         else response.writeHead(403, PAGE_HEADERS).end();
-      } else sendFile(response, pathname.slice('/page/'.length));
+      } else sendFile(response, asked.slice('/page/'.length));
       return true;
     },
     close: events.close,

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Clock } from '../app/ports.ts';
 import type { Changes } from './changes.ts';
 import { APP_ID } from './directory.ts';
+import { parseJson, targetOf } from './http-body.ts';
 
 const ACK_WITHIN_MS = 3_000;
 const TICKET_LIFE_MS = 30_000;
@@ -87,9 +88,9 @@ export function openSocketMode(clock: Clock, changes: Changes): SocketMode {
       return `/link/?ticket=${ticket}&app_id=${APP_ID}`;
     },
     upgrade(request, socket, head) {
-      const url = new URL(request.url ?? '/', 'http://local');
-      if (url.pathname !== '/link/') return false;
-      const ticket = url.searchParams.get('ticket') ?? '';
+      const { path, query } = targetOf(request);
+      if (path !== '/link/') return false;
+      const ticket = query.get('ticket') ?? '';
       const untilMs = tickets.get(ticket);
       tickets.delete(ticket);
       if (untilMs === undefined || untilMs < clock.nowMs()) {
@@ -140,12 +141,4 @@ export function openSocketMode(clock: Clock, changes: Changes): SocketMode {
       server.close();
     },
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -5,7 +5,7 @@ import type { ApiAnswer, ApiMethod } from './api-method.ts';
 import { PEOPLE_METHODS } from './api-people.ts';
 import { VIEW_METHODS } from './api-views.ts';
 import type { Fault, Faults } from './faults.ts';
-import { parseJson, readBody, sendJson } from './http-body.ts';
+import { parseJson, readBody, sendJson, targetOf } from './http-body.ts';
 import type { World } from './world.ts';
 
 const CALLS_KEPT = 20_000;
@@ -107,7 +107,7 @@ export function openWebApi(world: World, faults: Faults, tokens: { bot: string; 
 }
 
 function readArgs(request: IncomingMessage, text: string): Record<string, unknown> {
-  const query = new URL(request.url ?? '/', 'http://local').searchParams;
+  const { query } = targetOf(request);
   if ((request.headers['content-type'] ?? '').startsWith('application/json')) {
     const body = parseJson(text);
     return typeof body === 'object' && body !== null ? { ...Object.fromEntries(query), ...body } : {};

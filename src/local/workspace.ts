@@ -7,6 +7,7 @@ import { openChanges } from './changes.ts';
 import { openDirectory, type ChannelSeed, type UserGroup } from './directory.ts';
 import { openFaults, type Faults } from './faults.ts';
 import { PAGE_HEADERS, refusalOf } from './guard.ts';
+import { targetOf, type Target } from './http-body.ts';
 import { openInteractions } from './interactions.ts';
 import { openMessageLog, type Message } from './message-log.ts';
 import type { Control } from './page-events.ts';
@@ -110,27 +111,27 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
   const page = openPageServer(world, interactions, options.controls ?? []);
 
   function handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const url = new URL(request.url ?? '/', 'http://local');
-    if (!OURS.test(url.pathname)) return false;
+    const target = targetOf(request);
+    if (!OURS.test(target.path)) return false;
     const refusal = refusalOf(request, portOf(server));
     if (refusal !== null) {
       response.writeHead(403, { ...PAGE_HEADERS, 'content-type': 'text/plain' }).end(refusal);
       return true;
     }
-    answer(request, response, url).catch(() => response.destroy()); // the peer went away, or the workspace closes
+    answer(request, response, target).catch(() => response.destroy()); // the peer went away, or the workspace closes
     return true;
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    if (await page.handle(request, response, url)) return;
-    if (request.method === 'POST') await api.handle(request, response, url.pathname);
+  async function answer(request: IncomingMessage, response: ServerResponse, target: Target): Promise<void> {
+    if (await page.handle(request, response, target)) return;
+    if (request.method === 'POST') await api.handle(request, response, target.path);
     else response.writeHead(405, { ...PAGE_HEADERS, allow: 'POST' }).end();
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    const refusal = faults.isDown() || refusalOf(request, portOf(server)) !== null;
-    if (!(request.url ?? '').startsWith('/link/')) return false;
-    if (refusal) socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    if (targetOf(request).path !== '/link/') return false;
+    if (faults.isDown() || refusalOf(request, portOf(server)) !== null)
+      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     else world.sockets.upgrade(request, socket, head);
     return true;
   }

@@ -1,4 +1,5 @@
 import { App, LogLevel, SocketModeReceiver } from '@slack/bolt';
+import type { Clock } from '../../src/app/ports.ts';
 import { openLocalWorkspace, type LocalWorkspace, type LocalWorkspaceOptions } from '../../src/local/workspace.ts';
 
 /** A workspace as tests want it: three channels, one without the bot, one command, two shortcuts. */
@@ -15,9 +16,29 @@ export function openTestWorkspace(options: Partial<LocalWorkspaceOptions> = {}):
   });
 }
 
-export interface BoltApp {
-  app: App;
-  close: () => Promise<void>;
+export interface StoppedClock extends Clock {
+  advance: (ms: number) => void;
+}
+
+/** Time that moves by hand. */
+export function aStoppedClock(): StoppedClock {
+  let nowMs = Date.UTC(2026, 0, 1);
+  const sleepers = new Set<{ untilMs: number; wake: () => void }>();
+  return {
+    nowMs: () => nowMs,
+    sleep: (ms) =>
+      new Promise<void>((wake) => {
+        sleepers.add({ untilMs: nowMs + ms, wake });
+      }),
+    advance(ms) {
+      nowMs += ms;
+      for (const sleeper of sleepers) {
+        if (sleeper.untilMs > nowMs) continue;
+        sleepers.delete(sleeper);
+        sleeper.wake();
+      }
+    },
+  };
 }
 
 /** A real Bolt app in Socket Mode, not yet started, so that a test can register its listeners. */

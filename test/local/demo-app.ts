@@ -35,7 +35,10 @@ export async function startDemoApp(workspace: LocalWorkspace): Promise<App> {
       await client.chat.postMessage({ channel: 'CLOCAL001', text: `<@${body.user.id}> proposes: ${why}` });
     } else await ack({ response_action: 'errors', errors: { why: 'Say "because".' } });
   });
-  app.shortcut('explain', async ({ ack }) => ack());
+  app.shortcut({ callback_id: 'explain', type: 'message_action' }, async ({ ack, shortcut, respond }) => {
+    await ack();
+    await respond({ replace_original: false, text: `Explained: ${shortcut.message.text}` });
+  });
   app.event('app_home_opened', async ({ event, client }) => {
     await client.views.publish({ user_id: event.user, view: HOME as unknown as View });
   });

@@ -1,7 +1,7 @@
 import { RespondError, type App } from '@slack/bolt';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LocalWorkspace, LocalWorkspaceOptions } from '../../src/local/workspace.ts';
-import { aBoltApp, openTestWorkspace, start } from './a-bolt-app.ts';
+import { aBoltApp, aStoppedClock, openTestWorkspace, start } from './a-bolt-app.ts';
 
 const opened: { app: App; workspace: LocalWorkspace }[] = [];
 
@@ -53,7 +53,8 @@ describe('commands', () => {
   });
 
   it('says what Slack says when nobody acknowledges in three seconds', async () => {
-    const { ana } = await world((app) => app.command('/oom', async () => {}));
+    const clock = aStoppedClock();
+    const { ana } = await world((app) => app.command('/oom', async () => clock.advance(3_000)), { clock });
 
     const outcome = await ana.command('#oom', '/oom last');
 
@@ -120,8 +121,7 @@ describe('response_url', () => {
   });
 
   it('is over after thirty minutes', async () => {
-    let nowMs = Date.UTC(2026, 0, 1);
-    const clock = { nowMs: () => nowMs, sleep: () => new Promise<void>(() => {}) };
+    const clock = aStoppedClock();
     const urls: string[] = [];
     const { ana, workspace } = await world(
       (app) =>
@@ -137,9 +137,9 @@ describe('response_url', () => {
       return [response.status, await response.json()];
     }
 
-    nowMs += 29 * 60_000;
+    clock.advance(29 * 60_000);
     const inTime = await post();
-    nowMs += 2 * 60_000;
+    clock.advance(2 * 60_000);
     const late = await post();
 
     expect([inTime, late]).toEqual([
@@ -188,7 +188,8 @@ describe('messages and clicks', () => {
   });
 
   it('tells the person when a click is not acknowledged', async () => {
-    const { app, workspace, ana } = await world(() => {});
+    const clock = aStoppedClock();
+    const { app, workspace, ana } = await world((a) => a.action('go', async () => clock.advance(3_000)), { clock });
     await app.client.chat.postMessage({ channel: '#oom', text: 'Choose', blocks: [BUTTON] });
 
     const outcome = await ana.click(workspace.messages('#oom')[0]!, 'go');
@@ -344,9 +345,8 @@ describe('modals', () => {
   });
 
   it('refuses a trigger after three seconds, a used one, and an invented one', async () => {
-    let nowMs = Date.UTC(2026, 0, 1);
     const triggers: string[] = [];
-    const clock = { nowMs: () => nowMs, sleep: () => new Promise<void>(() => {}) };
+    const clock = aStoppedClock();
     const { app, ana } = await world(
       (a) =>
         a.command('/oom', async ({ ack, command }) => {
@@ -366,7 +366,7 @@ describe('modals', () => {
     }
 
     const answers = [await open(triggers[0]!), await open(triggers[0]!), await open('1.2.3')];
-    nowMs += 3_001;
+    clock.advance(3_001);
     answers.push(await open(triggers[1]!));
 
     expect(answers).toEqual(['opened', 'exchanged_trigger_id', 'invalid_trigger_id', 'expired_trigger_id']);
@@ -412,11 +412,7 @@ describe('events', () => {
   });
 
   it('delivers an event again when it was not acknowledged', async () => {
-    const sleeps: ((value: void) => void)[] = [];
-    const clock = {
-      nowMs: () => Date.now(),
-      sleep: () => new Promise<void>((resolve) => sleeps.push(resolve)),
-    };
+    const clock = aStoppedClock();
     const workspace = await openTestWorkspace({ clock });
     const app = aBoltApp(workspace);
     opened.push({ app, workspace });
@@ -427,7 +423,7 @@ describe('events', () => {
 
     workspace.as('Ana').say('#oom', '@oom are you there?');
     await start(app, workspace);
-    sleeps.forEach((resolve) => resolve());
+    clock.advance(1_000);
 
     await expect.poll(() => seen).toEqual(['<@ULOCALBOT> are you there?']);
   });

@@ -22,6 +22,8 @@ export function whyNoBrowser(): string | null {
 export interface TestBrowser {
   /** A new page in its own session. What goes wrong in it is in `faults`. */
   open: (url: string, options?: BrowserContextOptions) => Promise<{ page: Page; faults: string[] }>;
+  /** Ends every session that was opened. */
+  closePages: () => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -43,6 +45,9 @@ export async function openBrowser(): Promise<TestBrowser> {
       });
       await page.goto(url);
       return { page, faults };
+    },
+    async closePages() {
+      for (const context of browser.contexts()) await context.close();
     },
     close: () => browser.close(),
   };

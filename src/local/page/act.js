@@ -29,7 +29,7 @@ export function actsIn(place, surface) {
 
 /** A line at the foot of the page that goes away by itself. @param {string} text @param {boolean} isError */
 export function notice(text, isError) {
-  const line = h('p', { class: isError ? 'notice notice-error' : 'notice' }, text);
+  const line = h('p', { class: isError ? 'notice notice-error' : 'notice' }, h('span', {}, text));
   const close = h(
     'button',
     { type: 'button', class: 'quiet', 'aria-label': 'Dismiss', onClick: () => line.remove() },

@@ -68,9 +68,9 @@ function values(drawn, isPie, title) {
   const head = isPie
     ? ['', 'Value']
     : [drawn.axis_config.x_label ?? '', ...drawn.series.map((/** @type {Series} */ one) => one.name)];
-  return h(
+  const table = h(
     'table',
-    { class: 'visually-hidden' },
+    {},
     h('caption', {}, title),
     h(
       'thead',
@@ -93,6 +93,7 @@ function values(drawn, isPie, title) {
       ),
     ),
   );
+  return h('div', { class: 'visually-hidden' }, table);
 }
 
 /** @param {Json[]} segments */

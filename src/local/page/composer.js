@@ -119,12 +119,12 @@ export function composer({ id, label, channel, threadTs }) {
   async function submit() {
     const text = box.value.trim();
     if (text === '') return;
+    // As in Slack, a space before the slash makes it a message.
+    const kind = box.value.startsWith('/') ? 'command' : 'say';
     keep(text);
     back = -1;
     put('');
     suggest();
-    // As in Slack, a space before the slash makes it a message.
-    const kind = text.startsWith('/') ? 'command' : 'say';
     await act({ kind, channel, text, threadTs });
   }
 

@@ -92,7 +92,19 @@ async function markRead() {
   reading = false;
 }
 
+let isDrawing = false;
+
+/** Once for all changes of one frame: a storm brings hundreds. */
 function drawSidebar() {
+  if (isDrawing) return;
+  isDrawing = true;
+  requestAnimationFrame(() => {
+    isDrawing = false;
+    drawSidebarNow();
+  });
+}
+
+function drawSidebarNow() {
   if (state.world === null) return;
   const focused = document.activeElement;
   const key = focused?.getAttribute('href') ?? (focused instanceof HTMLInputElement ? focused.value : null);

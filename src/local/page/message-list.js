@@ -5,6 +5,7 @@ import { messageNode, timeOf } from './message.js';
 /** @typedef {Record<string, any>} Json */
 
 const NEAR_END_PX = 120;
+const SHOWN_MAX = 400; // Older ones leave the page; the next visit of the channel reads the newest again
 
 /**
  * A list of messages that stays at its end while the reader is there.
@@ -38,6 +39,11 @@ export function messageList(place, { openThread, isOurs, empty }) {
     const old = nodes.get(message['ts']);
     if (old === undefined) add(message).classList.add('arriving');
     else replace(old, message);
+    const oldest = nodes.keys().next().value;
+    if (nodes.size > SHOWN_MAX && oldest !== undefined) {
+      nodes.get(oldest)?.remove();
+      nodes.delete(oldest);
+    }
     tidy();
     if (isAtEnd) place.scrollTop = place.scrollHeight;
   }
