@@ -34,7 +34,7 @@ export interface Assembler {
 const SPECIAL =
   /oom|[Kk]ill(?:ed)? process|illable|panic|emory: OOM victim|deadlocked on memory|sending SIG|killing process|blob data|^Killed \/|^Marked \/|low memory!|page allocation failure|[Cc]omm: /;
 // First letters of such text, but for lines that begin with a process name: those ask for memory.
-const SPECIAL_FIRST = new Set([...'oOMKTkslepCPHNSW['].map((letter) => letter.charCodeAt(0)));
+const SPECIAL_FIRST = new Set(Array.from('oOMKTkslepCPHNSW[', (letter) => letter.charCodeAt(0)));
 /** Lines that mean nothing, in a row, after which a report without a victim is given up. */
 const IDLE_LINES_MAX = 3000;
 const RECENT_LINES = 20_000;
@@ -108,7 +108,8 @@ export function openAssembler(nextReport: () => number): Assembler {
     while (state.recent.length > 0 && line.line - (state.recent[0]?.line.line ?? 0) > RECENT_LINES) closeOldest(state);
     if (takePiece(line)) return;
     const isSpecial = mayBeSpecial(text);
-    const front = isSpecial && line.program === null && state.split === null ? frontPiece(line) : null;
+    const front =
+      isSpecial && line.program === null && state.split === null ? frontPiece(line, state.open !== null) : null;
     if (front !== null) state.split = front;
     else process(line, isSpecial);
     if (text.length < SHORT) {

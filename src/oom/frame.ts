@@ -27,6 +27,8 @@ export interface Framer {
   frame: (raw: string, line: number, out: LogLine[]) => void;
   /** End of input: appends what was still held back. */
   end: (out: LogLine[]) => void;
+  /** The form has entries of many lines: none may be left out. */
+  needsEveryLine: () => boolean;
 }
 
 const ANSI = /\x1b\[[0-9;?]*[A-Za-z]/g;
@@ -124,6 +126,7 @@ export function openFramer(): Framer {
       }
       frameText(raw, line, out);
     },
+    needsEveryLine: () => journal !== null,
     end: (out) => {
       if (journal !== null) for (const entry of journal.end()) pushEntry(out, entry, entry.line);
     },

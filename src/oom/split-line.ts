@@ -25,20 +25,20 @@ const CPU_FRONT = /^ ?(?:CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: |Pid: \d+, comm: 
 const VERDICT_CUT = /,pid=\d+(?:,u?i?d?=?\d*)?\s*$/;
 const VERDICT_END = /,pid=\d+,uid=\d+\s*$/;
 
-/** The front piece of a line whose name goes on in the next one, else null. */
-export function frontPiece(line: LogLine): SplitLine | null {
-  const kind = kindOfFront(line.text);
+/** The front piece of a line whose name goes on in the next one, else null. Outside of a report a CPU line is nobody's. */
+export function frontPiece(line: LogLine, inReport: boolean): SplitLine | null {
+  const kind = kindOfFront(line.text, inReport);
   return kind === null ? null : { kind, line, pieces: 1, waited: 0 };
 }
 
-function kindOfFront(text: string): Kind | null {
+function kindOfFront(text: string, inReport = true): Kind | null {
   if (text.includes('oom-kill:constraint='))
     return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
   if (text.includes('illed process ')) return parseKilled(text)?.torn === true ? 'killed' : null;
   if (/[Kk]ill process \d+ \(/.test(text)) return parseScore(text) === null ? 'score' : null;
   if (text.includes('oom_reaper: '))
     return /(?:process :?|pid:)\d+ \(/.test(text) && parseReaper(text) === null ? 'reaper' : null;
-  return CPU_FRONT.test(text) && parseCpuLine(text) === null ? 'cpu' : null;
+  return inReport && CPU_FRONT.test(text) && parseCpuLine(text) === null ? 'cpu' : null;
 }
 
 export type Joined =
