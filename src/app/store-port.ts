@@ -42,6 +42,22 @@ export interface KillCount {
   count: number;
 }
 
+/** When one process died, without its report. */
+export interface KillTime {
+  host: string;
+  service: string;
+  atMs: number;
+}
+
+/** What a list of hosts says of one of them. */
+export interface HostKills {
+  host: string;
+  /** Its newest kill. */
+  lastAtMs: number;
+  /** Since the moment asked for. */
+  count: number;
+}
+
 /** The kernel's own count (`oom_kill` in /proc/vmstat) beside ours, at one moment of one boot. */
 export interface CounterReading {
   host: string;
@@ -142,6 +158,10 @@ export interface Store {
   killsOfIncident: (incidentId: string, limit: number) => Promise<Kill[]>;
   /** Processes that died, by hour. `limit` of the query bounds the rows. */
   countKills: (query: KillQuery) => Promise<KillCount[]>;
+  /** The same processes one by one, newest first: repeats are found in their times. */
+  killTimes: (query: KillQuery) => Promise<KillTime[]>;
+  /** One entry for each host of which any kill is on record. */
+  hostKills: (sinceMs: number) => Promise<HostKills[]>;
   /** Kills by the kernel in one boot, to compare with its counter. */
   countKernelKills: (host: string, bootId: string) => Promise<number>;
   saveCounter: (reading: CounterReading) => Promise<void>;
@@ -155,7 +175,7 @@ export interface Store {
   updateIncident: (incident: Incident, deliveries: NewDelivery[]) => Promise<UpdateResult>;
 
   enqueue: (deliveries: NewDelivery[]) => Promise<void>;
-  /** Oldest first; what is returned is marked as in flight. Deliveries of one incident in one channel never overtake each other. */
+  /** Oldest first; what is returned is marked as in flight. `owner` must hold a live claim (`claimLeases`), else others may adopt it. Deliveries of one incident in one channel never overtake each other. */
   claimDeliveries: (channel: string, owner: string, nowMs: number, limit: number) => Promise<Delivery[]>;
   /** False: it was settled before. */
   settleDelivery: (id: number, outcome: DeliveryOutcome) => Promise<boolean>;

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
-import type { CounterReading, KillCount } from '../app/store-port.ts';
+import type { CounterReading, HostKills, KillCount, KillTime } from '../app/store-port.ts';
 import type { KillQuery, Position } from '../app/ports.ts';
 import type { Kill } from '../incident/incident.ts';
 import { columnText } from './column-text.ts';
@@ -43,6 +43,30 @@ export async function countKills(db: Reader, query: KillQuery): Promise<KillCoun
     .orderBy('host')
     .orderBy('service')
     .limit(query.limit)
+    .execute();
+}
+
+export function loadKillTimes(db: Reader, query: KillQuery): Promise<KillTime[]> {
+  return db
+    .selectFrom('kills')
+    .select(['host', 'service', 'at_ms as atMs'])
+    .where((at) => matches(at, query))
+    .where('outcome', '=', 'killed')
+    .orderBy('at_ms', 'desc')
+    .orderBy('host')
+    .orderBy('service')
+    .limit(query.limit)
+    .execute();
+}
+
+export function loadHostKills(db: Reader, sinceMs: number): Promise<HostKills[]> {
+  return db
+    .selectFrom('kills')
+    .select((at) => ['host', at.fn.max<number>('at_ms').as('lastAtMs')])
+    .select((at) => at.fn.countAll<number>().filterWhere('at_ms', '>=', sinceMs).as('count'))
+    .where('outcome', '=', 'killed')
+    .groupBy('host')
+    .orderBy('host')
     .execute();
 }
 

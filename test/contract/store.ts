@@ -245,6 +245,28 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       ]);
     });
 
+    it('tells when processes died, newest first, without their reports', async () => {
+      const store = await openWithKills();
+
+      const times = await store.killTimes({ ...EVERYTHING, hosts: ['db01'], service: 'mysqld', limit: 2 });
+
+      expect(times).toEqual([
+        { host: 'db01', service: 'mysqld', atMs: 3 * HOUR_MS },
+        { host: 'db01', service: 'mysqld', atMs: HOUR_MS },
+      ]);
+    });
+
+    it("tells each host's newest kill and how many there were since a moment", async () => {
+      const store = await openWithKills();
+
+      const hosts = await store.hostKills(HOUR_MS);
+
+      expect(hosts).toEqual([
+        { host: 'db01', lastAtMs: 3 * HOUR_MS, count: 3 },
+        { host: 'db02', lastAtMs: HOUR_MS, count: 1 },
+      ]);
+    });
+
     it("counts only what the kernel killed in one boot, to compare with the kernel's counter", async () => {
       const store = await openWithKills();
 
