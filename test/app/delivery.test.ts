@@ -1,0 +1,364 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openDelivery, type Deliveries } from '../../src/app/delivery.ts';
+import { writeReply } from '../../src/app/reply-body.ts';
+import type { NewDelivery, Store } from '../../src/app/store-port.ts';
+import { groupKills } from '../../src/incident/grouping.ts';
+import type { Kill } from '../../src/incident/incident.ts';
+import { describeIncident } from '../../src/notice/incident-notice.ts';
+import { describeLaterKill } from '../../src/notice/thread-notice.ts';
+import { openStore } from '../../src/store/store.ts';
+import { aKill } from '../support/a-kill.ts';
+import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { scriptedChat, type Fate, type ScriptedChat } from '../support/scripted-chat.ts';
+
+const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
+const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
+const cleanUps: (() => Promise<void> | void)[] = [];
+
+interface Bench {
+  store: Store;
+  clock: FakeClock;
+  chat: ScriptedChat;
+  /** Records kills as watching a host does, with their deliveries. */
+  happen: (kills: Kill[]) => Promise<void>;
+  start: (owner: string) => Deliveries;
+}
+
+async function aBench(): Promise<Bench> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'oombot-delivery-'));
+  const store = await openStore(`sqlite:${path.join(folder, 'test.db')}`);
+  const clock = fakeClock(T0);
+  const chat = scriptedChat(clock);
+  const running: Deliveries[] = [];
+  cleanUps.push(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  function start(owner: string): Deliveries {
+    const delivery = openDelivery({
+      store,
+      workspace: chat,
+      clock,
+      log: QUIET,
+      owner,
+      describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), next: null, protect: false }),
+    });
+    running.push(delivery);
+    return delivery;
+  }
+
+  async function happen(kills: Kill[]): Promise<void> {
+    for (const [host, ofHost] of Map.groupBy(kills, (kill) => kill.host)) {
+      await store.saveBatch({ host, kills: ofHost, positions: [] }, (view) => {
+        const { incidents, changes } = groupKills(view.nowOpen, view.fresh, clock.nowMs(), (kill) => `i-${kill.key}`);
+        const deliveries = changes.flatMap((change): NewDelivery[] => {
+          const incident = incidents.find((one) => one.id === change.incidentId);
+          const later = change.kind === 'opened' ? change.newKills.slice(1) : change.newKills;
+          const before = (incident?.killCount ?? 0) - later.length;
+          return [
+            { incidentId: change.incidentId, channel: '#oom', kind: 'incident', body: null, notBeforeMs: 0 },
+            ...later.map((kill, at): NewDelivery => ({
+              incidentId: change.incidentId,
+              channel: '#oom',
+              kind: 'reply',
+              body: writeReply({ notice: describeLaterKill(kill), upToKill: before + at + 1 }),
+              notBeforeMs: 0,
+            })),
+          ];
+        });
+        const placed = changes.flatMap((change) =>
+          change.newKills.map((kill) => [kill.key, change.incidentId] as const),
+        );
+        const touched = new Set(changes.map((change) => change.incidentId));
+        return {
+          incidents: incidents.filter((one) => touched.has(one.id)),
+          placed: Object.fromEntries(placed),
+          deliveries,
+        };
+      });
+    }
+    for (const delivery of running) delivery.wake();
+  }
+
+  return { store, clock, chat, happen, start };
+}
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
+});
+
+function on(host: string, seconds: number, pid = 1): Kill {
+  return aKill({ host, pid, atMs: T0 + seconds * 1_000 });
+}
+
+function topLevel(chat: ScriptedChat) {
+  return chat.messages.filter((message) => message.threadTs === null);
+}
+
+async function isBusy(store: Store): Promise<boolean> {
+  return (await store.queueLengths()).some((queue) => queue.waiting + queue.inFlight > 0);
+}
+
+function seededRandom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return Math.floor((state / 2_147_483_648) * below);
+  };
+}
+
+/** How often each incident is told of by a top-level message. */
+function tellings(chat: ScriptedChat): Record<string, number> {
+  const ids = topLevel(chat).flatMap((message) => [message.mark.id, ...message.mark.also]);
+  return Object.fromEntries([...Map.groupBy(ids, (id) => id)].map(([id, all]) => [id, all.length]));
+}
+
+describe('one incident, one message', () => {
+  it('posts at once, and edits in place when it grows', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    await happen([on('db01', 0)]);
+    await clock.advance(10);
+    expect(chat.messages.map((message) => message.text.split('\n')[0])).toEqual([
+      'mysqld of mysql.service was killed on db01: the host ran out of memory',
+    ]);
+
+    await happen([on('db01', 60, 2)]);
+    await clock.advance(5_000);
+
+    expect(topLevel(chat)).toHaveLength(1);
+    expect(topLevel(chat)[0]?.text).toContain('was killed 2 times on db01 within 1 min');
+    expect(chat.messages[1]).toMatchObject({ threadTs: topLevel(chat)[0]?.ts });
+    await delivery.close();
+  });
+
+  it('edits no more than once in three seconds, whatever happens', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    for (let pid = 1; pid <= 40; pid += 1) {
+      await happen([on('db01', pid / 4, pid)]);
+      await clock.advance(250);
+    }
+    await clock.advance(30_000);
+
+    const [message, ...others] = topLevel(chat);
+    const gaps = (message?.edits ?? []).slice(1).map((at, before) => at - (message?.edits[before] ?? 0));
+    expect(others).toEqual([]);
+    expect(message?.text).toContain('was killed 40 times');
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(3_000);
+    await delivery.close();
+  });
+
+  it('tells later kills together when they come fast', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    for (let pid = 1; pid <= 60; pid += 1) {
+      await happen([on('db01', pid, pid)]);
+      await clock.advance(1_000);
+    }
+    await clock.advance(120_000);
+
+    const replies = chat.messages.filter((message) => message.threadTs !== null);
+    expect(replies.length).toBeLessThan(10);
+    expect(replies.at(-1)?.text).toMatch(/more kills? in .*, 60 kills in all/);
+    await delivery.close();
+  });
+
+  it('posts anew when somebody deleted the message', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    await happen([on('db01', 0)]);
+    await clock.advance(100);
+    chat.remove(chat.messages[0]?.ts ?? '');
+
+    await happen([on('db01', 30, 2)]);
+    await clock.advance(15_000);
+
+    expect(topLevel(chat)[0]?.text).toContain('was killed 2 times');
+    await delivery.close();
+  });
+});
+
+describe('a storm', () => {
+  it('of 1,000 kills on 100 hosts within 10 s gives at most 3 messages, and all are on record', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const delivery = start('one');
+    for (let tick = 0; tick < 50; tick += 1) {
+      const kills = Array.from({ length: 20 }, (_, at) =>
+        on(`web${(tick * 20 + at) % 100}`, tick / 5, 1_000 + tick * 20 + at),
+      );
+      await happen(kills);
+      await clock.advance(200);
+    }
+
+    expect(chat.messages.filter((message) => message.postedAtMs <= T0 + 10_000).length).toBeLessThanOrEqual(3);
+    for (let second = 0; second < 300 && (await isBusy(store)); second += 1) await clock.advance(1_000);
+    expect(chat.messages.filter((message) => message.postedAtMs <= T0 + 20_000).length).toBeLessThanOrEqual(6);
+    const told = tellings(chat);
+    expect(Object.keys(told)).toHaveLength(100);
+    expect(new Set(Object.values(told))).toEqual(new Set([1]));
+    const storm = topLevel(chat).toSorted((a, b) => b.mark.also.length - a.mark.also.length)[0];
+    const alone = topLevel(chat)
+      .filter((message) => message !== storm)
+      .reduce((sum, message) => sum + 1 + message.mark.also.length, 0);
+    expect(storm?.text).toContain(
+      `Out-of-memory storm: ${((100 - alone) * 10).toLocaleString('en')} kills on ${100 - alone} hosts`,
+    );
+    const rows = await store.countKills({ hosts: null, sinceMs: null, untilMs: null, service: null, limit: 10_000 });
+    expect(rows.reduce((sum, row) => sum + row.count, 0)).toBe(1_000);
+    expect(await isBusy(store)).toBe(false);
+    await delivery.close();
+  }, 60_000);
+
+  it('never passes three messages in any ten seconds', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    for (let host = 0; host < 30; host += 1) {
+      await happen([on(`h${host}`, host * 1.5, host)]);
+      await clock.advance(1_500);
+    }
+    await clock.advance(60_000);
+
+    const times = chat.messages.map((message) => message.postedAtMs);
+    const most = Math.max(...times.map((at) => times.filter((other) => other >= at && other < at + 10_000).length));
+    expect(most).toBeLessThanOrEqual(3);
+    expect(new Set(Object.values(tellings(chat)))).toEqual(new Set([1]));
+    expect(Object.keys(tellings(chat))).toHaveLength(30);
+    await delivery.close();
+  }, 30_000);
+});
+
+describe('when the chat fails', () => {
+  it('waits as long as it is told to', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    let first = true;
+    chat.script.fate = () => {
+      if (!first) return undefined;
+      first = false;
+      return { taken: false, told: { kind: 'rate-limited', retryAfterMs: 30_000 } };
+    };
+    await happen([on('db01', 0)]);
+    await clock.advance(29_000);
+    expect(chat.messages).toEqual([]);
+
+    await clock.advance(2_000);
+
+    expect(chat.calls.map((call) => call.method)).toEqual(['post', 'post']);
+    expect(chat.messages).toHaveLength(1);
+    await delivery.close();
+  });
+
+  it.each([true, false])('tells once when the answer is lost (taken by the chat: %s)', async (taken) => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    let first = true;
+    chat.script.fate = (method) => {
+      if (method !== 'post' || !first) return undefined;
+      first = false;
+      return { taken, told: { kind: 'unknown', reason: 'HTTP 502' } };
+    };
+    await happen([on('db01', 0)]);
+    await clock.advance(30_000);
+
+    expect(chat.calls.slice(0, 2).map((call) => call.method)).toEqual(['post', 'find']);
+    expect(topLevel(chat)).toHaveLength(1);
+    await happen([on('db01', 40, 2)]);
+    await clock.advance(10_000);
+    expect(topLevel(chat)[0]?.text).toContain('was killed 2 times');
+    await delivery.close();
+  });
+
+  it('loses nothing and repeats nothing over ten minutes of silence', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    chat.script.fate = (): Fate => ({ taken: false, told: { kind: 'unsent', reason: 'ECONNREFUSED' } });
+    for (let minute = 0; minute < 10; minute += 1) {
+      await happen(Array.from({ length: 5 }, (_, at) => on(`h${minute}-${at}`, minute * 60, at)));
+      await clock.advance(60_000);
+    }
+    expect(chat.calls.length).toBeLessThan(60);
+
+    chat.script.fate = () => undefined;
+    await clock.advance(120_000);
+
+    expect(Object.keys(tellings(chat))).toHaveLength(50);
+    expect(new Set(Object.values(tellings(chat)))).toEqual(new Set([1]));
+    await delivery.close();
+  }, 30_000);
+
+  it('tries a refused message again, ever more rarely, and then puts it aside', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const delivery = start('one');
+    chat.script.fate = (): Fate => ({ taken: false, told: { kind: 'refused', reason: 'channel_not_found' } });
+    await happen([on('db01', 0)]);
+    await clock.advance(2 * 3_600_000);
+
+    expect(chat.calls.length).toBe(8);
+    expect(await store.failedDeliveries(10)).toMatchObject([{ reason: 'channel_not_found' }]);
+    await delivery.close();
+  });
+
+  it('serves other channels while one hangs', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    start('one');
+    let first = true;
+    chat.script.fate = () => {
+      if (!first) return undefined;
+      first = false;
+      return { taken: false, told: 'hang' };
+    };
+    await happen([on('db01', 0)]);
+    await clock.advance(100);
+    await store.enqueue([
+      { incidentId: `i-${on('db01', 0).key}`, channel: '#db', kind: 'incident', body: null, notBeforeMs: 0 },
+    ]);
+    await clock.advance(6_000);
+
+    expect(chat.messages.map((message) => message.channel)).toEqual(['#db']);
+  });
+});
+
+describe('when the bot dies', () => {
+  it('between the chat and its own note, at 50 random moments, it still tells once', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const random = seededRandom(7);
+
+    for (let life = 0; life < 50; life += 1) {
+      start(`owner-${life}`);
+      // After so many requests the process is gone: the last one may have arrived, and nobody hears of it.
+      let left = 1 + random(5);
+      const arrives = random(2) === 0;
+      chat.script.fate = () => {
+        left -= 1;
+        return left > 0 ? undefined : { taken: left === 0 && arrives, told: 'hang' };
+      };
+      await happen(Array.from({ length: 1 + random(4) }, (_, at) => on(`h${life}-${at}`, life * 70, at)));
+      await clock.advance(70_000);
+    }
+    chat.script.fate = () => undefined;
+    const last = start('last');
+    await clock.advance(300_000);
+
+    const known = await store.countKills({ hosts: null, sinceMs: null, untilMs: null, service: null, limit: 10_000 });
+    expect(Object.keys(tellings(chat))).toHaveLength(known.length);
+    expect(new Set(Object.values(tellings(chat)))).toEqual(new Set([1]));
+    await last.close();
+  }, 120_000);
+
+  it('gives back what it has not sent, when it stops in peace', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const first = start('one');
+    chat.script.fate = (): Fate => ({ taken: false, told: { kind: 'unsent', reason: 'ECONNREFUSED' } });
+    await happen([on('db01', 0)]);
+    await clock.advance(3_000);
+
+    await first.close();
+
+    expect(await store.queueLengths()).toMatchObject([{ waiting: 1, inFlight: 0 }]);
+  });
+});
