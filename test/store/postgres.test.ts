@@ -95,9 +95,9 @@ describe.skipIf(postgres === null)('on PostgreSQL', () => {
       await saveMany(stores[0]!, ids);
       await stores[0]!.enqueue(ids.map((id) => anEdit(id)));
       await stores[0]!.claimDeliveries('#oom', 'dead', 0, 100);
+      await Promise.all(stores.map((store, at) => store.claimLeases(aClaim({ owner: `p${at}`, nowMs: 0 }))));
 
       const adopted = await Promise.all(stores.map((store, at) => store.adoptDeliveries(`p${at}`, 0)));
-      await Promise.all(stores.map((store, at) => store.claimLeases(aClaim({ owner: `p${at}`, nowMs: 0 }))));
 
       expect(
         adopted
