@@ -146,7 +146,7 @@ export interface Retention {
   maxKillsPerHost: number;
 }
 
-/** All that oombot remembers. Every function either does all of its work or throws and has done nothing. */
+/** All that oombot remembers. Every function but `prune` either does all of its work or throws and has done nothing. */
 export interface Store {
   /** Saves kills with their positions, incidents and deliveries in one transaction. `decide` is pure and may be called more than once; it is not called when nothing is fresh or amended. */
   saveBatch: (batch: Batch, decide: (view: BatchView) => BatchDecision) => Promise<SavedBatch>;
