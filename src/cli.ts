@@ -32,6 +32,13 @@ function buildProgram(setExit: (status: number) => void): Command {
       const named = files.length === 0 ? ['-'] : files;
       setExit(await parseFiles(named, { json: options.json === true, out: process.stdout, err: process.stderr }));
     });
+  program
+    .command('run', { isDefault: true })
+    .description('Watch the hosts. With Slack tokens it answers there, else in a local workspace that it opens.')
+    .action(async () => {
+      const { runUntilStopped } = await import('./run-command.ts');
+      setExit(await runUntilStopped());
+    });
   return program;
 }
 

@@ -3,13 +3,12 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { LogParser } from '../oom/log-parser.ts';
 import type { OomEvent } from '../oom/report.ts';
+import { openLogScanner, SCAN_BUFFER } from '../oom/scan-log.ts';
 
 /** A sentence for a person: the input cannot be read, or only in part. */
 export class UnreadableInput extends Error {}
 
-const CHUNK = 1_048_576;
-/** Longer lines are no kernel lines: the rest is dropped up to the line's end. */
-const LINE_MAX = 65_536;
+const CHUNK = 262_144;
 const MAGIC_LENGTH = 6;
 
 /**
@@ -23,55 +22,14 @@ export async function readLog(
   progress: (bytes: number) => void,
 ): Promise<void> {
   const chunks = file === '-' ? decompress(process.stdin, file) : await openFile(file, progress);
-  const lines = openLines(parser, found);
+  const scanner = openLogScanner({ parser, buffer: Buffer.allocUnsafe(SCAN_BUFFER), found });
   try {
-    for await (const chunk of chunks) lines.take(chunk);
+    for await (const chunk of chunks) scanner.push(chunk);
   } catch (error) {
-    lines.end();
+    scanner.end();
     throw error instanceof UnreadableInput ? error : new UnreadableInput(`${nameOf(file)}: ${faultOf(error)}`);
   }
-  lines.end();
-}
-
-interface Lines {
-  take: (chunk: Buffer) => void;
-  end: () => void;
-}
-
-function openLines(parser: LogParser, found: (events: OomEvent[]) => void): Lines {
-  let rest = '';
-  let dropping = false;
-  let number = 0;
-
-  function tell(line: string): void {
-    number += 1;
-    const events = parser.line(line, number);
-    if (events.length > 0) found(events);
-  }
-
-  return {
-    take: (chunk) => {
-      let at = 0;
-      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, at)) {
-        const piece = chunk.toString('latin1', at, Math.min(end, at + LINE_MAX));
-        if (dropping) tell(rest);
-        else tell(rest === '' ? piece : (rest + piece).slice(0, LINE_MAX));
-        rest = '';
-        dropping = false;
-        at = end + 1;
-      }
-      if (dropping || at >= chunk.length) return;
-      rest += chunk.toString('latin1', at, Math.min(chunk.length, at + LINE_MAX));
-      if (rest.length < LINE_MAX) return;
-      rest = rest.slice(0, LINE_MAX);
-      dropping = true;
-    },
-    end: () => {
-      if (rest !== '') tell(rest);
-      rest = '';
-      found(parser.end());
-    },
-  };
+  scanner.end();
 }
 
 async function openFile(file: string, progress: (bytes: number) => void): Promise<AsyncIterable<Buffer>> {
@@ -84,18 +42,18 @@ async function openFile(file: string, progress: (bytes: number) => void): Promis
   const stats = await handle.stat();
   if (stats.isDirectory()) {
     await handle.close();
-    throw new UnreadableInput(
-      `${file} is a directory: name the log files in it, such as ${file.replace(/\/*$/, '')}/kern.log`,
-    );
+    const example = `${file.replace(/\/*$/, '')}/kern.log`;
+    throw new UnreadableInput(`${file} is a directory: name the log files in it, such as ${example}`);
   }
   return decompress(readChunks(handle, progress), file);
 }
 
+/** Each chunk stands until the next one is asked for. */
 async function* readChunks(handle: FileHandle, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafe(CHUNK);
   let read = 0;
   try {
     for (;;) {
-      const buffer = Buffer.allocUnsafe(CHUNK);
       const { bytesRead } = await handle.read(buffer, 0, CHUNK);
       if (bytesRead === 0) return;
       read += bytesRead;
@@ -114,32 +72,39 @@ async function* decompress(source: AsyncIterable<Buffer>, file: string): AsyncGe
   while (head.length < MAGIC_LENGTH) {
     const next = await chunks.next();
     if (next.done === true) break;
-    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+    head = Buffer.concat([head, next.value]);
   }
   const whole = prepend(head, chunks);
-  if (head.length === 0) return;
-  if (head[0] === 0x1f && head[1] === 0x8b) yield* through(whole, createGunzip());
-  else if (head.readUInt32LE(0) === 0xfd2fb528) yield* through(whole, createZstdDecompress());
-  else if (head.subarray(0, MAGIC_LENGTH).equals(Buffer.from('fd377a585a00', 'hex'))) yield* unxz(whole);
+  const magic = head.toString('hex', 0, MAGIC_LENGTH);
+  if (magic.startsWith('1f8b')) yield* through(copies(whole), createGunzip());
+  else if (magic.startsWith('28b52ffd')) yield* through(copies(whole), createZstdDecompress());
+  else if (magic === 'fd377a585a00') yield* unxz(copies(whole));
   else if (isBinary(head)) throw new UnreadableInput(`${nameOf(file)} is a binary file, not a log`);
   else yield* whole;
 }
 
 async function* prepend(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield head;
+  if (head.length > 0) yield head;
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
+/** For decoders, which queue what they are given. */
+async function* copies(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of source) yield Buffer.from(chunk);
 }
 
 async function* through(source: AsyncIterable<Buffer>, decoder: NodeJS.ReadWriteStream): AsyncGenerator<Buffer> {
   // A fault of the source or the decoder ends the iteration below with that error.
-  const decoded = pipeline(Readable.from(source), decoder, () => undefined);
+  const decoded = pipeline(Readable.from(source, { highWaterMark: 2 }), decoder, () => undefined);
   for await (const chunk of decoded) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, 'latin1');
 }
 
 async function* unxz(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   // Loaded only here: it is WebAssembly, and most logs are not .xz.
   const { default: xz } = await import('xz-decompress');
-  const decoded = new xz.XzReadableStream(Readable.toWeb(Readable.from(source)) as ReadableStream<Uint8Array>);
+  const decoded = new xz.XzReadableStream(
+    Readable.toWeb(Readable.from(source, { highWaterMark: 2 })) as ReadableStream<Uint8Array>,
+  );
   const reader = decoded.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) yield Buffer.from(next.value);
 }

@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino, type Logger } from 'pino';
+import { openAnswers } from './app/answers.ts';
+import { openDelivery } from './app/delivery.ts';
+import { closeQuietIncidents } from './app/place-kills.ts';
+import type { Clock } from './app/ports.ts';
+import type { SavedBatch, Store } from './app/store-port.ts';
+import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
+import { openFleet, type WatchedFleet } from './fleet.ts';
+import type { Incident } from './incident/incident.ts';
+import { recurrenceOf } from './incident/recurrence.ts';
+import { openLocal, type Local } from './local-run.ts';
+import { describeIncident } from './notice/incident-notice.ts';
+import type { Notice } from './notice/notice.ts';
+import { renderText } from './notice/render-text.ts';
+import { openHttp, openMeters, watchFleet, watchOutbox, type Health, type Meters } from './serve.ts';
+import { openSlack, type Slack } from './slack/app.ts';
+import { openSsh } from './ssh/open-ssh.ts';
+import { openStore } from './store/store.ts';
+
+export interface RunOptions {
+  /** Reads the configuration; called again on reload. */
+  load?: () => Config;
+  /** Where incidents and the way to the page are printed. */
+  print: (text: string) => void;
+  signal: AbortSignal;
+}
+
+export interface Running {
+  /** Of /healthz, /metrics and the local workspace's page. */
+  url: string;
+  fleet: WatchedFleet;
+  store: Store;
+  local: Local | null;
+  /** Takes up a changed configuration without dropping the hosts that it does not touch. Throws ConfigError. */
+  reload: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+export const clock: Clock = {
+  nowMs: () => Date.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+};
+
+const LEASE_MS = 15_000;
+const LEASE_EVERY_MS = 5_000;
+const TIDY_EVERY_MS = 60_000;
+const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
+const KEEP_SAMPLES_MS = 24 * 60 * 60_000;
+const MAX_KILLS_PER_HOST = 50_000;
+const HISTORY_MS = 90 * 24 * 60 * 60_000;
+const HISTORY_KILLS = 500;
+
+/** Builds the world and hands it to the use cases; nothing else opens a client, a store or a port. Throws one sentence. */
+export async function run(options: RunOptions): Promise<Running> {
+  const { print } = options;
+  const load = options.load ?? loadConfig;
+  let config = load();
+  const stopping = new AbortController();
+  const signal = AbortSignal.any([options.signal, stopping.signal]);
+  const log = openLog(config);
+  const owner = randomUUID();
+  const meters = openMeters();
+  const store = await openStore(databaseUrl(config));
+  const ssh = openSsh({
+    clock,
+    random: Math.random,
+    passphrase: config.sshPassphrase,
+    agentSocket: config.sshAgentSocket,
+  });
+  let wake: () => void = ignore;
+  const fleet = openFleet([], {
+    ssh,
+    store,
+    clock,
+    log,
+    newId: randomUUID,
+    channelOf,
+    onLines: (count) => meters.lines.inc(count),
+    onGap: (host) => meters.gaps.inc({ host }),
+    onSaved: (saved) => {
+      wake();
+      count(meters, saved);
+      void printNews(saved);
+    },
+  });
+
+  function channelOf(incident: Incident): string {
+    const host = fleet.hosts().find((one) => one.name === incident.host);
+    if (host?.channel != null) return host.channel;
+    const route = config.routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));
+    return route?.channel ?? config.workspace.channel;
+  }
+
+  async function describe(incident: Incident): Promise<Notice> {
+    const before = {
+      hosts: [incident.host],
+      service: incident.service,
+      sinceMs: clock.nowMs() - HISTORY_MS,
+      untilMs: incident.firstAtMs - 1,
+      limit: HISTORY_KILLS,
+    };
+    const past = await store.kills(before);
+    return describeIncident(incident, {
+      nowMs: clock.nowMs(),
+      seenBefore: recurrenceOf(past.map((kill) => kill.atMs)),
+      next: null,
+      protect: false,
+    });
+  }
+
+  /** Kills that happened just now, for whoever looks at the terminal. */
+  async function printNews(saved: SavedBatch): Promise<void> {
+    const fresh = new Set(saved.fresh.filter((kill) => kill.seenAtMs - kill.atMs < NEWS_MS).map((kill) => kill.key));
+    for (const incident of saved.incidents) {
+      if (incident.kills.some((kill) => fresh.has(kill.key))) print(`${renderText(await describe(incident))}\n\n`);
+    }
+  }
+
+  async function hostsNow(): Promise<HostConfig[]> {
+    const named = new Set(config.hosts.map((host) => host.name));
+    const added = (await store.addedHosts()).filter((host) => !named.has(host.name));
+    return [...config.hosts, ...added.map((host) => addedHostConfig(config, host)), ...(local?.hosts ?? [])];
+  }
+
+  watchFleet(meters, fleet);
+  watchOutbox(meters, store);
+  const http = await openHttp(config.http, meters, () => healthOf(fleet));
+  const local = config.slack.botToken === null ? await openLocal({ http, config, clock }) : null;
+  await fleet.replace(await hostsNow());
+  if (config.database.kind === 'sqlite') await fleet.watchOnly(null);
+
+  const handlers = openAnswers({
+    store,
+    fleet,
+    clock,
+    config: () => config,
+    channelOf,
+    groupMembers: (group) => slackOr().groupMembers(group),
+    hostsChanged,
+  });
+  let slack: Slack | null = null;
+  function slackOr(): Slack {
+    if (slack === null) throw new Error('Slack is not connected yet');
+    return slack;
+  }
+  async function hostsChanged(): Promise<void> {
+    await fleet.replace(await hostsNow());
+  }
+
+  const tokens = local ?? {
+    botToken: config.slack.botToken ?? '',
+    appToken: config.slack.appToken ?? '',
+    apiUrl: config.slack.apiUrl ?? undefined,
+  };
+  slack = await openSlack({
+    botToken: tokens.botToken,
+    appToken: tokens.appToken,
+    apiUrl: tokens.apiUrl,
+    handlers,
+    logger: log,
+    clock,
+    signal,
+  });
+  let channels: ReadonlySet<string> | null = null;
+  const delivery = openDelivery({
+    store,
+    workspace: slack,
+    clock,
+    log,
+    owner,
+    describe,
+    isMine: (channel) => channels?.has(channel) ?? true,
+  });
+  wake = delivery.wake;
+  const chores = [shareWork(), tidyUp()];
+
+  /** With PostgreSQL several processes share hosts and channels; each does what it holds leases on. */
+  async function shareWork(): Promise<void> {
+    if (config.database.kind === 'sqlite') return;
+    while (!signal.aborted) {
+      try {
+        const names = fleet.hosts().map((host) => host.name);
+        const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
+        await fleet.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
+        const waiting = (await store.queueLengths()).map((queue) => queue.channel);
+        channels = new Set(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
+        delivery.wake();
+      } catch (error) {
+        log.error({ err: error }, 'The leases could not be renewed');
+      }
+      await clock.sleep(LEASE_EVERY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async function tidyUp(): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(TIDY_EVERY_MS, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        const nowMs = clock.nowMs();
+        for (const { name } of fleet.hosts()) {
+          for (const incident of closeQuietIncidents(await store.openIncidents(name), nowMs))
+            await store.updateIncident(incident, []);
+        }
+        await store.prune({
+          nowMs,
+          keepKillsMs: KEEP_KILLS_MS,
+          keepSamplesMs: KEEP_SAMPLES_MS,
+          maxKillsPerHost: MAX_KILLS_PER_HOST,
+        });
+      } catch (error) {
+        log.error({ err: error }, 'Tidying up failed; it is tried again');
+      }
+    }
+  }
+
+  return {
+    url: http.url,
+    fleet,
+    store,
+    local,
+    reload: async () => {
+      config = load();
+      await hostsChanged();
+      for (const { name } of fleet.hosts()) fleet.lookAgain(name);
+    },
+    close: async () => {
+      stopping.abort();
+      await Promise.all(chores);
+      await fleet.close();
+      await delivery.close();
+      await slack.close();
+      await ssh.close();
+      await local?.close();
+      await http.close();
+      await store.releaseLeases(owner);
+      await store.close();
+    },
+  };
+}
+
+const NEWS_MS = 10 * 60_000;
+
+function count(meters: Meters, saved: SavedBatch): void {
+  for (const kill of saved.fresh) {
+    meters.kills.inc({ host: kill.host, killer: kill.record.killer });
+    meters.lagSeconds.set(Math.max(0, (clock.nowMs() - kill.atMs) / 1_000));
+  }
+}
+
+function healthOf(fleet: WatchedFleet): Health {
+  const hosts = fleet.hosts().map(({ name }) => {
+    const link = fleet.link(name)?.state();
+    const watch = fleet.watchState(name);
+    const state = link?.kind === 'connected' ? (watch?.kind ?? 'not mine') : (link?.kind ?? 'unknown');
+    return {
+      host: name,
+      state,
+      sentence: link?.kind === 'connected' ? (watch?.sentence ?? '') : (link?.sentence ?? ''),
+    };
+  });
+  return { ok: true, hosts };
+}
+
+function databaseUrl({ database }: Config): string {
+  return database.kind === 'sqlite' ? `sqlite:${database.path}` : database.url;
+}
+
+/** To standard error: standard output is for people. */
+function openLog(config: Config): Logger {
+  return pino(
+    { level: config.logLevel, redact: ['token', '*.token', 'botToken', 'appToken', 'passphrase', '*.passphrase'] },
+    pino.destination(2),
+  );
+}
+
+function ignore(): void {
+  // Nothing to wake yet.
+}

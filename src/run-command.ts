@@ -1,0 +1,61 @@
+import { ConfigError } from './config.ts';
+import { run, type Running } from './main.ts';
+
+const EXIT_FAULT = 1;
+const EXIT_CONFIG = 2;
+
+/** The verb `run`: until SIGINT or SIGTERM; SIGHUP reads the configuration again. Gives the exit status. */
+export async function runUntilStopped(): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  let running: Running;
+  try {
+    running = await run({ print, signal: stop.signal });
+  } catch (error) {
+    process.stderr.write(`oombot: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAULT;
+  }
+  process.on('SIGHUP', () => void reload(running));
+  print(greeting(running));
+  await new Promise<void>((resolve) => {
+    if (stop.signal.aborted) resolve();
+    stop.signal.addEventListener('abort', () => resolve());
+  });
+  await running.close();
+  // Bolt may keep a timer of half a minute.
+  process.exit(0);
+}
+
+async function reload(running: Running): Promise<void> {
+  try {
+    await running.reload();
+    print('The configuration was read again.\n');
+  } catch (error) {
+    process.stderr.write(
+      `oombot: the old configuration stays in force: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+  }
+}
+
+function greeting(running: Running): string {
+  const hosts = running.fleet.hosts().map((host) => host.name);
+  const watched =
+    hosts.length === 0
+      ? 'No host is configured yet.'
+      : `Watching ${hosts.slice(0, 8).join(', ')}${hosts.length > 8 ? ` and ${hosts.length - 8} more` : ''}.`;
+  if (running.local === null) return `oombot is connected to Slack. ${watched}\n`;
+  return [
+    'oombot runs in its local workspace, which stands in for Slack. Nothing leaves this machine.',
+    '',
+    `  Open   ${running.local.url}`,
+    '  Type   /oom last demo-db01',
+    '  Click  "Replay a kill" to see one arrive',
+    '',
+    `${watched} Set SLACK_BOT_TOKEN and SLACK_APP_TOKEN to run against Slack. Stop with Ctrl-C.`,
+    '',
+  ].join('\n');
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

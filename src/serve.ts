@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { Store } from './app/store-port.ts';
+import type { WatchedFleet } from './fleet.ts';
+
+export interface Meters {
+  registry: Registry;
+  kills: Counter;
+  lines: Counter;
+  gaps: Counter;
+  lagSeconds: Gauge;
+}
+
+/** What the program counts of itself. */
+export function openMeters(): Meters {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    kills: new Counter({
+      name: 'oombot_kills_total',
+      help: 'Processes that died, as recorded',
+      labelNames: ['host', 'killer'],
+      registers,
+    }),
+    lines: new Counter({ name: 'oombot_log_lines_total', help: 'Kernel log lines read', registers }),
+    gaps: new Counter({
+      name: 'oombot_log_gaps_total',
+      help: 'Gaps seen in a kernel log',
+      labelNames: ['host'],
+      registers,
+    }),
+    lagSeconds: new Gauge({ name: 'oombot_kill_lag_seconds', help: 'From the last kill to its record', registers }),
+  };
+}
+
+export interface HttpSide {
+  server: Server;
+  /** With the port that is really listened on. */
+  url: string;
+  /** Others who answer on the same port: the local workspace. First who says true has taken it. */
+  mount: (handle: (request: IncomingMessage, response: ServerResponse) => boolean) => void;
+  close: () => Promise<void>;
+}
+
+/** /healthz and /metrics on the configured address. Throws one sentence when the port is taken. */
+export async function openHttp(
+  address: { host: string; port: number },
+  meters: Meters,
+  health: () => Health,
+): Promise<HttpSide> {
+  const mounted: ((request: IncomingMessage, response: ServerResponse) => boolean)[] = [];
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?')[0];
+    if (request.method === 'GET' && path === '/healthz') {
+      const found = health();
+      response
+        .writeHead(found.ok ? 200 : 503, { 'content-type': 'application/json' })
+        .end(`${JSON.stringify(found)}\n`);
+    } else if (request.method === 'GET' && path === '/metrics') {
+      response.writeHead(200, { 'content-type': meters.registry.contentType }).end(await meters.registry.metrics());
+    } else if (!mounted.some((handle) => handle(request, response))) response.writeHead(404).end();
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken =
+        error.code === 'EADDRINUSE'
+          ? 'it is in use: set "http" in oombot.yaml to another port, or to port 0 for any free one'
+          : error.message;
+      reject(new Error(`Cannot listen on ${address.host}:${address.port}: ${taken}.`));
+    });
+    server.listen(address.port, address.host, resolve);
+  });
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  return {
+    server,
+    url: `http://${address.host}:${port}`,
+    mount: (handle) => mounted.push(handle),
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Hosts by state, read when somebody asks. */
+export function watchFleet(meters: Meters, fleet: WatchedFleet): void {
+  const gauge = new Gauge({
+    name: 'oombot_hosts',
+    help: 'Hosts by the state of their connection',
+    labelNames: ['state'],
+    registers: [meters.registry],
+    collect: () => {
+      gauge.reset();
+      for (const state of ['connecting', 'connected', 'unreachable', 'refused']) gauge.set({ state }, 0);
+      for (const { name } of fleet.hosts()) gauge.inc({ state: fleet.link(name)?.state().kind ?? 'connecting' });
+    },
+  });
+}
+
+/** Deliveries that wait, by channel. */
+export function watchOutbox(meters: Meters, store: Pick<Store, 'queueLengths'>): void {
+  const gauge = new Gauge({
+    name: 'oombot_deliveries_waiting',
+    help: 'Messages not yet in the chat',
+    labelNames: ['channel'],
+    registers: [meters.registry],
+    collect: async () => {
+      gauge.reset();
+      for (const queue of await store.queueLengths())
+        gauge.set({ channel: queue.channel }, queue.waiting + queue.inFlight);
+    },
+  });
+}
+
+export interface Health {
+  ok: boolean;
+  hosts: { host: string; state: string; sentence: string }[];
+}
