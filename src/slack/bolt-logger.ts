@@ -32,6 +32,13 @@ export function withoutSecrets(text: string): string {
   return text.replace(SECRETS, '[secret]');
 }
 
+/** A fault as a log may keep it: its kind, words and stack, without what hangs on it (requests, headers, bodies). */
+export function faultForLog(error: unknown): { type: string; message: string; stack?: string } {
+  if (!(error instanceof Error)) return { type: typeof error, message: withoutSecrets(String(error)) };
+  const stack = error.stack === undefined ? {} : { stack: withoutSecrets(error.stack) };
+  return { type: error.name, message: withoutSecrets(error.message), ...stack };
+}
+
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /**

@@ -5,6 +5,7 @@ import type { Answer, Asker, Handlers } from '../app/handlers.ts';
 import type { Notice } from '../notice/notice.ts';
 import { describeRefusal } from '../notice/refusal-text.ts';
 import { answerWords, noticeOf, type Reply } from './answers.ts';
+import { faultForLog } from './bolt-logger.ts';
 import { parseCommand, plainTyping } from './grammar.ts';
 import { ActionPayload, CommandPayload, DirectMessage, HomeEvent, MentionEvent, ShortcutPayload } from './payload.ts';
 import { openWindow, postDirectly, postPrivately, respondPrivately, respondToChannel, type ReplyTo } from './reply.ts';
@@ -44,11 +45,11 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       await work();
     } catch (error) {
       const reference = randomUUID().slice(0, 8);
-      log.error({ err: error, reference, what }, 'A question could not be answered');
+      log.error({ fault: faultForLog(error), reference, what }, 'A question could not be answered');
       try {
         await reply(describeRefusal({ kind: 'fault', reference }));
       } catch (second) {
-        log.warn({ err: second, reference }, 'Nor could that be told to whoever asked');
+        log.warn({ fault: faultForLog(second), reference }, 'Nor could that be told to whoever asked');
       }
     }
   }
@@ -122,7 +123,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     try {
       return await openWindow(client, triggerId, 'oombot');
     } catch (error) {
-      log.warn({ err: error }, 'A window could not be opened');
+      log.warn({ fault: faultForLog(error) }, 'A window could not be opened');
       return null;
     }
   }

@@ -46,6 +46,13 @@ export function slackErrorWord(error: unknown): string | null {
   return error instanceof webApi.WebAPIPlatformError ? error.data.error : null;
 }
 
+/** Slack's word with its details: which field of which block it refused. */
+export function refusalWords(error: unknown): string {
+  if (!(error instanceof webApi.WebAPIPlatformError)) return String(error);
+  const details = error.data.response_metadata?.messages ?? [];
+  return [error.data.error, ...details].join('; ').slice(0, 500);
+}
+
 // fetch wraps: "fetch failed" → cause → the system's error, sometimes several tries in `errors`.
 function deepCode(error: unknown, depth = 0): string | null {
   if (!(error instanceof Error) || depth > 5) return null;

@@ -4,7 +4,7 @@ import type { FindOutcome, MessageMark, SendOutcome, Workspace } from '../app/po
 import type { Notice } from '../notice/notice.ts';
 import { renderContent } from './blocks.ts';
 import { ChannelUnknown, type Directory } from './directory.ts';
-import { readSendError, slackErrorWord } from './send-error.ts';
+import { readSendError, refusalWords, slackErrorWord } from './send-error.ts';
 
 type Client = webApi.WebClient;
 type Arguments = Record<string, unknown>;
@@ -84,7 +84,7 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
           return { kind: 'sent', ts: Sent.parse(await call(channel, rich)).ts };
         }
         if (said !== 'invalid_blocks' && said !== 'msg_blocks_too_long') throw error;
-        log.warn({ err: error, channel: to.channel }, 'Slack refused the blocks; sending them in plain form');
+        log.warn({ reason: refusalWords(error), channel: to.channel }, 'Slack refused the blocks; sending them in plain form');
         return {
           kind: 'sent',
           ts: Sent.parse(await call(channel, withMark(renderContent(to.notice, 'plain'), to.mark))).ts,

@@ -1,0 +1,107 @@
+import type { Answer, Handlers } from '../../src/app/handlers.ts';
+import {
+  describeExplanation,
+  describeHelp,
+  describeHostEdited,
+  describeMuted,
+  describeUnmuted,
+} from '../../src/notice/answer-notice.ts';
+import { describeHome, describeHosts } from '../../src/notice/fleet-notice.ts';
+import { describeIncident } from '../../src/notice/incident-notice.ts';
+import { aNotice } from '../../src/notice/notice.ts';
+import { describeReport } from '../../src/notice/thread-notice.ts';
+import { nearest } from '../../src/app/nearest.ts';
+import { aRecord } from './a-kill.ts';
+import { anIncident } from './an-incident.ts';
+
+export interface AnsweringHandlers extends Handlers {
+  /** What was asked, in order. */
+  asked: string[];
+}
+
+/** A small bot in memory: one host `db01` with the founding incident; `UADMIN…` may edit hosts; a host called `boom` is a fault. */
+export function answeringHandlers(): AnsweringHandlers {
+  const asked: string[] = [];
+  const known = ['db01', 'web1'];
+  const incident = anIncident();
+  const context = { nowMs: incident.lastAtMs, next: null, protect: false, seenBefore: null };
+
+  function note(what: string, ...about: unknown[]): void {
+    asked.push([what, ...about.map(String)].join(' '));
+  }
+
+  function ofHost(host: string, answer: () => Answer): Answer {
+    if (host === 'boom') throw new Error('the store is gone xoxb-123456-secret');
+    if (known.includes(host)) return answer();
+    return { kind: 'refused', refusal: { kind: 'unknown-host', host, nearest: nearest(host, known), known } };
+  }
+
+  return {
+    asked,
+    answerLast: async ({ host }) => {
+      note('last', host);
+      return ofHost(host, () => notice(describeIncident(incident, { ...context, asAnswer: true })));
+    },
+    answerHistory: async ({ target, forMs }) => {
+      note('history', target, forMs);
+      return notice(aNotice({ headline: [{ words: 'history' }] }));
+    },
+    answerScores: async ({ host, limit }) => {
+      note('scores', host, limit);
+      return ofHost(host, () => notice(aNotice({ headline: [{ words: `scores of ${host}` }] })));
+    },
+    answerHosts: async () => notice(describeHosts([], false)),
+    checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
+    answerHelp: async () => notice(describeHelp(known, ['db'])),
+    mute: async ({ target, forMs }) => {
+      note('mute', target, forMs);
+      return notice(describeMuted(target, context.nowMs + (forMs ?? 3_600_000), forMs ?? 3_600_000));
+    },
+    unmute: async ({ target }) => notice(describeUnmuted(target)),
+    explain: async ({ text }) => {
+      note('explain', text);
+      if (!text.includes('Killed process'))
+        return { kind: 'refused', refusal: { kind: 'no-report-found', lineCount: text.split('\n').length } };
+      return notice(describeExplanation([aRecord()]));
+    },
+    share: async ({ incidentId }) => {
+      note('share', incidentId);
+      if (incidentId === 'gone') return { kind: 'refused', refusal: { kind: 'stale', what: 'That incident' } };
+      return notice(describeIncident(incident, context));
+    },
+    fullReport: async () => notice(describeReport(incident, incident.kills)),
+    muteIncident: async ({ incidentId }) => {
+      note('mute incident', incidentId);
+      return notice(describeMuted(incident.service, context.nowMs, 3_600_000));
+    },
+    mayEditHosts: async ({ userId }) =>
+      userId.startsWith('UADMIN')
+        ? null
+        : {
+            kind: 'refused',
+            refusal: { kind: 'not-allowed', what: 'add or remove hosts', whoMay: 'Ask one of the approvers.' },
+          },
+    readHostKey: async (draft) => {
+      note('read key', draft.address, draft.port);
+      if (draft.address === '192.0.2.1')
+        return { kind: 'refused', refusal: { kind: 'host-key-unread', address: draft.address, reason: 'timed out' } };
+      return {
+        kind: 'key',
+        key: { keyType: 'ssh-ed25519', fingerprint: 'SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG' },
+      };
+    },
+    addHost: async (draft, fingerprint, { userId }) => {
+      note('add', draft.name, draft.address, draft.port, draft.tags.join('+'), fingerprint);
+      return notice(describeHostEdited(draft.name, 'added', userId));
+    },
+    removeHost: async ({ host }) => {
+      note('remove', host);
+      return { kind: 'refused', refusal: { kind: 'host-from-file', host } };
+    },
+    answerHome: async () => describeHome([], [], false),
+  };
+}
+
+function notice(given: Extract<Answer, { kind: 'notice' }>['notice']): Answer {
+  return { kind: 'notice', notice: given };
+}
