@@ -76,7 +76,18 @@ export interface HostLink {
   counters: () => Promise<HostCounters | null>;
   /** The text of a process scan (`oom/proc-scan.ts` reads it); null: no answer. */
   scan: (which: 'all' | 'light') => Promise<string | null>;
+  /** What systemd says of a unit now; null: it does not say. */
+  unit: (name: string) => Promise<UnitState | null>;
   close: () => Promise<void>;
+}
+
+export interface UnitState {
+  isActive: boolean;
+  mainPid: number | null;
+  /** By systemd's own hand, since the unit was loaded. */
+  restarts: number;
+  /** When it last became active, on the host's clock since boot. */
+  activeSinceBootMs: number | null;
 }
 
 /** All hosts that this process may watch. */

@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import { followHost } from './follow.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { shCommand } from './remote-script.ts';
+import { readUnitState } from './unit-state.ts';
 
 const SCAN_MAX_BYTES = 32 * 1024 * 1024; // 2,500 processes with command lines were 0.2 MB
 const SCAN_TIMEOUT_MS = 20_000;
@@ -46,6 +47,7 @@ export function openHostLink(
       });
       return end.kind === 'exit' ? decodeText(stdout.toString('latin1')) : null;
     },
+    unit: (name) => readUnitState(connection, name),
     close: connection.close,
   };
 }
