@@ -150,7 +150,8 @@ export function describeHelp(hosts: readonly string[], tags: readonly string[]):
   });
 }
 
-function quoted(target: string): string {
+/** A target as it can be typed after a command. */
+export function quoted(target: string): string {
   return /^[\w.@:-]+$/.test(target) ? target : `"${target.replaceAll('"', '')}"`;
 }
 

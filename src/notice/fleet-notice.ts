@@ -4,6 +4,10 @@ import { sayCount, sayDuration } from './units.ts';
 export type HostState =
   | { kind: 'connected'; sinceMs: number; source: string }
   | { kind: 'connecting' }
+  /** Another process of this installation watches it. */
+  | { kind: 'elsewhere' }
+  /** Reached, but its log cannot be followed. */
+  | { kind: 'unwatched'; sinceMs: number; reason: string }
   | { kind: 'unreachable'; sinceMs: number; reason: string };
 
 /** One host as a list shows it. */
@@ -23,7 +27,7 @@ export interface HostRow {
 
 /** The fleet, unreachable hosts first. */
 export function describeHosts(rows: readonly HostRow[], mayEdit: boolean): Notice {
-  const off = rows.filter((row) => row.state.kind !== 'connected').length;
+  const off = rows.filter((row) => !isWatched(row.state)).length;
   return aNotice({
     tone: off > 0 ? 'warn' : 'plain',
     headline: [{ words: fleetWords(rows.length, off) }],
@@ -58,7 +62,7 @@ export function describeHome(
 
 /** What a check of one host or of the fleet found. */
 export function describeCheck(rows: readonly HostRow[]): Notice {
-  const off = rows.filter((row) => row.problems.length > 0 || row.state.kind !== 'connected');
+  const off = rows.filter((row) => row.problems.length > 0 || !isWatched(row.state));
   return aNotice({
     tone: off.length > 0 ? 'warn' : 'good',
     headline: [
@@ -72,9 +76,27 @@ export function describeCheck(rows: readonly HostRow[]): Notice {
     parts: off.slice(0, 20).map((row): Part => ({
       kind: 'lines',
       caption: row.name,
-      lines: [...(row.state.kind === 'unreachable' ? [`not reachable: ${row.state.reason}`] : []), ...row.problems],
+      lines: [...offLines(row.state), ...row.problems],
     })),
   });
+}
+
+function isWatched(state: HostState): boolean {
+  return state.kind === 'connected' || state.kind === 'elsewhere';
+}
+
+function offLines(state: HostState): string[] {
+  switch (state.kind) {
+    case 'connected':
+    case 'elsewhere':
+      return [];
+    case 'connecting':
+      return ['not connected yet'];
+    case 'unreachable':
+      return [`not reachable: ${state.reason}`];
+    case 'unwatched':
+      return [`not watched: ${state.reason}`];
+  }
 }
 
 /** Told once when a host stays away, so that silence means health. */
@@ -134,9 +156,12 @@ function stateText(state: HostState): Text {
       return [{ words: 'watched since ' }, { atMs: state.sinceMs }, { words: ' through ' }, { hostText: state.source }];
     case 'connecting':
       return [{ words: 'connecting' }];
+    case 'elsewhere':
+      return [{ words: 'watched by another process of the bot' }];
     case 'unreachable':
+    case 'unwatched':
       return [
-        { strong: 'not reachable' },
+        { strong: state.kind === 'unreachable' ? 'not reachable' : 'not watched' },
         { words: ' since ' },
         { atMs: state.sinceMs },
         { words: ': ' },
@@ -145,7 +170,13 @@ function stateText(state: HostState): Text {
   }
 }
 
-const ORDER: Record<HostState['kind'], number> = { unreachable: 0, connecting: 1, connected: 2 };
+const ORDER: Record<HostState['kind'], number> = {
+  unreachable: 0,
+  unwatched: 1,
+  connecting: 2,
+  connected: 3,
+  elsewhere: 3,
+};
 const HOSTS_SHOWN = 30;
 
 function hostRows(rows: readonly HostRow[]): Part {

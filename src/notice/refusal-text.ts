@@ -8,6 +8,7 @@ export type Refusal =
   | { kind: 'no-kill-known'; host: string; watchedSinceMs: number | null }
   | { kind: 'host-unreachable'; host: string; sinceMs: number | null; reason: string }
   | { kind: 'too-slow'; host: string; waitedMs: number }
+  | { kind: 'scores-unread'; host: string; reason: string }
   | { kind: 'not-allowed'; what: string; whoMay: string }
   | { kind: 'unknown-word'; word: string; nearest: string | null }
   | { kind: 'incomplete'; verb: string; wanted: string; example: string }
@@ -54,6 +55,12 @@ const SAY = {
   'too-slow': (r) => [
     { hostText: r.host },
     { words: ` did not answer within ${sayDuration(r.waitedMs)}. It may be short of memory right now; try again.` },
+  ],
+  'scores-unread': (r) => [
+    { words: 'I reached ' },
+    { hostText: r.host },
+    { words: ', but could not read its processes: ' },
+    { prose: r.reason },
   ],
   'not-allowed': (r) => [{ words: `You may not ${r.what}. ${r.whoMay}` }],
   'unknown-word': (r) => [

@@ -1,0 +1,77 @@
+import type { DeliveryLog } from './delivery-world.ts';
+import type { HostDraft, HostKeySeen } from './handlers.ts';
+import type { Fleet } from './host-link.ts';
+import type { Clock } from './ports.ts';
+import type { Store } from './store-port.ts';
+
+/** What answers need of the store. `readOnly` stores do for questions; muting and editing hosts write. */
+export type AnswersStore = Pick<
+  Store,
+  | 'kills'
+  | 'killTimes'
+  | 'hostKills'
+  | 'killsOfIncident'
+  | 'countKills'
+  | 'countKernelKills'
+  | 'counter'
+  | 'positions'
+  | 'incident'
+  | 'incidents'
+  | 'openIncidents'
+  | 'updateIncident'
+  | 'postedOf'
+  | 'putMute'
+  | 'removeMute'
+  | 'mutes'
+  | 'putHost'
+  | 'removeHost'
+  | 'addedHosts'
+  | 'appendAudit'
+>;
+
+/** What of the configuration matters here. Read anew for each question: it may be reloaded. */
+export interface AnswersSettings {
+  /** Users (U…) and user groups (S…) who may add and remove hosts. */
+  admins: readonly string[];
+  /** Hosts that only the configuration file adds and removes. */
+  hosts: readonly { name: string; address: string }[];
+}
+
+/** How the log of a host is followed; `WatchState` of `watch-host.ts` is one. */
+export interface Watched {
+  kind: 'starting' | 'watching' | 'waiting' | 'failed';
+  sinceMs: number;
+  sentence: string;
+  /** Times that lines may have been lost. */
+  gaps: number;
+}
+
+/** Adding hosts at run time. */
+export interface HostEditing {
+  /** Reads the key that the host shows now, trusting nothing. */
+  readHostKey: (draft: HostDraft) => Promise<{ kind: 'key'; key: HostKeySeen } | { kind: 'failed'; sentence: string }>;
+  /** The list of added hosts in the store is another now: take it up. */
+  hostsChanged: () => Promise<void>;
+}
+
+export interface AnswersWorld {
+  store: AnswersStore;
+  fleet: Fleet;
+  clock: Clock;
+  log: DeliveryLog;
+  settings: () => AnswersSettings;
+  /** null: this process does not watch the host, another one does. */
+  watchState: (host: string) => Watched | null;
+  /** Sentences about what is off on a connected host, each with what would mend it. */
+  checkHost: (host: string) => Promise<readonly string[]>;
+  /** Members of a user group (S…). Throws when that cannot be found out. */
+  groupMembers: (groupId: string) => Promise<readonly string[]>;
+  /** null: hosts come from the configuration file alone. */
+  editing: HostEditing | null;
+  /** Messages wait to be edited. */
+  wake: () => void;
+  /** Kills older than this are pruned. */
+  keepKillsMs: number;
+  /** True where changes can be proposed. */
+  protect: boolean;
+}

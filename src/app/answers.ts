@@ -1,0 +1,42 @@
+import { describeHelp } from '../notice/answer-notice.ts';
+import type { AnswersWorld } from './answers-world.ts';
+import { explainText } from './explain.ts';
+import type { Handlers } from './handlers.ts';
+import { openHistoryAnswer } from './history-answer.ts';
+import { openHostEditing } from './host-editing.ts';
+import { openHostsAnswers } from './hosts-answer.ts';
+import { openIncidentAnswers } from './incident-answers.ts';
+import { openLiveScans } from './live-scan.ts';
+import { openMuteAnswers } from './mute-answers.ts';
+import { openRights } from './rights.ts';
+import { openScoresAnswer } from './scores-answer.ts';
+import { openTargets } from './targets.ts';
+
+/** Everything that can be asked of the bot, from a chat or a terminal. Nothing here needs a chat to be there. */
+export function openAnswers(world: AnswersWorld): Handlers {
+  const { store, fleet, clock } = world;
+  const targets = openTargets(fleet, store);
+  const scans = openLiveScans(fleet, clock);
+  const rights = openRights(world);
+
+  /** Hosts that have something to show come first: the examples should work. */
+  async function answerHelp(): ReturnType<Handlers['answerHelp']> {
+    const lastAtMs = new Map((await store.hostKills(0)).map((host) => [host.host, host.lastAtMs]));
+    const hosts = fleet
+      .hosts()
+      .map((host) => host.name)
+      .toSorted((a, b) => (lastAtMs.get(b) ?? 0) - (lastAtMs.get(a) ?? 0));
+    return { kind: 'notice', notice: describeHelp(hosts, targets.tags()) };
+  }
+
+  return {
+    ...openIncidentAnswers(world, targets, scans),
+    ...openHostsAnswers(world, targets, rights),
+    ...openMuteAnswers(world, targets),
+    ...openHostEditing(world, rights),
+    answerHistory: openHistoryAnswer(world, targets),
+    answerScores: openScoresAnswer(world, targets, scans),
+    answerHelp,
+    explain: ({ text }) => Promise.resolve(explainText(text)),
+  };
+}

@@ -1,0 +1,93 @@
+import { recurrenceOf, type Recurrence } from '../incident/recurrence.ts';
+import { notReachedText } from '../notice/answer-notes.ts';
+import { describeHistory, type History, type HistoryRow } from '../notice/history-notice.ts';
+import type { AnswersWorld } from './answers-world.ts';
+import type { Handlers } from './handlers.ts';
+import type { KillCount, KillTime } from './store-port.ts';
+import type { Target, Targets } from './targets.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+const SPAN_MS = 7 * DAY_MS;
+const SPAN_MAX_MS = 366 * DAY_MS;
+const COUNTS_MAX = 20_000;
+/** The newest kills, whose times tell how things repeat. */
+const TIMES_MAX = 5_000;
+
+type Known = Exclude<Target, { kind: 'refused' }> | { kind: 'fleet' };
+
+/** Kills over time of a host, a tag, a service or the fleet. */
+export function openHistoryAnswer(
+  { store, fleet, clock, keepKillsMs }: AnswersWorld,
+  targets: Targets,
+): Handlers['answerHistory'] {
+  return async ({ target: asked, forMs }) => {
+    const target = asked === null ? { kind: 'fleet' as const } : await targets.any(asked);
+    if (target.kind === 'refused') return target;
+    const nowMs = clock.nowMs();
+    const spanMs = Math.min(SPAN_MAX_MS, Math.max(60_000, forMs ?? SPAN_MS));
+    const sinceMs = nowMs - spanMs;
+    const query = { ...queryOf(target), sinceMs, untilMs: null };
+    const [counts, times] = await Promise.all([
+      store.countKills({ ...query, limit: COUNTS_MAX }),
+      store.killTimes({ ...query, limit: TIMES_MAX }),
+    ]);
+    const notice = describeHistory({
+      target: target.kind === 'fleet' ? 'all hosts' : target.name,
+      sinceMs,
+      untilMs: nowMs,
+      rows: rowsOf(counts, times),
+      days: daysOf(counts, sinceMs, nowMs),
+      complete: spanMs <= keepKillsMs && counts.length < COUNTS_MAX,
+    });
+    const state = target.kind === 'host' ? fleet.link(target.name)?.state() : undefined;
+    const away = state?.kind === 'unreachable' || state?.kind === 'refused';
+    return {
+      kind: 'notice',
+      notice: away ? { ...notice, small: [...notice.small, notReachedText(state.sentence)] } : notice,
+    };
+  };
+}
+
+function queryOf(target: Known): { hosts: string[] | null; service: string | null } {
+  switch (target.kind) {
+    case 'fleet':
+      return { hosts: null, service: null };
+    case 'host':
+      return { hosts: [target.name], service: null };
+    case 'tag':
+      return { hosts: target.hosts, service: null };
+    case 'service':
+      return { hosts: null, service: target.name };
+  }
+}
+
+function rowsOf(counts: readonly KillCount[], times: readonly KillTime[]): HistoryRow[] {
+  const timesOf = Map.groupBy(times, keyOf);
+  return [...Map.groupBy(counts, keyOf)]
+    .flatMap(([key, hours]) => {
+      const [newest] = hours;
+      if (!newest) return [];
+      const kills = hours.reduce((sum, hour) => sum + hour.count, 0);
+      // Beyond the newest kills only the hour is known.
+      const exact = timesOf.get(key)?.map((time) => time.atMs) ?? hours.map((hour) => hour.hourMs);
+      const recurrence: Recurrence | null = recurrenceOf(exact);
+      const { host, service } = newest;
+      return recurrence === null ? [] : [{ host, service, kills, recurrence: { ...recurrence, kills } }];
+    })
+    .toSorted((a, b) => b.kills - a.kills || b.recurrence.lastAtMs - a.recurrence.lastAtMs);
+}
+
+function keyOf({ host, service }: { host: string; service: string }): string {
+  return `${host} ${service}`;
+}
+
+function daysOf(counts: readonly KillCount[], sinceMs: number, nowMs: number): History['days'] {
+  const kills = new Map<number, number>();
+  for (let dayMs = dayOf(sinceMs); dayMs <= nowMs; dayMs += DAY_MS) kills.set(dayMs, 0);
+  for (const { hourMs, count } of counts) kills.set(dayOf(hourMs), (kills.get(dayOf(hourMs)) ?? 0) + count);
+  return [...kills].map(([dayMs, many]) => ({ dayMs, kills: many })).toSorted((a, b) => a.dayMs - b.dayMs);
+}
+
+function dayOf(atMs: number): number {
+  return Math.floor(atMs / DAY_MS) * DAY_MS;
+}

@@ -1,0 +1,86 @@
+import { parseProcScan, type ProcScan } from '../oom/proc-scan.ts';
+import type { Fleet, HostLink, LinkState } from './host-link.ts';
+import type { Clock } from './ports.ts';
+import { withinMs } from './within.ts';
+
+/** What came of looking at a host's processes now. `away`: there is no connection. `unreadable`: it answered, but no scan. */
+export type LiveScan =
+  | { kind: 'scan'; scan: ProcScan; atMs: number }
+  | { kind: 'away'; state: LinkState }
+  | { kind: 'late'; waitedMs: number }
+  | { kind: 'unreadable'; sentence: string };
+
+export interface LiveScans {
+  /** Reads all processes of a host of the fleet. Never takes longer than `limitMs`. */
+  read: (host: string, limitMs: number) => Promise<LiveScan>;
+}
+
+/** A scan that is still under way after so long was lost. */
+const SHARED_MAX_MS = 30_000;
+
+/** Live scans; people who ask at the same time share one. */
+export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
+  const underWay = new Map<string, { startedAtMs: number; scan: Promise<LiveScan> }>();
+
+  async function read(host: string, limitMs: number): Promise<LiveScan> {
+    const link = fleet.link(host);
+    if (!link) return { kind: 'away', state: { kind: 'connecting', sinceMs: clock.nowMs(), sentence: 'not watched' } };
+    const result = await withinMs(clock, limitMs, async (signal) => {
+      const state = await settledState(link, signal);
+      return state.kind === 'connected' ? sharedScan(link) : { kind: 'away' as const, state };
+    });
+    return result.kind === 'done' ? result.value : { kind: 'late', waitedMs: limitMs };
+  }
+
+  function sharedScan(link: HostLink): Promise<LiveScan> {
+    const known = underWay.get(link.host);
+    if (known && clock.nowMs() - known.startedAtMs < SHARED_MAX_MS) return known.scan;
+    const entry = { startedAtMs: clock.nowMs(), scan: scanNow(link) };
+    underWay.set(link.host, entry);
+    entry.scan.then(forget, forget);
+    return entry.scan;
+
+    function forget(): void {
+      if (underWay.get(link.host) === entry) underWay.delete(link.host);
+    }
+  }
+
+  async function scanNow(link: HostLink): Promise<LiveScan> {
+    const text = await link.scan('all');
+    const atMs = clock.nowMs();
+    if (text === null) {
+      const state = link.state();
+      if (state.kind !== 'connected') return { kind: 'away', state };
+      return { kind: 'unreadable', sentence: 'the scan of its processes gave no answer.' };
+    }
+    const scan = parseProcScan(text);
+    if (scan.kind === 'scan') return { kind: 'scan', scan, atMs };
+    const said = scan.text.trim();
+    return {
+      kind: 'unreadable',
+      sentence: said === '' ? 'its shell said nothing.' : `its shell said something else: ${said}`,
+    };
+  }
+
+  return { read };
+}
+
+/** The state once it is no longer `connecting`, or as it is when the signal aborts. */
+function settledState(link: HostLink, signal: AbortSignal): Promise<LinkState> {
+  return new Promise((resolve) => {
+    const now = link.state();
+    if (now.kind !== 'connecting') {
+      resolve(now);
+      return;
+    }
+    const leave = link.onState((state) => {
+      if (state.kind !== 'connecting') settle(state);
+    });
+    signal.addEventListener('abort', () => settle(link.state()), { once: true });
+
+    function settle(state: LinkState): void {
+      leave();
+      resolve(state);
+    }
+  });
+}
