@@ -1,6 +1,7 @@
 import { amendKills, closeQuiet, groupKills, type Grouping } from '../incident/grouping.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { describeEvidence, describeLaterKill, describeMoreKills } from '../notice/thread-notice.ts';
+import { mutedUntil } from './mute-target.ts';
 import type { Mute } from './ports.ts';
 import { writeReply, type ReplyBody } from './reply-body.ts';
 import type { BatchDecision, BatchView, NewDelivery } from './store-port.ts';
@@ -46,7 +47,7 @@ function changedOf(before: readonly Incident[], after: Grouping['incidents']): I
 
 function deliveriesFor(incident: Incident, kind: string, fresh: readonly Kill[], placing: Placing): NewDelivery[] {
   const isNews = fresh.some((kill) => !placing.isHistory(kill));
-  if (isMuted(incident, placing)) return [];
+  if (mutedUntil(placing.mutes, incident, placing.nowMs) !== null) return [];
   // What was never told is not told because a detail of it changed: the message is edited where one stands.
   if (kind === 'opened' && !isNews) return [];
   const channel = placing.channelOf(incident);
@@ -80,9 +81,4 @@ function repliesFor(incident: Incident, kind: string, news: readonly Kill[]): Re
   }
   const before = incident.killCount - rest.length;
   return [...evidence, ...rest.map((kill, at) => ({ notice: describeLaterKill(kill), upToKill: before + at + 1 }))];
-}
-
-function isMuted(incident: Incident, { mutes, nowMs }: Placing): boolean {
-  const names = new Set([incident.host, incident.service, ...incident.victims.map((victim) => victim.service)]);
-  return mutes.some((mute) => mute.untilMs > nowMs && names.has(mute.target));
 }
