@@ -43,7 +43,8 @@ export function runChannel(
     client.off('close', onLost);
     client.off('end', onLost);
     done.resolve({ end, stderr: Buffer.concat(stderr).toString('latin1') });
-    if (channel !== null && end.kind !== 'exit' && end.kind !== 'signal' && end.kind !== 'lost') leave(channel);
+    if (channel !== null && end.kind !== 'exit' && end.kind !== 'signal' && end.kind !== 'lost')
+      leave(channel, options.endStdin);
   }
   function onLost(): void {
     finish({ kind: 'lost' });
@@ -82,7 +83,7 @@ export function runChannel(
       else finish({ kind: 'lost' });
     });
     if (over) {
-      leave(opened);
+      leave(opened, options.endStdin);
       return;
     }
     if (options.endStdin) opened.end(options.stdin);
@@ -97,12 +98,13 @@ export function runChannel(
   return done.promise;
 }
 
-function leave(channel: ClientChannel): void {
+/** A lasting command ends by itself when its input does; a signal would hit the shell that waits to tidy up behind it. */
+function leave(channel: ClientChannel, signal: boolean): void {
   try {
     channel.resume();
     channel.stderr.resume();
     channel.end();
-    channel.signal('TERM');
+    if (signal) channel.signal('TERM');
     channel.close();
   } catch {
     // Gone already.

@@ -223,8 +223,8 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   }
 
   async function stream(command: string, options: StreamOptions): Promise<{ end: ChannelEnd; stderr: string }> {
-    if (client === null) return { end: NOT_CONNECTED, stderr: '' };
-    return runChannel(client, command, {
+    if (client === null) return { end: { kind: 'lost' }, stderr: '' };
+    const ended = await runChannel(client, command, {
       stdin: options.stdin,
       endStdin: false,
       signal: options.signal,
@@ -233,6 +233,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
         return true;
       },
     });
+    return ended.end.kind === 'refused' && client === null ? { ...ended, end: { kind: 'lost' } } : ended;
   }
 
   function forward(address: string, port: number): Promise<Duplex> {

@@ -11,7 +11,7 @@ import { readUnitState } from './unit-state.ts';
 const SCAN_MAX_BYTES = 32 * 1024 * 1024; // 2,500 processes with command lines were 0.2 MB
 const SCAN_TIMEOUT_MS = 20_000;
 // The script comes over stdin, so that an account with another login shell runs it too.
-const SCAN_COMMAND = shCommand('exec sh -s');
+export const SCAN_COMMAND = shCommand('exec sh -s');
 
 /** A host of the configuration as the use cases see it, over its SSH connection. */
 export function openHostLink(

@@ -32,8 +32,10 @@ export interface Sshd {
 /** True where a real sshd can be started: it must be there, and we must be root to log in as somebody. */
 export const canRunSshd = existsSync('/usr/sbin/sshd') && process.getuid?.() === 0;
 
-/** A real OpenSSH server on a free loopback port, with its own keys and files. */
-export async function openSshd(options: { hostKeys?: KeyType[]; lines?: string[] } = {}): Promise<Sshd> {
+/** A real OpenSSH server on a free loopback port, with its own keys and files. `through` starts it, as `nsenter … --` does. */
+export async function openSshd(
+  options: { hostKeys?: KeyType[]; lines?: string[]; through?: string[] } = {},
+): Promise<Sshd> {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-sshd-'));
   // Debian's sshd wants its privilege separation directory, which systemd would have made.
   mkdirSync('/run/sshd', { recursive: true });
@@ -85,7 +87,8 @@ export async function openSshd(options: { hostKeys?: KeyType[]; lines?: string[]
 
   async function start(): Promise<void> {
     let log = '';
-    const started = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [command = '', ...args] = [...(options.through ?? []), '/usr/sbin/sshd', '-D', '-e', '-f', config];
+    const started = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     started.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));
     child = started;
     for (let tries = 0; tries < 200; tries++) {

@@ -1,0 +1,212 @@
+import type { Clock, Position } from '../app/ports.ts';
+import type { Connection } from './connection.ts';
+import { followDmesg } from './dmesg-source.ts';
+import { followFile } from './file-source.ts';
+import { followJournal, lookUpJournal, readJournalPast } from './journal-source.ts';
+import { followKmsg, type KmsgWay } from './kmsg-source.ts';
+import type { Gap, LineBatch, SourceContext, SourceEnd, Span } from './log-source.ts';
+import type { Probe } from './probe.ts';
+
+/** `lasting`: asked for the past and for what the ring lost. */
+export type FollowPlan =
+  | { kind: 'kmsg'; way: KmsgWay; lasting: Lasting | null; killers: boolean; outputFields: boolean }
+  | { kind: 'journal'; outputFields: boolean }
+  | { kind: 'files'; paths: string[] }
+  | { kind: 'dmesg' }
+  | { kind: 'nothing'; sentence: string };
+
+export type Lasting = { kind: 'journal'; outputFields: boolean } | { kind: 'file'; path: string };
+
+/** What to read on a host: the ring for news and the journal for the past; else the journal; else log files; else dmesg. */
+export function planFollow(probe: Probe, logFiles: string[] | null): FollowPlan {
+  const readable = probe.files.filter((file) => file.readable).map((file) => file.path);
+  if (logFiles !== null) {
+    const paths = logFiles.filter((path) => readable.includes(path));
+    if (paths.length > 0) return { kind: 'files', paths };
+    return { kind: 'nothing', sentence: `none of the configured log files can be read: ${logFiles.join(', ')}` };
+  }
+  const { outputFields } = probe.journal;
+  // kern.log is the kernel's alone; anybody can write to the others.
+  const file = ['/var/log/kern.log', '/var/log/messages', '/var/log/syslog'].find((path) => readable.includes(path));
+  if (probe.kmsg !== null) {
+    const lasting: Lasting | null = probe.journal.readable
+      ? { kind: 'journal', outputFields }
+      : file === undefined
+        ? null
+        : { kind: 'file', path: file };
+    return {
+      kind: 'kmsg',
+      way: probe.kmsg,
+      lasting,
+      killers: probe.journal.readable && probe.killers.length > 0,
+      outputFields,
+    };
+  }
+  if (probe.journal.readable) return { kind: 'journal', outputFields };
+  if (file !== undefined) return { kind: 'files', paths: [file] };
+  if (probe.dmesg) return { kind: 'dmesg' };
+  return {
+    kind: 'nothing',
+    sentence: 'the kernel log cannot be read: neither /dev/kmsg, the journal, a log file nor dmesg',
+  };
+}
+
+export interface FollowOptions {
+  probe: Probe;
+  /** As configured; null: by detection. */
+  logFiles: string[] | null;
+  /** Where each source was read up to, by `source`. */
+  positions: readonly Position[];
+  clock: Clock;
+  /** Called in the same turn as the bytes arrive. Must not throw, and must not wait. */
+  onLines: (batch: LineBatch) => void;
+  onGap: (gap: Gap) => void;
+  /** A position to store that came without lines. */
+  onPosition: (position: Position) => void;
+  signal: AbortSignal;
+}
+
+/** Position that says: the lasting source's past has been read to its end. */
+const PAST_READ: Position = { source: 'past', value: 'read' };
+
+/**
+ * Reads a host's kernel log from the positions on until the connection is lost (`lost`: probe and follow again once it is
+ * back), the signal aborts, or nothing can be read (`failed`, with a sentence). On first contact the past comes too.
+ */
+export async function followHost(connection: Connection, options: FollowOptions): Promise<SourceEnd> {
+  const plan = planFollow(options.probe, options.logFiles);
+  if (plan.kind === 'nothing') return { kind: 'failed', sentence: plan.sentence };
+  const leave = new AbortController();
+  const signal = AbortSignal.any([options.signal, leave.signal]);
+  const positions = new Map(options.positions.map((position) => [position.source, position]));
+  const context: SourceContext = {
+    connection,
+    clock: options.clock,
+    signal,
+    onLines: (batch) => {
+      options.onLines(batch);
+      if (batch.framing === 'kmsg' || batch.framing === 'dmesg') return;
+      // What is asked again goes on where it stopped.
+      const position = batch.positionAfter(batch.lines.length - 1);
+      if (position !== null) positions.set(batch.source, position);
+    },
+    onGap: (gap) => options.onGap({ ...gap, lookup: null }),
+  };
+  function positionOf(source: string): Position | null {
+    return positions.get(source) ?? null;
+  }
+
+  async function read(): Promise<SourceEnd> {
+    switch (plan.kind) {
+      case 'kmsg':
+        return followRing(context, plan, positionOf, options);
+      case 'journal':
+        return followJournal(context, {
+          filter: 'all',
+          outputFields: plan.outputFields,
+          position: positionOf('journal'),
+        });
+      case 'files':
+        // The first to end ends all: the others go on from their positions next time.
+        return Promise.race(
+          plan.paths.map((path) =>
+            followFile(context, { path, position: positionOf(`file:${path}`), follow: true, lookup: null }),
+          ),
+        );
+      case 'dmesg':
+        return followDmesg(context, { position: positionOf('dmesg') });
+      case 'nothing':
+        return { kind: 'failed', sentence: plan.sentence };
+    }
+  }
+
+  try {
+    const end = await read();
+    return options.signal.aborted ? { kind: 'aborted' } : end;
+  } finally {
+    leave.abort();
+  }
+}
+
+/** The ring, live; beside it the past once, the userspace killers where some run, and a look-up for each gap. */
+async function followRing(
+  context: SourceContext,
+  plan: Extract<FollowPlan, { kind: 'kmsg' }>,
+  positionOf: (source: string) => Position | null,
+  options: FollowOptions,
+): Promise<SourceEnd> {
+  const { lasting } = plan;
+  const { onGap } = options;
+  const lastingSource = lasting === null ? null : lasting.kind === 'journal' ? 'journal' : `file:${lasting.path}`;
+  let wanted: Span | null = null;
+  let looking = false;
+
+  /** One look-up at a time; gaps that come meanwhile are looked up together after it. */
+  async function lookUp(): Promise<void> {
+    if (looking || lasting === null) return;
+    looking = true;
+    while (wanted !== null && !context.signal.aborted) {
+      const span: Span = wanted;
+      wanted = null;
+      const end =
+        lasting.kind === 'journal'
+          ? await lookUpJournal(context, { filter: 'all', outputFields: lasting.outputFields, span })
+          : await followFile(context, {
+              path: lasting.path,
+              position: positionOf(`file:${lasting.path}`),
+              follow: false,
+              lookup: span,
+            });
+      if (end.kind === 'failed') unavailable(end.sentence, span);
+    }
+    looking = false;
+  }
+
+  function unavailable(sentence: string, span: Span): void {
+    onGap({ source: lastingSource ?? 'kmsg', kind: 'unavailable', lost: null, ...span, lookup: null, sentence });
+  }
+
+  async function readBeside(): Promise<void> {
+    if (lasting !== null && positionOf(PAST_READ.source) === null) {
+      const end =
+        lasting.kind === 'journal'
+          ? await readJournalPast(context, {
+              filter: 'all',
+              outputFields: lasting.outputFields,
+              position: positionOf('journal'),
+            })
+          : await followFile(context, {
+              path: lasting.path,
+              position: positionOf(`file:${lasting.path}`),
+              follow: false,
+              lookup: null,
+            });
+      if (end.kind === 'done') options.onPosition(PAST_READ);
+      if (end.kind === 'failed')
+        unavailable(`The past could not be read: ${end.sentence}`, { fromMs: null, toMs: null });
+    }
+    if (!plan.killers || context.signal.aborted) return;
+    const end = await followJournal(context, {
+      filter: 'killers',
+      outputFields: plan.outputFields,
+      position: positionOf('journal'),
+    });
+    if (end.kind === 'failed')
+      unavailable(`Userspace killers are not watched: ${end.sentence}`, { fromMs: null, toMs: null });
+  }
+
+  const ring: SourceContext = {
+    ...context,
+    onGap: (gap) => {
+      onGap({ ...gap, lookup: lastingSource });
+      const fromMs =
+        wanted?.fromMs === undefined || wanted.fromMs === null || gap.fromMs === null
+          ? gap.fromMs
+          : Math.min(wanted.fromMs, gap.fromMs);
+      wanted = { fromMs, toMs: gap.toMs };
+      void lookUp();
+    },
+  };
+  void readBeside();
+  return followKmsg(ring, { way: plan.way, position: positionOf('kmsg') });
+}

@@ -1,0 +1,217 @@
+// journalctl -o json, one entry a line, keys in any order:
+//
+//   {"__CURSOR":"s=f4a2…;i=158;b=6738…;m=5c3c4387;t=660e858456aef;x=8108abd40ef1518a","_TRANSPORT":"kernel",
+//    "_BOOT_ID":"6738972c2174421ea1731ada06c5396d","_SOURCE_MONOTONIC_TIMESTAMP":"1380147","MESSAGE":"EXT4-fs (vda): …"}
+//
+// MESSAGE is an array of numbers where the text is not UTF-8.
+// Each of --after-cursor, -k, and -f without --no-tail lost entries with systemd 252: --cursor and dropping the repeated
+// entry lost none.
+import { z } from 'zod';
+
+import type { Position } from '../app/ports.ts';
+import { openLineSplitter } from './line-splitter.ts';
+import { keepReading, readPosition, type SourceContext, type SourceEnd, type Span } from './log-source.ts';
+import { shCommand, untilInputEnds } from './remote-script.ts';
+
+/** `all`: the kernel and the userspace killers; `killers`: those alone, beside /dev/kmsg. */
+export type JournalFilter = 'all' | 'killers';
+
+export interface JournalOptions {
+  filter: JournalFilter;
+  /** systemd 236 and newer can leave fields out. */
+  outputFields: boolean;
+}
+
+const CURSOR = /^s=[0-9a-f]{1,32}(;[a-z]=[0-9a-f]{1,32}){1,8}$/;
+const JournalPosition = z.object({ cursor: z.string().regex(CURSOR), filter: z.enum(['all', 'killers']) });
+
+const KILLERS = ['systemd-oomd', 'earlyoom', 'nohang', 'nohang-desktop', 'oomd']
+  .map((unit) => `_SYSTEMD_UNIT=${unit}.service`)
+  .join(' + ');
+const FILTERS: Record<JournalFilter, string> = { all: `_TRANSPORT=kernel + ${KILLERS}`, killers: KILLERS };
+const FIELDS =
+  '--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,_TRANSPORT,_SYSTEMD_UNIT,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP';
+/** How much of the past is read on first contact. */
+const PAST_ENTRIES = 20_000;
+const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;
+/** A look-up starts this much earlier: clocks step, and the journal's stamps are its own. */
+const LOOKUP_SLACK_MS = 600_000;
+const HEADER = /^#journal 1 (\d{1,12})$/;
+
+export function journalCommand(options: JournalOptions, kind: 'follow' | 'past' | 'since'): string {
+  const query = `"$@" ${FILTERS[options.filter]} -o json${options.outputFields ? ` ${FIELDS}` : ''}`;
+  const from = `
+read -r c
+case $c in -) set -- -n ${PAST_ENTRIES};; ''|*[!A-Za-z0-9=\\;_-]*) exit 64;; *) set -- "--cursor=$c";; esac`;
+  const since = `
+read -r s
+case $s in ''|*[!0-9]*) exit 64;; esac
+set -- "--since=@$s"`;
+  return shCommand(`
+${kind === 'since' ? since : from}
+echo "#journal 1 $(date +%s)"
+${untilInputEnds(`journalctl -q --no-pager ${kind === 'follow' ? '-f --no-tail ' : ''}${query}`)}`);
+}
+
+/** The journal, live, from the position on; without one, from the last 20,000 matching entries. */
+export function followJournal(
+  context: SourceContext,
+  options: JournalOptions & { position: Position | null },
+): Promise<SourceEnd> {
+  let last = readPosition(JournalPosition, options.position);
+  const text = journalCommand(options, 'follow');
+
+  async function once(): Promise<SourceEnd | { kind: 'reopen' }> {
+    const resumeAt = last;
+    const read = await readJournal(context, options, text, resumeAt === null ? '-' : resumeAt.cursor, {
+      lookup: null,
+      onFirst: (cursor) => {
+        if (resumeAt === null) return false;
+        if (cursor === resumeAt.cursor) return true;
+        // The entry asked for is printed first if it still exists and is within the filter.
+        if (resumeAt.filter === options.filter) {
+          context.onGap({
+            source: 'journal',
+            kind: 'cursor',
+            lost: null,
+            fromMs: null,
+            toMs: null,
+            sentence: 'The journal no longer has the entry where reading stopped; older ones were deleted.',
+          });
+        }
+        return false;
+      },
+      onLast: (cursor) => {
+        last = { cursor, filter: options.filter };
+      },
+    });
+    if (read.kind === 'done') return { kind: 'reopen' };
+    return read;
+  }
+
+  return keepReading(context, once);
+}
+
+/** Without a position the last 20,000 matching entries, else all since; ends there. */
+export function readJournalPast(
+  context: SourceContext,
+  options: JournalOptions & { position: Position | null },
+): Promise<SourceEnd> {
+  const from = readPosition(JournalPosition, options.position);
+  return readJournal(context, options, journalCommand(options, 'past'), from === null ? '-' : from.cursor, {
+    lookup: null,
+    onFirst: (cursor) => cursor === from?.cursor,
+    onLast: () => {},
+  });
+}
+
+/** What the journal has of a span that another source missed. Does not move the position. */
+export function lookUpJournal(context: SourceContext, options: JournalOptions & { span: Span }): Promise<SourceEnd> {
+  const since = Math.max(0, Math.floor(((options.span.fromMs ?? 0) - LOOKUP_SLACK_MS) / 1000));
+  return readJournal(context, options, journalCommand(options, 'since'), String(since), {
+    lookup: options.span,
+    onFirst: () => false,
+    onLast: () => {},
+  });
+}
+
+interface Reading {
+  lookup: Span | null;
+  /** The first entry's cursor; true: drop it, it is known. */
+  onFirst: (cursor: string) => boolean;
+  onLast: (cursor: string) => void;
+}
+
+async function readJournal(
+  context: SourceContext,
+  options: JournalOptions,
+  text: string,
+  input: string,
+  reading: Reading,
+): Promise<SourceEnd> {
+  const splitter = openLineSplitter();
+  const follow = new AbortController();
+  const signal = AbortSignal.any([context.signal, follow.signal]);
+  let openedAtUsec: number | null = null;
+  let bytes = 0;
+  let tooMuch = false;
+  let anyEntry = false;
+
+  function onData(chunk: Buffer): void {
+    bytes += chunk.length;
+    if (reading.lookup !== null && bytes > LOOKUP_BYTES_MAX) {
+      tooMuch = true;
+      follow.abort();
+      return;
+    }
+    const split = splitter.push(chunk);
+    if (split === null) return;
+    let { lines } = split;
+    let { cut } = split;
+    if (openedAtUsec === null) {
+      const at = lines.findIndex((line) => HEADER.test(line));
+      if (at < 0) return;
+      openedAtUsec = Number(HEADER.exec(lines[at] ?? '')?.[1]) * 1e6;
+      lines = lines.slice(at + 1);
+      cut = new Set([...cut].map((index) => index - at - 1));
+    }
+    if (lines[0] !== undefined && !anyEntry) {
+      anyEntry = true;
+      if (reading.onFirst(cursorOf(lines[0]) ?? '')) {
+        lines = lines.slice(1);
+        cut = new Set([...cut].map((index) => index - 1));
+      }
+    }
+    const newest = lines.findLast((line) => line.startsWith('{'));
+    if (newest === undefined) return;
+    const cursor = cursorOf(newest);
+    if (cursor !== null) reading.onLast(cursor);
+    const batch = lines;
+    context.onLines({
+      source: 'journal',
+      framing: 'journal',
+      lines: batch,
+      cut,
+      arrivedAtMs: context.clock.nowMs(),
+      bootId: null,
+      live: Number(/"__REALTIME_TIMESTAMP":"(\d+)"/.exec(newest)?.[1] ?? 0) >= openedAtUsec,
+      lookup: reading.lookup,
+      positionAfter: (index) => (reading.lookup === null ? positionOf(batch[index] ?? '', options.filter) : null),
+    });
+  }
+
+  const { end, stderr } = await context.connection.stream(text, { stdin: `${input}\n`, signal, onData });
+  if (tooMuch) {
+    const span = reading.lookup ?? { fromMs: null, toMs: null };
+    context.onGap({
+      source: 'journal',
+      kind: 'too-much',
+      lost: null,
+      ...span,
+      sentence: 'The journal of the missed time is larger than 64 MiB; only its beginning was read.',
+    });
+    return { kind: 'done' };
+  }
+  if (end.kind === 'lost') return { kind: 'lost' };
+  if (context.signal.aborted) return { kind: 'aborted' };
+  if (end.kind === 'exit' && end.code === 0 && openedAtUsec !== null) return { kind: 'done' };
+  return {
+    kind: 'failed',
+    sentence: `journalctl ended (${end.kind === 'exit' ? end.code : end.kind}): ${stderr.trim().slice(0, 200)}`,
+  };
+}
+
+// Inside a JSON string every quote has a backslash before it: an unescaped "__CURSOR":" is the key itself.
+const KEY = '"__CURSOR":"';
+
+function cursorOf(line: string): string | null {
+  const at = line.indexOf(KEY);
+  if (at < 0) return null;
+  const cursor = line.slice(at + KEY.length, line.indexOf('"', at + KEY.length));
+  return CURSOR.test(cursor) ? cursor : null;
+}
+
+function positionOf(line: string, filter: JournalFilter): Position | null {
+  const cursor = cursorOf(line);
+  return cursor === null ? null : { source: 'journal', value: JSON.stringify({ cursor, filter }) };
+}

@@ -1,0 +1,21 @@
+/**
+ * A fixed script as a command for the login shell, whichever that is. No outside data ever goes in here: scripts read
+ * theirs from standard input, line by line, and check it.
+ */
+export function shCommand(script: string): string {
+  return `env LC_ALL=C sh -c '${script.trim().replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * Runs `command` until it ends or our side is gone: sshd tells a command nothing when the connection goes, so a watcher
+ * waits for the end of standard input. `command` must not read it.
+ */
+export function untilInputEnds(command: string): string {
+  return `
+exec 3<&0
+${command} </dev/null 3<&- & p=$!
+( exec >/dev/null 2>&1; while read -r _ <&3; do :; done; kill "$p" ) & w=$!
+wait "$p"; rc=$?
+kill "$w" 2>/dev/null
+exit "$rc"`;
+}

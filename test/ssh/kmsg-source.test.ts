@@ -1,0 +1,181 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Connection } from '../../src/ssh/connection.ts';
+import type { LineBatch } from '../../src/ssh/log-source.ts';
+import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
+import { readCounters, type Probe } from '../../src/ssh/probe.ts';
+import { following, probeOf } from '../support/follow.ts';
+import { canKill, causeKill, kernelLine, oomKills } from '../support/kernel-kill.ts';
+import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+
+const canRead =
+  canRunSshd &&
+  existsSync('/dev/kmsg') &&
+  spawnSync('dd', ['if=/dev/kmsg', 'of=/dev/null', 'bs=8192', 'count=1']).status === 0;
+
+describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () => {
+  let sshd: Sshd;
+  let ssh: Ssh;
+  let connection: Connection;
+  let probe: Probe;
+  beforeAll(async () => {
+    sshd = await openSshd();
+    ssh = openSsh({ clock: realClock, random: () => 0.05, passphrase: null, agentSocket: null });
+    connection = ssh.connect(sshd.target());
+    await stateOf(connection, 'connected');
+    // Of this machine only the ring, whatever else is there.
+    probe = {
+      ...(await probeOf(connection)),
+      files: [],
+      journal: { present: false, readable: false, persistent: false, outputFields: false },
+    };
+  });
+  afterAll(async () => {
+    await ssh.close();
+    await sshd.close();
+  });
+
+  function ringLines(): string[] {
+    const { stdout } = spawnSync('dd', ['if=/dev/kmsg', 'iflag=nonblock', 'bs=8192'], { maxBuffer: 64 * 1024 * 1024 });
+    return stdout
+      .toString('latin1')
+      .split('\n')
+      .filter((line) => /^\d+,/.test(line) && Number(line.split(',')[0]) >> 3 === 0);
+  }
+
+  /** The lines are the ring's from this one on, in order, none left out: others may write to it meanwhile. */
+  function expectRun(lines: string[], from: string): void {
+    const ring = ringLines();
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines).toEqual(ring.slice(ring.indexOf(from), ring.indexOf(from) + lines.length));
+  }
+
+  it('gives the whole ring, the kernel’s lines only, then each new one at once', async () => {
+    appendFileSync('/dev/kmsg', '<2>Out of memory: Killed process 4242 (forged) total-vm:1kB\n');
+    const watch = following(connection, probe);
+    const before = ringLines();
+    await watch.until(before.at(-1) ?? '');
+
+    kernelLine();
+    const now = ringLines().at(-1) ?? '';
+    await watch.until(now);
+
+    expectRun(watch.texts(), before[0] ?? '');
+    expect(watch.texts().join('\n')).not.toContain('forged');
+    expect(watch.batches[0]).toMatchObject({
+      live: false,
+      framing: 'kmsg',
+      bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    });
+    expect(watch.batches.at(-1)).toMatchObject({ live: true, source: 'kmsg' });
+    expect(watch.gaps).toEqual([]);
+    expect(await watch.stop()).toEqual({ kind: 'aborted' });
+  });
+
+  it('goes on exactly after the position, each line once', async () => {
+    const first = following(connection, probe);
+    await first.until(ringLines().at(-1) ?? '');
+    await first.stop();
+    kernelLine();
+    kernelLine();
+    const missed = ringLines().slice(ringLines().indexOf(first.texts().at(-1) ?? '') + 1);
+
+    const second = following(connection, probe, { positions: [...first.positions.values()] });
+    await second.until(missed.at(-1) ?? '');
+    await sleep(100);
+    await second.stop();
+
+    expectRun(second.texts(), missed[0] ?? '');
+    expect(second.gaps).toEqual([]);
+  });
+
+  it('can go on from any line of a batch', async () => {
+    const first = following(connection, probe);
+    await first.until(ringLines().at(-1) ?? '');
+    await first.stop();
+    const batch = first.batches.find((one) => one.lines.length > 2);
+    const position = batch?.positionAfter(1);
+    const read =
+      first.batches.slice(0, first.batches.indexOf(batch as LineBatch)).flatMap((one) => one.lines).length + 2;
+
+    const second = following(connection, probe, { positions: position ? [position] : [] });
+    await second.until(ringLines().at(-1) ?? '');
+    await second.stop();
+
+    expectRun(second.texts(), first.texts()[read] ?? '');
+  });
+
+  it.each([
+    [
+      'another boot',
+      { bootId: '00000000-0000-0000-0000-000000000000', seq: 5, atMs: 1 },
+      { kind: 'reboot', lost: null },
+    ],
+    ['records that are gone from the ring', { seq: -8, atMs: 1 }, { kind: 'records' }],
+  ])('tells of %s, and reads the ring anew', async (_what, value, gap) => {
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const watch = following(connection, probe, {
+      positions: [{ source: 'kmsg', value: JSON.stringify({ bootId, ...value }) }],
+    });
+    await watch.until(ringLines().at(-1) ?? '');
+    await watch.stop();
+
+    expectRun(watch.texts(), ringLines()[0] ?? '');
+    expect(watch.gaps).toEqual([expect.objectContaining({ source: 'kmsg', ...gap })]);
+  });
+
+  it('ends with the connection, for the caller to come again', async () => {
+    const watch = following(connection, probe);
+    await watch.until(ringLines().at(-1) ?? '');
+
+    await sshd.stop();
+
+    expect(await watch.end).toEqual({ kind: 'lost' });
+    await sshd.start();
+    connection.lookAgain();
+    await stateOf(connection, 'connected');
+  });
+
+  it('leaves no reader behind on the host, however it ends', async () => {
+    function readers(): number {
+      return Number(execFileSync('sh', ['-c', 'pgrep -x cat -a | grep -c kmsg || true']).toString());
+    }
+    const before = readers();
+    const stopped = following(connection, probe);
+    const cut = following(connection, probe);
+    await Promise.all([stopped.until(','), cut.until(',')]);
+    expect(readers()).toBe(before + 2);
+
+    await stopped.stop();
+    await sshd.stop();
+    await cut.end;
+    await sleep(500);
+
+    expect(readers()).toBe(before);
+    await sshd.start();
+    connection.lookAgain();
+    await stateOf(connection, 'connected');
+  });
+
+  it.skipIf(!canKill)('sees a real kill within 50 ms of it, and the counter agrees', async () => {
+    const watch = following(connection, probe);
+    await watch.until(ringLines().at(-1) ?? '');
+    const before = await readCounters(connection, realClock);
+
+    const death = `Killed process ${causeKill()} (tail)`;
+    const deadAtMs = Date.now();
+    await watch.until(death);
+    const seenAtMs =
+      watch.batches.find((batch) => batch.lines.some((line) => line.includes(death)))?.arrivedAtMs ?? Infinity;
+    const after = await readCounters(connection, realClock);
+    await watch.stop();
+
+    expect(seenAtMs - deadAtMs).toBeLessThan(50);
+    expect(after?.oomKills).toBeLessThanOrEqual(oomKills());
+    expect((after?.oomKills ?? 0) - (before?.oomKills ?? 0)).toBeGreaterThanOrEqual(1);
+    expect(watch.texts().filter((line) => line.includes(death))).toHaveLength(1);
+  });
+});
