@@ -5,7 +5,9 @@ import { Command, CommanderError } from 'commander';
 // Stripped and compiled modules are kept, so that the next start is quick.
 enableCompileCache();
 
+const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
+const TERMINAL = { userId: 'terminal', channelId: null };
 
 /** Each verb loads its own code: `parse` must not wait for Slack's. */
 function buildProgram(setExit: (status: number) => void): Command {
@@ -39,6 +41,79 @@ function buildProgram(setExit: (status: number) => void): Command {
       const { runUntilStopped } = await import('./run-command.ts');
       setExit(await runUntilStopped());
     });
+  program
+    .command('check')
+    .description(
+      'Can the bot log in, read the kernel log and the scores, apply changes? Names what is off and the line that mends it.',
+    )
+    .argument('[hosts...]', 'names from the configuration; none: all')
+    .action(async (hosts: string[]) => {
+      const { checkHosts } = await import('./ask-command.ts');
+      setExit(await checkHosts(hosts));
+    });
+  program
+    .command('last')
+    .description('The newest incident of a host.')
+    .argument('<host>')
+    .action(async (host: string) => {
+      const { ask } = await import('./ask-command.ts');
+      setExit(await ask((handlers) => handlers.answerLast({ host }, TERMINAL)));
+    });
+  program
+    .command('history')
+    .description('Kills over time, of a host, of all hosts with a tag, or of all.')
+    .argument('[target]', 'a host or a tag')
+    .argument('[time]', 'how far back, such as 7d or 12h')
+    .action(async (target: string | undefined, time: string | undefined) => {
+      const { ask } = await import('./ask-command.ts');
+      const forMs = time === undefined ? null : await toMs(time);
+      setExit(await ask((handlers) => handlers.answerHistory({ target: target ?? null, forMs }, TERMINAL)));
+    });
+  program
+    .command('scores')
+    .description('Who dies next on a host: live, ranked as its kernel would.')
+    .argument('<host>')
+    .argument('[count]', 'how many to show')
+    .action(async (host: string, count: string | undefined) => {
+      const { ask } = await import('./ask-command.ts');
+      setExit(
+        await ask((handlers) =>
+          handlers.answerScores({ host, limit: count === undefined ? null : Number(count) || null }, TERMINAL),
+        ),
+      );
+    });
+  program
+    .command('setup')
+    .description('Print the script that prepares a host, for a person to read and to run there as root.')
+    .option('--user <name>', 'the account to make', 'oombot')
+    .option('--key <file>', 'public key that may log in as it')
+    .option('--separate-writer <file>', 'public key of a second account, which alone may apply changes')
+    .option('--min <value>', 'lowest oom_score_adj that the helper will set', '-900')
+    .option('--remove', 'print the script that takes it all away again')
+    .action(async (options: { user: string; key?: string; separateWriter?: string; min: string; remove?: boolean }) => {
+      const { renderSetup } = await import('./setup/setup-script.ts');
+      const { readFileSync } = await import('node:fs');
+      const key = options.key === undefined ? null : readFileSync(options.key, 'utf8');
+      const writer = options.separateWriter === undefined ? null : readFileSync(options.separateWriter, 'utf8');
+      process.stdout.write(
+        renderSetup({
+          user: options.user,
+          publicKey: key,
+          writer: writer === null ? null : { publicKey: writer },
+          minOomScoreAdj: Number(options.min),
+          remove: options.remove === true,
+        }),
+      );
+    });
+  program
+    .command('audit')
+    .description('The record of who did what.')
+    .command('verify')
+    .description('Check that no entry of the audit log was changed or taken out.')
+    .action(async () => {
+      const { verifyAudit } = await import('./ask-command.ts');
+      setExit(await verifyAudit());
+    });
   return program;
 }
 
@@ -53,5 +128,16 @@ try {
   }).parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
-  else throw error;
+  else {
+    // Faults say in one sentence what to do; a configuration that is wrong is bad usage.
+    process.stderr.write(`oombot: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = error instanceof Error && error.name === 'ConfigError' ? EXIT_USAGE : EXIT_FAULT;
+  }
+}
+
+async function toMs(time: string): Promise<number> {
+  const { default: ms } = await import('ms');
+  const length = ms(time as Parameters<typeof ms>[0]);
+  if (Number.isFinite(length) && length > 0) return length;
+  throw new Error(`"${time}" is no length of time: expected something like 7d, 12h or 30m`);
 }

@@ -2,6 +2,7 @@ import type { Fleet, HostLink } from './app/host-link.ts';
 import type { WatchState } from './app/watch-host.ts';
 import { watchHost, type HostWatch, type WatchWorld } from './app/watch-host.ts';
 import type { Clock } from './app/ports.ts';
+import { checkConnection } from './check-connection.ts';
 import { diffHosts, type HostConfig } from './config.ts';
 import type { Connection } from './ssh/connection.ts';
 import { openHostLink } from './ssh/host-link.ts';
@@ -18,6 +19,8 @@ export interface WatchedFleet extends Fleet {
   /** Watches these and leaves the others to other processes. null: all. */
   watchOnly: (names: readonly string[] | null) => Promise<void>;
   watchState: (host: string) => WatchState | null;
+  /** What is off on a host, one sentence each, with what would mend it. */
+  check: (host: string) => Promise<readonly string[]>;
   /** Tries a refused or unreachable host again at once: somebody may have mended it. */
   lookAgain: (host: string) => void;
   close: () => Promise<void>;
@@ -65,6 +68,11 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
   return {
     link: (host) => members.get(host)?.link ?? null,
     hosts: () => [...members.values()].map(({ config: { name, tags, channel } }) => ({ name, tags, channel })),
+    check: async (host) => {
+      const member = members.get(host);
+      const findings = member === undefined ? [] : await checkConnection(member.config, member.connection, world.clock);
+      return findings.map(({ what, cost, fix }) => `${what} ${cost}${fix === null ? '' : ` Fix: ${fix.line}`}`);
+    },
     lookAgain: (host) => members.get(host)?.connection.lookAgain(),
     watchState: (host) => members.get(host)?.watch?.state() ?? null,
     replace: async (next) => {

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import { openAnswers } from './app/answers.ts';
+import type { HostDraft } from './app/handlers.ts';
+import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
 import { closeQuietIncidents } from './app/place-kills.ts';
 import type { Clock } from './app/ports.ts';
@@ -17,6 +19,8 @@ import { renderText } from './notice/render-text.ts';
 import { openHttp, openMeters, watchFleet, watchOutbox, type Health, type Meters } from './serve.ts';
 import { openSlack, type Slack } from './slack/app.ts';
 import { openSsh } from './ssh/open-ssh.ts';
+import { readHostKey } from './ssh/read-host-key.ts';
+import type { SshTarget } from './ssh/target.ts';
 import { openStore } from './store/store.ts';
 
 export interface RunOptions {
@@ -46,7 +50,7 @@ export const clock: Clock = {
 const LEASE_MS = 15_000;
 const LEASE_EVERY_MS = 5_000;
 const TIDY_EVERY_MS = 60_000;
-const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
+export const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
 const KEEP_SAMPLES_MS = 24 * 60 * 60_000;
 const MAX_KILLS_PER_HOST = 50_000;
 const HISTORY_MS = 90 * 24 * 60 * 60_000;
@@ -70,6 +74,7 @@ export async function run(options: RunOptions): Promise<Running> {
     agentSocket: config.sshAgentSocket,
   });
   let wake: () => void = ignore;
+  let see: (saved: SavedBatch) => void = ignore;
   const fleet = openFleet([], {
     ssh,
     store,
@@ -81,6 +86,7 @@ export async function run(options: RunOptions): Promise<Running> {
     onGap: (host) => meters.gaps.inc({ host }),
     onSaved: (saved) => {
       wake();
+      see(saved);
       count(meters, saved);
       void printNews(saved);
     },
@@ -131,22 +137,51 @@ export async function run(options: RunOptions): Promise<Running> {
   await fleet.replace(await hostsNow());
   if (config.database.kind === 'sqlite') await fleet.watchOnly(null);
 
+  let slack: Slack | null = null;
+  const returns = openReturnWatch({
+    store,
+    fleet,
+    clock,
+    log,
+    channelOf,
+    bootAtMs: (host) => fleet.watchState(host)?.facts?.bootAtMs ?? null,
+    wake: () => wake(),
+  });
+  see = returns.see;
+
+  async function hostsChanged(): Promise<void> {
+    await fleet.replace(await hostsNow());
+  }
+
   const handlers = openAnswers({
     store,
     fleet,
     clock,
-    config: () => config,
-    channelOf,
-    groupMembers: (group) => slackOr().groupMembers(group),
-    hostsChanged,
+    log,
+    settings: () => ({
+      admins: config.admins,
+      hosts: config.hosts.map(({ name, target }) => ({ name, address: target.address })),
+    }),
+    watchState: fleet.watchState,
+    checkHost: (host) => fleet.check(host),
+    groupMembers: (group) => slack?.groupMembers(group) ?? Promise.reject(new Error('Slack is not connected yet')),
+    editing: {
+      readHostKey: async (draft) => {
+        const seen = await readHostKey(ssh, addedTarget(draft));
+        return seen.kind === 'failed'
+          ? seen
+          : { kind: 'key', key: { keyType: seen.key.type, fingerprint: seen.key.fingerprint } };
+      },
+      hostsChanged,
+    },
+    wake: () => wake(),
+    keepKillsMs: KEEP_KILLS_MS,
+    protect: false,
   });
-  let slack: Slack | null = null;
-  function slackOr(): Slack {
-    if (slack === null) throw new Error('Slack is not connected yet');
-    return slack;
-  }
-  async function hostsChanged(): Promise<void> {
-    await fleet.replace(await hostsNow());
+
+  /** Where a host is that somebody wants to add: its key is not known yet. */
+  function addedTarget(draft: HostDraft): SshTarget {
+    return addedHostConfig(config, { ...draft, fingerprint: '', addedBy: '', addedAtMs: 0 }).target;
   }
 
   const tokens = local ?? {
@@ -229,9 +264,10 @@ export async function run(options: RunOptions): Promise<Running> {
     close: async () => {
       stopping.abort();
       await Promise.all(chores);
+      await returns.close();
       await fleet.close();
       await delivery.close();
-      await slack.close();
+      await slack?.close();
       await ssh.close();
       await local?.close();
       await http.close();
@@ -264,7 +300,7 @@ function healthOf(fleet: WatchedFleet): Health {
   return { ok: true, hosts };
 }
 
-function databaseUrl({ database }: Config): string {
+export function databaseUrl({ database }: Config): string {
   return database.kind === 'sqlite' ? `sqlite:${database.path}` : database.url;
 }
 

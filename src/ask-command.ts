@@ -1,0 +1,107 @@
+import { pino } from 'pino';
+import { openAnswers } from './app/answers.ts';
+import type { Answer, Handlers } from './app/handlers.ts';
+import { checkConnection } from './check-connection.ts';
+import { loadConfig, type Config, type HostConfig } from './config.ts';
+import { openFleet, type WatchedFleet } from './fleet.ts';
+import { clock, databaseUrl, KEEP_KILLS_MS } from './main.ts';
+import { describeRefusal } from './notice/refusal-text.ts';
+import { renderText } from './notice/render-text.ts';
+import { canWatch } from './setup/finding.ts';
+import { renderCheck } from './setup/render-check.ts';
+import { openSsh, type Ssh } from './ssh/open-ssh.ts';
+import { openStore } from './store/store.ts';
+
+const EXIT_REFUSED = 1;
+
+/** One question from the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. */
+export async function ask(question: (handlers: Handlers) => Promise<Answer>): Promise<number> {
+  const config = loadConfig();
+  const store = await openStore(databaseUrl(config), { readOnly: true });
+  const ssh = openSshFor(config);
+  const log = pino({ level: 'silent' });
+  const fleet: WatchedFleet = openFleet(config.hosts, {
+    ssh,
+    store,
+    clock,
+    log,
+    newId: () => '',
+    channelOf: () => '',
+    onSaved: () => undefined,
+    onLines: () => undefined,
+    onGap: () => undefined,
+  });
+  try {
+    const handlers = openAnswers({
+      store,
+      fleet,
+      clock,
+      log,
+      settings: () => ({ admins: [], hosts: [] }),
+      watchState: () => null,
+      checkHost: fleet.check,
+      groupMembers: () => Promise.resolve([]),
+      editing: null,
+      wake: () => undefined,
+      keepKillsMs: KEEP_KILLS_MS,
+      protect: false,
+    });
+    const answer = await question(handlers);
+    const notice = answer.kind === 'notice' ? answer.notice : describeRefusal(answer.refusal);
+    process.stdout.write(`${renderText(notice)}\n`);
+    return answer.kind === 'notice' ? 0 : EXIT_REFUSED;
+  } finally {
+    await fleet.close();
+    await ssh.close();
+    await store.close();
+  }
+}
+
+/** The verb `check`: what is off on these hosts, or on all. Exit 1 when one of them cannot be watched. */
+export async function checkHosts(names: readonly string[]): Promise<number> {
+  const config = loadConfig();
+  const unknown = names.filter((name) => !config.hosts.some((host) => host.name === name));
+  if (unknown.length > 0) {
+    const known = config.hosts.map((host) => host.name).join(', ');
+    process.stderr.write(
+      `oombot check: no host is called ${unknown.join(' or ')}${known === '' ? ': none is configured' : `; configured are ${known}`}\n`,
+    );
+    return 2;
+  }
+  const chosen = names.length === 0 ? config.hosts : config.hosts.filter((host) => names.includes(host.name));
+  if (chosen.length === 0) {
+    process.stderr.write('oombot check: no host is configured; name some under "hosts" in oombot.yaml\n');
+    return 2;
+  }
+  const ssh = openSshFor(config);
+  const watchable = await Promise.all(chosen.map((host) => checkOne(ssh, host)));
+  await ssh.close();
+  return watchable.every(Boolean) ? 0 : EXIT_REFUSED;
+}
+
+async function checkOne(ssh: Ssh, host: HostConfig): Promise<boolean> {
+  const connection = ssh.connect(host.target);
+  const findings = await checkConnection(host, connection, clock);
+  await connection.close();
+  process.stdout.write(renderCheck(host, findings, process.stdout.isTTY && process.stdout.hasColors()));
+  return canWatch(findings);
+}
+
+/** The verb `audit verify`. Exit 1 when an entry was changed or is missing. */
+export async function verifyAudit(): Promise<number> {
+  const store = await openStore(databaseUrl(loadConfig()), { readOnly: true });
+  const verdict = await store.verifyAudit();
+  await store.close();
+  if (verdict.kind === 'broken') {
+    process.stdout.write(`The audit log is not what was written: entry ${verdict.seq}, ${verdict.reason}\n`);
+    return EXIT_REFUSED;
+  }
+  const end =
+    verdict.entries === 0 ? '' : ` Its last hash is ${verdict.headHash}: compare it with one that you noted elsewhere.`;
+  process.stdout.write(`The audit log is intact: ${verdict.entries} entries.${end}\n`);
+  return 0;
+}
+
+function openSshFor(config: Config): Ssh {
+  return openSsh({ clock, random: Math.random, passphrase: config.sshPassphrase, agentSocket: config.sshAgentSocket });
+}
