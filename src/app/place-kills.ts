@@ -69,7 +69,7 @@ function deliveriesFor(incident: Incident, kind: string, fresh: readonly Kill[],
   ];
 }
 
-/** The first kill's evidence, then a line for each later one; many at once are told together. */
+/** The first kill’s evidence (told for it, so that a storm leaves it out), then a line for each later one; many at once are told together. */
 function repliesFor(incident: Incident, kind: string, news: readonly Kill[]): ReplyBody[] {
   const first = kind === 'opened' ? news[0] : undefined;
   const rest = first === undefined ? news : news.slice(1);

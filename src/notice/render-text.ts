@@ -1,6 +1,6 @@
 import { showHostLine, showHostText } from './host-text.ts';
 import type { Cell, Notice, Part, Text } from './notice.ts';
-import { sayUtc } from './units.ts';
+import { sayNumber, sayUtc } from './units.ts';
 
 /** How one surface shows the pieces that plain text cannot: people, channels, times. */
 export interface PlainNames {
@@ -47,7 +47,7 @@ export function plainPart(part: Part, names: PlainNames = BARE): string {
     case 'table':
       return `${part.caption}\n${plainTable(part, names)}`;
     case 'chart':
-      return `${part.title}\n${alignRows(part.points.map((point) => [point.label, `${point.value} ${part.unit}`]))}`;
+      return `${part.title}\n${alignRows(part.points.map((point) => [point.label, `${sayNumber(point.value)} ${part.unit}`]))}`;
     case 'rows':
       return part.rows.map((row) => plainText(row.text, names)).join('\n');
     case 'command':

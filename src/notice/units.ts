@@ -13,7 +13,7 @@ export function sayKiB(kiB: number): string {
     at += 1;
   }
   const digits = value >= 9.95 || Number.isInteger(value) ? 0 : 1;
-  return `${kiB < 0 ? '-' : ''}${value.toFixed(digits)} ${units[at]}`;
+  return `${kiB < 0 ? '-' : ''}${value.toFixed(digits).replace(/\.0$/, '')} ${units[at]}`;
 }
 
 /** A length of time, its two largest parts: `4 s`, `2 min`, `1 h 50 min`, `3 d 4 h`. Below one second: `420 ms`. */

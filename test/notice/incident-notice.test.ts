@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import type { Kill } from '../../src/incident/incident.ts';
+import { describeIncident, type IncidentContext } from '../../src/notice/incident-notice.ts';
+import type { Notice } from '../../src/notice/notice.ts';
+import { renderText } from '../../src/notice/render-text.ts';
+import { describeStorm } from '../../src/notice/storm-notice.ts';
+import { aKill, aRecord } from '../support/a-kill.ts';
+import { anIncident } from '../support/an-incident.ts';
+
+const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
+const CONTEXT: IncidentContext = { nowMs: T0 + 60_000, next: null, protect: false };
+
+function headline(notice: Notice): string {
+  return renderText(notice).split('\n')[0] ?? '';
+}
+
+function headlineOf(kills: Kill[], given: Parameters<typeof anIncident>[0] = {}): string {
+  return headline(describeIncident(anIncident({ kills, ...given }), CONTEXT));
+}
+
+describe('a kill’s message', () => {
+  it('tells somebody who was just woken up, in this order', () => {
+    const incident = anIncident({ back: { kind: 'restarted', afterMs: 4_000, pid: 20_111 } });
+    const notice = describeIncident(incident, {
+      ...CONTEXT,
+      seenBefore: { kills: 14, times: 12, firstAtMs: T0 - 7 * 86_400_000, lastAtMs: T0 - 6_600_000, typicalGapMs: 6_600_000, clockMinute: null },
+      next: {
+        atMs: T0 + 30_000,
+        rows: [
+          { pid: 20_111, name: 'mysqld', unit: 'mysql.service', container: null, rssKiB: 2_097_152, swapKiB: 0, score: 700, oomScoreAdj: 0, points: 524_288 },
+          { pid: 2_200, name: 'icinga2', unit: null, container: null, rssKiB: 1_608_452, swapKiB: 0, score: 690, oomScoreAdj: 0, points: 402_113 },
+        ],
+      },
+    });
+
+    expect(renderText(notice)).toBe(`mysqld of mysql.service was killed on db01: the host ran out of memory. Back after 4 s
+
+The whole host ran out of memory, and it has no swap. Certain: the kernel says so.
+
+Victim:            mysqld (pid 18540, uid 111), unit mysql.service
+Asked for memory:  icinga2 (pid 2211); that alone does not make it the cause
+Ran out:           the host, 12 GiB RAM, no swap
+Memory freed:      5.9 GiB
+Score:             512, adj 0
+When:              2026-08-30 01:35:08 UTC
+
+Who held memory
+Process  Count   Memory  Of RAM
+mysqld       1  5.9 GiB    50 %
+icinga2      3  3.4 GiB    29 %
+apache2     31  1.2 GiB    10 %
+
+Where the host’s RAM was
+Processes            10,742 MiB
+Not listed           956 MiB
+Kernel (slab)        195 MiB
+Free                 90 MiB
+Page tables, stacks  49 MiB
+Rest                 11 MiB
+
+Seen before:  14 kills since 2026-08-23 01:35:08 UTC, last 2026-08-29 23:45:08 UTC, about every 1 h 50 min
+Is it back:   yes, after 4 s as pid 20111
+Who is next:  mysqld (pid 20111, 2 GiB), then icinga2 (pid 2200, 1.5 GiB), as of 2026-08-30 01:35:38 UTC
+
+Do: Brake it before it takes the host down (it had 5.9 GiB); it then slows down instead of dying:
+  systemctl set-property mysql.service MemoryHigh=4798M
+Undo:
+  systemctl set-property mysql.service MemoryHigh=infinity
+
+Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
+  });
+
+  it('leaves out what is not known, and invents nothing', () => {
+    const bare = aRecord({
+      identity: null,
+      trigger: null,
+      score: null,
+      oomScoreAdj: null,
+      uid: null,
+      anonRssKiB: null,
+      fileRssKiB: null,
+      shmemRssKiB: null,
+      domain: null,
+      cause: null,
+      holders: [],
+      memory: null,
+      ramPages: null,
+      kernelRelease: null,
+    });
+    const notice = describeIncident(anIncident({ kills: [aKill({ record: bare })] }), CONTEXT);
+
+    expect(notice.sentence).toBeNull();
+    expect(notice.parts).toEqual([
+      {
+        kind: 'facts',
+        facts: [
+          { label: 'Victim', value: [{ hostText: 'mysqld' }, { words: ' (pid 18540)' }] },
+          { label: 'When', value: [{ atMs: T0 }, { words: '' }] },
+        ],
+      },
+    ]);
+  });
+
+  it('keeps victim, trigger and domain apart for a group’s limit', () => {
+    const record = aRecord({
+      name: 'java',
+      domain: 'memcg',
+      oomMemcg: '/system.slice/tomcat.service',
+      taskMemcg: '/system.slice/tomcat.service',
+      memcgUsageKiB: 524_288,
+      memcgLimitKiB: 524_288,
+      identity: { unit: 'tomcat.service', slice: 'system.slice', container: null, runtime: null, pod: null, qos: null },
+      cause: { code: 'memcg-limit', sure: 'certain', text: 'The memory cgroup reached its own limit (524288 of 524288 KiB); the host itself may have had free memory.', numbers: {} },
+    });
+
+    const text = renderText(describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT));
+
+    expect(text).toContain('java of tomcat.service was killed on db01: its memory limit of 512 MiB was reached');
+    expect(text).toContain('reached its own limit (512 MiB of 512 MiB)');
+    expect(text).toContain('memory group /system.slice/tomcat.service, 512 MiB used of 512 MiB allowed');
+    expect(text).toContain('systemctl set-property tomcat.service MemoryMax=640M');
+    expect(text).toContain('systemctl set-property tomcat.service MemoryMax=524288K');
+  });
+
+  it('names the parent whose limit it was', () => {
+    const record = aRecord({ domain: 'memcg', oomMemcg: '/user.slice', taskMemcg: '/user.slice/x.scope', memcgLimitKiB: 1_048_576 });
+
+    expect(headlineOf([aKill({ record })])).toContain('the memory limit of 1 GiB of user.slice was reached');
+  });
+
+  it('asks not to mistake the sum of shared memory for memory', () => {
+    const holders = [{ name: 'postgres', count: 200, rssPages: 4_000_000, anonPages: null, swapPages: 0, largestPid: 1 }];
+    const notice = describeIncident(anIncident({ kills: [aKill({ record: aRecord({ holders }) })] }), CONTEXT);
+
+    expect(renderText(notice)).toContain('counted once for each of them');
+  });
+
+  it('points at the real holder when the victim was not the cause', () => {
+    const holders = [{ name: 'php-fpm', count: 458, rssPages: 2_000_000, anonPages: null, swapPages: 0, largestPid: 1 }];
+    const notice = describeIncident(anIncident({ kills: [aKill({ record: aRecord({ holders, anonRssKiB: 13_312 }) })] }), CONTEXT);
+
+    expect(renderText(notice)).toContain('458 × php-fpm held more than the victim');
+  });
+});
+
+describe('headlines', () => {
+  const many = (count: number): Kill[] => Array.from({ length: count }, (_, pid) => aKill({ pid, atMs: T0 + pid * 20_000 }));
+
+  it.each([
+    [1, 'mysqld of mysql.service was killed on db01: the host ran out of memory'],
+    [2, 'mysqld of mysql.service was killed 2 times on db01 within 20 s: the host ran out of memory'],
+    [31, 'mysqld of mysql.service was killed 31 times on db01 within 10 min: the host ran out of memory'],
+  ])('count %i', (count, says) => expect(headlineOf(many(count))).toBe(says));
+
+  it('say whether it is back', () => {
+    expect(headlineOf(many(1), { back: { kind: 'down', sinceMs: T0 } })).toMatch(/\. Still down$/);
+    expect(headlineOf(many(1), { back: { kind: 'loop', restarts: 5 } })).toMatch(/\. It keeps dying$/);
+  });
+
+  it('tell of a storm by its services', () => {
+    const names = ['php-fpm', 'mysqld', 'sshd'];
+    const kills = names.map((name, at) => aKill({ pid: at, atMs: T0 + at * 1_000, name }));
+
+    expect(headlineOf(kills)).toBe('3 processes of 3 services were killed on db01 within 2 s: the host ran out of memory');
+  });
+
+  it('tell of a whole group that was killed together', () => {
+    const record = (pid: number) => aRecord({ pid, oomGroup: '/system.slice/mysql.service', domain: 'memcg', oomMemcg: '/system.slice/mysql.service', taskMemcg: '/system.slice/mysql.service' });
+
+    expect(headlineOf([aKill({ record: record(1) }), aKill({ record: record(2) })])).toBe(
+      '2 processes of mysql.service were killed together on db01: its memory limit was reached',
+    );
+  });
+
+  it.each([
+    ['panic' as const, 'db01 panicked: it was out of memory'],
+    ['no-killable' as const, 'db01 is out of memory and has nothing left to kill'],
+    ['truncated' as const, 'Out of memory on db01: the report is cut off'],
+  ])('tell of a report without a victim (%s)', (outcome, says) => {
+    expect(headlineOf([aKill({ record: aRecord({ outcome, pid: null, name: null }) })])).toBe(says);
+  });
+
+  it('tell of kills that only the counter knows', () => {
+    expect(headlineOf([aKill({ source: 'counter', record: aRecord({ pid: null, name: null }) })])).toBe(
+      '1 kill on db01 is not explained: the kernel counted, but it is not in its log',
+    );
+  });
+
+  it('tell who else killed', () => {
+    expect(headlineOf([aKill({ record: aRecord({ killer: 'earlyoom', domain: null, trigger: null }) })])).toBe(
+      'mysqld of mysql.service was killed on db01: earlyoom stepped in',
+    );
+    const trigger = { name: 'bash', pid: 1, gfpMask: null, gfpFlags: null, order: -1, oomScoreAdj: 0 };
+    expect(headlineOf([aKill({ record: aRecord({ trigger }) })])).toContain('the OOM killer was run by hand');
+  });
+});
+
+describe('a storm over hosts', () => {
+  it('says how much, where, and what they have in common', () => {
+    const incidents = Array.from({ length: 20 }, (_, at) => anIncident({ kills: [aKill({ host: `web${at}`, pid: at, atMs: T0 + at * 500 })] }));
+
+    const text = renderText(describeStorm(incidents));
+
+    expect(text).toContain('Out-of-memory storm: 20 kills on 20 hosts within 10 s');
+    expect(text).toContain('mysql.service died on 20 of 20 hosts: rather a release, traffic or data than the hosts.');
+    expect(text).toContain('5 more hosts with 5 kills.');
+    expect(text).toContain('/oom last web0');
+  });
+});
