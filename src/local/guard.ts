@@ -6,6 +6,9 @@ import type { IncomingMessage } from 'node:http';
  * an attacker points at 127.0.0.1 reaches nothing), and only our own pages as Origin. Programs send no Origin at all.
  */
 export function refusalOf(request: IncomingMessage, port: number): string | null {
+  // A shared server may listen on more than the loopback, and Host is what the client says.
+  const { remoteAddress = '' } = request.socket;
+  if (!/^(127\.|::1$|::ffff:127\.)/.test(remoteAddress)) return 'The local workspace is for this machine only.';
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   const { host, origin } = request.headers;
   if (host === undefined || !hosts.includes(host)) return 'This server answers to 127.0.0.1 and localhost only.';

@@ -1,7 +1,7 @@
 import type { Changes } from './changes.ts';
 import { BOT } from './directory.ts';
 
-const MESSAGES_PER_CHANNEL_MAX = 5_000; // The oldest go first; a stand-in forgets rather than grows
+const MESSAGES_PER_CHANNEL_MAX = 2_000; // The oldest go first; a stand-in forgets rather than grows
 
 /** A block as it is shown: every block has its id, every interactive element its action_id. */
 export type Block = { type: string; block_id: string } & Record<string, unknown>;
@@ -45,7 +45,7 @@ export interface MessageLog {
   nextTs: () => string;
 }
 
-/** Holds every message of the workspace, the newest few thousand of each channel. */
+/** Holds every message of the workspace, the newest two thousand of each channel. */
 export function openMessageLog(changes: Changes, nowMs: () => number): MessageLog {
   const byChannel = new Map<string, Message[]>();
   const lastRead = new Map<string, string>();

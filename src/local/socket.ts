@@ -15,6 +15,7 @@ const CONNECTIONS_MAX = 10;
 const FRAME_BYTES_MAX = 1024 * 1024;
 const PING_EVERY_MS = 10_000;
 const CLOSE_WITHIN_MS = 1_000;
+const LEAVE_WITHIN_MS = 10_000; // After `disconnect`: acknowledgements under way may still come
 
 export type EnvelopeType = 'slash_commands' | 'interactive' | 'events_api';
 
@@ -127,6 +128,7 @@ export function openSocketMode(clock: Clock, changes: Changes): SocketMode {
       for (const connection of connections.slice()) {
         forget(connection);
         connection.send(frame);
+        setTimeout(() => connection.terminate(), LEAVE_WITHIN_MS).unref();
       }
     },
     drop() {

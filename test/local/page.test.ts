@@ -252,7 +252,8 @@ describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
     await page.getByRole('link', { name: 'oom', exact: true }).last().click();
 
     await page.getByRole('heading', { name: 'Your fleet' }).waitFor();
-    expect(await page.getByRole('tab', { name: 'Home' }).getAttribute('aria-selected')).toBe('true');
+    const tabs = page.getByRole('navigation', { name: 'oom' });
+    expect(await tabs.getByRole('link', { name: 'Home' }).getAttribute('aria-current')).toBe('page');
   });
 
   it('brings the shortcuts of a message', async () => {

@@ -1,7 +1,12 @@
 import { createServer, request, type OutgoingHttpHeaders } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLocalWorkspace, type LocalWorkspace } from '../../src/local/workspace.ts';
 import { openTestWorkspace } from './a-bolt-app.ts';
+
+const foreign = Object.values(networkInterfaces())
+  .flat()
+  .find((one) => one !== undefined && !one.internal && one.family === 'IPv4')?.address;
 
 let workspace: LocalWorkspace;
 
@@ -61,14 +66,8 @@ async function ticket(): Promise<string> {
 describe('the loopback', () => {
   it('is the only place that it listens on', async () => {
     const { port } = new URL(workspace.url);
-    const { networkInterfaces } = await import('node:os');
-    const others = Object.values(networkInterfaces())
-      .flat()
-      .filter((one) => one !== undefined && !one.internal && one.family === 'IPv4');
 
-    for (const other of others) {
-      await expect(fetch(`http://${other?.address}:${port}/`)).rejects.toThrow();
-    }
+    if (foreign !== undefined) await expect(fetch(`http://${foreign}:${port}/`)).rejects.toThrow();
     await expect(fetch(`http://127.0.0.2:${port}/`)).rejects.toThrow();
   });
 });
@@ -212,4 +211,31 @@ describe('a shared server', () => {
     server.closeAllConnections();
     server.close();
   });
+
+  it.skipIf(foreign === undefined)(
+    'that listens on more than the loopback gives nobody else the workspace',
+    async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => {
+        server.listen(0, '0.0.0.0', resolve);
+      });
+      const mounted = await openLocalWorkspace({ server, channels: ['#oom'], commands: [] });
+      server.on('request', mounted.handle);
+      const { port, host } = new URL(mounted.url);
+
+      const status = await new Promise((resolve, reject) => {
+        const sent = request({ host: foreign, port, headers: { host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        sent.on('error', reject);
+        sent.end();
+      });
+
+      expect([status, (await fetch(mounted.url)).status]).toEqual([403, 200]);
+      await mounted.close();
+      server.closeAllConnections();
+      server.close();
+    },
+  );
 });

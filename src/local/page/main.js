@@ -44,6 +44,7 @@ function hello(data) {
   state.world = data;
   sessionStorage.setItem('person', data['me']);
   showModals(data['views']);
+  list.clear();
   if (location.hash.length < 3) location.replace(`#/${data['channels'][0]?.id ?? 'home'}`);
   void go();
 }
@@ -157,7 +158,7 @@ function drawTabs(isApp) {
   const direct = world()['channels'].find((/** @type {Json} */ one) => one['kind'] === 'im');
   /** @param {string} id @param {string} name */
   function tab(id, name) {
-    return h('a', { href: `#/${id}`, role: 'tab', 'aria-selected': String(state.place === id) }, name);
+    return h('a', { href: `#/${id}`, 'aria-current': state.place === id ? 'page' : null }, name);
   }
   if (isApp) tabs.replaceChildren(tab('home', 'Home'), direct ? tab(direct['id'], 'Messages') : '');
 }

@@ -5,6 +5,7 @@ import { messageNode, timeOf } from './message.js';
 /** @typedef {Record<string, any>} Json */
 
 const NEAR_END_PX = 120;
+const TOGETHER_MS = 16;
 const SHOWN_MAX = 400; // Older ones leave the page; the next visit of the channel reads the newest again
 
 /**
@@ -14,38 +15,98 @@ const SHOWN_MAX = 400; // Older ones leave the page; the next visit of the chann
 export function messageList(place, { openThread, isOurs, empty }) {
   /** @type {Map<string, HTMLElement>} */
   const nodes = new Map();
+  /** What the nodes show. @type {Map<string, Json>} */
+  const shown = new Map();
+  /** What came since the last look. @type {Map<string, Json | null>} */
+  const waiting = new Map();
 
-  /** @param {Json[]} messages */
-  function fill(messages) {
+  function clear() {
     nodes.clear();
+    shown.clear();
+    waiting.clear();
     place.replaceChildren();
-    for (const message of messages) if (isOurs(message)) add(message);
+  }
+
+  /** What was read; what came live while it was on its way stays. @param {Json[]} messages */
+  function fill(messages) {
+    const last = messages.at(-1)?.['ts'] ?? '0';
+    const newer = [...shown.values()].filter((message) => message['ts'] > last);
+    const before = new Map(nodes);
+    const same = new Map([...shown].map(([ts, message]) => [ts, JSON.stringify(message)]));
+    nodes.clear();
+    shown.clear();
+    const wanted = [...messages, ...newer].filter(isOurs);
+    for (const message of wanted) {
+      const { ts } = message;
+      // What did not change keeps its element, so that nobody's click or focus is lost.
+      const kept = same.get(ts) === JSON.stringify(message) ? before.get(ts) : undefined;
+      nodes.set(ts, kept ?? messageNode(message, openThread));
+      shown.set(ts, message);
+    }
+    arrange();
     tidy();
     place.scrollTop = place.scrollHeight;
+  }
+
+  /** Puts the elements in order without touching those that stand right. */
+  function arrange() {
+    const wanted = new Set(nodes.values());
+    for (const child of place.querySelectorAll(':scope > *'))
+      if (!(child instanceof HTMLElement) || !wanted.has(child)) child.remove();
+    let next = place.firstElementChild;
+    for (const node of wanted) {
+      if (next === node) next = next.nextElementSibling;
+      else place.insertBefore(node, next);
+    }
   }
 
   /** @param {Json} message */
   function add(message) {
     const node = messageNode(message, openThread);
     nodes.set(message['ts'], node);
+    shown.set(message['ts'], message);
     place.append(node);
     return node;
   }
 
   /** A new message, or a message as it is now. @param {Json} message */
   function put(message) {
-    if (!isOurs(message)) return;
+    if (isOurs(message)) later(message['ts'], message);
+  }
+
+  /** @param {string} ts */
+  function remove(ts) {
+    later(ts, null);
+  }
+
+  /** A storm brings hundreds of changes at once: they are shown together. @param {string} ts @param {Json | null} message */
+  function later(ts, message) {
+    if (waiting.size === 0) setTimeout(flush, TOGETHER_MS);
+    waiting.delete(ts);
+    waiting.set(ts, message);
+  }
+
+  function flush() {
     const isAtEnd = place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
-    const old = nodes.get(message['ts']);
-    if (old === undefined) add(message).classList.add('arriving');
-    else replace(old, message);
-    const oldest = nodes.keys().next().value;
-    if (nodes.size > SHOWN_MAX && oldest !== undefined) {
-      nodes.get(oldest)?.remove();
-      nodes.delete(oldest);
+    for (const [ts, message] of [...waiting].slice(-SHOWN_MAX)) {
+      const old = nodes.get(ts);
+      if (message === null) drop(ts);
+      else if (!isOurs(message))
+        continue; // the reader went elsewhere meanwhile
+      else if (old === undefined) add(message).classList.add('arriving');
+      else replace(old, message);
     }
+    waiting.clear();
+    for (const ts of [...nodes.keys()].slice(0, -SHOWN_MAX)) drop(ts);
     tidy();
     if (isAtEnd) place.scrollTop = place.scrollHeight;
+  }
+
+  /** @param {string} ts */
+  function drop(ts) {
+    nodes.get(ts)?.remove();
+    nodes.delete(ts);
+    shown.delete(ts);
   }
 
   /** The focus stays on the same control, the open details stay open. @param {HTMLElement} old @param {Json} message */
@@ -54,18 +115,12 @@ export function messageList(place, { openThread, isOurs, empty }) {
     const isOpen = [...old.querySelectorAll('details')].map((one) => one.open);
     const node = messageNode(message, openThread);
     nodes.set(message['ts'], node);
+    shown.set(message['ts'], message);
     old.replaceWith(node);
     node.querySelectorAll('details').forEach((one, at) => (one.open = isOpen[at] ?? one.open));
     if (!focused) return;
     const same = node.querySelector(`[data-action="${CSS.escape(focused)}"]`);
     if (same instanceof HTMLElement) same.focus();
-  }
-
-  /** @param {string} ts */
-  function remove(ts) {
-    nodes.get(ts)?.remove();
-    nodes.delete(ts);
-    tidy();
   }
 
   /** Lines between days, and a word when there is nothing. */
@@ -80,7 +135,7 @@ export function messageList(place, { openThread, isOurs, empty }) {
     }
   }
 
-  return { fill, put, remove };
+  return { clear, fill, put, remove };
 }
 
 /** @param {Date} at */

@@ -1,7 +1,7 @@
 // @ts-check
 import { act, actsIn } from './act.js';
 import { blocks } from './blocks.js';
-import { h } from './dom.js';
+import { h, svg } from './dom.js';
 import { menuButton } from './menu.js';
 import { nameOf, state, world } from './state.js';
 import { emojis, mrkdwn } from './text.js';
@@ -130,7 +130,7 @@ function tools(message, openThread) {
       : h(
           'button',
           { type: 'button', class: 'icon-button', 'aria-label': 'Reply in thread', onClick: () => openThread(ts) },
-          '💬',
+          bubble(),
         ),
     menuButton({ label: 'More actions', face: '⋯', items }),
   );
@@ -139,4 +139,10 @@ function tools(message, openThread) {
 /** Forgets what was typed in a message that is gone. @param {Json} removed */
 export function forget(removed) {
   state.values.delete(surfaceOf(removed));
+}
+
+function bubble() {
+  const path =
+    'M3 4.5A1.5 1.5 0 0 1 4.5 3h9A1.5 1.5 0 0 1 15 4.5v6a1.5 1.5 0 0 1-1.5 1.5H8l-3.5 3v-3A1.5 1.5 0 0 1 3 10.5z';
+  return svg('svg', { viewBox: '0 0 18 18', class: 'icon', 'aria-hidden': 'true' }, svg('path', { d: path }));
 }
