@@ -2,8 +2,9 @@ import { isOfUnit, isSameUserspaceKill, isWithin, REPORT_SECONDS_MAX } from './b
 import { decodeText } from './bytes.ts';
 import type { LogLine } from './frame.ts';
 import { takeKernelLine } from './kernel-line.ts';
+import { openRecentDeaths } from './recent-deaths.ts';
 import { beginsHeadless, readReportLine } from './report-lines.ts';
-import { note, openDeath, openReport } from './report-state.ts';
+import { note, openDeath, openReport, type ReportState } from './report-state.ts';
 import { frontPiece, joinPiece } from './split-line.ts';
 import {
   amend,
@@ -30,15 +31,36 @@ export interface Assembler {
   isIdle: () => boolean;
 }
 
-// Any of these may matter; all other text belongs to the body of an open report, or to nobody.
-const SPECIAL =
-  /oom|[Kk]ill(?:ed)? process|illable|panic|emory: OOM victim|deadlocked on memory|sending SIG|killing process|blob data|^Killed \/|^Marked \/|low memory!|page allocation failure|[Cc]omm: /;
-// First letters of such text, but for lines that begin with a process name: those ask for memory.
-const SPECIAL_FIRST = new Set(Array.from('oOMKTkslepCPHNSW[', (letter) => letter.charCodeAt(0)));
+// How lines begin that name somebody or decide something, by their first letter. Others belong to the body of an open report, or to
+// nobody. A header begins with a process name, which may be anything.
+const BEGINNINGS = byFirstLetter([
+  'oom-kill:',
+  'oom_reaper: ',
+  'oom_kill_process: ',
+  'oomd kill: ',
+  'out of memory',
+  'Out of memory',
+  'Out of Memory',
+  'Memory cgroup out of memory',
+  'Marked /',
+  'No available memory',
+  'Kill process ',
+  'Killed ',
+  'Kernel panic ',
+  'kill process ',
+  'killing process ',
+  'kill failed: ',
+  'Tasks in ',
+  'sending SIG',
+  'low memory!',
+  'escalating to SIG',
+  'process ',
+]);
 /** Lines that mean nothing, in a row, after which a report without a victim is given up. */
 const IDLE_LINES_MAX = 3000;
 const RECENT_LINES = 20_000;
 const AFTERMATH_MAX = 20;
+const NONE: readonly string[] = [];
 const SHORT = 16; // a piece of a name: 15 bytes and less
 const BEFORE_MAX = 3;
 
@@ -53,20 +75,20 @@ export function openAssembler(nextReport: () => number): Assembler {
     groupOpen: false,
     split: null,
     before: [],
-    recent: [],
+    recent: openRecentDeaths(),
     suppressed: null,
     allocationFailed: false,
     condition: null,
   };
 
+  const recent = state.recent.all;
+
   function process(line: LogLine, isSpecial: boolean): void {
     if (line.program !== null || isSpecial) {
+      if (line.program === null && takeKernelLine(state, line)) return;
       const said = userspace.read(line.program, line.text);
-      if (said !== null) {
-        takeUserspace(state, line, said);
-        return;
-      }
-      if (line.program !== null || takeKernelLine(state, line)) return;
+      if (said !== null) takeUserspace(state, line, said);
+      if (said !== null || line.program !== null) return;
     }
     if (state.open === null) {
       if (!beginsHeadless(line.text)) return;
@@ -105,9 +127,9 @@ export function openAssembler(nextReport: () => number): Assembler {
     const { text } = line;
     const table = state.open?.table;
     if (table != null && state.split === null && line.program === null && readRow(table, text, line.line)) return;
-    while (state.recent.length > 0 && line.line - (state.recent[0]?.line.line ?? 0) > RECENT_LINES) closeOldest(state);
+    while (recent.length > 0 && line.line - (recent[0]?.line.line ?? 0) > RECENT_LINES) closeOldest(state);
     if (takePiece(line)) return;
-    const isSpecial = mayBeSpecial(text);
+    const isSpecial = mayBeSpecial(text, state.open);
     const front =
       isSpecial && line.program === null && state.split === null ? frontPiece(line, state.open !== null) : null;
     if (front !== null) state.split = front;
@@ -134,19 +156,32 @@ export function openAssembler(nextReport: () => number): Assembler {
         announceNone(state, report, 'suppressed');
         state.suppressed = null;
       }
-      while (state.recent.length > 0) closeOldest(state);
+      while (recent.length > 0) closeOldest(state);
     },
     events: state.events,
     isIdle: () => state.open === null && state.split === null,
   };
 }
 
-/** Cheap tests first: this is asked of every line that is not a row of a task table. */
-function mayBeSpecial(text: string): boolean {
-  const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
-  return SPECIAL_FIRST.has(first)
-    ? SPECIAL.test(text)
-    : text.includes('oom-killer') || text.includes('allocation failure');
+function byFirstLetter(beginnings: readonly string[]): Map<number, string[]> {
+  const byLetter = new Map<number, string[]>();
+  for (const beginning of beginnings) {
+    const letter = beginning.charCodeAt(0);
+    byLetter.set(letter, [...(byLetter.get(letter) ?? []), beginning]);
+  }
+  return byLetter;
+}
+
+/** Cheap tests: this is asked of every line that is not a row of a task table. */
+function mayBeSpecial(text: string, open: ReportState | null): boolean {
+  const start = text.charCodeAt(0) === 32 ? 1 : 0;
+  const first = text.charCodeAt(start);
+  for (const beginning of BEGINNINGS.get(first) ?? NONE) if (text.startsWith(beginning, start)) return true;
+  // "-" is rarer than "o": the search for it is the faster one.
+  if (text.includes('-killer')) return true;
+  if (open === null) return text.includes('age allocation failure');
+  if (first === 67 || first === 80) return open.cpu === null;
+  return first === 91 && text.includes('blob data]');
 }
 
 function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): void {
@@ -155,8 +190,8 @@ function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): 
   else {
     const death =
       said.kind === 'unit'
-        ? state.recent.findLast((one) => isOfUnit(one, said.unit, line))
-        : state.recent.findLast((one) => one.userspace !== null && one.userspace.killer !== 'systemd-oomd');
+        ? state.recent.all.findLast((one) => isOfUnit(one, said.unit, line))
+        : state.recent.all.findLast((one) => one.userspace !== null && one.userspace.killer !== 'systemd-oomd');
     if (death === undefined || death.aftermath.length >= AFTERMATH_MAX) return;
     death.aftermath.push(decodeText(said.text));
     amend(state, death, line);
@@ -164,7 +199,7 @@ function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): 
 }
 
 function takeUserspaceKill(state: StreamState, line: LogLine, kill: UserspaceKill): void {
-  const twin = state.recent.findLast((death) => isSameUserspaceKill(death, kill, line));
+  const twin = state.recent.all.findLast((death) => isSameUserspaceKill(death, kill, line));
   if (twin !== undefined) {
     amend(state, twin, line);
     return;

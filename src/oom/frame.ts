@@ -1,7 +1,8 @@
 import { unescapeKmsg } from './bytes.ts';
 import { openJournalReader, type JournalReader } from './journal-entry.ts';
 import { readDmesgSeconds, readJsonLine, type Entry } from './json-entry.ts';
-import { emptyStamp, stripPrefix, unquote, type KnownTail, type Stamp } from './prefix.ts';
+import { stripPrefix, type KnownTail } from './prefix.ts';
+import { clearStamp, emptyStamp, type Stamp } from './stamp.ts';
 
 /** One line of text with what its framing told. A printk with line breaks gives several, all but the first `continued`. */
 export interface LogLine {
@@ -34,27 +35,31 @@ export interface Framer {
 const ANSI = /\x1b\[[0-9;?]*[A-Za-z]/g;
 // ` SUBSYSTEM=pci`: metadata behind a /dev/kmsg record.
 const KMSG_FIELD = /^ [A-Z][A-Z0-9_]*=/;
+const SECONDS_INSIDE = /\[ *\d{1,10}\.\d{6}\](?= )/;
 const LINE_MAX = 65_536;
+const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
 
 /** A framer for one input; it remembers what its form needs: entries of many lines, the width of the prefix above. */
 export function openFramer(): Framer {
   const known: KnownTail = { text: '', host: '', program: null };
+  /** Two stamps take turns: the one that is being read, and that of the line above. */
+  let stamp: Stamp = emptyStamp();
   let above: Stamp = emptyStamp();
   let widthAbove = 0;
   let journal: JournalReader | null = null;
   let dmesgJsonUs: number | null = null;
 
-  function push(out: LogLine[], text: string, line: number, stamp: Stamp, continued: boolean): void {
-    const unglued =
-      stamp.form === 'syslog' && text.includes('#01') ? text.replaceAll('#012', '\n').replaceAll('#011', '\t') : text;
-    const stream =
-      stamp.host !== '' ? stamp.host : stamp.form === 'kmsg' || stamp.form === 'structured' ? stamp.form : '';
-    const { program, timeText, realtimeUs, kernelUs } = stamp;
-    if (!unglued.includes('\n')) {
-      out.push({ line, text: unglued, program, continued, timeText, realtimeUs, kernelUs, stream });
+  function push(out: LogLine[], given: string, line: number, from: Stamp, continued: boolean): void {
+    const { program, timeText, realtimeUs, kernelUs, host, form } = from;
+    const isGlued = form === 'syslog' && given.includes('#01');
+    const text = isGlued ? given.replaceAll('#012', '\n').replaceAll('#011', '\t') : given;
+    const mayBreak = isGlued || form === 'kmsg' || form === 'structured';
+    const stream = host !== '' ? host : form === 'kmsg' || form === 'structured' ? form : '';
+    if (!mayBreak || !text.includes('\n')) {
+      out.push({ line, text, program, continued, timeText, realtimeUs, kernelUs, stream });
       return;
     }
-    for (const [index, part] of unglued.split('\n').entries())
+    for (const [index, part] of text.split('\n').entries())
       out.push({
         line,
         text: part,
@@ -68,21 +73,22 @@ export function openFramer(): Framer {
   }
 
   function pushEntry(out: LogLine[], entry: Entry, line: number): void {
-    const stamp: Stamp = { ...entry, form: 'structured' };
-    const at = entry.program === null ? stripPrefix(entry.text, 0, stamp, known) : 0;
-    above = stamp;
+    above = { ...entry, form: 'structured' };
+    const at = entry.program === null ? stripPrefix(entry.text, 0, above, known) : 0;
     widthAbove = 0;
-    push(out, entry.text.slice(at), line, stamp, false);
+    push(out, entry.text.slice(at), line, above, false);
   }
 
   /** True when the line had a prefix, and was pushed without it. */
   function pushPrefixed(out: LogLine[], raw: string, indent: number, line: number): boolean {
-    const stamp = emptyStamp();
+    clearStamp(stamp);
     const at = stripPrefix(raw, 0, stamp, known);
     if (at === 0) return false;
-    above = stamp;
+    const read = stamp;
+    stamp = above;
+    above = read;
     widthAbove = indent + at;
-    push(out, stamp.form === 'kmsg' ? unescapeKmsg(raw.slice(at)) : raw.slice(at), line, stamp, false);
+    push(out, read.form === 'kmsg' ? unescapeKmsg(raw.slice(at)) : raw.slice(at), line, read, false);
     return true;
   }
 
@@ -97,6 +103,9 @@ export function openFramer(): Framer {
     }
     const quoted = unquote(raw);
     if (quoted.length < raw.length && pushPrefixed(out, quoted, raw.length - quoted.length, line)) return;
+    // A console shows text of others that did not end its line: `host login: [  112.397795] Out of memory: Killed process …`
+    const inside = raw.includes('] ') ? SECONDS_INSIDE.exec(raw) : null;
+    if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) return;
     // A bare line: it belongs to the stream around it, but carries no time of its own.
     const bare = first === 62 || first === 124 ? quoted : raw;
     push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host }, false);
@@ -137,4 +146,14 @@ function isPadded(raw: string, width: number): boolean {
   if (raw.length < width) return false;
   for (let at = 0; at < width; at += 1) if (raw.charCodeAt(at) !== 32) return false;
   return true;
+}
+
+/** Without the marks of a quoted or indented paste. */
+function unquote(raw: string): string {
+  let at = 0;
+  while (at < raw.length && (raw.charCodeAt(at) === 32 || raw.charCodeAt(at) === 9)) at += 1;
+  QUOTE.lastIndex = at;
+  if (QUOTE.test(raw)) at = QUOTE.lastIndex;
+  while (at < raw.length && (raw.charCodeAt(at) === 32 || raw.charCodeAt(at) === 9)) at += 1;
+  return raw.slice(at);
 }

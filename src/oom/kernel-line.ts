@@ -80,7 +80,7 @@ function reportToName(state: StreamState, line: LogLine, pid: number | null): Re
 
 function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void {
   // The same line again: a paste, a merge of two logs, or a kernel that prints it twice.
-  const twin = state.recent.findLast((death) => death.pid === killed.pid && death.line.text === line.text);
+  const twin = state.recent.findLast(killed.pid, (death) => death.line.text === line.text);
   if (twin !== undefined && twin.line.kernelUs === line.kernelUs && twin.line.timeText === line.timeText) {
     amend(state, twin, line);
     return;
@@ -120,9 +120,7 @@ function reportOfKill(state: StreamState, line: LogLine, killed: KilledLine): Re
     return decided;
   state.groupOpen = false;
   // Named before by its oom-kill line, whose own kill line comes only now.
-  const waiting = state.recent.findLast(
-    (death) => death.pid === killed.pid && death.killed === null && death.outcome === 'killed',
-  );
+  const waiting = state.recent.findLast(killed.pid, (death) => death.killed === null && death.outcome === 'killed');
   if (waiting?.name === killed.name && waiting.userspace === null && isWithin(waiting.line, line, REPORT_SECONDS_MAX))
     return waiting.report;
   if (state.open !== null && fits(state.open, line, killed)) return state.open;
@@ -134,7 +132,7 @@ function takeReaper(state: StreamState, line: LogLine): boolean {
   const reaper = line.text.includes('oom_reaper: ') ? parseReaper(line.text) : null;
   if (reaper === null) return false;
   if (state.open?.verdict?.pid === reaper.pid) finishReport(state);
-  const death = state.recent.findLast((one) => one.pid === reaper.pid);
+  const death = state.recent.findLast(reaper.pid);
   if (death !== undefined) {
     death.reaped ||= reaper.reaped;
     if (!reaper.reaped && death.aftermath.length < AFTERMATH_MAX)
@@ -204,7 +202,7 @@ function takeOutcome(state: StreamState, line: LogLine): boolean {
 }
 
 function takeNoVictim(state: StreamState, line: LogLine, outcome: 'panic' | 'no-killable'): boolean {
-  const last = state.recent.at(-1);
+  const last = state.recent.all.at(-1);
   if (
     state.open === null &&
     outcome === 'panic' &&

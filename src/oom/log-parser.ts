@@ -28,10 +28,17 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
   /** Told by assemblers that had to make room. */
   const evicted: OomEvent[] = [];
   let reports = 0;
+  let last: Assembler | null = null;
+  let lastStream = '';
 
   function assemblerOf(stream: string): Assembler {
-    const known = assemblers.get(stream);
-    if (known !== undefined) return known;
+    if (last !== null && stream === lastStream) return last;
+    last = assemblers.get(stream) ?? openStream(stream);
+    lastStream = stream;
+    return last;
+  }
+
+  function openStream(stream: string): Assembler {
     if (assemblers.size >= STREAMS_MAX) {
       for (const [oldest, assembler] of assemblers) {
         assembler.end();

@@ -15,6 +15,8 @@ export interface MemcgState {
   oomMemcg: string | null;
   taskMemcg: string | null;
   statsOpen: boolean;
+  /** Lines of statistics taken. */
+  statCount: number;
 }
 
 export function emptyMemcg(): MemcgState {
@@ -35,6 +37,7 @@ export function emptyMemcg(): MemcgState {
     oomMemcg: null,
     taskMemcg: null,
     statsOpen: false,
+    statCount: 0,
   };
 }
 
@@ -50,18 +53,20 @@ const KEYS_MAX = 200;
 
 /** Takes one line of a memory group's block into `state`; false: not such a line. */
 export function readMemcgLine(state: MemcgState, text: string): boolean {
-  if (state.statsOpen) {
+  const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
+  if (state.statsOpen && first >= 97 && first <= 122) {
     const stat = STAT.exec(text);
     if (stat !== null) {
-      keepStat(state.facts, stat[1] ?? '', Number(stat[2]));
+      keepStat(state, stat[1] ?? '', Number(stat[2]));
       return true;
     }
   }
-  const counter = COUNTER.exec(text);
+  const counter = text.includes('usage ') ? COUNTER.exec(text) : null;
   if (counter !== null) {
     readCounter(state.facts, counter[1] ?? '', Number(counter[2]), Number(counter[3]), Number(counter[4]));
     return true;
   }
+  if (first !== 77 && first !== 84) return false; // Memory, Task
   const taskIn = TASK_IN.exec(text);
   if (taskIn !== null) {
     state.taskMemcg ??= decodeText(taskIn[1] ?? '');
@@ -99,10 +104,11 @@ function readCounter(facts: MemcgFacts, name: string, usageKiB: number, limit: n
   } else facts.kmemUsageKiB ??= usageKiB;
 }
 
-function keepStat(facts: MemcgFacts, key: string, value: number): void {
-  if (Object.keys(facts.statsKiB).length + Object.keys(facts.events).length >= KEYS_MAX) return;
-  if (EVENT.test(key)) facts.events[key] ??= value;
-  else facts.statsKiB[key] ??= Math.round(value / 1024);
+function keepStat(state: MemcgState, key: string, value: number): void {
+  if ((state.statCount += 1) > KEYS_MAX) return;
+  const { events, statsKiB } = state.facts;
+  if (EVENT.test(key)) events[key] ??= value;
+  else statsKiB[key] ??= Math.round(value / 1024);
 }
 
 function addStat(stats: Record<string, number>, key: string, kiB: number): void {

@@ -52,6 +52,7 @@ export function emptyMemory(): MemoryState {
 
 const TOTALS =
   /^ *(?:Active|active_anon|active_file|Active_anon|inactive_anon|inactive_file|unevictable|free|slab|slab_reclaimable|mapped|sec_pagetables|kernel_misc_reclaimable)(?:_\w+)?:\d+(?:\s|$)/;
+const TOTALS_FIRST = new Set(Array.from('Aaiufsmk', (letter) => letter.charCodeAt(0)));
 const ZONE_NAMES = 'DMA|DMA32|Normal|HighMem|Movable|Device';
 const ZONE = new RegExp(`^ ?(?:Node (\\d+) )?(${ZONE_NAMES}) free:(\\d+)kB `);
 const BUDDY = new RegExp(`^ ?(?:Node (\\d+) )?(${ZONE_NAMES}): ((?:\\d+\\*\\d+kB (?:\\([A-Z]+\\) )?)+)`);
@@ -60,15 +61,10 @@ const HUGE = /^ ?(?:Node \d+ )?hugepages_total=(\d+) hugepages_free=(\d+) .*huge
 const COUNT =
   /^ ?(\d+) (pages RAM|pages of RAM|pages reserved|reserved pages|pages hwpoisoned|total pagecache pages|pages in swap cache)\s*$/;
 const SWAP = /^ ?(Free|Total) swap *[=:] *(\d+)kB/;
-const ZONE_FIELDS = new Map<string, 'freeKiB' | 'minKiB' | 'lowKiB' | 'highKiB' | 'presentKiB' | 'managedKiB'>([
-  ['free', 'freeKiB'],
-  ['min', 'minKiB'],
-  ['low', 'lowKiB'],
-  ['high', 'highKiB'],
-  ['present', 'presentKiB'],
-  ['managed', 'managedKiB'],
-]);
-const ZONE_SUMS = new Set(['present', 'managed', 'mlocked', 'kernel_stack']);
+const ZONE_SUMS = [
+  ['mlocked', ' mlocked:'],
+  ['kernel_stack', ' kernel_stack:'],
+] as const;
 const ZONES_MAX = 1024; // 256 nodes of 4 zones
 
 /** Takes one line of the Mem-Info part into `state`; false: not such a line. What was read first stays. */
@@ -82,20 +78,23 @@ export function readMemoryLine(state: MemoryState, text: string): boolean {
     else state.totalSwapKiB ??= Number(swap[2]);
     return true;
   }
+  // The lists of free blocks alone have stars.
   if (first === 78)
-    return readNode(state, text) || readZone(state, text) || readBuddy(state, text) || readHuge(state, text);
-  if (first === 68 || first === 72 || first === 77) return readZone(state, text) || readBuddy(state, text);
+    return text.includes('*')
+      ? readBuddy(state, text)
+      : readNode(state, text) || readZone(state, text) || readHuge(state, text);
+  if (first === 68 || first === 72 || first === 77)
+    return text.includes('*') ? readBuddy(state, text) : readZone(state, text);
   if (first === 104) return readHuge(state, text);
-  if (!TOTALS.test(text)) return false;
-  eachPair(text, (key, pages) => setOnce(state.totalsPages, key.toLowerCase(), pages));
+  if (!TOTALS_FIRST.has(first) || !TOTALS.test(text)) return false;
+  readTotals(state, text);
   return true;
 }
 
 function readNode(state: MemoryState, text: string): boolean {
   if (!NODE.test(text)) return false;
-  eachPair(text, (key, kiB) => {
-    if (key === 'kernel_stack') add(state.nodesKiB, key, kiB);
-  });
+  const kernelStackKiB = readKiB(text, ' kernel_stack:');
+  if (kernelStackKiB !== null) add(state.nodesKiB, 'kernel_stack', kernelStackKiB);
   return true;
 }
 
@@ -118,19 +117,20 @@ function readZone(state: MemoryState, text: string): boolean {
   const zone: Zone = {
     node: found[1] === undefined ? null : Number(found[1]),
     name: found[2] ?? '',
-    freeKiB: null,
-    minKiB: null,
-    lowKiB: null,
-    highKiB: null,
-    presentKiB: null,
-    managedKiB: null,
+    freeKiB: Number(found[3]),
+    minKiB: readKiB(text, ' min:'),
+    lowKiB: readKiB(text, ' low:'),
+    highKiB: readKiB(text, ' high:'),
+    presentKiB: readKiB(text, ' present:'),
+    managedKiB: readKiB(text, ' managed:'),
     blocks: null,
   };
-  eachPair(text, (key, kiB) => {
-    const field = ZONE_FIELDS.get(key);
-    if (field !== undefined) zone[field] ??= kiB;
-    if (ZONE_SUMS.has(key)) add(state.zonesKiB, key, kiB);
-  });
+  if (zone.presentKiB !== null) add(state.zonesKiB, 'present', zone.presentKiB);
+  if (zone.managedKiB !== null) add(state.zonesKiB, 'managed', zone.managedKiB);
+  for (const [key, label] of ZONE_SUMS) {
+    const kiB = readKiB(text, label);
+    if (kiB !== null) add(state.zonesKiB, key, kiB);
+  }
   state.zones.push(zone);
   return true;
 }
@@ -138,12 +138,20 @@ function readZone(state: MemoryState, text: string): boolean {
 function readBuddy(state: MemoryState, text: string): boolean {
   const found = BUDDY.exec(text);
   if (found === null) return false;
-  const list = [...(found[3] ?? '').matchAll(/(\d+)\*(\d+)kB/g)];
-  state.firstBlockKiB ??= Number(list[0]?.[2] ?? 0) || null;
+  const list = found[3] ?? '';
+  state.firstBlockKiB ??= readDigits(list, list.indexOf('*') + 1) || null;
   const node = found[1] === undefined ? null : Number(found[1]);
   const zone = state.zones.find((one) => one.node === node && one.name === found[2] && one.blocks === null);
-  if (zone !== undefined) zone.blocks = list.map((block) => Number(block[1]));
+  if (zone !== undefined) zone.blocks = readBlocks(list);
   return true;
+}
+
+/** `2*4kB (ME) 1*8kB (E) `: how many of each size. */
+function readBlocks(list: string): number[] {
+  const blocks: number[] = [];
+  for (let star = list.indexOf('*'); star >= 0; star = list.indexOf('*', star + 1))
+    blocks.push(readDigits(list, list.lastIndexOf(' ', star) + 1));
+  return blocks;
 }
 
 function readHuge(state: MemoryState, text: string): boolean {
@@ -198,20 +206,29 @@ export function describeMemory(state: MemoryState, pageKiB: number): MemoryPictu
   };
 }
 
-/** Calls `take` for each `key:number` or `key: number` of a line, in order. */
-function eachPair(text: string, take: (key: string, value: number) => void): void {
-  for (let colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
-    let at = text.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1;
-    const digits = at;
-    let value = 0;
-    for (let code = text.charCodeAt(at); code >= 48 && code <= 57; code = text.charCodeAt((at += 1)))
-      value = value * 10 + code - 48;
-    if (at > digits) take(text.slice(text.lastIndexOf(' ', colon) + 1, colon), value);
-  }
+/** The number behind `label`, blanks between them or not; null where it is not. */
+function readKiB(text: string, label: string): number | null {
+  const at = text.indexOf(label);
+  return at < 0 ? null : readDigits(text, at + label.length);
 }
 
-function setOnce(map: Map<string, number>, key: string, value: number): void {
-  if (!map.has(key)) map.set(key, value);
+/** The number at `start`, a blank before it or not; 0 where there is none. */
+function readDigits(text: string, start: number): number {
+  let at = text.charCodeAt(start) === 32 ? start + 1 : start;
+  let value = 0;
+  for (let code = text.charCodeAt(at); code >= 48 && code <= 57; code = text.charCodeAt((at += 1)))
+    value = value * 10 + code - 48;
+  return value;
+}
+
+/** Keeps each `key:number` of a line of totals. */
+function readTotals(state: MemoryState, text: string): void {
+  for (let colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
+    const behind = text.charCodeAt(colon + 1);
+    if (behind !== 32 && (behind < 48 || behind > 57)) continue;
+    const key = text.slice(text.lastIndexOf(' ', colon) + 1, colon).toLowerCase();
+    if (!state.totalsPages.has(key)) state.totalsPages.set(key, readDigits(text, colon + 1));
+  }
 }
 
 function add(map: Map<string, number>, key: string, value: number): void {

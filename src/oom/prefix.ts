@@ -1,46 +1,11 @@
+import { isDigit, stripMonthDay, stripSeconds, type Stamp } from './stamp.ts';
+
 // What stands before a kernel message: time stamps, priorities, host and program names, in the forms of dmesg, syslog,
 // journalctl, /dev/kmsg and what wraps them. Prefixes are stripped from the outside in.
-
-/** What the prefix of a line told. */
-export interface Stamp {
-  timeText: string | null;
-  realtimeUs: number | null;
-  kernelUs: number | null;
-  /** null: the kernel, or nobody was named. `userspace`: somebody who wrote into the kernel log. */
-  program: string | null;
-  host: string;
-  form: string;
-}
-
-/**
- * Takes `[  123.456789] ` and the caller's id behind it (`[ T123] `), noting the kernel's clock; `at` when it is something else.
- * The commonest of all prefixes, so it is read by hand.
- */
-function stripSeconds(raw: string, start: number, stamp: Stamp): number {
-  let at = start + 1;
-  while (raw.charCodeAt(at) === 32) at += 1;
-  const first = at;
-  while (isDigit(raw, at)) at += 1;
-  if (at === first || at - first > 10 || raw.charCodeAt(at) !== 46) return start;
-  at += 1;
-  const fraction = at;
-  while (isDigit(raw, at)) at += 1;
-  if (at === fraction || at - fraction > 9 || raw.charCodeAt(at) !== 93) return start;
-  stamp.kernelUs ??= Math.round(Number(raw.slice(first, at)) * 1e6);
-  at += 1;
-  const bracket = raw.charCodeAt(at) === 32 ? at + 1 : at;
-  if (raw.charCodeAt(bracket) === 91 && matchAt(CALLER, raw, bracket) !== null) at = CALLER.lastIndex;
-  return raw.charCodeAt(at) === 32 ? at + 1 : at;
-}
-
-export function emptyStamp(): Stamp {
-  return { timeText: null, realtimeUs: null, kernelUs: null, program: null, host: '', form: 'bare' };
-}
 
 const MONTHS_DAYS =
   '(?:[A-Z][a-z]{2} )?[A-Za-z\\x80-\\xff.]{2,12} +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: \\d{4})?(?=[ ])';
 
-const CALLER = /\[ *[TC]\d+\]/y;
 const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?/y;
 const DMESG_HUMAN = /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<]\d{1,10}\.\d{1,9}>?)\] ?/y;
 const KMSG = /(\d{1,6}),(\d{1,20}),(\d{1,20}),[^;]{0,80};/y;
@@ -85,7 +50,6 @@ const KERNEL_HEADS = new Set([
   'Code',
   'Modules',
 ]);
-const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
 
 /** The last `HOST PROGRAM: ` seen: a log repeats it on every line, and comparing is cheaper than matching. */
 export interface KnownTail {
@@ -207,6 +171,8 @@ function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): n
 
 function stripWord(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null || stamp.form !== 'bare') return at;
+  const behind = stripMonthDay(raw, at, stamp);
+  if (behind > at) return stripSyslog(raw, behind, stamp, known);
   const full = isDigit(raw, at + 4) || isDigit(raw, at) ? matchAt(FULL, raw, at) : null;
   if (full !== null) return stripFull(raw, stamp, full, known);
   const time = matchAt(RFC3164, raw, at);
@@ -290,21 +256,7 @@ function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number, known:
   return after;
 }
 
-function isDigit(raw: string, at: number): boolean {
-  const code = raw.charCodeAt(at);
-  return code >= 48 && code <= 57;
-}
-
 function matchAt(pattern: RegExp, raw: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at;
   return pattern.exec(raw);
-}
-
-export function unquote(raw: string): string {
-  let at = 0;
-  while (at < raw.length && (raw.charCodeAt(at) === 32 || raw.charCodeAt(at) === 9)) at += 1;
-  QUOTE.lastIndex = at;
-  if (QUOTE.test(raw)) at = QUOTE.lastIndex;
-  while (at < raw.length && (raw.charCodeAt(at) === 32 || raw.charCodeAt(at) === 9)) at += 1;
-  return raw.slice(at);
 }

@@ -10,13 +10,15 @@ const SLAB_START = /^ ?Unreclaimable slab info:/;
 const SLAB = /^ ?(\S.{0,60}?) +(\d+)KB +(\d+)KB\s*$/;
 const SLABS_MAX = 40;
 const NAME_MAX = 15;
-const ROADS: readonly [string, 'memcg' | 'page-fault' | 'sysrq' | 'host'][] = [
-  ['mem_cgroup_out_of_memory', 'memcg'],
-  ['mem_cgroup_oom', 'memcg'],
-  ['pagefault_out_of_memory', 'page-fault'],
-  ['moom_callback', 'sysrq'],
-  ['__alloc_pages', 'host'],
-];
+const ROAD = /mem_cgroup_o(?:ut_of_memory|om)|pagefault_out_of_memory|moom_callback|__alloc_pages/;
+const ROADS: Record<string, 'memcg' | 'page-fault' | 'sysrq' | 'host'> = {
+  mem_cgroup_out_of_memory: 'memcg',
+  mem_cgroup_oom: 'memcg',
+  pagefault_out_of_memory: 'page-fault',
+  moom_callback: 'sysrq',
+  __alloc_pages: 'host',
+};
+const HEADINGS = /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|lowmem_reserve\[\]|Name +Used +Total)/;
 
 /** A line that can begin the rest of a report whose header is lost. */
 export function beginsHeadless(text: string): boolean {
@@ -69,13 +71,11 @@ export function readReportLine(report: ReportState, line: LogLine): boolean {
     }
   }
   if (report.slabsOpen && readSlab(report, text)) return true;
-  if (SLAB_START.test(text)) {
+  if (first === 85 && SLAB_START.test(text)) {
     report.slabsOpen = true;
     return true;
   }
-  return (
-    readTrace(report, text) || /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|lowmem_reserve\[\]|Name +Used +Total)/.test(text)
-  );
+  return readTrace(report, text) || HEADINGS.test(text);
 }
 
 function readSlab(report: ReportState, text: string): boolean {
@@ -92,7 +92,8 @@ function readSlab(report: ReportState, text: string): boolean {
 
 /** A line of the call trace, or the worker that asked: tells which road led to the killer. */
 function readTrace(report: ReportState, text: string): boolean {
-  for (const [call, road] of ROADS) if (text.includes(call)) report.roads.add(road);
+  const road = ROADS[ROAD.exec(text)?.[0] ?? ''];
+  if (road !== undefined) report.roads.add(road);
   return report.headerLine !== null;
 }
 

@@ -2,6 +2,7 @@ import { decodeText } from './bytes.ts';
 import { isRecent } from './belonging.ts';
 import type { LogLine } from './frame.ts';
 import { note, openDeath, openReport, type DeathState, type ReportState } from './report-state.ts';
+import type { RecentDeaths } from './recent-deaths.ts';
 import type { SplitLine } from './split-line.ts';
 
 /** What became known: a victim (or a report that has none), more about one, or that nothing more will be said of it. */
@@ -22,8 +23,7 @@ export interface StreamState {
   split: SplitLine | null;
   /** The last short lines: a name with line breaks may have begun there. */
   before: LogLine[];
-  /** Deaths that later lines may still amend, oldest first. */
-  recent: DeathState[];
+  recent: RecentDeaths;
   suppressed: LogLine | null;
   /** A failed allocation prints a Mem-Info too, which must not be taken for a report's. */
   allocationFailed: boolean;
@@ -35,8 +35,12 @@ const RECENT_MAX = 512;
 
 export function beginReport(state: StreamState, line: LogLine): ReportState {
   const report = openReport(state.nextReport(), 'kernel', line);
-  for (const death of state.recent)
-    if (death.pid !== null && isRecent(death.line, line)) report.recentPids.add(death.pid);
+  const { all } = state.recent;
+  for (let index = all.length - 1; index >= 0; index -= 1) {
+    const death = all[index];
+    if (death === undefined || !isRecent(death.line, line)) break;
+    if (death.pid !== null) report.recentPids.add(death.pid);
+  }
   if (state.suppressed !== null) {
     report.warnings.push(
       `The kernel's rate limit dropped reports before this one: ${decodeText(state.suppressed.text.trim())}`,
@@ -49,9 +53,9 @@ export function beginReport(state: StreamState, line: LogLine): ReportState {
 }
 
 export function announce(state: StreamState, death: DeathState): void {
-  state.recent.push(death);
+  state.recent.add(death);
   state.events.push({ kind: 'kill', death });
-  while (state.recent.length > RECENT_MAX) closeOldest(state);
+  while (state.recent.all.length > RECENT_MAX) closeOldest(state);
 }
 
 export function amend(state: StreamState, death: DeathState, line: LogLine): void {
