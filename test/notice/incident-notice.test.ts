@@ -3,9 +3,11 @@ import type { Kill } from '../../src/incident/incident.ts';
 import { describeIncident, type IncidentContext } from '../../src/notice/incident-notice.ts';
 import type { Notice } from '../../src/notice/notice.ts';
 import { renderText } from '../../src/notice/render-text.ts';
+import { shellWord } from '../../src/notice/host-text.ts';
 import { describeStorm } from '../../src/notice/storm-notice.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';
+import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 const CONTEXT: IncidentContext = { nowMs: T0 + 60_000, next: null, protect: false };
@@ -140,6 +142,30 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     const notice = describeIncident(anIncident({ kills: [aKill({ record: aRecord({ holders, anonRssKiB: 13_312 }) })] }), CONTEXT);
 
     expect(renderText(notice)).toContain('458 × php-fpm held more than the victim');
+  });
+});
+
+describe('commands to paste', () => {
+  const unsafe = HOSTILE_NAMES.filter((name) => shellWord(name) === null && name.trim() !== '');
+
+  it.each(unsafe.map((name) => [JSON.stringify(name).slice(0, 40), name]))('never hold %s', (_, name) => {
+    const identity = { unit: name, slice: null, container: name, runtime: 'docker', pod: null, qos: null };
+    const holders = [{ name, count: 1, rssPages: 9, anonPages: null, swapPages: 0, largestPid: 1 }];
+    const records = [
+      aRecord({ identity, holders, anonRssKiB: 9_000_000 }),
+      aRecord({ identity, holders, anonRssKiB: 1 }),
+      aRecord({ identity, holders, domain: 'memcg', oomMemcg: `/x/${name}`, memcgLimitKiB: 1, cause: null }),
+    ];
+
+    const commands = records.flatMap((record) =>
+      describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT).parts.filter((part) => part.kind === 'command'),
+    );
+
+    for (const { command, undo } of commands) {
+      expect(`${command}\n${undo ?? ''}`).not.toContain(name);
+      expect(command).toMatch(/^(?:ps|systemctl|docker|sysctl) [\w ,=.@:|%/+-]+$/);
+    }
+    expect(commands.length).toBeGreaterThan(0);
   });
 });
 

@@ -28,7 +28,6 @@ import {
   noticeView,
   waitingView,
 } from '../../src/slack/views.ts';
-import { aKill, aRecord } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';
 import { anyKill } from '../support/an-arbitrary-kill.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
@@ -310,18 +309,5 @@ describe('the form of a message', () => {
     expect(JSON.stringify(blocks)).toContain('stays');
     expect(JSON.stringify(blocks)).toContain('Shortened to fit');
     expect(refuseMessage(renderContent(notice, 'message'))).toEqual([]);
-  });
-
-  it('offers no command for a unit whose name a shell would not take as it is', () => {
-    const identity = { unit: 'a$(reboot).service', slice: null, container: null, runtime: null, pod: null, qos: null };
-    const incident = anIncident({ kills: [aKill({ record: aRecord({ identity }) })] });
-
-    expect(
-      JSON.stringify(
-        describeIncident(incident, { nowMs: NOW, next: null, protect: false }).parts.filter(
-          (part) => part.kind === 'command',
-        ),
-      ),
-    ).toBe('[]');
   });
 });
