@@ -87,7 +87,7 @@ export async function openSshd(
 
   async function start(): Promise<void> {
     let log = '';
-    const [command = '', ...args] = [...(options.through ?? []), '/usr/sbin/sshd', '-D', '-e', '-f', config];
+    const [command, ...args] = [...(options.through ?? []), '/usr/sbin/sshd', '-D', '-e', '-f', config];
     const started = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     started.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));
     child = started;
