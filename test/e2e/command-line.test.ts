@@ -1,0 +1,127 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canKill, causeKill } from '../support/kernel-kill.ts';
+import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+
+const cli = path.join(import.meta.dirname, '../../src/cli.ts');
+const node = path.join(import.meta.dirname, '../../node_modules/.bin/node');
+const able = canRunSshd && canKill;
+if (!able && process.env['CI'] === 'true') throw new Error('In CI a real sshd and a memory cgroup are expected');
+
+describe.skipIf(!able)('the command line, with a real host', () => {
+  let sshd: Sshd;
+  let dir: string;
+  let bot: ChildProcess;
+  let printed = '';
+  let logged = '';
+
+  function configure(more = ''): void {
+    const target = sshd.target();
+    writeFileSync(
+      path.join(dir, 'oombot.yaml'),
+      `http: 127.0.0.1:0\nssh:\n  user: root\n  identityFile: ${sshd.identityFile}\n  knownHosts: ${sshd.knownHostsFile}\nhosts:\n  - name: db01\n    address: 127.0.0.1\n    port: ${target.port}\n    tags: [db]\n${more}`,
+    );
+  }
+
+  function oombot(...args: string[]): { status: number | null; out: string; err: string } {
+    const run = spawnSync(node, [cli, ...args], { cwd: dir, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+    return { status: run.status, out: run.stdout, err: run.stderr };
+  }
+
+  async function until(look: () => boolean, what: string): Promise<void> {
+    for (let at = 0; at < 300; at += 1) {
+      if (look()) return;
+      await sleep(100);
+    }
+    throw new Error(`${what} did not come. Printed:\n${printed}\nLogged:\n${logged}`);
+  }
+
+  beforeAll(async () => {
+    sshd = await openSshd();
+    dir = mkdtempSync(path.join(tmpdir(), 'oombot-cli-'));
+    configure();
+    bot = spawn(node, [cli, 'run'], { cwd: dir, env: { ...process.env, NO_COLOR: '1' } });
+    bot.stdout?.on('data', (data: Buffer) => (printed += data.toString()));
+    bot.stderr?.on('data', (data: Buffer) => (logged += data.toString()));
+    await until(() => printed.includes('Watching db01'), 'the greeting');
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(printed)?.[0] ?? '';
+    for (let at = 0; at < 100; at += 1) {
+      const health = (await (await fetch(`${url}/healthz`)).json()) as { hosts: { host: string; state: string }[] };
+      if (health.hosts.find((host) => host.host === 'db01')?.state === 'watching') return;
+      await sleep(200);
+    }
+    throw new Error(`db01 is not watched. Logged:\n${logged}`);
+  }, 60_000);
+
+  afterAll(async () => {
+    bot.kill('SIGTERM');
+    await new Promise((resolve) => bot.once('close', resolve));
+    await sshd.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('prints a kill as it happens, and answers about it beside the running bot', async () => {
+    const pid = causeKill(`oombot-cli-${process.pid}`);
+
+    await until(() => printed.includes(`pid ${pid}`), 'the kill');
+    expect(printed).toContain('tail was killed on db01: its memory limit of 8 MiB was reached');
+
+    const last = oombot('last', 'db01');
+    expect(last).toMatchObject({ status: 0, err: '' });
+    expect(last.out).toContain('killed on db01');
+
+    const history = oombot('history', 'db', '1d');
+    expect(history.status).toBe(0);
+    expect(history.out).toContain('tail');
+  });
+
+  it('ranks who dies next', () => {
+    const { status, out } = oombot('scores', 'db01', '3');
+
+    expect(status).toBe(0);
+    expect(out).toMatch(/db01/);
+  });
+
+  it('suggests the host that was meant', () => {
+    const { status, out } = oombot('last', 'db1');
+
+    expect(status).toBe(1);
+    expect(out).toContain('db01');
+  });
+
+  it('checks the host, and a host that is not there', () => {
+    const good = oombot('check', 'db01');
+    expect(good.out).toContain('log in: yes');
+    expect(good.status).toBe(0);
+
+    const unknown = oombot('check', 'web1');
+    expect(unknown.status).toBe(2);
+    expect(unknown.err).toContain('no host is called web1; configured are db01');
+  });
+
+  it('refuses to run twice on one database', () => {
+    const second = oombot('run');
+
+    expect(second.status).toBe(1);
+    expect(second.err).toContain('Another oombot is running');
+  });
+
+  it('verifies the audit log', () => {
+    expect(oombot('audit', 'verify')).toMatchObject({ status: 0 });
+  });
+
+  it('takes up a changed configuration on SIGHUP, and keeps the old one when the new one is wrong', async () => {
+    configure(`  - name: gone\n    address: 127.0.0.1\n    port: 1\n`);
+    bot.kill('SIGHUP');
+    await until(() => printed.includes('The configuration was read again'), 'the reload');
+
+    configure(`  - nme: x\n`);
+    bot.kill('SIGHUP');
+    await until(() => logged.includes('the old configuration stays in force'), 'the refusal');
+    expect(logged).toContain('nme');
+  });
+});
