@@ -37,18 +37,21 @@ const PostEphemeral = z.object({
   ...content,
 });
 
+const needs = ['chat:write', 'chat:write.public'];
+
 export const CHAT_METHODS: Record<string, ApiMethod> = {
-  'chat.postMessage': method(Post, postMessage),
-  'chat.update': method(Update, updateMessage),
-  'chat.postEphemeral': method(PostEphemeral, postEphemeral),
-  'chat.delete': method(z.object({ channel: z.string().min(1), ts: z.string().min(1) }), deleteMessage),
+  'chat.postMessage': method(Post, postMessage, { needs }),
+  'chat.update': method(Update, updateMessage, { needs }),
+  'chat.postEphemeral': method(PostEphemeral, postEphemeral, { needs }),
+  'chat.delete': method(z.object({ channel: z.string().min(1), ts: z.string().min(1) }), deleteMessage, { needs }),
 };
 
 function postMessage(args: z.infer<typeof Post>, world: World): ApiAnswer {
   // A user's id opens the direct conversation; names are taken too, but only here.
   const channel = world.directory.channel(args.channel) ?? world.directory.direct(args.channel);
   if (channel === null) return { ok: false, error: 'channel_not_found' };
-  if (!world.directory.isMember(channel, BOT.id)) return { ok: false, error: 'not_in_channel' };
+  const mayPostAnywhere = channel.kind === 'public' && world.scopes?.has('chat:write.public') === true;
+  if (!world.directory.isMember(channel, BOT.id) && !mayPostAnywhere) return { ok: false, error: 'not_in_channel' };
   const threadTs = threadOf(world, channel, args.thread_ts);
   const read = readContent(args);
   if ('error' in read) return { ok: false, ...read };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, method, page, pageSize, type ApiAnswer, type ApiMethod } from './api-method.ts';
+import { flag, method, missingScope, page, pageSize, type ApiAnswer, type ApiMethod } from './api-method.ts';
 import { BOT, type Channel } from './directory.ts';
 import { asSlackMessage, type Message } from './message-log.ts';
 import type { World } from './world.ts';
@@ -7,6 +7,7 @@ import type { World } from './world.ts';
 const LIMIT = 100;
 
 const One = z.object({ channel: z.string().min(1) });
+const Open = z.object({ users: z.string().optional(), channel: z.string().optional() });
 const List = z.object({ types: z.string().default('public_channel'), limit: pageSize, cursor: z.string().optional() });
 const window = {
   oldest: z.string().default('0'),
@@ -22,13 +23,13 @@ const Replies = z.object({ channel: z.string().min(1), ts: z.string().min(1), ..
 export const CONVERSATION_METHODS: Record<string, ApiMethod> = {
   'conversations.list': method(List, listChannels),
   'conversations.info': method(One, (args, world) =>
-    within(args.channel, world, (channel) => ({ ok: true, channel: asSlackChannel(channel, world) })),
+    within(args.channel, 'read', world, (channel) => ({ ok: true, channel: asSlackChannel(channel, world) })),
   ),
   'conversations.members': method(One, (args, world) =>
-    within(args.channel, world, (channel) => ({ ok: true, members: members(channel, world) })),
+    within(args.channel, 'read', world, (channel) => ({ ok: true, members: members(channel, world) })),
   ),
-  'conversations.join': method(One, joinChannel),
-  'conversations.open': method(z.object({ users: z.string().optional(), channel: z.string().optional() }), openDirect),
+  'conversations.join': method(One, joinChannel, { needs: ['channels:join'] }),
+  'conversations.open': method(Open, openDirect, { needs: ['im:write'] }),
   'conversations.history': method(History, (args, world) =>
     withinJoined(args.channel, world, (channel) => ({
       ...cut(world.log.inChannel(channel.id, null).toReversed(), args),
@@ -44,20 +45,27 @@ export const CONVERSATION_METHODS: Record<string, ApiMethod> = {
   ),
 };
 
-function within(id: string, world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
+const SCOPE_OF = { public: 'channels', private: 'groups', im: 'im' } as const;
+
+function within(id: string, right: 'read' | 'history', world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
   const channel = world.directory.channels().find((one) => one.id === id);
-  return channel === undefined ? { ok: false, error: 'channel_not_found' } : run(channel);
+  if (channel === undefined) return { ok: false, error: 'channel_not_found' };
+  return missingScope([`${SCOPE_OF[channel.kind]}:${right}`], world) ?? run(channel);
 }
 
 function withinJoined(id: string, world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
-  return within(id, world, (channel) =>
+  return within(id, 'history', world, (channel) =>
     world.directory.isMember(channel, BOT.id) ? run(channel) : { ok: false, error: 'not_in_channel' },
   );
 }
 
 function listChannels(args: z.infer<typeof List>, world: World): ApiAnswer {
   const types = args.types.split(',').map((type) => type.trim());
-  const kinds = { public: 'public_channel', private: 'private_channel', im: 'im' };
+  const kinds = { public: 'public_channel', private: 'private_channel', im: 'im' } as const;
+  for (const kind of ['public', 'private', 'im'] as const) {
+    const refusal = types.includes(kinds[kind]) ? missingScope([`${SCOPE_OF[kind]}:read`], world) : null;
+    if (refusal !== null) return refusal;
+  }
   const all = world.directory
     .channels()
     .filter((channel) => types.includes(kinds[channel.kind]))
@@ -69,15 +77,15 @@ function listChannels(args: z.infer<typeof List>, world: World): ApiAnswer {
 }
 
 function joinChannel(args: z.infer<typeof One>, world: World): ApiAnswer {
-  return within(args.channel, world, (channel) => {
-    if (channel.kind !== 'public') return { ok: false, error: 'method_not_supported_for_channel_type' };
-    const warning = world.directory.isMember(channel, BOT.id) ? { warning: 'already_in_channel' } : {};
-    world.directory.join(channel, BOT.id);
-    return { ok: true, channel: asSlackChannel(channel, world), ...warning };
-  });
+  const channel = world.directory.channels().find((one) => one.id === args.channel);
+  if (channel === undefined) return { ok: false, error: 'channel_not_found' };
+  if (channel.kind !== 'public') return { ok: false, error: 'method_not_supported_for_channel_type' };
+  const warning = world.directory.isMember(channel, BOT.id) ? { warning: 'already_in_channel' } : {};
+  world.directory.join(channel, BOT.id);
+  return { ok: true, channel: asSlackChannel(channel, world), ...warning };
 }
 
-function openDirect(args: { users?: string | undefined; channel?: string | undefined }, world: World): ApiAnswer {
+function openDirect(args: z.infer<typeof Open>, world: World): ApiAnswer {
   const users = (args.users ?? '').split(',').filter((id) => id !== '');
   if (users.length > 1) return { ok: false, error: 'method_not_supported_for_channel_type' };
   const byUser = users[0] === undefined ? null : world.directory.direct(users[0]);

@@ -2,10 +2,14 @@ import { z } from 'zod';
 import type { World } from './world.ts';
 
 /** What a method answers with `ok: true`, or Slack's error word. */
-export type ApiAnswer = { ok: true; [key: string]: unknown } | { ok: false; error: string; messages?: string[] };
+export type ApiAnswer =
+  | { ok: true; [key: string]: unknown }
+  | { ok: false; error: string; messages?: string[]; needed?: string; provided?: string };
 
 export interface ApiMethod {
   token: 'bot' | 'app';
+  /** One of these scopes is needed. */
+  needs: readonly string[];
   run: (args: unknown, world: World) => ApiAnswer;
 }
 
@@ -13,10 +17,11 @@ export interface ApiMethod {
 export function method<S extends z.ZodType>(
   args: S,
   run: (args: z.infer<S>, world: World) => ApiAnswer,
-  token: 'bot' | 'app' = 'bot',
+  options: { token?: 'bot' | 'app'; needs?: readonly string[] } = {},
 ): ApiMethod {
   return {
-    token,
+    token: options.token ?? 'bot',
+    needs: options.needs ?? [],
     run(sent, world) {
       const read = args.safeParse(sent);
       if (read.success) return run(read.data, world);
@@ -24,6 +29,13 @@ export function method<S extends z.ZodType>(
       return { ok: false, error: 'invalid_arguments', messages };
     },
   };
+}
+
+/** Slack's refusal when none of the scopes was granted; null: one was. */
+export function missingScope(needs: readonly string[], world: World): ApiAnswer | null {
+  const { scopes } = world;
+  if (scopes === null || needs.length === 0 || needs.some((scope) => scopes.has(scope))) return null;
+  return { ok: false, error: 'missing_scope', needed: needs.join(','), provided: [...scopes].join(',') };
 }
 
 /** An argument that is JSON: text in a form, the thing itself in a JSON body. Text that is no JSON stays text. */

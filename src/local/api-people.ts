@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { method, page, pageSize, type ApiMethod } from './api-method.ts';
-import { APP_ID, BOT, TEAM, type Person } from './directory.ts';
+import { APP_ID, BOT, TEAM, type Person, type UserGroup } from './directory.ts';
 
 const none = z.object({});
 
@@ -19,33 +19,42 @@ export const PEOPLE_METHODS: Record<string, ApiMethod> = {
   'apps.connections.open': method(
     none,
     (_, world) => ({ ok: true, url: `${world.baseUrl().replace('http:', 'ws:')}${world.sockets.ticket()}` }),
-    'app',
+    { token: 'app' },
   ),
-  'users.info': method(z.object({ user: z.string().min(1) }), ({ user }, world) => {
-    const person = world.directory.people().find((one) => one.id === user);
-    return person === undefined ? { ok: false, error: 'user_not_found' } : { ok: true, user: asSlackUser(person) };
-  }),
-  'users.list': method(z.object({ limit: pageSize, cursor: z.string().optional() }), ({ limit, cursor }, world) => {
-    const { items, nextCursor } = page(world.directory.people(), limit ?? 100, cursor);
-    return { ok: true, members: items.map(asSlackUser), response_metadata: { next_cursor: nextCursor } };
-  }),
-  'usergroups.list': method(none, (_, world) => ({
-    ok: true,
-    usergroups: world.directory.userGroups().map(({ id, handle, name, users }) => ({
-      id,
-      team_id: TEAM.id,
-      is_usergroup: true,
-      name,
-      handle,
-      user_count: users.length,
-      date_delete: 0,
-    })),
-  })),
-  'usergroups.users.list': method(z.object({ usergroup: z.string().min(1) }), ({ usergroup }, world) => {
-    const group = world.directory.userGroups().find((one) => one.id === usergroup);
-    return group === undefined ? { ok: false, error: 'no_such_subteam' } : { ok: true, users: group.users };
-  }),
+  'users.info': method(
+    z.object({ user: z.string().min(1) }),
+    ({ user }, world) => {
+      const person = world.directory.people().find((one) => one.id === user);
+      return person === undefined ? { ok: false, error: 'user_not_found' } : { ok: true, user: asSlackUser(person) };
+    },
+    { needs: ['users:read'] },
+  ),
+  'users.list': method(
+    z.object({ limit: pageSize, cursor: z.string().optional() }),
+    ({ limit, cursor }, world) => {
+      const { items, nextCursor } = page(world.directory.people(), limit ?? 100, cursor);
+      return { ok: true, members: items.map(asSlackUser), response_metadata: { next_cursor: nextCursor } };
+    },
+    { needs: ['users:read'] },
+  ),
+  'usergroups.list': method(
+    none,
+    (_, world) => ({ ok: true, usergroups: world.directory.userGroups().map(asSlackGroup) }),
+    { needs: ['usergroups:read'] },
+  ),
+  'usergroups.users.list': method(
+    z.object({ usergroup: z.string().min(1) }),
+    ({ usergroup }, world) => {
+      const group = world.directory.userGroups().find((one) => one.id === usergroup);
+      return group === undefined ? { ok: false, error: 'no_such_subteam' } : { ok: true, users: group.users };
+    },
+    { needs: ['usergroups:read'] },
+  ),
 };
+
+function asSlackGroup({ id, handle, name, users }: UserGroup): Record<string, unknown> {
+  return { id, team_id: TEAM.id, is_usergroup: true, name, handle, user_count: users.length, date_delete: 0 };
+}
 
 function asSlackUser(person: Person): Record<string, unknown> {
   return {

@@ -1,7 +1,7 @@
 /** Ids are fixed, so that a configuration may name them (`approvers: [ULOCALBEN]`). */
 export const TEAM = { id: 'TLOCALDEV', domain: 'local', name: 'Local workspace' } as const;
 export const APP_ID = 'ALOCALAPP';
-export const BOT = { id: 'ULOCALBOT', botId: 'BLOCALBOT', name: 'oom', realName: 'oom' } as const;
+export const BOT = { id: 'ULOCALBOT', botId: 'BLOCALBOT', name: 'oombot', realName: 'oombot' } as const;
 /** Who speaks when Slack itself has something to say. */
 export const SLACKBOT_ID = 'USLACKBOT';
 

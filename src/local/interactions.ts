@@ -65,6 +65,11 @@ const SubmitAnswer = z.discriminatedUnion('response_action', [
   z.object({ response_action: z.literal('clear') }),
 ]);
 
+/** The name under which an app subscribes to an event. */
+function subscription(event: Record<string, unknown>): string {
+  return event['type'] === 'message' ? 'message.im' : String(event['type']);
+}
+
 export function openInteractions(world: World): Interactions {
   const { log, views, directory, sockets } = world;
 
@@ -74,6 +79,7 @@ export function openInteractions(world: World): Interactions {
   }
 
   function deliverEvent(event: Record<string, unknown>): void {
+    if (world.botEvents?.has(subscription(event)) === false) return;
     const payload = eventPayload(world, event);
     async function tryAll(): Promise<void> {
       let ack = await sockets.send('events_api', payload, { attempt: 0, reason: '' });

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CHAT_METHODS } from './api-chat.ts';
 import { CONVERSATION_METHODS } from './api-conversations.ts';
-import type { ApiAnswer, ApiMethod } from './api-method.ts';
+import { missingScope, type ApiAnswer, type ApiMethod } from './api-method.ts';
 import { PEOPLE_METHODS } from './api-people.ts';
 import { VIEW_METHODS } from './api-views.ts';
 import type { Fault, Faults } from './faults.ts';
@@ -49,7 +49,7 @@ export function openWebApi(world: World, faults: Faults, tokens: { bot: string; 
     if (token === '') return { ok: false, error: 'not_authed' };
     if (token !== tokens.bot && token !== tokens.app) return { ok: false, error: 'invalid_auth' };
     if (token !== tokens[method.token]) return { ok: false, error: 'not_allowed_token_type' };
-    return method.run(args, world);
+    return missingScope(method.needs, world) ?? method.run(args, world);
   }
 
   function fail(response: ServerResponse, fault: Fault): void {
@@ -101,7 +101,7 @@ export function openWebApi(world: World, faults: Faults, tokens: { bot: string; 
       }
       const { status, body } = await answer(request, name);
       if (isBad) fail(response, fault);
-      else sendJson(response, status, body, { 'x-oauth-scopes': 'commands,chat:write' });
+      else sendJson(response, status, body, { 'x-oauth-scopes': [...(world.scopes ?? [])].join(',') });
     },
   };
 }

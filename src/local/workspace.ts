@@ -33,6 +33,10 @@ export interface LocalWorkspaceOptions {
   commands: readonly CommandSeed[];
   shortcuts?: readonly ShortcutSeed[];
   controls?: readonly Control[];
+  /** Bot scopes of the manifest: methods that need others answer `missing_scope`. Default: everything is granted. */
+  scopes?: readonly string[];
+  /** Bot events of the manifest: others are not sent. Default: all that there are. */
+  botEvents?: readonly string[];
   clock?: Clock;
 }
 
@@ -101,6 +105,8 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
     sockets: openSocketMode(clock, changes),
     commands: options.commands,
     shortcuts: options.shortcuts ?? [],
+    scopes: options.scopes === undefined ? null : new Set(options.scopes),
+    botEvents: options.botEvents === undefined ? null : new Set(options.botEvents),
     baseUrl: () => `http://127.0.0.1:${portOf(server)}`,
     closing: closing.signal,
   };

@@ -36,6 +36,10 @@ export interface World {
   sockets: SocketMode;
   commands: readonly CommandSeed[];
   shortcuts: readonly ShortcutSeed[];
+  /** What the app was granted; null: everything. */
+  scopes: ReadonlySet<string> | null;
+  /** The events that the app subscribed to; null: all that there are. */
+  botEvents: ReadonlySet<string> | null;
   /** `http://127.0.0.1:3000`. */
   baseUrl: () => string;
   /** Ends what still waits. */

@@ -67,7 +67,7 @@ describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
     const opened = await browser.open(workspace.url, options);
     faults.push(opened.faults);
     await opened.page.getByRole('heading', { level: 1, name: '# oom' }).waitFor();
-    await opened.page.getByText('oom is connected').waitFor({ state: 'attached' });
+    await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });
     return opened.page;
   }
 
@@ -236,7 +236,7 @@ describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
     await page.getByRole('button', { name: '1 reply' }).click();
     const thread = page.getByRole('complementary', { name: 'Thread' });
     await thread.getByText('the first reply').waitFor();
-    await thread.getByLabel('Reply …').fill('@oom last');
+    await thread.getByLabel('Reply …').fill('@oombot last');
     await page.keyboard.press('Enter');
     await thread.getByText('Here I am.').waitFor();
     await page.keyboard.press('Escape');
@@ -249,10 +249,10 @@ describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
   it('shows the App Home', async () => {
     const page = await open();
 
-    await page.getByRole('link', { name: 'oom', exact: true }).last().click();
+    await page.getByRole('link', { name: 'oombot', exact: true }).click();
 
     await page.getByRole('heading', { name: 'Your fleet' }).waitFor();
-    const tabs = page.getByRole('navigation', { name: 'oom' });
+    const tabs = page.getByRole('navigation', { name: 'The app' });
     expect(await tabs.getByRole('link', { name: 'Home' }).getAttribute('aria-current')).toBe('page');
   });
 

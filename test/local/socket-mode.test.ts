@@ -402,13 +402,34 @@ describe('events', () => {
       });
     });
 
-    ana.say('#general', 'hey @oom last db01');
+    ana.say('#general', 'hey @oombot last db01');
     ana.say('#oom', 'nothing for it');
-    ana.say('#oom', '@oom last db01 <!channel>');
+    ana.say('#oom', '@oombot last db01 <!channel>');
     ana.say('direct', 'hello');
 
     await workspace.until(() => seen.length === 2 && workspace.messages('#oom')[1]?.replies.count === 1);
     expect(seen.toSorted()).toEqual(['direct hello', 'mention <@ULOCALBOT> last db01 &lt;!channel&gt;']);
+  });
+
+  it('brings only what the app subscribed to', async () => {
+    const seen: string[] = [];
+    const { ana, workspace } = await world(
+      (app) => {
+        app.event('app_mention', async () => {
+          seen.push('mention');
+        });
+        app.message(async () => {
+          seen.push('direct');
+        });
+      },
+      { botEvents: ['app_mention'] },
+    );
+
+    ana.say('direct', 'hello');
+    ana.say('#oom', '@oombot hello');
+
+    await expect.poll(() => seen).toEqual(['mention']);
+    expect(workspace.as('Ana').sees('direct')).toHaveLength(1);
   });
 
   it('delivers an event again when it was not acknowledged', async () => {
@@ -421,7 +442,7 @@ describe('events', () => {
       seen.push(event.text);
     });
 
-    workspace.as('Ana').say('#oom', '@oom are you there?');
+    workspace.as('Ana').say('#oom', '@oombot are you there?');
     await start(app, workspace);
     clock.advance(1_000);
 

@@ -1,7 +1,7 @@
 import type { WebClient } from '@slack/web-api';
 import { WebClient as Client } from '@slack/web-api';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { LocalWorkspace } from '../../src/local/workspace.ts';
+import type { LocalWorkspace, LocalWorkspaceOptions } from '../../src/local/workspace.ts';
 import { openTestWorkspace } from './a-bolt-app.ts';
 
 const opened: LocalWorkspace[] = [];
@@ -10,8 +10,10 @@ afterEach(async () => {
   for (const workspace of opened.splice(0)) await workspace.close();
 });
 
-async function world(): Promise<{ workspace: LocalWorkspace; client: WebClient }> {
-  const workspace = await openTestWorkspace();
+async function world(
+  options: Partial<LocalWorkspaceOptions> = {},
+): Promise<{ workspace: LocalWorkspace; client: WebClient }> {
+  const workspace = await openTestWorkspace(options);
   opened.push(workspace);
   const client = new Client(workspace.botToken, {
     slackApiUrl: workspace.apiUrl,
@@ -82,6 +84,42 @@ describe('tokens', () => {
         req_method: method,
       });
     }
+  });
+});
+
+describe('scopes', () => {
+  it('are needed for what the manifest did not ask for', async () => {
+    const { client } = await world({ scopes: ['chat:write', 'channels:read'] });
+
+    expect([
+      await refusal(client.chat.postMessage({ channel: '#oom', text: 'x' })),
+      await refusal(client.chat.postMessage({ channel: '#general', text: 'x' })),
+      await refusal(client.conversations.list({ types: 'public_channel' })),
+      await refusal(client.conversations.list({ types: 'public_channel,private_channel' })),
+      await refusal(client.conversations.history({ channel: 'CLOCAL001' })),
+      await refusal(client.conversations.join({ channel: 'CLOCAL003' })),
+      await refusal(client.conversations.open({ users: 'ULOCALANA' })),
+      await refusal(client.users.info({ user: 'ULOCALANA' })),
+      await refusal(client.usergroups.list()),
+    ]).toEqual([
+      'ok',
+      'not_in_channel',
+      'ok',
+      'missing_scope',
+      'missing_scope',
+      'missing_scope',
+      'missing_scope',
+      'missing_scope',
+      'missing_scope',
+    ]);
+  });
+
+  it('let an app post to public channels without being in them', async () => {
+    const { client, workspace } = await world({ scopes: ['chat:write', 'chat:write.public'] });
+
+    await client.chat.postMessage({ channel: '#general', text: 'x' });
+
+    expect(workspace.messages('#general')).toHaveLength(1);
   });
 });
 
@@ -298,7 +336,7 @@ describe('people', () => {
     expect(users.members?.map((one) => [one.id, one.real_name, one.is_bot])).toEqual([
       ['ULOCALANA', 'Ana', false],
       ['ULOCALBEN', 'Ben', false],
-      ['ULOCALBOT', 'oom', true],
+      ['ULOCALBOT', 'oombot', true],
     ]);
     expect(groups.usergroups?.map((one) => one.handle)).toEqual(['dba']);
     expect(inGroup.users).toEqual(['ULOCALBEN']);

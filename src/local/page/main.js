@@ -8,7 +8,7 @@ import { messageList } from './message-list.js';
 import { showModals } from './modal.js';
 import { listen, perform, readMessages } from './server.js';
 import { sidebar } from './sidebar.js';
-import { channelName, channelOf, state, world } from './state.js';
+import { botName, channelName, channelOf, state, world } from './state.js';
 
 /** @typedef {Record<string, any>} Json */
 
@@ -19,7 +19,7 @@ let source = null;
 const list = messageList(byId('messages'), {
   openThread: (ts) => void openThread(ts),
   isOurs: (message) => message['channel'] === state.place && isInChannel(message),
-  empty: 'Nothing here yet. Type / to see what oom understands.',
+  empty: 'Nothing here yet. Type / to see what the bot understands.',
 });
 /** @type {ReturnType<typeof messageList> | null} */
 let threadList = null;
@@ -131,15 +131,16 @@ async function go() {
   byId('home').hidden = !isHome;
   byId('messages').hidden = isHome;
   byId('composer-place').hidden = isHome;
-  byId('title').textContent = isHome || channel?.['kind'] === 'im' ? 'oom' : `# ${channelName(state.place)}`;
-  byId('subtitle').textContent = channel !== undefined && !channel['hasBot'] ? 'oom is not in this channel' : '';
+  byId('title').textContent = isHome || channel?.['kind'] === 'im' ? botName() : `# ${channelName(state.place)}`;
+  byId('subtitle').textContent =
+    channel !== undefined && !channel['hasBot'] ? `${botName()} is not in this channel` : '';
   drawTabs(isHome || channel?.['kind'] === 'im');
-  document.title = `${isHome ? 'oom' : channelName(state.place)}: local workspace`;
+  document.title = `${isHome ? botName() : channelName(state.place)}: local workspace`;
   if (isHome) {
     drawHome();
     void perform(world()['me'], { kind: 'openHome', tab: 'home' });
   } else {
-    const label = channel?.['kind'] === 'im' ? 'Message oom' : `Message #${channelName(state.place)}`;
+    const label = channel?.['kind'] === 'im' ? `Message ${botName()}` : `Message #${channelName(state.place)}`;
     byId('composer-place').replaceChildren(composer({ id: 'composer', label, channel: state.place, threadTs: null }));
     byId('messages').setAttribute('aria-label', `Messages in ${channelName(state.place)}`);
     list.fill(await readMessages(world()['me'], state.place));
@@ -167,7 +168,7 @@ function drawHome() {
   const view = world()['home'];
   const place = byId('home');
   if (view === null || view === undefined)
-    place.replaceChildren(h('p', { class: 'empty' }, 'oom has not drawn its home yet.'));
+    place.replaceChildren(h('p', { class: 'empty' }, `${botName()} has not drawn its home yet.`));
   else
     place.replaceChildren(
       h('div', { class: 'blocks' }, blocks(view['blocks'], actsIn({ viewId: view['id'] }, view['id']))),

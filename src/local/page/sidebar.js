@@ -2,7 +2,7 @@
 import { act, notice } from './act.js';
 import { h } from './dom.js';
 import { avatar } from './message.js';
-import { state, world } from './state.js';
+import { botName, state, world } from './state.js';
 import { emojis } from './text.js';
 
 /** @typedef {Record<string, any>} Json */
@@ -25,7 +25,7 @@ export function sidebar({ switchTo, isOnline }) {
       h(
         'span',
         { class: isConnected ? 'status on' : 'status' },
-        !isOnline ? 'Workspace stopped' : isConnected ? 'oom is connected' : 'oom is not connected',
+        !isOnline ? 'Workspace stopped' : `${botName()} is ${isConnected ? '' : 'not '}connected`,
       ),
     ),
     h(
@@ -45,8 +45,8 @@ export function sidebar({ switchTo, isOnline }) {
         ),
     ),
     section('Apps', [
-      place('home', avatar(botId), 'oom', 0),
-      direct ? place(direct['id'], '✉', 'Messages with oom', direct['unread']) : null,
+      place('home', avatar(botId), botName(), 0),
+      direct ? place(direct['id'], '✉', `Messages with ${botName()}`, direct['unread']) : null,
     ]),
     globals.length > 0
       ? section(

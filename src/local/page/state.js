@@ -30,6 +30,11 @@ export function nameOf(id) {
   return world().people.find((/** @type {Json} */ one) => one.id === id)?.realName ?? id;
 }
 
+/** The app's name as shown. */
+export function botName() {
+  return nameOf(world().botId);
+}
+
 /** A channel's name as shown. @param {string} id */
 export function channelName(id) {
   const channel = channelOf(id);
