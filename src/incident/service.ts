@@ -1,3 +1,4 @@
+import type { Identity } from '../oom/report.ts';
 import type { Kill } from './incident.ts';
 
 // Units that only say how a person or the system came in, not what runs: there the process name says more.
@@ -6,11 +7,17 @@ const FRAME_UNIT = /^(?:session-[^.]*\.scope|user@\d+\.service|init\.scope)$/;
 /** What people call the victim: its unit, else its pod (a container's id is new at each restart, the pod's is not), container, or name. */
 export function serviceOf(kill: Kill): string {
   const { identity, oomGroup, name } = kill.record;
-  if (identity?.unit && !FRAME_UNIT.test(identity.unit)) return identity.unit;
+  const isFrame = identity?.unit && (FRAME_UNIT.test(identity.unit) || isContainerScope(identity));
+  if (identity?.unit && !isFrame) return identity.unit;
   if (identity?.pod) return `pod ${identity.pod.slice(0, 8)}`;
   if (identity?.container) return `container ${identity.container.slice(0, 12)}`;
   if (oomGroup) return oomGroup;
   return name ?? kill.who?.name ?? '(unknown process)';
+}
+
+/** A container engine's own unit, `docker-4f1e….scope`: it is the container, with a longer name. */
+export function isContainerScope(identity: Identity): boolean {
+  return identity.container !== null && (identity.unit?.includes(identity.container) ?? false);
 }
 
 /** What ran out, as one word to compare: kills of one service for two different reasons are two problems. null: not known. */

@@ -1,4 +1,5 @@
 import type { Kill } from '../incident/incident.ts';
+import { isContainerScope } from '../incident/service.ts';
 import { shellWord } from './host-text.ts';
 import type { Part, Text } from './notice.ts';
 import { freedKiB, ramKiB } from './roles.ts';
@@ -78,7 +79,7 @@ function forHost(kill: Kill): Advice {
 /** A group was full: raise its limit, or see what it needs. */
 function forLimit(kill: Kill): Advice | null {
   const { identity, memcgLimitKiB: limit, oomMemcg } = kill.record;
-  const unit = shellWord(identity?.unit ?? null);
+  const unit = identity && isContainerScope(identity) ? null : shellWord(identity?.unit ?? null);
   // Only the unit's own limit can be raised there; that of a slice or a container is set elsewhere.
   if (unit !== null && limit !== null && oomMemcg?.endsWith(`/${unit}`)) {
     const mib = Math.ceil((limit * LIMIT_MARGIN) / 1_024);

@@ -1,4 +1,5 @@
 import type { Incident, Kill } from '../incident/incident.ts';
+import { isContainerScope } from '../incident/service.ts';
 import type { Fact, Text } from './notice.ts';
 import { domainText, freedKiB } from './roles.ts';
 import { sayDuration, sayKiB, sayNumber } from './units.ts';
@@ -30,14 +31,14 @@ function whoText(kill: Kill): Text {
     Boolean,
   );
   const selected =
-    record.selected && record.pid !== null && record.selected.pid !== record.pid
+    record.selected && record.oomGroup === null && record.pid !== null && record.selected.pid !== record.pid
       ? [{ words: `, in place of pid ${record.selected.pid}` }]
       : [];
   return [
     ...(name === null ? [] : [{ hostText: name }]),
     ...(small.length === 0 ? [] : [{ words: ` (${small.join(', ')})` }]),
     ...selected,
-    ...(identity?.unit ? [{ words: ', unit ' }, { hostText: identity.unit }] : []),
+    ...(identity?.unit && !isContainerScope(identity) ? [{ words: ', unit ' }, { hostText: identity.unit }] : []),
     ...(identity?.container ? [{ words: ', container ' }, { hostText: identity.container.slice(0, 12) }] : []),
     ...(identity?.pod ? [{ words: ', pod ' }, { hostText: identity.pod }] : []),
     ...(who?.commandLine ? [{ words: ', ran ' }, { hostText: who.commandLine }] : []),
@@ -72,9 +73,7 @@ function freedText(incident: Incident): Text | null {
     part('shared', kill.record.shmemRssKiB),
   ].filter(Boolean);
   const split = parts.length > 1 ? ` (${parts.join(', ')})` : '';
-  const reaped = kill.record.reaped ? '' : ', not confirmed by the reaper';
-  const confirmed = kill.record.killer === 'kernel' ? reaped : '';
-  return [{ words: `${last === null ? '' : `${sayKiB(last)}${split}`}${all}${confirmed}`.replace(/^, /, '') }];
+  return [{ words: `${last === null ? '' : `${sayKiB(last)}${split}`}${all}`.replace(/^, /, '') }];
 }
 
 function part(word: string, kiB: number | null): string {

@@ -25,7 +25,7 @@ export interface IncidentContext {
 }
 
 const SURE: Record<Cause['sure'], string> = {
-  certain: 'Certain: the kernel says so.',
+  certain: 'Certain: the log says so.',
   likely: 'Likely: the numbers fit.',
   hint: 'Only a hint, worth a look.',
 };
@@ -58,7 +58,7 @@ export function describeIncident(incident: Incident, context: IncidentContext): 
 export function causeText(cause: Cause): Text {
   const said = humaneSizes(cause.text.trim());
   const ending = /[.!?]$/.test(said) ? ' ' : '. ';
-  return [{ prose: said.charAt(0).toUpperCase() + said.slice(1) }, { words: `${ending}${SURE[cause.sure]}` }];
+  return [{ prose: said }, { words: `${ending}${SURE[cause.sure]}` }];
 }
 
 /** `524288 of 524288 KiB` → `512 MiB of 512 MiB`. */

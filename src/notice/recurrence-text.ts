@@ -5,7 +5,7 @@ import { sayClock, sayCount, sayDuration } from './units.ts';
 
 /** Seen before: how often, how far apart, at which clock time. `past` holds the kills before this incident. */
 export function seenBeforeText(past: Recurrence | null): Text {
-  if (!past) return [{ words: 'not seen before' }];
+  if (!past) return [{ words: 'no, this is the first known' }];
   const gap = past.typicalGapMs === null ? '' : `, about every ${sayDuration(past.typicalGapMs)}`;
   const clock =
     past.clockMinute === null ? '' : `, always near ${sayClock(past.clockMinute)} UTC: look for a timer or a cron job`;

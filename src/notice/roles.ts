@@ -38,7 +38,7 @@ function limitText(record: KillRecord): Text {
   if (!parent) return [{ words: `its memory limit${limit} was reached` }];
   return [
     { words: 'the memory limit' + limit + ' of ' },
-    { hostText: lastPart(record.oomMemcg ?? '') },
+    { hostText: shortIds(lastPart(record.oomMemcg ?? '')) },
     { words: ' was reached' },
   ];
 }
@@ -52,12 +52,13 @@ export function domainText(record: KillRecord): Text | null {
       return [{ words: `the host${ram === null ? '' : `, ${sayKiB(ram)} RAM`}${swap === '' ? '' : `, ${swap}`}` }];
     }
     case 'memcg': {
+      if (record.oomMemcg === null && record.memcgUsageKiB === null && record.memcgLimitKiB === null) return null;
       const used = record.memcgUsageKiB === null ? '' : `, ${sayKiB(record.memcgUsageKiB)} used`;
       const limit = record.memcgLimitKiB === null ? '' : ` of ${sayKiB(record.memcgLimitKiB)} allowed`;
       const path: Text =
         record.oomMemcg === null
           ? [{ words: 'a memory group' }]
-          : [{ words: 'memory group ' }, { hostText: record.oomMemcg }];
+          : [{ words: 'memory group ' }, { hostText: shortIds(record.oomMemcg) }];
       return [...path, { words: used === '' ? limit : `${used}${limit}` }];
     }
     case 'cpuset':
@@ -78,7 +79,8 @@ export function ramKiB(record: KillRecord): number | null {
 function swapWords(record: KillRecord): string {
   if (record.totalSwapKiB === null) return '';
   if (record.totalSwapKiB === 0) return 'no swap';
-  const free = record.freeSwapKiB === null ? '' : `, ${sayKiB(record.freeSwapKiB)} of it free`;
+  const left = record.freeSwapKiB === 0 ? 'none' : sayKiB(record.freeSwapKiB ?? 0);
+  const free = record.freeSwapKiB === null ? '' : `, ${left} of it free`;
   return `${sayKiB(record.totalSwapKiB)} swap${free}`;
 }
 
@@ -86,6 +88,11 @@ function swapWords(record: KillRecord): string {
 export function freedKiB(record: KillRecord): number | null {
   const parts = [record.anonRssKiB, record.fileRssKiB, record.shmemRssKiB].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
+}
+
+/** Container ids by their first twelve digits, as container tools show them. */
+function shortIds(cgroup: string): string {
+  return cgroup.replace(/([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
 }
 
 function lastPart(cgroup: string): string {

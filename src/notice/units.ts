@@ -53,6 +53,7 @@ export function sayOrdinal(count: number): string {
 /** A share of a whole: `31 %`, `0.4 %`. */
 export function sayShare(part: number, whole: number): string {
   const percent = (part / whole) * 100;
+  if (percent > 0 && percent < 0.05) return '<0.1 %';
   return `${percent > 0 && percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 

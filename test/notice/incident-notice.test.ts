@@ -37,7 +37,7 @@ describe('a kill’s message', () => {
 
     expect(renderText(notice)).toBe(`mysqld of mysql.service was killed on db01: the host ran out of memory. Back after 4 s
 
-The whole host ran out of memory, and it has no swap. Certain: the kernel says so.
+The whole host ran out of memory, and it has no swap. Certain: the log says so.
 
 Victim:            mysqld (pid 18540, uid 111), unit mysql.service
 Asked for memory:  icinga2 (pid 2211); that alone does not make it the cause
@@ -128,6 +128,20 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     const record = aRecord({ domain: 'memcg', oomMemcg: '/user.slice', taskMemcg: '/user.slice/x.scope', memcgLimitKiB: 1_048_576 });
 
     expect(headlineOf([aKill({ record })])).toContain('the memory limit of 1 GiB of user.slice was reached');
+  });
+
+  it('calls a container by its id, and not by the engine’s long unit', () => {
+    const id = '4f1e0c9b7a3d5e6f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7';
+    const path = `/system.slice/docker-${id}.scope`;
+    const identity = { unit: `docker-${id}.scope`, slice: null, container: id, runtime: 'docker', pod: null, qos: null };
+    const record = aRecord({ name: 'redis-server', identity, domain: 'memcg', oomMemcg: path, taskMemcg: path, cause: null });
+
+    const text = renderText(describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT));
+
+    expect(text).toContain('redis-server of container 4f1e0c9b7a3d was killed on db01: its memory limit was reached');
+    expect(text).toContain('memory group /system.slice/docker-4f1e0c9b7a3d….scope');
+    expect(text).toContain(`docker stats --no-stream ${id}`);
+    expect(text).not.toContain('set-property');
   });
 
   it('asks not to mistake the sum of shared memory for memory', () => {
