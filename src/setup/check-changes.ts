@@ -1,0 +1,132 @@
+import { showHostText } from '../notice/host-text.ts';
+import type { CheckedHost, Finding, HostFacts } from './finding.ts';
+import { setupLine } from './fix-line.ts';
+
+export interface HelperHello {
+  version: number;
+  min: number;
+  max: number;
+  /** root has CAP_SYS_RESOURCE: it can lower a value below where it was. */
+  capability: boolean;
+  writable: boolean;
+  file: 'oom_score_adj' | 'oom_adj';
+}
+
+const VERSION = 1;
+// ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj
+const HELLO =
+  /^ok oom-adj=(\d{1,4}) min=(-?\d{1,4}) max=(-?\d{1,4}) capability=(yes|no) writable=(yes|no) file=(oom_score_adj|oom_adj)$/;
+
+/** The helper's answer to `v1 hello`. null: it is another one. */
+export function readHelperHello(answer: string): HelperHello | null {
+  const found = HELLO.exec(answer.trim());
+  if (!found) return null;
+  const [, version, min, max, capability, writable, file] = found;
+  return {
+    version: Number(version),
+    min: Number(min),
+    max: Number(max),
+    capability: capability === 'yes',
+    writable: writable === 'yes',
+    file: file === 'oom_adj' ? 'oom_adj' : 'oom_score_adj',
+  };
+}
+
+/** Whether a change can be applied: the helper, the rule that lets us call it, and what root itself may do on the host. */
+export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
+  const { setup } = probe;
+  const found: Finding[] = [];
+  const about = 'changes' as const;
+  const hello = setup.oomAdjSays === null ? null : readHelperHello(setup.oomAdjSays);
+  const again = {
+    where: 'bot',
+    line: setupLine(host, { writer: setup.writer, min: hello?.min ?? null }),
+  } as const;
+
+  for (const { path, uid, mode } of setup.helperRights)
+    if (uid !== 0 || (Number.parseInt(mode, 8) & 0o022) !== 0)
+      found.push({
+        code: 'unsafe-helper',
+        about,
+        severity: 'unsafe',
+        what: `${showHostText(path, 60)} belongs to uid ${uid} and has mode ${mode}: others than root may change what runs as root.`,
+        cost: 'Whoever may write to it can become root.',
+        fix: again,
+      });
+
+  // A separate account cannot be tried from this one; its own setting-up tried it.
+  const callable = probe.oomAdj !== null || setup.writer;
+  if (!probe.oomAdjHelper) {
+    found.push({
+      code: 'no-helper',
+      about,
+      severity: 'cannot-change',
+      what: 'The helper /usr/local/sbin/oom-adj is not there.',
+      cost: 'oom_score_adj cannot be changed on this host.',
+      fix: again,
+    });
+  } else if (!callable) {
+    const said = setup.oomAdjError ?? '';
+    const tty = said.includes('must have a tty');
+    found.push({
+      code: tty ? 'requiretty' : 'helper-refused',
+      about,
+      severity: 'cannot-change',
+      what: tty
+        ? `sudo wants a terminal (requiretty), which the bot has not.`
+        : `${host.user} may not call the helper: ${said === '' ? 'neither sudo nor doas is there' : `the host says "${showHostText(said, 120)}"`}.`,
+      cost: 'oom_score_adj cannot be changed on this host.',
+      fix: said === '' ? installSudo(setup.tools) : again,
+    });
+  } else if (probe.oomAdj !== null && hello?.version !== VERSION) {
+    found.push({
+      code: 'stale-helper',
+      about,
+      severity: 'cannot-change',
+      what: `The helper /usr/local/sbin/oom-adj is of another version${hello ? ` (${hello.version}, not ${VERSION})` : ''}.`,
+      cost: 'oom_score_adj is not changed through it.',
+      fix: again,
+    });
+  }
+
+  if (!setup.adjFiles.oomScoreAdj && !setup.adjFiles.oomAdj)
+    found.push({
+      code: 'no-oom-adj',
+      about,
+      severity: 'cannot-change',
+      what: 'Neither oom_score_adj nor oom_adj is in /proc.',
+      cost: 'There is nothing that could be changed.',
+      fix: null,
+    });
+  if (setup.procOptions.split(',').includes('ro') || hello?.writable === false)
+    found.push({
+      code: 'read-only-proc',
+      about,
+      severity: 'cannot-change',
+      what: '/proc is mounted read-only.',
+      cost: 'oom_score_adj cannot be changed on this host.',
+      fix: { where: 'host', line: 'mount -o remount,rw /proc' },
+    });
+  if (setup.capSysResource === false || hello?.capability === false)
+    found.push({
+      code: 'no-capability',
+      about,
+      severity: 'cannot-change',
+      what: 'Root lacks CAP_SYS_RESOURCE here, as in many containers and some virtual machines.',
+      cost: 'Values can be raised and brought back to where they were, but not lowered further. Start the container or the service of sshd with this capability.',
+      fix: null,
+    });
+  return found;
+}
+
+function installSudo(tools: readonly string[]): Finding['fix'] {
+  const line = {
+    'apt-get': 'apt-get install -y sudo',
+    dnf: 'dnf install -y sudo',
+    yum: 'yum install -y sudo',
+    zypper: 'zypper install -y sudo',
+    apk: 'apk add doas',
+  };
+  const tool = (Object.keys(line) as (keyof typeof line)[]).find((name) => tools.includes(name));
+  return tool ? { where: 'host', line: line[tool] } : null;
+}

@@ -1,0 +1,82 @@
+import { checkChanges } from './check-changes.ts';
+import { checkLog } from './check-log.ts';
+import type { CheckedHost, CheckFacts, Finding, HostFacts, LoginTrouble } from './finding.ts';
+import { changedHostLine, knownHostLine, newKeyLine, quoted, setupLine } from './fix-line.ts';
+
+/** Everything that is off on a host, the worst first: what it costs and the line that puts it right. Nothing off: empty. */
+export function checkHost(facts: CheckFacts): Finding[] {
+  if (facts.login !== null) return [loginFinding(facts.host, facts.login)];
+  const { host, probe } = facts;
+  const findings = [...checkLog(host, probe), ...checkScores(host, probe), ...checkChanges(host, probe)];
+  return findings.toSorted((a, b) => RANK.indexOf(a.severity) - RANK.indexOf(b.severity));
+}
+
+const RANK = ['cannot-watch', 'unsafe', 'watches-worse', 'cannot-change', 'note'];
+
+function loginFinding(host: CheckedHost, trouble: LoginTrouble): Finding {
+  return {
+    code: trouble.reason,
+    about: 'login',
+    severity: 'cannot-watch',
+    what: trouble.sentence,
+    cost: 'Nothing of this host is seen.',
+    fix: loginFix(host, trouble),
+  };
+}
+
+function loginFix(host: CheckedHost, trouble: LoginTrouble): Finding['fix'] {
+  switch (trouble.reason) {
+    case 'authentication':
+      return { where: 'bot', line: setupLine(host, { key: true }) };
+    case 'no-key':
+      return { where: 'bot', line: `${newKeyLine(host)} && ${setupLine(host, { key: true })}` };
+    case 'unknown-host-key':
+      return { where: 'bot', line: knownHostLine(host, trouble.hostKey?.type ?? '') };
+    case 'changed-host-key':
+      // A pinned key is put right in the configuration, as the sentence says.
+      if (host.fingerprints.length > 0) return null;
+      return { where: 'bot', line: changedHostLine(host, trouble.hostKey?.type ?? '') };
+    case 'revoked-host-key':
+      return {
+        where: 'host',
+        line: 'rm /etc/ssh/ssh_host_*_key* && ssh-keygen -A && { systemctl restart sshd || systemctl restart ssh || service sshd restart; }',
+      };
+    case 'network':
+    case 'algorithms':
+      return null;
+  }
+}
+
+function checkScores(host: CheckedHost, probe: HostFacts): Finding[] {
+  const { adjFiles, procOptions } = probe.setup;
+  const found: Finding[] = [];
+  if (!probe.procReadable) {
+    // Somebody may have given the right to see all to a group already: that one is joined, not replaced.
+    const gid = /(?:^|,)gid=(\d+)/.exec(procOptions)?.[1];
+    const remount = `mount -o remount,gid=$(id -g ${quoted(host.user)}) /proc`;
+    found.push({
+      code: 'hidepid',
+      about: 'scores',
+      severity: 'watches-worse',
+      what: `/proc is mounted with hidepid=${/^\w{1,12}$/.test(probe.hidepid) ? probe.hidepid : '?'}, so ${host.user} sees only processes of its own.`,
+      cost: 'Who is next, and who a victim really was, cannot be told. Kills are still seen. (The line holds until the next boot; in /etc/fstab it lasts.)',
+      fix: {
+        where: 'host',
+        line:
+          gid === undefined || gid === '0'
+            ? remount
+            : `usermod -aG "$(getent group ${gid} | cut -d: -f1)" ${quoted(host.user)}`,
+      },
+    });
+  }
+  if (!adjFiles.oomScoreAdj && adjFiles.oomAdj)
+    found.push({
+      code: 'legacy-oom-adj',
+      about: 'scores',
+      severity: 'watches-worse',
+      what: 'This kernel is older than 2.6.36 and knows only oom_adj, from -17 to 15.',
+      cost: 'Values are translated to the nearest of these, and who is next is reckoned by the old rules.',
+      fix: null,
+    });
+  return found;
+}

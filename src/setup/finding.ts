@@ -1,0 +1,104 @@
+// What the check of a host looks at, and what it can find. The facts come from a login and a look at the host; the types here
+// name what is used of them.
+
+/** How the host is reached, from the configuration. */
+export interface CheckedHost {
+  name: string;
+  address: string;
+  port: number;
+  user: string;
+  /** null: the agent's keys, then OpenSSH's default files. */
+  identityFile: string | null;
+  knownHosts: readonly string[];
+  fingerprints: readonly string[];
+  jump: { address: string; port: number; user: string } | null;
+}
+
+/** Why the login failed. `sentence` says what is wrong and what to do. */
+export interface LoginTrouble {
+  reason:
+    | 'network'
+    | 'authentication'
+    | 'algorithms'
+    | 'no-key'
+    | 'unknown-host-key'
+    | 'changed-host-key'
+    | 'revoked-host-key';
+  sentence: string;
+  hostKey: { type: string; fingerprint: string } | null;
+}
+
+/** What a look at the host found, in the host's words: nothing in it is to be trusted as text. */
+export interface HostFacts {
+  uid: number | null;
+  groups: readonly string[];
+  oomKills: number | null;
+  hidepid: string;
+  dmesgRestrict: boolean | null;
+  kmsg: string | null;
+  kmsgError: string | null;
+  kmsgHelper: boolean;
+  journal: { present: boolean; readable: boolean; persistent: boolean };
+  killers: readonly string[];
+  files: readonly { path: string; readable: boolean }[];
+  dmesg: boolean;
+  oomAdj: string | null;
+  oomAdjHelper: boolean;
+  procReadable: boolean;
+  setup: {
+    kmsgHelperError: string | null;
+    oomAdjError: string | null;
+    oomAdjSays: string | null;
+    helperRights: readonly { path: string; uid: number; mode: string }[];
+    writer: boolean;
+    capSysResource: boolean | null;
+    procOptions: string;
+    adjFiles: { oomScoreAdj: boolean; oomAdj: boolean };
+    tools: readonly string[];
+    hostGroups: readonly string[];
+  };
+}
+
+/** Either the login failed, or the host was looked at. */
+export type CheckFacts =
+  { host: CheckedHost; login: LoginTrouble; probe: null } | { host: CheckedHost; login: null; probe: HostFacts };
+
+/** `unsafe`: who may write to the helper is root. `note`: nothing is off, but good to know. */
+export type Severity = 'cannot-watch' | 'watches-worse' | 'cannot-change' | 'unsafe' | 'note';
+
+export interface Finding {
+  code: FindingCode;
+  about: 'login' | 'log' | 'scores' | 'changes';
+  severity: Severity;
+  /** What is off. */
+  what: string;
+  /** What it costs. */
+  cost: string;
+  /** One line for a shell, as root on the host or as the bot's user where the bot runs. null: no line can. */
+  fix: { where: 'host' | 'bot'; line: string } | null;
+}
+
+export type FindingCode =
+  | LoginTrouble['reason']
+  | 'no-kmsg'
+  | 'no-group'
+  | 'no-journald'
+  | 'volatile-journal'
+  | 'unreadable-file'
+  | 'no-counters'
+  | 'userspace-killers'
+  | 'hidepid'
+  | 'legacy-oom-adj'
+  | 'no-oom-adj'
+  | 'no-helper'
+  | 'helper-refused'
+  | 'requiretty'
+  | 'stale-helper'
+  | 'unsafe-helper'
+  | 'read-only-proc'
+  | 'no-capability';
+
+/** False if any finding keeps the host from being watched. */
+export function canWatch(findings: readonly Finding[]): boolean {
+  return findings.every((finding) => finding.severity !== 'cannot-watch');
+}

@@ -1,0 +1,61 @@
+import { MIN_OOM_SCORE_ADJ } from './setup-script.ts';
+import type { CheckedHost } from './finding.ts';
+
+/** The set-up run on the host from where the bot runs: `oombot setup | ssh root@10.0.0.11 sh`. */
+export function setupLine(
+  host: CheckedHost,
+  options: { key?: boolean; writer?: boolean; min?: number | null } = {},
+): string {
+  const words = ['oombot', 'setup'];
+  if (host.user !== 'oombot') words.push('--user', host.user);
+  if (options.key) words.push('--key', `${host.identityFile ?? '~/.ssh/id_ed25519'}.pub`);
+  if (options.writer) words.push('--separate-writer');
+  if (typeof options.min === 'number' && options.min !== MIN_OOM_SCORE_ADJ) words.push('--min', String(options.min));
+  return `${words.map(quoted).join(' ')} | ${asRoot(host)} sh`;
+}
+
+function asRoot(host: CheckedHost): string {
+  const { jump } = host;
+  const way = [
+    ...(jump ? ['-J', `${jump.user}@${jump.address}:${jump.port}`] : []),
+    ...(host.port === 22 ? [] : ['-p', String(host.port)]),
+  ];
+  return ['ssh', ...way, `root@${host.address}`].map(quoted).join(' ');
+}
+
+/** Puts a host key on file, once its fingerprint has been compared. */
+export function knownHostLine(host: CheckedHost, hostKeyType: string): string {
+  const type = hostKeyType.startsWith('ecdsa') ? 'ecdsa' : hostKeyType === 'ssh-rsa' ? 'rsa' : 'ed25519';
+  const scan = ['ssh-keyscan', '-t', type, '-p', String(host.port), host.address].map(quoted).join(' ');
+  const { jump } = host;
+  const through = jump ? `ssh -p ${jump.port} ${quoted(`${jump.user}@${jump.address}`)} ${quoted(scan)}` : scan;
+  return `${through} >> ${quoted(knownHostsFile(host))}`;
+}
+
+/** Takes the old key off the file, then puts the new one on it. */
+export function changedHostLine(host: CheckedHost, hostKeyType: string): string {
+  const name = host.port === 22 ? host.address : `[${host.address}]:${host.port}`;
+  return `ssh-keygen -f ${quoted(knownHostsFile(host))} -R ${quoted(name)} && ${knownHostLine(host, hostKeyType)}`;
+}
+
+/** A key pair of the bot's own. */
+export function newKeyLine(host: CheckedHost): string {
+  return `ssh-keygen -t ed25519 -N '' -C oombot -f ${quoted(host.identityFile ?? '~/.ssh/id_ed25519')}`;
+}
+
+/** Puts the account into a group; both tool sets take a name of the configuration and one of ours. */
+export function groupLine(host: CheckedHost, group: string, tools: readonly string[]): string {
+  return tools.includes('usermod')
+    ? `usermod -aG ${group} ${quoted(host.user)}`
+    : `addgroup ${quoted(host.user)} ${group}`;
+}
+
+function knownHostsFile(host: CheckedHost): string {
+  return host.knownHosts[0] ?? '~/.ssh/known_hosts';
+}
+
+/** A word as a POSIX shell takes it back. A leading `~/` stays the home directory. */
+export function quoted(word: string): string {
+  if (word.startsWith('~/')) return `~/${quoted(word.slice(2))}`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,101 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A copy of this machine in namespaces of its own: what is done to it is gone when it closes. */
+export interface UnsharedHost {
+  /** A shell script as root on it; standard input as given. Bounded by two minutes. */
+  run: (script: string, options?: { input?: string | Buffer; timeoutMs?: number }) => Answer;
+  /** What a command must be started through to run there. */
+  through: string[];
+  close: () => Promise<void>;
+}
+
+export interface Answer {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+// Overlays catch what is written. /run, /dev and /proc are new; the processes are its own, so that numbers can be reused
+// without a stranger in between.
+const WORLD = `
+set -e
+D=$1
+mount -t tmpfs upper "$D"
+for d in etc usr var home root; do
+  mkdir -p "$D/$d.upper" "$D/$d.work"
+  mount -t overlay overlay -o "lowerdir=/$d,upperdir=$D/$d.upper,workdir=$D/$d.work" "/$d"
+done
+mkdir -p "$D/dev"
+mount -t tmpfs -o mode=755 dev "$D/dev"
+for n in null zero full random urandom tty kmsg ptmx; do touch "$D/dev/$n" && mount --bind "/dev/$n" "$D/dev/$n"; done
+mkdir -p "$D/dev/pts" "$D/dev/shm"
+[ ! -d /dev/pts ] || mount --bind /dev/pts "$D/dev/pts"
+mount -t tmpfs -o mode=1777 shm "$D/dev/shm"
+ln -s /proc/self/fd "$D/dev/fd"
+mount --move "$D/dev" /dev
+mount -t tmpfs -o mode=755 run /run
+mkdir -p /run/sshd /run/lock
+mount -t proc proc /proc
+rm -rf /var/log/journal
+echo ready
+# The first process takes up what others leave behind.
+sleep infinity &
+while :; do wait; done
+`;
+
+/** Why no such copy can be made here; null: it can. */
+export function cannotUnshare(): string | null {
+  if (process.getuid?.() !== 0) return 'needs root';
+  const tried = spawnSync(
+    'unshare',
+    ['-m', '-p', '-f', 'sh', '-c', 'mount -t tmpfs t /run && mount -t proc proc /proc'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (tried.status !== 0) return `unshare does not work: ${tried.stderr}`;
+  return readFileSync('/proc/filesystems', 'utf8').includes('\toverlay\n') ? null : 'no overlay filesystem';
+}
+
+export async function openUnsharedHost(): Promise<UnsharedHost> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-host-'));
+  const outer = spawn(
+    'unshare',
+    ['-m', '--propagation', 'private', '-p', '-f', '--kill-child', 'sh', '-c', WORLD, 'world', dir],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const gone = new Promise((resolve) => outer.once('exit', resolve));
+  let said = '';
+  outer.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  outer.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)));
+  for (let tries = 0; !said.includes('ready'); tries++) {
+    if (outer.exitCode !== null || tries > 400) throw new Error(`no copy of this machine: ${said}`);
+    await sleep(10);
+  }
+  const first = readFileSync(`/proc/${outer.pid}/task/${outer.pid}/children`, 'utf8').trim();
+  const through = ['nsenter', '-t', first, '-m', '-p', '--'];
+
+  return {
+    through,
+    run: (script, options = {}) => {
+      const [command, ...args] = [...through, 'sh', '-c', script];
+      const { status, stdout, stderr } = spawnSync(command, args, {
+        input: options.input ?? '',
+        encoding: 'utf8',
+        timeout: options.timeoutMs ?? 120_000,
+        maxBuffer: 64 * 1024 * 1024,
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      });
+      return { status, stdout, stderr };
+    },
+    close: async () => {
+      execFileSync('kill', ['-KILL', first]);
+      await gone;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
