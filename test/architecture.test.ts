@@ -4,7 +4,15 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 // The only statement of who may import whom: a folder imports folders to its left; folders in one place never import each other.
-const ORDER = [['oom'], ['incident'], ['change'], ['notice'], ['app'], ['ssh', 'slack', 'local', 'store', 'parse', 'setup'], ['demo']];
+const ORDER = [
+  ['oom'],
+  ['incident'],
+  ['change'],
+  ['notice'],
+  ['app'],
+  ['ssh', 'slack', 'local', 'store', 'parse', 'setup'],
+  ['demo'],
+];
 const PURE = new Set(['oom', 'incident', 'change', 'notice']);
 const IMPURE_CALLS = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bprocess\.\w|\bfetch\(/;
 

@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts';
 import { shCommand } from './remote-script.ts';
 
 // The unit's name comes over standard input and is checked on the host too: systemd.unit(5) allows these characters.
-const COMMAND = shCommand(`
+export const UNIT_COMMAND = shCommand(`
 IFS= read -r unit
 case $unit in ''|-*|*[!A-Za-z0-9:_.@\\\\-]*) exit 2;; esac
 echo '#unit 1'
@@ -14,7 +14,7 @@ const TIMEOUT_MS = 10_000;
 /** What systemd says of a unit. null: no systemd, no answer, or a name that is none. */
 export async function readUnitState(connection: Connection, unit: string): Promise<UnitState | null> {
   if (!UNIT_NAME.test(unit)) return null;
-  const { stdout, end } = await connection.exec(COMMAND, {
+  const { stdout, end } = await connection.exec(UNIT_COMMAND, {
     stdin: `${unit}\n`,
     timeoutMs: TIMEOUT_MS,
     maxBytes: 64 * 1024,

@@ -1,0 +1,232 @@
+import type { Clock } from '../app/ports.ts';
+import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
+import { SCAN_COMMAND } from '../ssh/host-link.ts';
+import { journalCommand } from '../ssh/journal-source.ts';
+import { KMSG_COMMANDS } from '../ssh/kmsg-source.ts';
+import { PROBE_COMMAND } from '../ssh/probe-script.ts';
+import { COUNTERS_COMMAND } from '../ssh/probe.ts';
+import { UNIT_COMMAND } from '../ssh/unit-state.ts';
+import type { JournalFilter, JournalFrom } from './journal.ts';
+import { renderKmsg } from './kernel-ring.ts';
+import { endChannel, type CommandSession } from './loopback-server.ts';
+import { KERNEL_RELEASE, TOTAL_PAGES, type DemoMachine } from './machine.ts';
+import { rssPagesOf } from './processes.ts';
+import { scoreOf } from './report-text.ts';
+
+/** A client that does not read is left when so much waits for it. */
+const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
+const INPUT_BYTES_MAX = 64 * 1024;
+/** What a shell says of a command ended by SIGTERM. */
+const TERMINATED = 143;
+
+interface Io {
+  /** All input, once it has ended. */
+  input: () => Promise<string>;
+  /** Its first line, as soon as that is there; null: it ended before. */
+  firstLine: () => Promise<string | null>;
+  /** False: the client is gone or does not read. */
+  write: (text: string) => boolean;
+  /** Resolves when the input ends or the client is gone. */
+  left: Promise<void>;
+}
+
+type Answer = (io: Io) => Promise<number>;
+
+/**
+ * Answers the bot's own commands, known by being the very same texts, from a simulated machine. Any other gets 127 and a
+ * sentence: nothing is ever run.
+ */
+export function openDemoCommands(
+  machine: DemoMachine,
+  clock: Clock,
+): (command: string, session: CommandSession) => Promise<void> {
+  const answers = new Map<string, Answer>([
+    [PROBE_COMMAND, answerWhole(() => probeText(machine, clock))],
+    [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()}\n`)],
+    [SCAN_COMMAND, scan],
+    [UNIT_COMMAND, showUnit],
+    [KMSG_COMMANDS.sudo, followRing],
+  ]);
+  for (const filter of ['all', 'killers'] as const) {
+    for (const kind of ['follow', 'past', 'since'] as const)
+      answers.set(journalCommand({ filter, outputFields: true }, kind), (io) => readJournal(io, filter, kind));
+  }
+
+  async function scan(io: Io): Promise<number> {
+    const script = await io.input();
+    if (script !== PROC_SCAN && script !== PROC_SCAN_LIGHT) return 127;
+    io.write(scanText(machine, clock, script === PROC_SCAN ? 0 : 8_192));
+    return 0;
+  }
+
+  async function showUnit(io: Io): Promise<number> {
+    const name = await io.firstLine();
+    if (name === null) return 2;
+    const { activeState, mainPid, restarts, activeSinceUsec } = machine.unit(name);
+    io.write(
+      `#unit 1\nMainPID=${mainPid}\nNRestarts=${restarts}\nActiveState=${activeState}\nActiveEnterTimestampMonotonic=${activeSinceUsec}\n`,
+    );
+    return 0;
+  }
+
+  async function followRing(io: Io): Promise<number> {
+    io.write(`#kmsg 1 ${machine.bootId} ${epochOf(clock)} ${uptimeOf(machine, clock)}\n`);
+    io.write(machine.ring.records().map(renderKmsg).join(''));
+    return follow(io, (listener) => machine.ring.onRecord((record) => listener(renderKmsg(record))));
+  }
+
+  async function readJournal(io: Io, filter: JournalFilter, kind: 'follow' | 'past' | 'since'): Promise<number> {
+    const from = journalFrom(await io.firstLine(), kind === 'since');
+    if (from === null) return 64;
+    io.write(`#journal 1 ${epochOf(clock)}\n`);
+    io.write(machine.journal.entries(filter, from).join(''));
+    return kind === 'follow' ? follow(io, (listener) => machine.journal.onEntry(filter, listener)) : 0;
+  }
+
+  return async (command, session) => {
+    const answer = answers.get(command);
+    if (answer === undefined) {
+      session.channel.stderr.write('demo-db01 is simulated: it knows the commands of oombot and runs none.\n');
+      session.channel.resume();
+      endChannel(session.channel, 127);
+      return;
+    }
+    endChannel(session.channel, await answer(openIo(session)));
+  };
+}
+
+/** Passes on what comes until nobody listens any more. */
+async function follow(io: Io, subscribe: (listener: (text: string) => void) => () => void): Promise<number> {
+  const over = Promise.withResolvers<void>();
+  const stop = subscribe((text) => {
+    if (!io.write(text)) over.resolve();
+  });
+  await Promise.race([io.left, over.promise]);
+  stop();
+  return TERMINATED;
+}
+
+function answerWhole(text: () => string): Answer {
+  return async (io) => {
+    await io.input();
+    io.write(text());
+    return 0;
+  };
+}
+
+function openIo({ channel, signal }: CommandSession): Io {
+  const line = Promise.withResolvers<string | null>();
+  const whole = Promise.withResolvers<string>();
+  const left = Promise.withResolvers<void>();
+  let text = '';
+  function onOver(): void {
+    line.resolve(null);
+    whole.resolve(text);
+    left.resolve();
+  }
+  channel.on('data', (chunk: Buffer) => {
+    if (text.length < INPUT_BYTES_MAX) text += chunk.toString('latin1');
+    const end = text.indexOf('\n');
+    if (end >= 0) line.resolve(text.slice(0, end));
+  });
+  channel.once('end', onOver);
+  if (signal.aborted) onOver();
+  else signal.addEventListener('abort', onOver, { once: true });
+  return {
+    input: () => whole.promise,
+    firstLine: () => line.promise,
+    write: (out) => {
+      if (signal.aborted || channel.writableLength > UNREAD_BYTES_MAX) return false;
+      channel.write(out);
+      return true;
+    },
+    left: left.promise,
+  };
+}
+
+function journalFrom(line: string | null, isSince: boolean): JournalFrom | null {
+  if (isSince) return line !== null && /^\d{1,12}$/.test(line) ? { kind: 'since', atUsec: Number(line) * 1e6 } : null;
+  if (line === '-') return { kind: 'last', count: 20_000 };
+  return line !== null && /^[A-Za-z0-9=;_-]{1,400}$/.test(line) ? { kind: 'cursor', cursor: line } : null;
+}
+
+// A host as `oombot setup` leaves it: Debian 12, no rsyslog, the kernel's log through the helper, the journal by its group.
+function probeText(machine: DemoMachine, clock: Clock): string {
+  return `#oombot probe 1
+uptime ${uptimeOf(machine, clock)}
+epoch ${epochOf(clock)}
+user oombot
+uid 994
+groups oombot systemd-journal
+kernel ${KERNEL_RELEASE}
+boot ${machine.bootId}
+os Debian GNU/Linux 12 (bookworm)
+oom-kill ${machine.oomKills()}
+hidepid 0
+proc yes
+dmesg-restrict 1
+kmsg-helper yes
+kmsg-error dd: failed to open '/dev/kmsg': Operation not permitted
+kmsg sudo
+journal yes
+journal-readable yes
+journal-fields yes
+journal-persistent yes
+killer systemd-oomd
+oom-adj-helper yes
+oom-adj sudo
+#oombot end
+`;
+}
+
+function scanText(machine: DemoMachine, clock: Clock, leastKiB: number): string {
+  const processes = machine.processes();
+  const heldPages = processes.reduce((sofar, one) => sofar + one.anonPages + one.pageTablePages, 0);
+  const head = {
+    boot: machine.bootId,
+    kernel: KERNEL_RELEASE,
+    uptime: uptimeOf(machine, clock),
+    hz: 100,
+    page: 4096,
+    total: TOTAL_PAGES * 4,
+    // Some 70,000 pages are the kernel's own.
+    available: Math.max(0, TOTAL_PAGES - 70_000 - heldPages) * 4,
+    swap: 0,
+    swapfree: 0,
+    oomkills: machine.oomKills(),
+    fullavg10: '0.00',
+    hidepid: 0,
+    seesall: 1,
+    allocating: 0,
+    panic: 0,
+  };
+  const rows = processes
+    .filter((one) => rssPagesOf(one) * 4 >= leastKiB)
+    .map((one) => {
+      const { kind, pid, parentPid, oomScoreAdj, pageTablePages, startTicks } = one;
+      const score = scoreOf(one, TOTAL_PAGES);
+      const numbers = [
+        pid,
+        parentPid,
+        kind.uid,
+        score,
+        oomScoreAdj,
+        rssPagesOf(one) * 4,
+        0,
+        pageTablePages * 4,
+        kind.threads,
+        startTicks,
+      ];
+      return [...numbers, kind.name, kind.cgroup, kind.commandLine ?? ''].join('\t');
+    });
+  const fields = Object.entries(head).map(([key, value]) => `${key}=${value}`);
+  return [['#oomscan 2', ...fields].join('\t'), ...rows, `#end\t${rows.length}`, ''].join('\n');
+}
+
+function epochOf(clock: Clock): number {
+  return Math.floor(clock.nowMs() / 1000);
+}
+
+function uptimeOf(machine: DemoMachine, clock: Clock): string {
+  return ((clock.nowMs() - machine.bootAtMs) / 1000).toFixed(2);
+}
