@@ -99,7 +99,16 @@ export function messageList(place, { openThread, isOurs, empty }) {
     waiting.clear();
     for (const ts of [...nodes.keys()].slice(0, -SHOWN_MAX)) drop(ts);
     tidy();
-    if (isAtEnd) place.scrollTop = place.scrollHeight;
+    if (isAtEnd) goToEnd();
+  }
+
+  /** To the end; a message that is longer than the window is shown from its beginning. */
+  function goToEnd() {
+    place.scrollTop = place.scrollHeight;
+    const last = [...nodes.values()].at(-1);
+    if (last !== undefined && last.offsetHeight > place.clientHeight) {
+      place.scrollTop += last.getBoundingClientRect().top - place.getBoundingClientRect().top - 8;
+    }
   }
 
   /** @param {string} ts */
