@@ -1,9 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Connection } from '../../src/ssh/connection.ts';
+import { followKmsg } from '../../src/ssh/kmsg-source.ts';
 import type { LineBatch } from '../../src/ssh/log-source.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { readCounters, type Probe } from '../../src/ssh/probe.ts';
@@ -177,5 +180,62 @@ describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () 
     expect(after?.oomKills).toBeLessThanOrEqual(oomKills());
     expect((after?.oomKills ?? 0) - (before?.oomKills ?? 0)).toBeGreaterThanOrEqual(1);
     expect(watch.texts().filter((line) => line.includes(death))).toHaveLength(1);
+  });
+});
+
+describe.skipIf(!canRunSshd)('a reader of /dev/kmsg that was overtaken', { timeout: 30_000 }, () => {
+  it('is started again, and tells how many records were lost', async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'oombot-overrun-'));
+    const script = path.join(dir, 'reader');
+    // As cat does on EPIPE: it ends with an error, and the next one starts at the oldest record that is left.
+    writeFileSync(
+      script,
+      `#!/bin/sh
+echo "#kmsg 1 f81d4fae-7dec-11d0-a765-00a0c91e6bf6 1795400000 10.00"
+if mkdir ${dir}/once 2>/dev/null; then
+  printf '6,%d,1000000,-;one\n' 1 2 3
+  echo 'cat: /dev/kmsg: Broken pipe' >&2
+  exit 1
+fi
+printf '6,%d,11000000,-;two\n SUBSYSTEM=block\n12,%d,11000000,-;forged\n' 10 11 12 13
+sleep 60
+`,
+      { mode: 0o755 },
+    );
+    const sshd = await openSshd({ lines: [`ForceCommand ${script}`] });
+    const ssh = openSsh({ clock: realClock, random: () => 0.05, passphrase: null, agentSocket: null });
+    const leave = new AbortController();
+    const lines: string[] = [];
+    const gaps: unknown[] = [];
+    try {
+      const connection = ssh.connect(sshd.target());
+      await stateOf(connection, 'connected');
+      const done = Promise.withResolvers<void>();
+      void followKmsg(
+        {
+          connection,
+          clock: realClock,
+          signal: leave.signal,
+          onLines: (batch) => {
+            lines.push(...batch.lines);
+            if (lines.length >= 5) done.resolve();
+          },
+          onGap: (gap) => gaps.push(gap),
+        },
+        { way: 'direct', position: null },
+      );
+      await done.promise;
+    } finally {
+      leave.abort();
+      await ssh.close();
+      await sshd.close();
+      rmSync(dir, { recursive: true, force: true });
+    }
+
+    expect(lines.map((line) => line.split(',')[1])).toEqual(['1', '2', '3', '10', '12']);
+    const bootAtMs = 1_795_400_000_000 - 10_000;
+    expect(gaps).toEqual([
+      expect.objectContaining({ kind: 'records', lost: 6, fromMs: bootAtMs + 1000, toMs: bootAtMs + 11_000 }),
+    ]);
   });
 });
