@@ -16,19 +16,20 @@ import { openDigests } from './digests.ts';
 import type { Delivery, FindOutcome, MessageMark, Posted, SendOutcome } from './ports.ts';
 import { readReply, type ReplyBody } from './reply-body.ts';
 
-/** A delivery that this process has claimed. `doubtful`: it may have reached the chat already. */
+/** A delivery that this process has claimed. `doubtfulSinceMs`: it may have reached the chat after that; null: it has not. */
 interface Item {
   delivery: Delivery;
   reply: ReplyBody | null;
-  doubtful: boolean;
+  doubtfulSinceMs: number | null;
   posted: Posted | null;
   /** The message tells of several incidents; single kills are no news in its thread. */
   inStorm: boolean;
 }
 
 const CLAIM_MAX = 400;
-/** A message that may have been posted is looked for this far back. */
-const LOOK_BACK_MS = 7 * 24 * 60 * 60_000;
+/** What another process left in flight is looked for this far back; what this one sent, not much longer than a request takes. */
+const LEFT_BACK_MS = 7 * 24 * 60 * 60_000;
+const SENT_BACK_MS = 10 * 60_000;
 const TOUCHED_KEPT = 500;
 
 /** Edits count for the whole workspace: conversations share the allowance of `chat.update`, about 50 a minute. */
@@ -62,11 +63,11 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     while (!signal.aborted) {
       if (clock.nowMs() < pausedUntilMs) return pausedUntilMs;
       if (items.size < CLAIM_MAX) await claim();
-      if ([...items.values()].some((item) => item.doubtful)) {
+      if ([...items.values()].some((item) => item.doubtfulSinceMs !== null)) {
         await look();
         continue;
       }
-      const replies = [...items.values()].filter((item) => item.delivery.kind === 'reply');
+      const replies = [...items.values()].filter((item) => item.delivery.kind !== 'incident');
       const step = planStep(view(replies), clock.nowMs());
       if (step.kind === 'wait') return Number.isFinite(step.untilMs) ? step.untilMs : null;
       await perform(step, replies);
@@ -76,15 +77,16 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
 
   async function claim(): Promise<void> {
     const claimed = await store.claimDeliveries(channel, world.owner, clock.nowMs(), CLAIM_MAX - items.size);
-    for (const delivery of claimed) await take(delivery, false);
+    for (const delivery of claimed) await take(delivery, null);
   }
 
-  async function take(delivery: Delivery, doubtful: boolean): Promise<void> {
-    const posted = await postedOf(delivery.incidentId);
+  async function take(delivery: Delivery, doubtfulSinceMs: number | null): Promise<void> {
+    const posted = delivery.kind === 'news' ? null : await postedOf(delivery.incidentId);
     const inStorm = posted !== null && (await store.postedTogether(channel, posted.ts)).length > 1;
-    const item = { delivery, reply: readReply(delivery.body), doubtful, posted, inStorm };
+    const item = { delivery, reply: readReply(delivery.body), doubtfulSinceMs, posted, inStorm };
     items.set(delivery.id, item);
-    if (!doubtful && (await hasNothingToSay(item))) await done(item, delivery.kind === 'incident' ? posted : null);
+    if (doubtfulSinceMs === null && (await hasNothingToSay(item)))
+      await done(item, delivery.kind === 'incident' ? posted : null);
   }
 
   /** True for messages that are up to date, and for replies that cannot be said or need not be. */
@@ -93,6 +95,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
       const incident = posted ? await store.incident(delivery.incidentId) : null;
       return posted !== null && (!incident || incident.revision <= posted.revision);
     }
+    if (delivery.kind === 'news') return reply === null;
     if (!reply || !posted) return true;
     return reply.upToKill !== null && (inStorm || digests.fold(delivery.incidentId, reply.upToKill, clock.nowMs()));
   }
@@ -186,10 +189,11 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   }
 
   async function sendReply(item: Item): Promise<void> {
-    if (!item.reply || !item.posted) return done(item, null);
+    if (!item.reply || (!item.posted && item.delivery.kind === 'reply')) return done(item, null);
     const mark = { id: `reply-${item.delivery.id}`, also: [] };
+    const message = { channel, notice: item.reply.notice, mark };
     const outcome = counted(
-      await workspace.reply({ channel, threadTs: item.posted.ts, notice: item.reply.notice, mark }),
+      await (item.posted ? workspace.reply({ ...message, threadTs: item.posted.ts }) : workspace.post(message)),
     );
     // The message was deleted, and its thread with it: there is nobody to tell.
     if (outcome.kind === 'gone') return done(item, null);
@@ -262,7 +266,9 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
       case 'unsent':
       case 'unknown':
         rest(outcome.reason);
-        if (outcome.kind === 'unknown' && maybeSent) for (const item of sending) item.doubtful = true;
+        if (outcome.kind === 'unknown' && maybeSent) {
+          for (const item of sending) item.doubtfulSinceMs ??= clock.nowMs() - SENT_BACK_MS;
+        }
         return;
       case 'gone':
         for (const item of sending) {
@@ -301,18 +307,19 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
 
   /** Finds out what became of doubtful messages before any of them is repeated. */
   async function look(): Promise<void> {
-    const doubtful = [...items.values()].filter((item) => item.doubtful);
+    const doubtful = [...items.values()].filter((item) => item.doubtfulSinceMs !== null);
     const threads = new Set(
-      doubtful.map((item) => (item.delivery.kind === 'reply' ? (item.posted?.ts ?? null) : null)),
+      doubtful.map((item) => (item.delivery.kind === 'incident' ? null : (item.posted?.ts ?? null))),
     );
     for (const threadTs of threads) {
-      const seen = await workspace.find({ channel, threadTs, sinceMs: clock.nowMs() - LOOK_BACK_MS });
+      const sinceMs = Math.min(...doubtful.map((item) => item.doubtfulSinceMs ?? Infinity));
+      const seen = await workspace.find({ channel, threadTs, sinceMs });
       if (seen.kind !== 'looked') return notSeen(seen);
       for (const item of doubtful) {
-        const isReply = item.delivery.kind === 'reply';
+        const isReply = item.delivery.kind !== 'incident';
         if ((isReply ? (item.posted?.ts ?? null) : null) !== threadTs) continue;
         const ts = seen.byId.get(isReply ? `reply-${item.delivery.id}` : item.delivery.incidentId);
-        item.doubtful = false;
+        item.doubtfulSinceMs = null;
         if (ts === undefined) continue;
         log.info(
           { channel, incidentId: item.delivery.incidentId },
@@ -331,15 +338,15 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   }
 
   async function adopt(deliveries: readonly Delivery[]): Promise<void> {
-    for (const delivery of deliveries) await take(delivery, true);
+    for (const delivery of deliveries) await take(delivery, clock.nowMs() - LEFT_BACK_MS);
   }
 
   async function release(): Promise<void> {
     for (const item of items.values()) {
-      if (item.doubtful) continue;
+      if (item.doubtfulSinceMs !== null) continue;
       await store.settleDelivery(item.delivery.id, { kind: 'retry', notBeforeMs: item.delivery.notBeforeMs });
+      items.delete(item.delivery.id);
     }
-    items.clear();
   }
 
   return { adopt, run, release };

@@ -16,7 +16,7 @@ interface Log {
 const EVENT_TYPE = 'oombot_incident';
 // Ids together, in characters: metadata must stay below 8 KB.
 const ALSO_MAX = 6_000;
-const FIND_PAGES_MAX = 10;
+const FIND_PAGES_MAX = 25;
 const FIND_PAGE = 200;
 
 const Sent = z.object({ ts: z.string() });
