@@ -29,11 +29,10 @@ export function planFollow(probe: Probe, logFiles: string[] | null): FollowPlan 
   // kern.log is the kernel's alone; anybody can write to the others.
   const file = ['/var/log/kern.log', '/var/log/messages', '/var/log/syslog'].find((path) => readable.includes(path));
   if (probe.kmsg !== null) {
-    const lasting: Lasting | null = probe.journal.readable
-      ? { kind: 'journal', outputFields }
-      : file === undefined
-        ? null
-        : { kind: 'file', path: file };
+    const journal: Lasting | null = probe.journal.readable ? { kind: 'journal', outputFields } : null;
+    // A journal in /run is gone with the boot, as the ring is.
+    const lasting: Lasting | null =
+      file !== undefined && !probe.journal.persistent ? { kind: 'file', path: file } : journal;
     return {
       kind: 'kmsg',
       way: probe.kmsg,
