@@ -114,12 +114,11 @@ function badValue(name: string, given: string, expected: string): Answer {
   return { kind: 'refused', refusal: { kind: 'bad-value', name, given, expected } };
 }
 
-/** A name as it comes back through a button and a chat: without quotes, with single blanks, in any case of letters. */
+/** A name by its letters and digits: on its way through a button and a chat, a hostile one loses signs, mentions and entities. */
 function fold(target: string): string {
   return target
     .toLowerCase()
-    .replaceAll(/["'“”„‘’]/g, '')
-    .replaceAll(/[‐‑‒–—―−]/g, '-')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
+    .replaceAll(/<[^<>|]*\|([^<>]*)>/g, '$1')
+    .replaceAll(/&(?:amp|lt|gt);/g, '')
+    .replaceAll(/[^\p{L}\p{N}.]+/gu, '');
 }

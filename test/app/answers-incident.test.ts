@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+import { seenBeforeText } from '../../src/notice/recurrence-text.ts';
+import { plainText, renderText } from '../../src/notice/render-text.ts';
+import { aKill, aRecord } from '../support/a-kill.ts';
+import { aScan } from '../support/a-scan.ts';
+import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, textOf } from '../support/an-answering-bot.ts';
+import { ownCorpus, parseLines, readLogFile, toLines } from '../support/corpus.ts';
+import { HOSTILE_NAMES } from '../support/hostile-names.ts';
+
+const ASKER = { userId: 'U1', channelId: 'C1' };
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+describe('the newest incident of a host', () => {
+  it('is told as a card with a share button and who is next', async () => {
+    const bot = await anAnsweringBot();
+    await bot.happen([aKill()]);
+    bot.host('db01').scanSays(
+      aScan([
+        { pid: 300, name: 'icinga2', rssKiB: 900_000 },
+        { pid: 200, name: 'mysqld', rssKiB: 2_000_000 },
+      ]),
+    );
+
+    const notice = noticeOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
+
+    expect(plainText(notice.headline)).toBe('mysqld of mysql.service was killed on db01: the host ran out of memory');
+    expect(renderText(notice)).toMatch(/Who is next: +mysqld \(pid 200, 1.9 GiB\), then icinga2 \(pid 300, 879 MiB\)/);
+    expect(renderText(notice)).toContain(`Seen before:  ${plainText(seenBeforeText(null))}`);
+    expect(notice.buttons.map((button) => button.id)).toEqual(['scores', 'report', 'share']);
+  });
+
+  it('carries the facts of a real report', async () => {
+    const bot = await anAnsweringBot();
+    const corpus = ownCorpus();
+    const records = parseLines(toLines(readLogFile(corpus, 'd12-unit-java.dmesg.log')));
+    await bot.happen(records.map((record) => aKill({ record })));
+
+    const text = textOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
+
+    expect(text).toContain('java of app-web.service was killed on db01');
+    expect(text).toContain('/system.slice/app-web.service');
+  });
+
+  it('says how often its service died before, and how it repeats', async () => {
+    const bot = await anAnsweringBot();
+    const { atMs } = aKill();
+    for (const day of [4, 3, 2, 1]) await bot.happen([aKill({ atMs: atMs - day * DAY_MS })]);
+    await bot.happen([aKill({ atMs })]);
+    // Another service and another host do not count.
+    await bot.happen([aKill({ name: 'java', pid: 7, atMs: atMs - 5 * DAY_MS })]);
+    await bot.happen([aKill({ host: 'db02', atMs: atMs - 6 * DAY_MS })]);
+
+    const text = textOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
+
+    expect(text).toContain(
+      '4 kills since 2026-08-26 01:35:08 UTC, last 2026-08-29 01:35:08 UTC, always near 01:35 UTC',
+    );
+  });
+
+  it('comes without "who is next" when the host takes longer than two seconds, and says so', async () => {
+    const bot = await anAnsweringBot();
+    await bot.happen([aKill()]);
+    bot.host('db01').scanSays(new Promise(() => {}));
+
+    const asking = bot.handlers.answerLast({ host: 'db01' }, ASKER);
+    await bot.clock.advance(2_000);
+    const text = textOf(await asking);
+
+    expect(text).not.toMatch(/Who is next: +\w/);
+    expect(text).toContain('Who is next is not known: the host did not answer within 2 s.');
+  });
+
+  it('is answered from the record while the host cannot be reached', async () => {
+    const bot = await anAnsweringBot();
+    await bot.happen([aKill()]);
+    bot.host('db01').become('refused', 'db01 shows another host key than the one on file.');
+
+    const text = textOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
+
+    expect(text).toContain('mysqld of mysql.service was killed on db01');
+    expect(text).toContain('From the record; who is next is not known: db01 shows another host key');
+    expect(bot.host('db01').scans()).toBe(0);
+  });
+
+  it('is answered from the record for a host that is no longer watched', async () => {
+    const bot = await anAnsweringBot();
+    await bot.happen([aKill()]);
+    bot.hosts.delete('db01');
+
+    const text = textOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
+
+    expect(text).toContain('mysqld of mysql.service was killed on db01');
+    expect(text).toContain('this host is no longer watched');
+  });
+
+  it('waits for a connection that is being made, within its two seconds', async () => {
+    const bot = await anAnsweringBot();
+    await bot.happen([aKill()]);
+    const db01 = bot.host('db01');
+    db01.become('connecting');
+    db01.scanSays(aScan([{ pid: 200, name: 'mysqld' }]));
+
+    const asking = bot.handlers.answerLast({ host: 'db01' }, ASKER);
+    await bot.clock.advance(1_000);
+    db01.become('connected');
+
+    expect(textOf(await asking)).toMatch(/Who is next: +mysqld \(pid 200/);
+  });
+
+  it('says that it knows of no kill', async () => {
+    const bot = await anAnsweringBot();
+
+    const refusal = refusalOf(await bot.handlers.answerLast({ host: 'web1' }, ASKER));
+
+    expect(refusal).toEqual({ kind: 'no-kill-known', host: 'web1', watchedSinceMs: null });
+  });
+
+  it('does not call a host quiet that it cannot reach', async () => {
+    const bot = await anAnsweringBot();
+    bot.host('web1').become('unreachable', 'web1 does not answer on port 22.');
+
+    const refusal = refusalOf(await bot.handlers.answerLast({ host: 'web1' }, ASKER));
+
+    expect(refusal).toEqual({
+      kind: 'host-unreachable',
+      host: 'web1',
+      sinceMs: NOW_MS,
+      reason: 'web1 does not answer on port 22.',
+    });
+  });
+
+  it.each([
+    ['DB01', 'mysqld'],
+    ['Db01', 'mysqld'],
+  ])('takes %s for db01', async (asked, expected) => {
+    const bot = await anAnsweringBot();
+    await bot.happen([aKill()]);
+
+    expect(textOf(await bot.handlers.answerLast({ host: asked }, ASKER))).toContain(expected);
+  });
+
+  it('asks whether another host was meant', async () => {
+    const bot = await anAnsweringBot();
+
+    const refusal = refusalOf(await bot.handlers.answerLast({ host: 'bd01' }, ASKER));
+
+    expect(refusal).toEqual({
+      kind: 'unknown-host',
+      host: 'bd01',
+      nearest: 'db01',
+      known: ['db01', 'db02', 'web1'],
+    });
+  });
+
+  it('refuses any text that is no host without a fault', async () => {
+    const bot = await anAnsweringBot();
+
+    for (const host of HOSTILE_NAMES) {
+      expect(refusalOf(await bot.handlers.answerLast({ host }, ASKER)).kind).toBe('unknown-host');
+    }
+  });
+});
+
+describe('one incident', () => {
+  it('is shared with the name of who did it and the buttons of a message', async () => {
+    const bot = await anAnsweringBot();
+    await bot.happen([aKill()]);
+    const [incident] = await bot.store.incidents('db01', 1);
+
+    const notice = noticeOf(await bot.handlers.share({ incidentId: incident!.id }, ASKER));
+
+    expect(notice.buttons.map((button) => button.id)).toEqual(['scores', 'report', 'mute']);
+    expect(notice.small).toContainEqual([
+      { words: 'Shared by ' },
+      { userId: 'U1' },
+      { words: ', as known ' },
+      { atMs: NOW_MS },
+      { words: '.' },
+    ]);
+  });
+
+  it('is reported in full: each kill on record and the lines of the log', async () => {
+    const bot = await anAnsweringBot();
+    const { atMs } = aKill();
+    await bot.happen([aKill(), aKill({ pid: 19_001, atMs: atMs + 60_000, record: aRecord({ pid: 19_001 }) })]);
+    const [incident] = await bot.store.incidents('db01', 1);
+
+    const text = textOf(await bot.handlers.fullReport({ incidentId: incident!.id }, ASKER));
+
+    expect(text).toContain('2 kills of this incident on record');
+    expect(text).toContain('2026-08-30 01:36:08 UTC  mysqld  pid 19001');
+    expect(text).toContain('[7189052.422998] icinga2 invoked oom-killer: gfp_mask=0x14200ca');
+  });
+
+  it.each(['share', 'fullReport', 'muteIncident'] as const)('that is gone is refused by %s', async (what) => {
+    const bot = await anAnsweringBot();
+
+    expect(refusalOf(await bot.handlers[what]({ incidentId: 'inc-none' }, ASKER))).toEqual({
+      kind: 'stale',
+      what: 'This incident',
+    });
+  });
+});

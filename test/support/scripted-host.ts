@@ -1,0 +1,179 @@
+import type {
+  Fleet,
+  FleetHost,
+  FollowEnd,
+  FollowRequest,
+  HostCounters,
+  HostFacts,
+  HostLink,
+  LinkState,
+  LogBatch,
+  UnitState,
+} from '../../src/app/host-link.ts';
+import type { Clock } from '../../src/app/ports.ts';
+
+export const BOOT_ID = '6738972c-2174-421e-a173-1ada06c5396d';
+
+interface LookUp {
+  span: { fromMs: number | null; toMs: number | null };
+  onLines: (batch: LogBatch) => void;
+  signal: AbortSignal;
+}
+
+/** A host whose every word comes from the test. */
+export interface ScriptedHost extends HostLink {
+  lookUp: (request: LookUp) => Promise<boolean>;
+  /** Lines of the lasting log for the next look-ups, all of them whatever the span; null: there is none. */
+  lastingLogSays: (lines: string[] | null) => void;
+  /** The connection changes; a stream under way is lost with it. */
+  become: (kind: LinkState['kind'], sentence?: string) => void;
+  /** What a process scan answers from now on: a text, null (no answer), or what a promise gives in its time. */
+  scanSays: (answer: Promise<string | null> | string | null) => void;
+  /** Scans that were asked for. */
+  scans: () => number;
+  countersSay: (counters: HostCounters | null) => void;
+  unitSays: (name: string, state: UnitState | null) => void;
+  factsSay: (facts: Partial<HostFacts> | { sentence: string }) => void;
+  /** Log lines (byte strings) arrive on the stream that is followed. Throws when nobody follows. */
+  say: (lines: string[], batch?: Partial<LogBatch>) => void;
+  isFollowed: () => boolean;
+}
+
+/** A connected host with no processes, an empty log and a kernel that has killed nothing. */
+export function scriptedHost(host: string, clock: Clock): ScriptedHost {
+  const listeners = new Set<(state: LinkState) => void>();
+  let state: LinkState = { kind: 'connected', sinceMs: clock.nowMs(), sentence: `Connected to ${host}.` };
+  let scan: Promise<string | null> | string | null = null;
+  let scanCount = 0;
+  let counters: HostCounters | null = { bootId: BOOT_ID, oomKills: 0, readAtMs: clock.nowMs() };
+  let looked: Awaited<ReturnType<HostLink['look']>> = { kind: 'facts', facts: someFacts({}) };
+  let following: { request: FollowRequest; end: (how: FollowEnd) => void } | null = null;
+  const units = new Map<string, UnitState | null>();
+  let lasting: string[] | null = null;
+  let lineCount = 0;
+
+  function someFacts(given: Partial<HostFacts>): HostFacts {
+    return {
+      kernel: '6.1.0-50-amd64',
+      os: 'Debian GNU/Linux 12 (bookworm)',
+      bootId: BOOT_ID,
+      bootAtMs: clock.nowMs() - 3_600_000,
+      bootErrorMs: 15,
+      clockOffsetMs: 0,
+      oomKills: 0,
+      ...given,
+    };
+  }
+
+  function become(kind: LinkState['kind'], sentence = `${host} is ${kind}.`): void {
+    state = { kind, sinceMs: clock.nowMs(), sentence };
+    if (kind !== 'connected') following?.end({ kind: 'lost' });
+    for (const listener of listeners) listener(state);
+  }
+
+  function whenConnected(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = onState((next) => {
+        if (next.kind === 'connected') done(resolve);
+      });
+      function done(end: () => void): void {
+        leave();
+        end();
+      }
+      signal.addEventListener('abort', () => done(() => reject(new Error('given up', { cause: signal.reason }))));
+      if (state.kind === 'connected') done(resolve);
+    });
+  }
+
+  function onState(listener: (state: LinkState) => void): () => void {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  function follow(request: FollowRequest): Promise<FollowEnd> {
+    return new Promise((resolve) => {
+      function end(how: FollowEnd): void {
+        following = null;
+        resolve(how);
+      }
+      if (request.signal.aborted) return end({ kind: 'aborted' });
+      if (state.kind !== 'connected') return end({ kind: 'lost' });
+      request.signal.addEventListener('abort', () => end({ kind: 'aborted' }), { once: true });
+      following = { request, end };
+    });
+  }
+
+  function say(lines: string[], batch: Partial<LogBatch> = {}): void {
+    if (following === null) throw new Error(`nobody follows ${host}`);
+    const before = lineCount;
+    lineCount += lines.length;
+    following.request.onLines({
+      source: 'kmsg',
+      lines,
+      arrivedAtMs: clock.nowMs(),
+      bootId: BOOT_ID,
+      live: true,
+      lookup: null,
+      positionAfter: (index) => ({ source: 'kmsg', value: `${BOOT_ID}:${before + index + 1}` }),
+      ...batch,
+    });
+  }
+
+  function lookUp({ span, onLines, signal }: LookUp): Promise<boolean> {
+    if (lasting === null || state.kind !== 'connected' || signal.aborted) return Promise.resolve(false);
+    onLines({
+      source: 'journal',
+      lines: lasting,
+      arrivedAtMs: clock.nowMs(),
+      bootId: null,
+      live: false,
+      lookup: span,
+      positionAfter: () => null,
+    });
+    return Promise.resolve(true);
+  }
+
+  return {
+    host,
+    state: () => state,
+    onState,
+    whenConnected,
+    look: () => Promise.resolve(looked),
+    follow,
+    lookUp,
+    lastingLogSays: (lines) => (lasting = lines),
+    counters: () => Promise.resolve(state.kind === 'connected' ? counters : null),
+    scan: () => {
+      scanCount += 1;
+      return Promise.resolve(scan);
+    },
+    unit: (name) => Promise.resolve(units.get(name) ?? null),
+    close: () => {
+      following?.end({ kind: 'aborted' });
+      listeners.clear();
+      return Promise.resolve();
+    },
+    become,
+    scanSays: (answer) => {
+      scan = answer;
+    },
+    scans: () => scanCount,
+    countersSay: (next) => (counters = next),
+    unitSays: (name, next) => void units.set(name, next),
+    factsSay: (given) =>
+      (looked =
+        'sentence' in given
+          ? { kind: 'failed', sentence: given.sentence }
+          : { kind: 'facts', facts: someFacts(given as Partial<HostFacts>) }),
+    say,
+    isFollowed: () => following !== null,
+  };
+}
+
+/** A fleet of scripted hosts; the map may change while it is in use. */
+export function scriptedFleet(members: Map<string, { link: ScriptedHost; tags: string[] }>): Fleet {
+  return {
+    link: (host) => members.get(host)?.link ?? null,
+    hosts: () => [...members].map(([name, { tags }]): FleetHost => ({ name, tags, channel: null })),
+  };
+}
