@@ -25,13 +25,15 @@ const Manifest = z.object({
     ),
     shortcuts: z.array(z.object({ name: z.string(), type: z.enum(['message', 'global']), callback_id: z.string() })),
   }),
+  oauth_config: z.object({ scopes: z.object({ bot: z.array(z.string()) }) }),
+  settings: z.object({ event_subscriptions: z.object({ bot_events: z.array(z.string()) }) }),
 });
 
 /** Opens the local workspace on the bot's own port, with the commands of the manifest, and the demo hosts behind it. */
 export async function openLocal(world: { http: HttpSide; config: Config; clock: Clock }): Promise<Local> {
   const { http, config, clock } = world;
   const demo = await openDemoHosts({ clock });
-  const { features } = Manifest.parse(parse(readFileSync(path.join(import.meta.dirname, '../manifest.yml'), 'utf8')));
+  const manifest = Manifest.parse(parse(readFileSync(path.join(import.meta.dirname, '../manifest.yml'), 'utf8')));
   const channels = [
     config.workspace.channel,
     config.approvals.channel,
@@ -41,14 +43,20 @@ export async function openLocal(world: { http: HttpSide; config: Config; clock: 
   const workspace = await openLocalWorkspace({
     server: http.server,
     channels: [...new Set(channels.filter((channel) => channel !== null))],
-    commands: features.slash_commands.map((one) => ({
+    commands: manifest.features.slash_commands.map((one) => ({
       command: one.command,
       description: one.description,
       usageHint: one.usage_hint,
       shouldEscape: one.should_escape,
     })),
-    shortcuts: features.shortcuts.map((one) => ({ type: one.type, callbackId: one.callback_id, name: one.name })),
+    shortcuts: manifest.features.shortcuts.map((one) => ({
+      type: one.type,
+      callbackId: one.callback_id,
+      name: one.name,
+    })),
     controls: demo.controls,
+    scopes: manifest.oauth_config.scopes.bot,
+    botEvents: manifest.settings.event_subscriptions.bot_events,
     clock,
   });
   http.mount(workspace.handle);
