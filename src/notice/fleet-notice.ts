@@ -121,22 +121,6 @@ export function describeBackAgain(host: string, awayMs: number, missedKills: num
   });
 }
 
-/** The kernel counted more kills than its log shows. */
-export function describeUnexplained(host: string, counted: number, parsed: number, sinceMs: number): Notice {
-  const missing = counted - parsed;
-  const are = missing === 1 ? 'is' : 'are';
-  return aNotice({
-    tone: 'warn',
-    headline: [{ words: `${sayCount(missing, 'kill')} on ` }, { hostText: host }, { words: ` ${are} not explained` }],
-    sentence: [
-      { words: `The kernel counted ${sayCount(counted, 'kill')} since ` },
-      { atMs: sinceMs },
-      { words: `, its log shows ${parsed}. The log was read again; lines were lost or left out.` },
-    ],
-    buttons: [{ id: 'scores', label: 'Scores now', value: host }],
-  });
-}
-
 /** One line for a host, as lists show it. */
 export function hostText(row: HostRow): Text {
   const extras: Text[] = [

@@ -43,13 +43,6 @@ export function sayNumber(value: number): string {
   return sign + String(Math.abs(Math.round(value))).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
-/** `2nd`, `3rd`, `11th`. */
-export function sayOrdinal(count: number): string {
-  const teens = count % 100 >= 11 && count % 100 <= 13;
-  const ending = teens ? 'th' : (['th', 'st', 'nd', 'rd'][count % 10] ?? 'th');
-  return `${sayNumber(count)}${ending}`;
-}
-
 /** A share of a whole: `31 %`, `0.4 %`. */
 export function sayShare(part: number, whole: number): string {
   const percent = (part / whole) * 100;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { shellPath, shellWord, showHostLine, showHostText } from '../../src/notice/host-text.ts';
-import { sayClock, sayCount, sayDuration, sayKiB, sayNumber, sayOrdinal, sayShare, sayUtc } from '../../src/notice/units.ts';
+import { sayClock, sayCount, sayDuration, sayKiB, sayNumber, sayShare, sayUtc } from '../../src/notice/units.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 
 describe('numbers for people', () => {
@@ -34,7 +34,6 @@ describe('numbers for people', () => {
   it('counts one and many', () => {
     expect([0, 1, 2, 1_000].map((count) => sayCount(count, 'kill'))).toEqual(['0 kills', '1 kill', '2 kills', '1,000 kills']);
     expect(sayCount(2, 'process', 'processes')).toBe('2 processes');
-    expect([1, 2, 3, 4, 11, 12, 21, 111].map(sayOrdinal)).toEqual(['1st', '2nd', '3rd', '4th', '11th', '12th', '21st', '111th']);
     expect(sayNumber(-1_234_567)).toBe('-1,234,567');
   });
 
