@@ -1,6 +1,6 @@
 import { openAssembler, type Assembler } from './assemble.ts';
 import { openFramer, type LogLine } from './frame.ts';
-import { buildRecord } from './record.ts';
+import { buildRecord, shareFacts } from './record.ts';
 import type { OomEvent } from './report.ts';
 
 export interface LogParser {
@@ -53,8 +53,10 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
   }
 
   function tell(assembler: Assembler, out: OomEvent[]): void {
-    for (const { kind, death } of assembler.events)
+    for (const { kind, death } of assembler.events) {
       if (kind === 'closed' || options.lastWordOnly !== true) out.push({ kind, record: buildRecord(death) });
+      else if (kind === 'kill') shareFacts(death.report, death);
+    }
     assembler.events.length = 0;
   }
 

@@ -168,8 +168,8 @@ export function describeMemory(state: MemoryState, pageKiB: number): MemoryPictu
   function inKiB(pages: number | null | undefined): number | null {
     return pages === null || pages === undefined ? null : pages * pageKiB;
   }
-  function total(...keys: string[]): number | null {
-    return inKiB(keys.map((key) => state.totalsPages.get(key)).find((value) => value !== undefined));
+  function total(key: string): number | null {
+    return inKiB(state.totalsPages.get(key));
   }
   const managed = state.zonesKiB.get('managed') ?? state.zonesKiB.get('present');
   return {
@@ -190,7 +190,7 @@ export function describeMemory(state: MemoryState, pageKiB: number): MemoryPictu
     dirtyKiB: total('dirty'),
     writebackKiB: total('writeback'),
     slabReclaimableKiB: total('slab_reclaimable'),
-    slabUnreclaimableKiB: total('slab_unreclaimable', 'slab'),
+    slabUnreclaimableKiB: total('slab_unreclaimable') ?? total('slab'),
     mappedKiB: total('mapped'),
     shmemKiB: total('shmem'),
     pageTablesKiB: total('pagetables'),

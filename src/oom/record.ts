@@ -4,8 +4,8 @@ import { explainCertain } from './certain-cause.ts';
 import { describeMemory } from './memory.ts';
 import { predictVictim } from './prediction.ts';
 import type { DeathState, ReportState } from './report-state.ts';
-import type { Domain, Holder, KillRecord, MemcgFacts, MemoryPicture, Prediction, TaskRow } from './report.ts';
-import { largestTasks, sumByName } from './tasks.ts';
+import type { Domain, Holder, Identity, KillRecord, MemcgFacts, MemoryPicture, Prediction, TaskRow } from './report.ts';
+import { keepRows, largestTasks, sumByName, type RowFacts } from './holders.ts';
 import { parseTime } from './time.ts';
 
 const TOP_TASKS = 10;
@@ -13,7 +13,7 @@ const HOLDERS = 20;
 
 /** What all victims of one report share, worked out once: the table can have thousands of rows. */
 interface Shared {
-  rowsByPid: Map<number, TaskRow>;
+  rows: RowFacts;
   topTasks: KillRecord['topTasks'];
   holders: Holder[];
   pageSizeKiB: number | null;
@@ -24,11 +24,24 @@ interface Shared {
 
 const shared = new WeakMap<ReportState, Shared>();
 
+const IDENTITIES_MAX = 256;
+/** The same groups die again and again. */
+const identities = new Map<string, Identity>();
+
+function identify(path: string): Identity {
+  const known = identities.get(path);
+  if (known !== undefined) return known;
+  if (identities.size >= IDENTITIES_MAX) identities.clear();
+  const identity = identifyCgroup(path);
+  identities.set(path, identity);
+  return identity;
+}
+
 /** The record of one victim, or of a report without one, from what has been read so far. */
 export function buildRecord(death: DeathState): KillRecord {
   const { report, killed, userspace } = death;
   const facts = shareFacts(report, death);
-  const row = death.pid === null ? undefined : facts.rowsByPid.get(death.pid);
+  const row = death.pid === null ? null : facts.rows.find(death.pid);
   const { verdict, score, memcg } = report;
   const chosen = verdict !== null && (verdict.pid === death.pid || report.deaths[0] === death) ? verdict : null;
   const oomMemcg = verdict?.oomMemcg ?? memcg?.oomMemcg ?? null;
@@ -64,7 +77,7 @@ export function buildRecord(death: DeathState): KillRecord {
     outcome: death.outcome,
     reaped: death.reaped,
     ...timesOf(death),
-    identity: taskMemcg === null ? null : identifyCgroup(taskMemcg),
+    identity: taskMemcg === null ? null : identify(taskMemcg),
     predictedVictim: facts.prediction,
     cause: null,
     evidence: [...report.evidence, ...death.evidence].sort((a, b) => a.line - b.line),
@@ -141,14 +154,18 @@ function hasNodemask(report: ReportState): boolean {
   return report.verdict === null && /, nodemask=\d/.test(report.headerLine?.text ?? '');
 }
 
-function shareFacts(report: ReportState, death: DeathState): Shared {
+/**
+ * Works out what needs the task table, and lets its rows go: a kill may stay open for long, and a table has thousands of them.
+ * To be called once the victim is known; `buildRecord` does it too.
+ */
+export function shareFacts(report: ReportState, death: DeathState): Shared {
   const known = shared.get(report);
   if (known !== undefined) return known;
   const rows = report.table?.rows ?? [];
-  const rowsByPid = new Map(rows.map((row) => [row.pid, row]));
-  const pageSizeKiB = findPageSize(report, death, rowsByPid);
+  const row = death.pid === null ? undefined : rows.find((one) => one.pid === death.pid);
+  const pageSizeKiB = findPageSize(report, death, row);
   const facts: Shared = {
-    rowsByPid,
+    rows: keepRows(rows),
     topTasks:
       report.table === null
         ? null
@@ -161,12 +178,12 @@ function shareFacts(report: ReportState, death: DeathState): Shared {
   };
   facts.prediction = predict(report, death, facts);
   shared.set(report, facts);
+  if (report.table !== null) report.table.rows = [];
   return facts;
 }
 
 /** total-vm of the kill line over total_vm of the victim's row, else the first block of the buddy list. Not printed anywhere. */
-function findPageSize(report: ReportState, death: DeathState, rows: Map<number, TaskRow>): number | null {
-  const row = death.pid === null ? undefined : rows.get(death.pid);
+function findPageSize(report: ReportState, death: DeathState, row: TaskRow | undefined): number | null {
   const totalVmKiB = death.killed?.totalVmKiB ?? null;
   if (row !== undefined && row.totalVmPages > 0 && totalVmKiB !== null) {
     const size = totalVmKiB / row.totalVmPages;

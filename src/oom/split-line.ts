@@ -23,6 +23,8 @@ export interface SplitLine {
 const CPU_FRONT = /^ ?(?:CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: |Pid: \d+, comm: )/;
 // Cut by a terminal or a pager inside its last numbers: nothing follows.
 const VERDICT_CUT = /,pid=\d+(?:,u?i?d?=?\d*)?\s*$/;
+/** The name has ended. */
+const KILLED_TAIL = /\),? (?:UID \d+, )?(?:total-vm|vsz):\d+kB/;
 const VERDICT_END = /,pid=\d+,uid=\d+\s*$/;
 
 /** The front piece of a line whose name goes on in the next one, else null. Outside of a report a CPU line is nobody's. */
@@ -34,7 +36,8 @@ export function frontPiece(line: LogLine, inReport: boolean): SplitLine | null {
 function kindOfFront(text: string, inReport = true): Kind | null {
   if (text.includes('oom-kill:constraint='))
     return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
-  if (text.includes('illed process ')) return parseKilled(text)?.torn === true ? 'killed' : null;
+  if (text.includes('illed process '))
+    return !KILLED_TAIL.test(text) && parseKilled(text)?.torn === true ? 'killed' : null;
   if (/[Kk]ill process \d+ \(/.test(text)) return parseScore(text) === null ? 'score' : null;
   if (text.includes('oom_reaper: '))
     return /(?:process :?|pid:)\d+ \(/.test(text) && parseReaper(text) === null ? 'reaper' : null;

@@ -1,5 +1,5 @@
 import { decodeText } from './bytes.ts';
-import type { Holder, TaskRow } from './report.ts';
+import type { TaskRow } from './report.ts';
 
 // [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name                              3.6 to 3.19
 // [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name                     4.19 to 6.7
@@ -8,7 +8,8 @@ import type { Holder, TaskRow } from './report.ts';
 // The name is what stands behind the last number and one blank: it may hold blanks, look like a number, or be empty.
 
 export interface TaskTable {
-  columns: string[];
+  columnCount: number;
+  places: Places;
   rows: TaskRow[];
   /** Rows counted, also those beyond the bound that are not kept. */
   count: number;
@@ -16,15 +17,40 @@ export interface TaskTable {
   torn: boolean;
 }
 
+const KNOWN_COLUMNS = [
+  'uid',
+  'tgid',
+  'total_vm',
+  'rss',
+  'rss_anon',
+  'rss_file',
+  'rss_shmem',
+  'pgtables_bytes',
+  'nr_ptes',
+  'nr_pmds',
+  'swapents',
+  'oom_score_adj',
+  'oom_adj',
+] as const;
+/** Where each known column stands, -1 if it does not. */
+type Places = Readonly<Record<(typeof KNOWN_COLUMNS)[number], number>>;
+
 const HEADING = /^ ?\[ *pid *\] +(uid +tgid +total_vm .*?)name\s*$/;
 const ROWS_MAX = 100_000;
+const COLUMNS_MAX = 32;
 
 /** The table that a heading opens, or null. */
 export function openTable(text: string): TaskTable | null {
   const heading = HEADING.exec(text);
   if (heading === null) return null;
-  return { columns: (heading[1] ?? '').trim().split(/\s+/), rows: [], count: 0, torn: false };
+  const columns = (heading[1] ?? '').trim().split(/\s+/);
+  if (columns.length > COLUMNS_MAX) return null;
+  const places = Object.fromEntries(KNOWN_COLUMNS.map((column) => [column, columns.indexOf(column)])) as Places;
+  return { columnCount: columns.length, places, rows: [], count: 0, torn: false };
 }
+
+/** The numbers of the row that is being read; one array for all, since most lines of a report are rows. */
+const values = Array.from({ length: COLUMNS_MAX }, () => 0);
 
 /** Takes one row; false: not a row of this table. */
 export function readRow(table: TaskTable, text: string, line: number): boolean {
@@ -33,35 +59,33 @@ export function readRow(table: TaskTable, text: string, line: number): boolean {
   at = skipBlanks(text, at + 1);
   let pid = 0;
   const pidStart = at;
-  for (let code = text.charCodeAt(at); code >= 48 && code <= 57; code = text.charCodeAt(++at))
-    pid = pid * 10 + code - 48;
+  let code = text.charCodeAt(at);
+  for (; code >= 48 && code <= 57; code = text.charCodeAt((at += 1))) pid = pid * 10 + code - 48;
   if (at === pidStart) return false;
   at = skipBlanks(text, at);
   if (text.charCodeAt(at) !== 93) return false;
   at += 1;
-  const values: number[] = [];
-  while (values.length < table.columns.length) {
+  const count = table.columnCount;
+  for (let column = 0; column < count; column += 1) {
     at = skipBlanks(text, at);
-    const negative = text.charCodeAt(at) === 45;
-    if (negative) at += 1;
+    const isNegative = text.charCodeAt(at) === 45;
+    if (isNegative) at += 1;
     const start = at;
     let value = 0;
-    for (let code = text.charCodeAt(at); code >= 48 && code <= 57; code = text.charCodeAt(++at))
-      value = value * 10 + code - 48;
-    if (at === start) return countTorn(table, values.length);
-    values.push(negative ? -value : value);
-    const behind = text.charCodeAt(at);
-    if (behind !== 32 && !Number.isNaN(behind)) return countTorn(table, values.length - 1);
+    code = text.charCodeAt(at);
+    for (; code >= 48 && code <= 57; code = text.charCodeAt((at += 1))) value = value * 10 + code - 48;
+    // Only a blank or the end of the line ends a number.
+    if (at === start || (code !== 32 && at < text.length)) return countTorn(table, column);
+    values[column] = isNegative ? -value : value;
   }
   table.count += 1;
-  if (table.rows.length < ROWS_MAX)
-    table.rows.push(toRow(table.columns, values, pid, decodeText(text.slice(at + 1)), line));
+  if (table.rows.length < ROWS_MAX) table.rows.push(toRow(table.places, pid, decodeText(text.slice(at + 1)), line));
   return true;
 }
 
 /** A row that breaks off counts as a task when pid, uid, tgid and sizes are there; its figures are not used. */
-function countTorn(table: TaskTable, values: number): boolean {
-  if (values < 4) return false;
+function countTorn(table: TaskTable, columns: number): boolean {
+  if (columns < 4) return false;
   table.count += 1;
   table.torn = true;
   return true;
@@ -73,98 +97,28 @@ function skipBlanks(text: string, start: number): number {
   return at;
 }
 
-function toRow(columns: string[], values: number[], pid: number, name: string, line: number): TaskRow {
-  const row: TaskRow = {
+function toRow(places: Places, pid: number, name: string, line: number): TaskRow {
+  const ptes = valueAt(places.nr_ptes);
+  const pmds = valueAt(places.nr_pmds);
+  return {
     pid,
-    tgid: pid,
-    uid: 0,
+    tgid: valueAt(places.tgid) ?? pid,
+    uid: valueAt(places.uid) ?? 0,
     name,
-    totalVmPages: 0,
-    rssPages: 0,
-    rssAnonPages: null,
-    rssFilePages: null,
-    rssShmemPages: null,
-    pageTablesBytes: null,
-    pageTablePages: null,
-    swapPages: null,
-    oomScoreAdj: null,
-    oomAdj: null,
+    totalVmPages: valueAt(places.total_vm) ?? 0,
+    rssPages: valueAt(places.rss) ?? 0,
+    rssAnonPages: valueAt(places.rss_anon),
+    rssFilePages: valueAt(places.rss_file),
+    rssShmemPages: valueAt(places.rss_shmem),
+    pageTablesBytes: valueAt(places.pgtables_bytes),
+    pageTablePages: ptes === null && pmds === null ? null : (ptes ?? 0) + (pmds ?? 0),
+    swapPages: valueAt(places.swapents),
+    oomScoreAdj: valueAt(places.oom_score_adj),
+    oomAdj: valueAt(places.oom_adj),
     line,
   };
-  for (let index = 0; index < columns.length; index += 1) {
-    const value = values[index] ?? 0;
-    switch (columns[index]) {
-      case 'uid':
-        row.uid = value;
-        break;
-      case 'tgid':
-        row.tgid = value;
-        break;
-      case 'total_vm':
-        row.totalVmPages = value;
-        break;
-      case 'rss':
-        row.rssPages = value;
-        break;
-      case 'rss_anon':
-        row.rssAnonPages = value;
-        break;
-      case 'rss_file':
-        row.rssFilePages = value;
-        break;
-      case 'rss_shmem':
-        row.rssShmemPages = value;
-        break;
-      case 'pgtables_bytes':
-        row.pageTablesBytes = value;
-        break;
-      case 'nr_ptes':
-      case 'nr_pmds':
-      case 'nr_puds':
-        row.pageTablePages = (row.pageTablePages ?? 0) + value;
-        break;
-      case 'swapents':
-        row.swapPages = value;
-        break;
-      case 'oom_score_adj':
-        row.oomScoreAdj = value;
-        break;
-      case 'oom_adj':
-        row.oomAdj = value;
-        break;
-      default: // a vendor's own column
-    }
-  }
-  return row;
 }
 
-/** The rows with the largest RSS, equal ones in the order of the table. */
-export function largestTasks(rows: TaskRow[], count: number): TaskRow[] {
-  return [...rows].sort((a, b) => b.rssPages - a.rssPages).slice(0, count);
-}
-
-/** Tasks of one name summed, largest first. Anonymous memory is summed where the table has it: shared pages count once per task in RSS. */
-export function sumByName(rows: TaskRow[], count: number): Holder[] {
-  const byName = new Map<string, Holder>();
-  const largestRssPages = new Map<string, number>();
-  for (const row of rows) {
-    const holder = byName.get(row.name) ?? {
-      name: row.name,
-      count: 0,
-      rssPages: 0,
-      anonPages: null,
-      swapPages: null,
-      largestPid: row.pid,
-    };
-    holder.count += 1;
-    holder.rssPages += row.rssPages;
-    if (row.rssAnonPages !== null) holder.anonPages = (holder.anonPages ?? 0) + row.rssAnonPages;
-    if (row.swapPages !== null) holder.swapPages = (holder.swapPages ?? 0) + row.swapPages;
-    if (row.rssPages > (largestRssPages.get(row.name) ?? -1)) {
-      largestRssPages.set(row.name, row.rssPages);
-      holder.largestPid = row.pid;
-    }
-    byName.set(row.name, holder);
-  }
-  return [...byName.values()].sort((a, b) => b.rssPages - a.rssPages).slice(0, count);
+function valueAt(place: number): number | null {
+  return place < 0 ? null : (values[place] ?? null);
 }

@@ -164,11 +164,11 @@ export function parseKilled(text: string): KilledLine | null {
     pid: Number(killed[2]),
     name: nameStart < 0 ? null : decodeText(rest.slice(nameStart, end < 0 ? undefined : end)),
     uid: toInteger(killed[3] ?? uidAfter),
-    totalVmKiB: wholeKiB(fields, 'total-vm') ?? wholeKiB(fields, 'vsz'),
-    anonRssKiB: wholeKiB(fields, 'anon-rss'),
-    fileRssKiB: wholeKiB(fields, 'file-rss'),
-    shmemRssKiB: wholeKiB(fields, 'shmem-rss'),
-    pageTablesKiB: wholeKiB(fields, 'pgtables'),
+    totalVmKiB: wholeKiB(fields, ' total-vm:') ?? wholeKiB(fields, ' vsz:'),
+    anonRssKiB: wholeKiB(fields, ' anon-rss:'),
+    fileRssKiB: wholeKiB(fields, ' file-rss:'),
+    shmemRssKiB: wholeKiB(fields, ' shmem-rss:'),
+    pageTablesKiB: wholeKiB(fields, ' pgtables:'),
     oomScoreAdj: toInteger(/ oom_score_adj:(-?\d+)\s*$/.exec(fields)?.[1]),
     torn: end < 0,
   };
@@ -177,15 +177,21 @@ export function parseKilled(text: string): KilledLine | null {
 /** Where the `)` behind the name is: before the last known tail, else the last one of a line that ends there, else -1. */
 function nameEnd(rest: string): number {
   let end = -1;
-  for (const tail of rest.matchAll(KNOWN_TAIL)) end = tail.index;
+  for (let tail = KNOWN_TAIL.exec(rest); tail !== null; tail = KNOWN_TAIL.exec(rest)) end = tail.index;
   if (end >= 0) return end;
   const close = rest.lastIndexOf(')');
   return close >= 0 && /^\)[.,]?(?: \S*)?\s*$/.test(rest.slice(close)) ? close : -1;
 }
 
-function wholeKiB(fields: string, key: string): number | null {
-  const found = new RegExp(`[ ,]${key}:(\\d+)kB`).exec(fields);
-  return found === null ? null : Number(found[1]);
+/** `label` with its separator in front, as in ` total-vm:7721568kB,`. A number that the line's end cut has no unit, and counts not. */
+function wholeKiB(fields: string, label: string): number | null {
+  const start = fields.indexOf(label) + label.length;
+  if (start < label.length) return null;
+  let at = start;
+  let value = 0;
+  for (let code = fields.charCodeAt(at); code >= 48 && code <= 57; code = fields.charCodeAt((at += 1)))
+    value = value * 10 + code - 48;
+  return at > start && fields.startsWith('kB', at) ? value : null;
 }
 
 export interface ReaperLine {
