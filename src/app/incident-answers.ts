@@ -2,11 +2,12 @@ import type { Incident } from '../incident/incident.ts';
 import { nextUnknownText, sharedText, type NextUnknown } from '../notice/answer-notes.ts';
 import { describeIncident, type IncidentContext } from '../notice/incident-notice.ts';
 import type { Notice } from '../notice/notice.ts';
+import type { ScoreRow } from '../notice/scores-notice.ts';
 import { describeReport } from '../notice/thread-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
 import type { LiveScan, LiveScans } from './live-scan.ts';
-import { rankingOf } from './ranking.ts';
+import { rankingOf, scanOfGroup } from './ranking.ts';
 import { seenBefore } from './seen-before.ts';
 import type { Targets } from './targets.ts';
 
@@ -46,7 +47,7 @@ export function openIncidentAnswers(
     const context: IncidentContext = {
       nowMs: clock.nowMs(),
       seenBefore: before,
-      next: live.kind === 'scan' ? { rows: rankingOf(incident.host, live, NEXT_ROWS).rows, atMs: live.atMs } : null,
+      next: live.kind === 'scan' ? { rows: nextRows(incident, live), atMs: live.atMs } : null,
       protect: world.protect,
       asAnswer,
     };
@@ -77,6 +78,15 @@ export function openIncidentAnswers(
 }
 
 const STALE: Answer = { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
+
+/** Who is next where the memory ran out: on the host, or in the group whose limit was hit. */
+function nextRows(incident: Incident, live: Extract<LiveScan, { kind: 'scan' }>): readonly ScoreRow[] {
+  const record = incident.kills.at(-1)?.record;
+  const group = record?.domain === 'memcg' ? record.oomMemcg : null;
+  const { scan, atMs } = live;
+  const there = record && group !== null && group !== '/' ? scanOfGroup(scan, group, record.memcgLimitKiB) : scan;
+  return rankingOf(incident.host, { scan: there, atMs }, NEXT_ROWS).rows;
+}
 
 function withSmall(notice: Notice, why: NextUnknown | null): Notice {
   return why === null ? notice : { ...notice, small: [...notice.small, nextUnknownText(why)] };

@@ -39,6 +39,23 @@ export function rankingOf(
   };
 }
 
+/**
+ * The processes of one memory group, as the kernel weighs them when that group is full: among themselves, by its limit. Up to the
+ * group's own swap limit, which a scan does not tell.
+ */
+export function scanOfGroup(scan: ProcScan, group: string, limitKiB: number | null): ProcScan {
+  return {
+    ...scan,
+    memTotalKiB: limitKiB ?? scan.memTotalKiB,
+    swapTotalKiB: limitKiB === null ? scan.swapTotalKiB : 0,
+    processes: scan.processes.filter(({ cgroup }) => isWithin(cgroup, group)),
+  };
+}
+
+function isWithin(cgroup: string | null, group: string): boolean {
+  return cgroup === group || (cgroup?.startsWith(`${group}/`) ?? false);
+}
+
 function orderOf(scan: ProcScan, rank: LiveRank): { facts: ProcessFacts; points: number | null }[] {
   if (rank.formula.scale !== null) {
     return rank.ranking.map(({ task, points }) => ({ facts: task, points: points === UNKILLABLE ? null : points }));
@@ -93,9 +110,7 @@ function doubts(scan: ProcScan, { formula, ranking }: LiveRank): string[] {
 // A scan does not read limits; that a group has one is known from kills in it.
 function limitWarnings(shown: readonly ProcessFacts[], limited: LimitedGroups): string[] {
   return [...limited].flatMap(([group, limitKiB]) => {
-    const names = shown
-      .filter(({ cgroup }) => cgroup === group || cgroup?.startsWith(`${group}/`))
-      .map(({ name, pid }) => `${name} (pid ${pid})`);
+    const names = shown.filter(({ cgroup }) => isWithin(cgroup, group)).map(({ name, pid }) => `${name} (pid ${pid})`);
     if (names.length === 0) return [];
     const limit = limitKiB === null ? 'a limit' : `a limit of ${sayKiB(limitKiB)}`;
     const more = names.length > 3 ? ` and ${names.length - 3} more` : '';

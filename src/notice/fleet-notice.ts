@@ -149,7 +149,8 @@ function stateText(state: HostState): Text {
         { words: ' since ' },
         { atMs: state.sinceMs },
         { words: ': ' },
-        { prose: state.reason },
+        // A full stop follows.
+        { prose: state.reason.replace(/\.$/, '') },
       ];
   }
 }

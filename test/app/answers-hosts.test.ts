@@ -22,7 +22,7 @@ describe('the fleet', () => {
     expect(text.split('\n')).toEqual([
       '3 hosts, 2 not watched now',
       '',
-      'web1 not reachable since 2026-08-30 01:50:08 UTC: web1 does not answer on port 22.. no kill known',
+      'web1 not reachable since 2026-08-30 01:50:08 UTC: web1 does not answer on port 22. no kill known',
       'db02 connecting. tags db; no kill known',
       'db01 watched since 2026-08-30 01:50:08 UTC through kmsg. tags db, prod; 2 kills in 7 d, last 2026-08-30 01:50:07 UTC',
     ]);

@@ -30,6 +30,25 @@ describe('the newest incident of a host', () => {
     expect(notice.buttons.map((button) => button.id)).toEqual(['scores', 'report', 'share']);
   });
 
+  it('of a full memory group says who is next in that group, weighed by its limit', async () => {
+    const bot = await anAnsweringBot();
+    const record = aRecord({ domain: 'memcg', oomMemcg: '/app.slice', memcgLimitKiB: 100_000 });
+    await bot.happen([aKill({ record })]);
+    bot.host('db01').scanSays(
+      aScan([
+        { pid: 300, name: 'huge', rssKiB: 2_000_000, cgroup: '/system.slice' },
+        { pid: 301, name: 'other', rssKiB: 2_000_000, cgroup: '/app.slice2' },
+        // An adj of 100 weighs a tenth of the limit there: 10 MB, not 400 MB as on the whole host.
+        { pid: 400, name: 'small', rssKiB: 20_000, adj: 100, cgroup: '/app.slice/small.service' },
+        { pid: 401, name: 'large', rssKiB: 60_000, cgroup: '/app.slice' },
+      ]),
+    );
+
+    const text = textOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
+
+    expect(text).toMatch(/Who is next: +large \(pid 401, 59 MiB\), then small \(pid 400, 20 MiB, adj 100\), as of/);
+  });
+
   it('carries the facts of a real report', async () => {
     const bot = await anAnsweringBot();
     const corpus = ownCorpus();
