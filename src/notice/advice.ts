@@ -29,9 +29,13 @@ const BY_CAUSE: Record<string, (kill: Kill) => Advice | null> = {
     undo: 'sysctl -w vm.oom_kill_allocating_task=1',
   }),
   panic: () => look('See whether this host is meant to panic when memory runs out:', 'sysctl vm.panic_on_oom'),
-  'no-killable': () => look('Find out what is kept safe from the killer:', 'grep -lx -- -1000 /proc/[0-9]*/oom_score_adj'),
+  'no-killable': () =>
+    look('Find out what is kept safe from the killer:', 'grep -lx -- -1000 /proc/[0-9]*/oom_score_adj'),
   'kernel-slab': () =>
-    look('The kernel itself holds the memory, so that killing processes does not help. See which cache:', 'slabtop -o -s c | head -20'),
+    look(
+      'The kernel itself holds the memory, so that killing processes does not help. See which cache:',
+      'slabtop -o -s c | head -20',
+    ),
   cpuset: () => look('See how memory is spread over the nodes:', 'numastat -m'),
   mempolicy: () => look('See how memory is spread over the nodes:', 'numastat -m'),
   'memcg-limit': (kill) => forLimit(kill),
@@ -46,7 +50,8 @@ const BY_CAUSE: Record<string, (kill: Kill) => Advice | null> = {
 export function adviceFor(kill: Kill): Part | null {
   const { cause, domain, killer } = kill.record;
   const known = cause === null ? undefined : BY_CAUSE[cause.code];
-  const byDomain = killer !== 'kernel' ? null : domain === 'memcg' ? forLimit(kill) : domain === 'host' ? forHost(kill) : null;
+  const byDomain =
+    killer !== 'kernel' ? null : domain === 'memcg' ? forLimit(kill) : domain === 'host' ? forHost(kill) : null;
   const advice = known ? known(kill) : byDomain;
   if (!advice) return null;
   const label: Text = [{ strong: advice.undo === null ? 'Look:' : 'Do:' }, { words: ` ${advice.words}` }];
@@ -70,9 +75,13 @@ function forHost(kill: Kill): Advice {
   }
   const largest = record.holders[0];
   const name = shellWord(largest?.name ?? null);
-  if (!largest || name === null) return look('See who holds the memory now:', 'ps -eo rss,pid,args --sort=-rss | head -20');
+  if (!largest || name === null)
+    return look('See who holds the memory now:', 'ps -eo rss,pid,args --sort=-rss | head -20');
   const many = largest.count > 1 ? `${largest.count} × ${name}` : name;
-  const words = largest.name === record.name ? 'held the most. See how much it has now:' : 'held more than the victim. See how much it has now:';
+  const words =
+    largest.name === record.name
+      ? 'held the most. See how much it has now:'
+      : 'held more than the victim. See how much it has now:';
   return look(`${many} ${words}`, `ps -o rss,pid,args --sort=-rss -C ${name} | head -20`);
 }
 
@@ -90,13 +99,18 @@ function forLimit(kill: Kill): Advice | null {
     };
   }
   if (identity?.pod) {
-    return look('Compare what the pod needs with limits.memory in its spec:', 'kubectl top pod --containers --all-namespaces');
+    return look(
+      'Compare what the pod needs with limits.memory in its spec:',
+      'kubectl top pod --containers --all-namespaces',
+    );
   }
   const container = shellWord(identity?.container ?? null);
   if (container !== null && identity?.runtime === 'docker') {
     return look('See what the container needs before you raise its limit:', `docker stats --no-stream ${container}`);
   }
-  return unit === null ? null : look('See the limits around it:', `systemctl show -p MemoryMax,MemoryHigh,MemoryCurrent,Slice ${unit}`);
+  return unit === null
+    ? null
+    : look('See the limits around it:', `systemctl show -p MemoryMax,MemoryHigh,MemoryCurrent,Slice ${unit}`);
 }
 
 function look(words: string, command: string): Advice {

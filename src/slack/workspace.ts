@@ -84,7 +84,10 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
           return { kind: 'sent', ts: Sent.parse(await call(channel, rich)).ts };
         }
         if (said !== 'invalid_blocks' && said !== 'msg_blocks_too_long') throw error;
-        log.warn({ reason: refusalWords(error), channel: to.channel }, 'Slack refused the blocks; sending them in plain form');
+        log.warn(
+          { reason: refusalWords(error), channel: to.channel },
+          'Slack refused the blocks; sending them in plain form',
+        );
         return {
           kind: 'sent',
           ts: Sent.parse(await call(channel, withMark(renderContent(to.notice, 'plain'), to.mark))).ts,

@@ -15,6 +15,19 @@ function groupKill(name: string, given: Partial<Parameters<typeof aRecord>[0]> =
   return aKill({ ...more, record: aRecord({ name, identity: null, taskMemcg: null, ...given }) });
 }
 
+type KillIdentity = NonNullable<Kill['record']['identity']>;
+
+function aContainer(id: string): KillIdentity {
+  return {
+    unit: null,
+    slice: null,
+    container: id,
+    runtime: 'containerd',
+    pod: '5f1c2a3b-0000-4000-8000-000000000000',
+    qos: 'burstable',
+  };
+}
+
 describe('which kills are one incident', () => {
   it('takes a second kill of the same service into the first incident', () => {
     const incidents = group([aKill({ pid: 1 }), aKill({ pid: 2, atMs: T0 + 25 * 60_000 })]);
@@ -64,7 +77,9 @@ describe('which kills are one incident', () => {
   });
 
   it('makes one storm of different victims of one host within a minute', () => {
-    const victims = ['php-fpm', 'mysqld', 'sshd', 'cron'].map((name, at) => groupKill(name, { pid: at }, { atMs: T0 + at * 9_000 }));
+    const victims = ['php-fpm', 'mysqld', 'sshd', 'cron'].map((name, at) =>
+      groupKill(name, { pid: at }, { atMs: T0 + at * 9_000 }),
+    );
 
     const [storm, ...others] = group(victims);
 
@@ -88,11 +103,12 @@ describe('which kills are one incident', () => {
   });
 
   it('knows a pod across restarts of its containers', () => {
-    const container = (id: string): KillIdentity => ({
-      unit: null, slice: null, container: id, runtime: 'containerd', pod: '5f1c2a3b-0000-4000-8000-000000000000', qos: 'burstable',
-    });
     const kills = ['aa', 'bb'].map((id, at) =>
-      groupKill('java', { pid: at, domain: 'memcg', oomMemcg: null, identity: container(id) }, { atMs: T0 + at * 60_000 }),
+      groupKill(
+        'java',
+        { pid: at, domain: 'memcg', oomMemcg: null, identity: aContainer(id) },
+        { atMs: T0 + at * 60_000 },
+      ),
     );
 
     expect(group(kills)).toMatchObject([{ killCount: 2, service: 'pod 5f1c2a3b' }]);
@@ -106,7 +122,6 @@ describe('which kills are one incident', () => {
     expect(group([kill])[0]?.service).toBe('stress');
   });
 });
-type KillIdentity = NonNullable<Kill['record']['identity']>;
 
 describe('amending and closing', () => {
   it('replaces a known kill, and renames the incident when its unit becomes known', () => {
@@ -116,7 +131,11 @@ describe('amending and closing', () => {
 
     const { incidents, changes } = amendKills([incident], [full]);
 
-    expect(incidents[0]).toMatchObject({ service: 'mysql.service', killCount: 1, victims: [{ service: 'mysql.service', count: 1 }] });
+    expect(incidents[0]).toMatchObject({
+      service: 'mysql.service',
+      killCount: 1,
+      victims: [{ service: 'mysql.service', count: 1 }],
+    });
     expect(changes).toEqual([{ kind: 'amended', incidentId: incident.id, newKills: [] }]);
   });
 
@@ -203,7 +222,9 @@ describe('whatever order kills arrive in', () => {
         }
 
         const total = incidents.reduce((sum, incident) => sum + incident.killCount, 0);
-        const byService = incidents.flatMap((incident) => incident.victims).reduce((sum, victim) => sum + victim.count, 0);
+        const byService = incidents
+          .flatMap((incident) => incident.victims)
+          .reduce((sum, victim) => sum + victim.count, 0);
         expect(total).toBe(all.length);
         expect(byService).toBe(all.length);
         expect(told.toSorted()).toEqual(all.map((one) => one.key).toSorted());

@@ -30,7 +30,13 @@ describe('time of death', () => {
   });
 
   it('has only the boot estimate for an old line without a stamp', () => {
-    const time = timeOfDeath({ kernelSeconds: 10, boot: { atMs: BOOT, errorMs: 400 }, stamp: null, seenAtMs: SEEN, live: false });
+    const time = timeOfDeath({
+      kernelSeconds: 10,
+      boot: { atMs: BOOT, errorMs: 400 },
+      stamp: null,
+      seenAtMs: SEEN,
+      live: false,
+    });
 
     expect(time).toEqual({ atMs: BOOT + 10_000, errorMs: 400 });
   });
@@ -43,6 +49,8 @@ describe('time of death', () => {
   });
 
   it('owns up to half a day when nothing is known', () => {
-    expect(timeOfDeath({ kernelSeconds: 5, boot: null, stamp: null, seenAtMs: SEEN, live: false }).errorMs).toBe(43_200_000);
+    expect(timeOfDeath({ kernelSeconds: 5, boot: null, stamp: null, seenAtMs: SEEN, live: false }).errorMs).toBe(
+      43_200_000,
+    );
   });
 });

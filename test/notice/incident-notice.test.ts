@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Kill } from '../../src/incident/incident.ts';
 import { describeIncident, type IncidentContext } from '../../src/notice/incident-notice.ts';
 import type { Notice } from '../../src/notice/notice.ts';
+import type { KillRecord } from '../../src/oom/report.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 import { shellWord } from '../../src/notice/host-text.ts';
 import { describeStorm } from '../../src/notice/storm-notice.ts';
@@ -16,6 +17,15 @@ function headline(notice: Notice): string {
   return renderText(notice).split('\n')[0] ?? '';
 }
 
+function many(count: number): Kill[] {
+  return Array.from({ length: count }, (_, pid) => aKill({ pid, atMs: T0 + pid * 20_000 }));
+}
+
+function aGroupRecord(pid: number): KillRecord {
+  const path = '/system.slice/mysql.service';
+  return aRecord({ pid, oomGroup: path, domain: 'memcg', oomMemcg: path, taskMemcg: path });
+}
+
 function headlineOf(kills: Kill[], given: Parameters<typeof anIncident>[0] = {}): string {
   return headline(describeIncident(anIncident({ kills, ...given }), CONTEXT));
 }
@@ -25,17 +35,45 @@ describe('a kill’s message', () => {
     const incident = anIncident({ back: { kind: 'restarted', afterMs: 4_000, pid: 20_111 } });
     const notice = describeIncident(incident, {
       ...CONTEXT,
-      seenBefore: { kills: 14, times: 12, firstAtMs: T0 - 7 * 86_400_000, lastAtMs: T0 - 6_600_000, typicalGapMs: 6_600_000, clockMinute: null },
+      seenBefore: {
+        kills: 14,
+        times: 12,
+        firstAtMs: T0 - 7 * 86_400_000,
+        lastAtMs: T0 - 6_600_000,
+        typicalGapMs: 6_600_000,
+        clockMinute: null,
+      },
       next: {
         atMs: T0 + 30_000,
         rows: [
-          { pid: 20_111, name: 'mysqld', unit: 'mysql.service', container: null, rssKiB: 2_097_152, swapKiB: 0, score: 700, oomScoreAdj: 0, points: 524_288 },
-          { pid: 2_200, name: 'icinga2', unit: null, container: null, rssKiB: 1_608_452, swapKiB: 0, score: 690, oomScoreAdj: 0, points: 402_113 },
+          {
+            pid: 20_111,
+            name: 'mysqld',
+            unit: 'mysql.service',
+            container: null,
+            rssKiB: 2_097_152,
+            swapKiB: 0,
+            score: 700,
+            oomScoreAdj: 0,
+            points: 524_288,
+          },
+          {
+            pid: 2_200,
+            name: 'icinga2',
+            unit: null,
+            container: null,
+            rssKiB: 1_608_452,
+            swapKiB: 0,
+            score: 690,
+            oomScoreAdj: 0,
+            points: 402_113,
+          },
         ],
       },
     });
 
-    expect(renderText(notice)).toBe(`mysqld of mysql.service was killed on db01: the host ran out of memory. Back after 4 s
+    expect(renderText(notice))
+      .toBe(`mysqld of mysql.service was killed on db01: the host ran out of memory. Back after 4 s
 
 The whole host ran out of memory, and it has no swap. Certain: the log says so.
 
@@ -112,7 +150,12 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
       memcgUsageKiB: 524_288,
       memcgLimitKiB: 524_288,
       identity: { unit: 'tomcat.service', slice: 'system.slice', container: null, runtime: null, pod: null, qos: null },
-      cause: { code: 'memcg-limit', sure: 'certain', text: 'The memory cgroup reached its own limit (524288 of 524288 KiB); the host itself may have had free memory.', numbers: {} },
+      cause: {
+        code: 'memcg-limit',
+        sure: 'certain',
+        text: 'The memory cgroup reached its own limit (524288 of 524288 KiB); the host itself may have had free memory.',
+        numbers: {},
+      },
     });
 
     const text = renderText(describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT));
@@ -125,7 +168,12 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
   });
 
   it('names the parent whose limit it was', () => {
-    const record = aRecord({ domain: 'memcg', oomMemcg: '/user.slice', taskMemcg: '/user.slice/x.scope', memcgLimitKiB: 1_048_576 });
+    const record = aRecord({
+      domain: 'memcg',
+      oomMemcg: '/user.slice',
+      taskMemcg: '/user.slice/x.scope',
+      memcgLimitKiB: 1_048_576,
+    });
 
     expect(headlineOf([aKill({ record })])).toContain('the memory limit of 1 GiB of user.slice was reached');
   });
@@ -133,8 +181,22 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
   it('calls a container by its id, and not by the engine’s long unit', () => {
     const id = '4f1e0c9b7a3d5e6f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7';
     const path = `/system.slice/docker-${id}.scope`;
-    const identity = { unit: `docker-${id}.scope`, slice: null, container: id, runtime: 'docker', pod: null, qos: null };
-    const record = aRecord({ name: 'redis-server', identity, domain: 'memcg', oomMemcg: path, taskMemcg: path, cause: null });
+    const identity = {
+      unit: `docker-${id}.scope`,
+      slice: null,
+      container: id,
+      runtime: 'docker',
+      pod: null,
+      qos: null,
+    };
+    const record = aRecord({
+      name: 'redis-server',
+      identity,
+      domain: 'memcg',
+      oomMemcg: path,
+      taskMemcg: path,
+      cause: null,
+    });
 
     const text = renderText(describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT));
 
@@ -145,15 +207,22 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
   });
 
   it('asks not to mistake the sum of shared memory for memory', () => {
-    const holders = [{ name: 'postgres', count: 200, rssPages: 4_000_000, anonPages: null, swapPages: 0, largestPid: 1 }];
+    const holders = [
+      { name: 'postgres', count: 200, rssPages: 4_000_000, anonPages: null, swapPages: 0, largestPid: 1 },
+    ];
     const notice = describeIncident(anIncident({ kills: [aKill({ record: aRecord({ holders }) })] }), CONTEXT);
 
     expect(renderText(notice)).toContain('counted once for each of them');
   });
 
   it('points at the real holder when the victim was not the cause', () => {
-    const holders = [{ name: 'php-fpm', count: 458, rssPages: 2_000_000, anonPages: null, swapPages: 0, largestPid: 1 }];
-    const notice = describeIncident(anIncident({ kills: [aKill({ record: aRecord({ holders, anonRssKiB: 13_312 }) })] }), CONTEXT);
+    const holders = [
+      { name: 'php-fpm', count: 458, rssPages: 2_000_000, anonPages: null, swapPages: 0, largestPid: 1 },
+    ];
+    const notice = describeIncident(
+      anIncident({ kills: [aKill({ record: aRecord({ holders, anonRssKiB: 13_312 }) })] }),
+      CONTEXT,
+    );
 
     expect(renderText(notice)).toContain('458 × php-fpm held more than the victim');
   });
@@ -172,7 +241,9 @@ describe('commands to paste', () => {
     ];
 
     const commands = records.flatMap((record) =>
-      describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT).parts.filter((part) => part.kind === 'command'),
+      describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT).parts.filter(
+        (part) => part.kind === 'command',
+      ),
     );
 
     for (const { command, undo } of commands) {
@@ -184,8 +255,6 @@ describe('commands to paste', () => {
 });
 
 describe('headlines', () => {
-  const many = (count: number): Kill[] => Array.from({ length: count }, (_, pid) => aKill({ pid, atMs: T0 + pid * 20_000 }));
-
   it.each([
     [1, 'mysqld of mysql.service was killed on db01: the host ran out of memory'],
     [2, 'mysqld of mysql.service was killed 2 times on db01 within 20 s: the host ran out of memory'],
@@ -201,13 +270,13 @@ describe('headlines', () => {
     const names = ['php-fpm', 'mysqld', 'sshd'];
     const kills = names.map((name, at) => aKill({ pid: at, atMs: T0 + at * 1_000, name }));
 
-    expect(headlineOf(kills)).toBe('3 processes of 3 services were killed on db01 within 2 s: the host ran out of memory');
+    expect(headlineOf(kills)).toBe(
+      '3 processes of 3 services were killed on db01 within 2 s: the host ran out of memory',
+    );
   });
 
   it('tell of a whole group that was killed together', () => {
-    const record = (pid: number) => aRecord({ pid, oomGroup: '/system.slice/mysql.service', domain: 'memcg', oomMemcg: '/system.slice/mysql.service', taskMemcg: '/system.slice/mysql.service' });
-
-    expect(headlineOf([aKill({ record: record(1) }), aKill({ record: record(2) })])).toBe(
+    expect(headlineOf([aKill({ record: aGroupRecord(1) }), aKill({ record: aGroupRecord(2) })])).toBe(
       '2 processes of mysql.service were killed together on db01: its memory limit was reached',
     );
   });
@@ -237,7 +306,9 @@ describe('headlines', () => {
 
 describe('a storm over hosts', () => {
   it('says how much, where, and what they have in common', () => {
-    const incidents = Array.from({ length: 20 }, (_, at) => anIncident({ kills: [aKill({ host: `web${at}`, pid: at, atMs: T0 + at * 500 })] }));
+    const incidents = Array.from({ length: 20 }, (_, at) =>
+      anIncident({ kills: [aKill({ host: `web${at}`, pid: at, atMs: T0 + at * 500 })] }),
+    );
 
     const text = renderText(describeStorm(incidents));
 

@@ -6,21 +6,47 @@ const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 
 describe('a refusal is one plain sentence that says what to do', () => {
   it.each<[Refusal, string]>([
-    [{ kind: 'unknown-host', host: 'dbo1', nearest: 'db01', known: ['db01', 'web1'] }, 'I do not watch a host called dbo1. Did you mean db01? Hosts: db01, web1.'],
+    [
+      { kind: 'unknown-host', host: 'dbo1', nearest: 'db01', known: ['db01', 'web1'] },
+      'I do not watch a host called dbo1. Did you mean db01? Hosts: db01, web1.',
+    ],
     [{ kind: 'unknown-host', host: 'x', nearest: null, known: [] }, 'I do not watch a host called x.'],
-    [{ kind: 'no-kill-known', host: 'db01', watchedSinceMs: T0 }, 'I know of no kill on db01 since 2026-08-30 01:35:08 UTC.'],
-    [{ kind: 'host-unreachable', host: 'db01', sinceMs: null, reason: 'connection refused' }, 'I cannot reach db01: connection refused'],
-    [{ kind: 'not-allowed', what: 'add or remove hosts', whoMay: 'Ask an approver.' }, 'You may not add or remove hosts. Ask an approver.'],
-    [{ kind: 'unknown-word', word: 'lats', nearest: 'last' }, 'I do not know lats. Did you mean last? /oom help shows everything.'],
-    [{ kind: 'incomplete', verb: 'last', wanted: 'a host', example: '/oom last db01' }, '“last” needs a host, for example: /oom last db01'],
-    [{ kind: 'host-from-file', host: 'db01' }, 'db01 comes from the configuration file: remove it there, then reload with SIGHUP.'],
+    [
+      { kind: 'no-kill-known', host: 'db01', watchedSinceMs: T0 },
+      'I know of no kill on db01 since 2026-08-30 01:35:08 UTC.',
+    ],
+    [
+      { kind: 'host-unreachable', host: 'db01', sinceMs: null, reason: 'connection refused' },
+      'I cannot reach db01: connection refused',
+    ],
+    [
+      { kind: 'not-allowed', what: 'add or remove hosts', whoMay: 'Ask an approver.' },
+      'You may not add or remove hosts. Ask an approver.',
+    ],
+    [
+      { kind: 'unknown-word', word: 'lats', nearest: 'last' },
+      'I do not know lats. Did you mean last? /oom help shows everything.',
+    ],
+    [
+      { kind: 'incomplete', verb: 'last', wanted: 'a host', example: '/oom last db01' },
+      '“last” needs a host, for example: /oom last db01',
+    ],
+    [
+      { kind: 'host-from-file', host: 'db01' },
+      'db01 comes from the configuration file: remove it there, then reload with SIGHUP.',
+    ],
     [{ kind: 'stale', what: 'That incident' }, 'That incident is no longer there. Ask again for the present state.'],
-    [{ kind: 'fault', reference: 'a1b2c3d4' }, 'Something went wrong inside the bot, and it has been logged as a1b2c3d4. Try again; if it stays, look for that word in the log.'],
+    [
+      { kind: 'fault', reference: 'a1b2c3d4' },
+      'Something went wrong inside the bot, and it has been logged as a1b2c3d4. Try again; if it stays, look for that word in the log.',
+    ],
   ])('%o', (refusal, sentence) => expect(renderText(describeRefusal(refusal))).toBe(sentence));
 
   it('names a dozen hosts and counts the rest', () => {
     const known = Array.from({ length: 15 }, (_, at) => `h${at}`);
 
-    expect(renderText(describeRefusal({ kind: 'unknown-host', host: 'x', nearest: null, known }))).toContain('h11 and 3 more.');
+    expect(renderText(describeRefusal({ kind: 'unknown-host', host: 'x', nearest: null, known }))).toContain(
+      'h11 and 3 more.',
+    );
   });
 });

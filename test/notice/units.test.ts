@@ -32,7 +32,12 @@ describe('numbers for people', () => {
   ])('%i ms is %s', (ms, says) => expect(sayDuration(ms)).toBe(says));
 
   it('counts one and many', () => {
-    expect([0, 1, 2, 1_000].map((count) => sayCount(count, 'kill'))).toEqual(['0 kills', '1 kill', '2 kills', '1,000 kills']);
+    expect([0, 1, 2, 1_000].map((count) => sayCount(count, 'kill'))).toEqual([
+      '0 kills',
+      '1 kill',
+      '2 kills',
+      '1,000 kills',
+    ]);
     expect(sayCount(2, 'process', 'processes')).toBe('2 processes');
     expect(sayNumber(-1_234_567)).toBe('-1,234,567');
   });
@@ -58,21 +63,36 @@ describe('host text for people', () => {
 
   it('is one line without control characters, never empty and never too long', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.constantFrom(...HOSTILE_NAMES), fc.string({ unit: 'binary', maxLength: 60 })), fc.integer({ min: 2, max: 80 }), (text, max) => {
-        const shown = showHostText(text, max);
+      fc.property(
+        fc.oneof(fc.constantFrom(...HOSTILE_NAMES), fc.string({ unit: 'binary', maxLength: 60 })),
+        fc.integer({ min: 2, max: 80 }),
+        (text, max) => {
+          const shown = showHostText(text, max);
 
-        expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
-        expect(shown.isWellFormed()).toBe(true);
-        expect(shown.length).toBeGreaterThan(0);
-        expect(Array.from(shown).length).toBeLessThanOrEqual(Math.max(max, '(empty)'.length));
-        expect(Array.from(showHostLine(text, max)).length).toBeLessThanOrEqual(max);
-      }),
+          expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+          expect(shown.isWellFormed()).toBe(true);
+          expect(shown.length).toBeGreaterThan(0);
+          expect(Array.from(shown).length).toBeLessThanOrEqual(Math.max(max, '(empty)'.length));
+          expect(Array.from(showHostLine(text, max)).length).toBeLessThanOrEqual(max);
+        },
+      ),
     );
   });
 
   it('gets into a command only if a shell takes it as it is', () => {
-    expect(['mysql.service', 'getty@tty1.service', 'php-fpm8.2'].map(shellWord)).toEqual(['mysql.service', 'getty@tty1.service', 'php-fpm8.2']);
-    expect(['-rf', 'a b', 'a;b', '$(x)', '`x`', 'a\nb', '', "a'b", 'a\\x2db'].map(shellWord)).toEqual(Array.from({ length: 9 }, () => null));
-    expect(['/system.slice/x.service', '/a/../b', 'a', '/a b'].map(shellPath)).toEqual(['/system.slice/x.service', null, null, null]);
+    expect(['mysql.service', 'getty@tty1.service', 'php-fpm8.2'].map(shellWord)).toEqual([
+      'mysql.service',
+      'getty@tty1.service',
+      'php-fpm8.2',
+    ]);
+    expect(['-rf', 'a b', 'a;b', '$(x)', '`x`', 'a\nb', '', "a'b", 'a\\x2db'].map(shellWord)).toEqual(
+      Array.from({ length: 9 }, () => null),
+    );
+    expect(['/system.slice/x.service', '/a/../b', 'a', '/a b'].map(shellPath)).toEqual([
+      '/system.slice/x.service',
+      null,
+      null,
+      null,
+    ]);
   });
 });

@@ -107,8 +107,7 @@ describe('a command', () => {
 
   it('is acknowledged while the work still goes on, and too many at once are told to come back', async () => {
     const { standIn, handlers } = await aBench();
-    let release = (): void => {};
-    const held = new Promise<void>((resolve) => (release = resolve));
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
     const quick = handlers.answerScores;
     handlers.answerScores = async (ask, asker) => held.then(() => quick(ask, asker));
 

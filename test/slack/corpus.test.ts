@@ -31,7 +31,9 @@ function recordsOf(file: string): KillRecord[] {
 function noticesOf(kills: Kill[]): Notice[] {
   const { incidents } = groupKills([], kills, NOW, (kill) => kill.key);
   return [
-    ...incidents.map((incident) => describeIncident(incident, { nowMs: NOW, next: null, protect: true, seenBefore: null })),
+    ...incidents.map((incident) =>
+      describeIncident(incident, { nowMs: NOW, next: null, protect: true, seenBefore: null }),
+    ),
     ...incidents.map((incident) => describeReport(incident, incident.kills)),
     ...kills.slice(0, 30).flatMap((kill) => [describeEvidence(kill), describeLaterKill(kill)]),
     describeStorm(incidents),
@@ -42,7 +44,9 @@ function noticesOf(kills: Kill[]): Notice[] {
 describe.skipIf(!here)('every real report is a message that Slack takes (skipped where the corpus is not)', () => {
   it.each(files)('%s', { timeout: 60_000 }, (file) => {
     const records = recordsOf(file);
-    const kills = records.map((record, at) => aKill({ record, atMs: NOW - 3_600_000 + at * 1_000, key: `${file}:${at}` }));
+    const kills = records.map((record, at) =>
+      aKill({ record, atMs: NOW - 3_600_000 + at * 1_000, key: `${file}:${at}` }),
+    );
 
     for (const notice of kills.length === 0 ? [] : noticesOf(kills)) {
       const message = renderContent(notice, 'message');

@@ -7,7 +7,16 @@ import { HOSTILE_NAMES } from './hostile-names.ts';
 const name = fc.oneof(fc.constantFrom(...HOSTILE_NAMES), fc.string({ unit: 'binary', maxLength: 80 }));
 const path = name.map((one) => `/system.slice/${one}`);
 const size = fc.oneof(fc.nat(), fc.integer({ min: 0, max: 2 ** 45 }), fc.constant(0));
-const code = fc.constantFrom('host', 'memcg-limit', 'oom-group', 'sysrq', 'kernel-slab', 'allocating-task', 'cpuset', 'unheard-of');
+const code = fc.constantFrom(
+  'host',
+  'memcg-limit',
+  'oom-group',
+  'sysrq',
+  'kernel-slab',
+  'allocating-task',
+  'cpuset',
+  'unheard-of',
+);
 
 function maybe<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
   return fc.option(value, { nil: null, freq: 3 });
