@@ -39,7 +39,7 @@ export function readJsonLine(raw: string): Entry | null {
 
 /** Microseconds of the kernel's clock in a `"time": 189.268` line of `dmesg --json`, else null. */
 export function readDmesgSeconds(raw: string): number | null {
-  const seconds = DMESG_SECONDS.exec(raw);
+  const seconds = raw.includes('"time":') ? DMESG_SECONDS.exec(raw) : null;
   return seconds === null ? null : Math.round(Number(seconds[1]) * 1e6);
 }
 

@@ -107,8 +107,19 @@ function readCounter(facts: MemcgFacts, name: string, usageKiB: number, limit: n
 function keepStat(state: MemcgState, key: string, value: number): void {
   if ((state.statCount += 1) > KEYS_MAX) return;
   const { events, statsKiB } = state.facts;
-  if (EVENT.test(key)) events[key] ??= value;
+  if (isEvent(key)) events[key] ??= value;
   else statsKiB[key] ??= Math.round(value / 1024);
+}
+
+/** The names are the same few in every report. */
+const knownKeys = new Map<string, boolean>();
+
+function isEvent(key: string): boolean {
+  const known = knownKeys.get(key);
+  if (known !== undefined) return known;
+  const event = EVENT.test(key);
+  if (knownKeys.size < KEYS_MAX) knownKeys.set(key, event);
+  return event;
 }
 
 function addStat(stats: Record<string, number>, key: string, kiB: number): void {

@@ -1,4 +1,4 @@
-import { isDigit, stripMonthDay, stripSeconds, type Stamp } from './stamp.ts';
+import { isDigit, stripKmsg, stripMonthDay, stripSeconds, type Stamp } from './stamp.ts';
 
 // What stands before a kernel message: time stamps, priorities, host and program names, in the forms of dmesg, syslog,
 // journalctl, /dev/kmsg and what wraps them. Prefixes are stripped from the outside in.
@@ -8,7 +8,6 @@ const MONTHS_DAYS =
 
 const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?/y;
 const DMESG_HUMAN = /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<]\d{1,10}\.\d{1,9}>?)\] ?/y;
-const KMSG = /(\d{1,6}),(\d{1,20}),(\d{1,20}),[^;]{0,80};/y;
 const PRIORITY = /<(\d{1,3})>/y;
 const DECODED =
   /(kern|user|daemon|auth|syslog|local\d|mail|cron|authpriv|lpr|news|uucp|ftp) *: *(?:emerg|alert|crit|err|warn|notice|info|debug) *: */y;
@@ -136,15 +135,8 @@ function stripBracket(raw: string, at: number, stamp: Stamp, known: KnownTail): 
 
 function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null) return at;
-  const kmsg = raw.indexOf(',', at) <= at + 6 ? matchAt(KMSG, raw, at) : null;
-  if (kmsg !== null) {
-    const after = KMSG.lastIndex;
-    stamp.form = 'kmsg';
-    stamp.kernelUs = Number(kmsg[3]);
-    // Facility 0 is the kernel's: userspace, root included, cannot write it.
-    if (Number(kmsg[1]) >> 3 !== 0) stamp.program = 'userspace';
-    return after;
-  }
+  const behind = stripKmsg(raw, at, stamp);
+  if (behind > at) return behind;
   const iso = raw.charCodeAt(at + 4) === 45 ? matchAt(ISO, raw, at) : null;
   if (iso !== null) {
     stamp.timeText = iso[1] ?? null;

@@ -74,6 +74,32 @@ export function stripMonthDay(raw: string, start: number, stamp: Stamp): number 
 
 const DIGITS_AT = [5, 7, 8, 10, 11, 13, 14] as const;
 
+const FLAGS_MAX = 80;
+
+/** Takes `4,19685,241227987454,-,caller=T12845;` of /dev/kmsg: priority, sequence, microseconds, flags; `start` when it is something else. */
+export function stripKmsg(raw: string, start: number, stamp: Stamp): number {
+  let at = start;
+  let priority = 0;
+  let us = 0;
+  for (let field = 0; field < 3; field += 1) {
+    const first = at;
+    let value = 0;
+    for (let code = raw.charCodeAt(at); code >= 48 && code <= 57; code = raw.charCodeAt((at += 1)))
+      value = value * 10 + code - 48;
+    if (at === first || at - first > 20 || raw.charCodeAt(at) !== 44) return start;
+    at += 1;
+    if (field === 0) priority = value;
+    us = value;
+  }
+  const end = raw.indexOf(';', at);
+  if (end < 0 || end - at > FLAGS_MAX) return start;
+  stamp.form = 'kmsg';
+  stamp.kernelUs = us;
+  // Facility 0 is the kernel's: userspace, root included, cannot write it.
+  if (priority >= 8) stamp.program = 'userspace';
+  return end + 1;
+}
+
 export function isDigit(raw: string, at: number): boolean {
   const code = raw.charCodeAt(at);
   return code >= 48 && code <= 57;

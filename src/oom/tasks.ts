@@ -43,10 +43,20 @@ const COLUMNS_MAX = 32;
 export function openTable(text: string): TaskTable | null {
   const heading = HEADING.exec(text);
   if (heading === null) return null;
-  const columns = (heading[1] ?? '').trim().split(/\s+/);
-  if (columns.length > COLUMNS_MAX) return null;
-  const places = Object.fromEntries(KNOWN_COLUMNS.map((column) => [column, columns.indexOf(column)])) as Places;
-  return { columnCount: columns.length, places, rows: [], count: 0, torn: false };
+  const columns = readColumns(heading[1] ?? '');
+  return columns === null ? null : { ...columns, rows: [], count: 0, torn: false };
+}
+
+type Columns = Pick<TaskTable, 'columnCount' | 'places'>;
+let lastColumns: { heading: string; columns: Columns } | null = null;
+
+function readColumns(heading: string): Columns | null {
+  if (lastColumns?.heading === heading) return lastColumns.columns;
+  const names = heading.trim().split(/\s+/);
+  if (names.length > COLUMNS_MAX) return null;
+  const places = Object.fromEntries(KNOWN_COLUMNS.map((column) => [column, names.indexOf(column)])) as Places;
+  lastColumns = { heading, columns: { columnCount: names.length, places } };
+  return lastColumns.columns;
 }
 
 /** The numbers of the row that is being read; one array for all, since most lines of a report are rows. */
