@@ -2,10 +2,10 @@ import type { Incident } from '../incident/incident.ts';
 import type { Notice } from '../notice/notice.ts';
 import { describeStorm } from '../notice/storm-notice.ts';
 import { describeMoreKills } from '../notice/thread-notice.ts';
+import { openChannelMemory } from './channel-memory.ts';
 import {
   backOffMs,
   planStep,
-  POSTS_WINDOW_MS,
   REFUSED_TRIES_MAX,
   refusedBackOffMs,
   type ChannelView,
@@ -30,7 +30,6 @@ const CLAIM_MAX = 400;
 /** What another process left in flight is looked for this far back; what this one sent, not much longer than a request takes. */
 const LEFT_BACK_MS = 7 * 24 * 60 * 60_000;
 const SENT_BACK_MS = 10 * 60_000;
-const TOUCHED_KEPT = 500;
 
 /** Edits count for the whole workspace: conversations share the allowance of `chat.update`, about 50 a minute. */
 export interface EditAllowance {
@@ -51,11 +50,8 @@ export interface ChannelQueue {
 export function openChannelQueue(channel: string, world: DeliveryWorld, edits: EditAllowance): ChannelQueue {
   const { store, workspace, clock, log } = world;
   const items = new Map<number, Item>();
-  const touched = new Map<string, { atMs: number; edited: boolean }>();
+  const memory = openChannelMemory(clock.nowMs);
   const digests = openDigests();
-  let sentAtMs: number[] = [];
-  let newestSingle: { ts: string; atMs: number } | null = null;
-  let storm: { ts: string; members: number; joinedAtMs: number } | null = null;
   let pausedUntilMs = 0;
   let failures = 0;
 
@@ -106,23 +102,15 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
 
   function view(replies: readonly Item[]): ChannelView {
     const nowMs = clock.nowMs();
-    sentAtMs = sentAtMs.filter((at) => at > nowMs - POSTS_WINDOW_MS);
     const behind = [...incidentItems()].flatMap((item) => (item.posted ? [item.posted.ts] : []));
     return {
       pausedUntilMs,
-      sentAtMs,
+      ...memory.view(),
       newIds: unposted().map((item) => item.delivery.incidentId),
-      behind: [...new Set(behind)].map((ts) => ({ ts, ...changeOf(ts) })),
-      newestSingle: newestSingle ? { ...newestSingle, ...changeOf(newestSingle.ts) } : null,
-      storm: storm ? { ...storm, touchedAtMs: changeOf(storm.ts).touchedAtMs } : null,
+      behind: [...new Set(behind)].map((ts) => ({ ts, ...memory.changeOf(ts) })),
       replyAtMs: [...replies.map(() => nowMs), ...digests.dueTimes()],
       editFreeAtMs: edits.freeAtMs,
     };
-  }
-
-  function changeOf(ts: string): { touchedAtMs: number; wasEdited: boolean } {
-    const change = touched.get(ts);
-    return { touchedAtMs: change?.atMs ?? 0, wasEdited: change?.edited ?? true };
   }
 
   function incidentItems(): Item[] {
@@ -156,11 +144,9 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     const [first] = incidents;
     if (!first) return;
     const notice = await tell(first, incidents);
-    const outcome = counted(await workspace.post({ channel, notice, mark: markOf(incidents) }));
+    const outcome = memory.counted(await workspace.post({ channel, notice, mark: markOf(incidents) }));
     if (outcome.kind !== 'sent') return failed(sending, outcome, true);
-    note(outcome.ts, false);
-    if (incidents.length === 1) newestSingle = { ts: outcome.ts, atMs: clock.nowMs() };
-    else storm = { ts: outcome.ts, members: incidents.length, joinedAtMs: clock.nowMs() };
+    memory.posted(outcome.ts, incidents.length);
     await settleShown(sending, incidents, outcome.ts);
   }
 
@@ -179,8 +165,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     edits.freeAtMs = clock.nowMs() + EDIT_SPACING_MS;
     const outcome = await workspace.update({ channel, ts, notice, mark: markOf(incidents) });
     if (outcome.kind !== 'sent') return failed(sending, outcome, joining.length > 0);
-    note(ts, true);
-    if (joining.length > 0) storm = { ts, members: incidents.length, joinedAtMs: clock.nowMs() };
+    memory.edited(ts, joining.length > 0 ? incidents.length : null);
     await settleShown(sending, incidents, ts);
   }
 
@@ -192,7 +177,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     if (!item.reply || (!item.posted && item.delivery.kind === 'reply')) return done(item, null);
     const mark = { id: `reply-${item.delivery.id}`, also: [] };
     const message = { channel, notice: item.reply.notice, mark };
-    const outcome = counted(
+    const outcome = memory.counted(
       await (item.posted ? workspace.reply({ ...message, threadTs: item.posted.ts }) : workspace.post(message)),
     );
     // The message was deleted, and its thread with it: there is nobody to tell.
@@ -211,7 +196,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     if (!due || !posted || !incident || incident.killCount <= due.toldKills) return;
     const notice = describeMoreKills(incident, incident.killCount - due.toldKills, clock.nowMs() - due.toldAtMs);
     const mark = { id: `more-${due.incidentId}-${incident.killCount}`, also: [] };
-    const outcome = counted(await workspace.reply({ channel, threadTs: posted.ts, notice, mark }));
+    const outcome = memory.counted(await workspace.reply({ channel, threadTs: posted.ts, notice, mark }));
     if (outcome.kind !== 'sent') return failed([], outcome, false);
     failures = 0;
     digests.told(due.incidentId, incident.killCount, clock.nowMs());
@@ -239,19 +224,6 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   async function done(item: Item, posted: Posted | null): Promise<void> {
     await store.settleDelivery(item.delivery.id, { kind: 'done', posted });
     items.delete(item.delivery.id);
-  }
-
-  /** Counts against the channel's allowance what is, or may be, in the channel now. */
-  function counted(outcome: SendOutcome): SendOutcome {
-    if (outcome.kind === 'sent' || outcome.kind === 'unknown') sentAtMs.push(clock.nowMs());
-    return outcome;
-  }
-
-  function note(ts: string, edited: boolean): void {
-    touched.delete(ts);
-    touched.set(ts, { atMs: clock.nowMs(), edited });
-    const oldest = touched.keys().next();
-    if (touched.size > TOUCHED_KEPT && !oldest.done) touched.delete(oldest.value);
   }
 
   async function failed(
