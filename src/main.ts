@@ -92,7 +92,7 @@ export async function run(options: RunOptions): Promise<Running> {
     },
   });
 
-  function channelOf(incident: Incident): string {
+  function channelOf(incident: Pick<Incident, 'host'>): string {
     const host = fleet.hosts().find((one) => one.name === incident.host);
     if (host?.channel != null) return host.channel;
     const route = config.routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));

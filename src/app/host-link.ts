@@ -59,6 +59,12 @@ export interface FollowRequest {
   signal: AbortSignal;
 }
 
+export interface LookUpRequest {
+  span: { fromMs: number | null; toMs: number | null };
+  onLines: (batch: LogBatch) => void;
+  signal: AbortSignal;
+}
+
 export type FollowEnd =
   { kind: 'lost' } | { kind: 'aborted' } | { kind: 'done' } | { kind: 'failed'; sentence: string };
 
@@ -73,6 +79,8 @@ export interface HostLink {
   look: () => Promise<{ kind: 'facts'; facts: HostFacts } | { kind: 'failed'; sentence: string }>;
   /** Follows the kernel log as found by the last `look`, until the link is lost or the signal aborts. */
   follow: (request: FollowRequest) => Promise<FollowEnd>;
+  /** Reads a span (by the host's clock) of the lasting log once more. True: to its end; false: there is none, or it could not be read. */
+  lookUp: (request: LookUpRequest) => Promise<boolean>;
   counters: () => Promise<HostCounters | null>;
   /** The text of a process scan (`oom/proc-scan.ts` reads it); null: no answer. */
   scan: (which: 'all' | 'light') => Promise<string | null>;

@@ -1,63 +1,103 @@
 import type { Kill } from '../incident/incident.ts';
 import type { KillRecord } from '../oom/report.ts';
-import type { HostCounters } from './host-link.ts';
-import type { Store } from './store-port.ts';
+import type { HostFacts, HostLink } from './host-link.ts';
+import type { Clock } from './ports.ts';
+import type { CounterReading, Store } from './store-port.ts';
 
-/** The kernel prints nothing for a victim that is already dying, so a difference is looked at twice before it counts. */
-const TWICE_AFTER_MS = 60_000;
-
-/**
- * Compares the kernel's own count of its kills with those that were read. Both are compared from the first look on: what died
- * before oombot came is not its business. Gives the incident of its own that a lasting difference is, else null.
- */
-export async function compareCounter(
-  host: string,
-  counters: HostCounters,
-  world: { store: Store; nowMs: number },
-): Promise<Kill | null> {
-  const { store, nowMs } = world;
-  if (counters.oomKills === null) return null;
-  const parsed = await store.countKernelKills(host, counters.bootId);
-  const before = await store.counter(host, counters.bootId);
-  const reading = { host, bootId: counters.bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
-  if (before === null) {
-    await store.saveCounter(reading);
-    return null;
-  }
-  const missing = counters.oomKills - before.counter - (parsed - before.parsed);
-  if (missing <= 0) {
-    await store.saveCounter(reading);
-    return null;
-  }
-  // The last reading without a difference stays until this one has lasted.
-  if (nowMs - before.atMs < TWICE_AFTER_MS) return null;
-  await store.saveCounter(reading);
-  return unexplained(host, counters, missing, { fromMs: before.atMs, nowMs });
+export interface CounterWorld {
+  store: Store;
+  clock: Clock;
+  /** When this host was first watched: what the kernel counted before is not our business. */
+  watchedSinceMs: number;
+  /** Reads once more what the host's lasting log has since then, by our clock, and saves it. */
+  lookUp: (sinceMs: number, signal: AbortSignal) => Promise<void>;
 }
 
-function unexplained(
-  host: string,
-  counters: HostCounters,
-  missing: number,
-  when: { fromMs: number; nowMs: number },
-): Kill {
+export interface KillCounter {
+  /**
+   * Compares the kernel's own count of its kills in this boot with those that were read. A difference is looked for in the
+   * lasting log; what stays for three more looks is given as kills of their own, to be saved before `settle` is called.
+   */
+  compare: (signal: AbortSignal) => Promise<Kill[]>;
+  /** These are on record: they are counted as explained from now on. */
+  settle: (kills: readonly Kill[]) => Promise<void>;
+}
+
+/** Lines may still be on their way: a kill is counted before its line can be here. */
+const LOOK_AGAIN_MS = 15_000;
+const LOOKS = 3;
+/** A counter that runs away (a broken host) does not fill the record at once. */
+const UNEXPLAINED_MAX = 100;
+
+/** What must hold: the kernel's counter = `base.counter` + kernel kills on record now - `base.parsed`. */
+export function openKillCounter(link: HostLink, facts: HostFacts, world: CounterWorld): KillCounter {
+  const { store, clock } = world;
+  const { host } = link;
+
+  async function look(): Promise<{ base: CounterReading; missing: number; atMs: number } | null> {
+    const { bootId } = facts;
+    if (bootId === null) return null;
+    // Ours first: a kill in between is then counted but not read, which the next look puts right; the other way round it
+    // would hide one.
+    const parsed = await store.countKernelKills(host, bootId);
+    const counters = await link.counters();
+    if (counters === null || counters.oomKills === null || counters.bootId !== bootId) return null;
+    const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
+    const known = await store.counter(host, bootId);
+    const base = known ?? firstBase(now);
+    const missing = now.counter - base.counter - (parsed - base.parsed);
+    if (missing <= 0) await store.saveCounter(now);
+    else if (known === null) await store.saveCounter(base);
+    return missing > 0 ? { base, missing, atMs: now.atMs } : null;
+  }
+
+  /** A boot that began while the host was watched is counted from its first kill on. */
+  function firstBase(now: CounterReading): CounterReading {
+    return world.watchedSinceMs < facts.bootAtMs ? { ...now, counter: 0, parsed: 0, atMs: facts.bootAtMs } : now;
+  }
+
   return {
-    key: `${counters.bootId}:counter:${counters.oomKills}`,
-    host,
-    bootId: counters.bootId,
-    atMs: Math.round((when.fromMs + counters.readAtMs) / 2),
-    atErrorMs: Math.round((counters.readAtMs - when.fromMs) / 2),
-    seenAtMs: when.nowMs,
+    compare: async (signal) => {
+      let seen = await look();
+      if (seen === null) return [];
+      await world.lookUp(seen.base.atMs, signal);
+      let { missing } = seen;
+      for (let count = 0; count < LOOKS; count += 1) {
+        await clock.sleep(LOOK_AGAIN_MS, signal);
+        seen = await look();
+        if (seen === null) return [];
+        missing = Math.min(missing, seen.missing, UNEXPLAINED_MAX);
+      }
+      const { base, atMs } = seen;
+      return Array.from({ length: missing }, (_, index) => unexplained(base, index, atMs, clock.nowMs()));
+    },
+    settle: async (kills) => {
+      const base = facts.bootId === null ? null : await store.counter(host, facts.bootId);
+      if (base !== null)
+        await store.saveCounter({ ...base, counter: base.counter + kills.length, atMs: clock.nowMs() });
+    },
+  };
+}
+
+/** The key names the count that is missing, so that a crash before `settle` does not tell it twice. */
+function unexplained(base: CounterReading, index: number, readAtMs: number, nowMs: number): Kill {
+  return {
+    key: `${base.bootId}:counter:${base.counter + index + 1}`,
+    host: base.host,
+    bootId: base.bootId,
+    atMs: Math.round((base.atMs + readAtMs) / 2),
+    atErrorMs: Math.round((readAtMs - base.atMs) / 2),
+    seenAtMs: nowMs,
     source: 'counter',
     verified: true,
-    record: counterRecord(missing),
+    record: counterRecord(),
     who: null,
   };
 }
 
-/** A record of kills that nothing but the counter knows. */
-function counterRecord(missing: number): KillRecord {
-  const text = `The kernel counted ${missing === 1 ? 'a kill' : `${missing} kills`} that its log does not explain.`;
+/** A kill that nothing but the counter knows. */
+function counterRecord(): KillRecord {
+  const text = 'The kernel counted a kill that its log does not explain.';
   return {
     line: 0,
     report: 0,
@@ -92,7 +132,7 @@ function counterRecord(missing: number): KillRecord {
     kernelSeconds: null,
     identity: null,
     predictedVictim: null,
-    cause: { code: 'not-explained', sure: 'certain', text, numbers: { missing } },
+    cause: { code: 'not-explained', sure: 'certain', text, numbers: {} },
     evidence: [],
     warnings: [],
     selected: null,

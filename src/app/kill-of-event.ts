@@ -3,48 +3,62 @@ import { timeOfDeath, type UncertainTime } from '../incident/time-of-death.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { HostFacts, LogBatch } from './host-link.ts';
 
+/** Who had this pid when it died, as far as a snapshot tells. */
+export type WhoKnows = (death: {
+  pid: number;
+  name: string | null;
+  bootId: string | null;
+  atMs: number;
+}) => ProcessIdentity | null;
+
 /** What is known around a record when it comes out of the parser. */
 export interface Surroundings {
   host: string;
-  batch: LogBatch;
-  /** The raw line that told it; journal lines carry their boot id. */
-  rawLine: string;
+  batch: Pick<LogBatch, 'source' | 'arrivedAtMs' | 'live' | 'lookup'>;
+  /** As the line or the source says; null: neither does. */
+  bootId: string | null;
   facts: HostFacts;
   nowMs: number;
-  who: (pid: number, name: string | null) => ProcessIdentity | null;
+  who: WhoKnows;
 }
 
-const JOURNAL_BOOT = /"_BOOT_ID":"([0-9a-f]{32})"/;
 /** The host's own stamp beside the kernel's clock: they may differ by this much and still be of one boot (suspend apart). */
 const SAME_BOOT_MS = 10 * 60_000;
 const STAMP_ERROR_MS = 1_000;
+/** `Nov 22 19:53:13` does not say its zone: UTC-12 to UTC+14. */
+const NO_ZONE_ERROR_MS = 14 * 60 * 60_000;
+const NO_ZONE = /^([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)/;
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** The record's kill as it is kept: who, when and under which key. The key is the same whatever source tells the same death. */
 export function killOf(record: KillRecord, around: Surroundings): Kill {
-  const { batch, facts, nowMs } = around;
-  const stampMs = record.time === null ? null : Date.parse(record.time) + facts.clockOffsetMs;
-  const bootId = bootOf(record, around, stampMs);
-  const boot: UncertainTime | null =
-    bootId !== null && bootId === facts.bootId ? { atMs: facts.bootAtMs, errorMs: facts.bootErrorMs } : null;
-  const death = timeOfDeath({
+  const { batch, facts, nowMs, host } = around;
+  const stamp = stampOf(record, around);
+  const bootId = bootOf(record, around, stamp);
+  const { atMs, errorMs } = timeOfDeath({
     kernelSeconds: record.kernelSeconds,
-    boot,
-    stamp: stampMs === null ? null : { atMs: stampMs, errorMs: STAMP_ERROR_MS },
+    boot: bootId !== null && bootId === facts.bootId ? { atMs: facts.bootAtMs, errorMs: facts.bootErrorMs } : null,
+    stamp,
     seenAtMs: batch.arrivedAtMs,
-    live: batch.live && batch.lookup === null,
+    live: isLive(around),
   });
+  const { pid, name } = record;
   return {
     key: keyOf(record, bootId),
-    host: around.host,
+    host,
     bootId,
-    atMs: death.atMs,
-    atErrorMs: death.errorMs,
+    atMs,
+    atErrorMs: errorMs,
     seenAtMs: nowMs,
     source: batch.source,
     verified: !/^file:.*\/(?:syslog|messages)[^/]*$/.test(batch.source),
     record,
-    who: record.pid === null ? null : around.who(record.pid, record.name),
+    who: pid === null ? null : around.who({ pid, name, bootId, atMs }),
   };
+}
+
+function isLive({ batch }: Surroundings): boolean {
+  return batch.live && batch.lookup === null;
 }
 
 function keyOf(record: KillRecord, bootId: string | null): string {
@@ -53,32 +67,43 @@ function keyOf(record: KillRecord, bootId: string | null): string {
   return `${record.killer}:${record.time ?? record.timeText ?? '-'}:${whom}:${record.name ?? '-'}`;
 }
 
-/** The boot that the line was written in: told by the line or the source, else found by comparing the two clocks. */
-function bootOf(record: KillRecord, { batch, rawLine, facts }: Surroundings, stampMs: number | null): string | null {
-  const told = JOURNAL_BOOT.exec(rawLine)?.[1];
-  if (told !== undefined) return withDashes(told);
-  if (batch.bootId !== null) return batch.bootId;
-  if (record.kernelSeconds === null || facts.bootId === null) return null;
-  const atMs = facts.bootAtMs + record.kernelSeconds * 1_000;
-  if (stampMs !== null) return Math.abs(stampMs - atMs) <= SAME_BOOT_MS ? facts.bootId : null;
-  return isSameDay(record.timeText, atMs) ? facts.bootId : null;
-}
-
-function withDashes(id: string): string {
-  return `${id.slice(0, 8)}-${id.slice(8, 12)}-${id.slice(12, 16)}-${id.slice(16, 20)}-${id.slice(20)}`;
-}
-
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
-/** `Nov 22 19:53:13` says neither year nor zone: the minute must fit in some zone of a day around. */
-function isSameDay(timeText: string | null, atMs: number): boolean {
-  const stamp = /^([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)/.exec(timeText ?? '');
+/** The log's own stamp, by our clock. */
+function stampOf(record: KillRecord, around: Surroundings): UncertainTime | null {
+  const { clockOffsetMs } = around.facts;
+  if (record.time !== null) return { atMs: Date.parse(record.time) + clockOffsetMs, errorMs: STAMP_ERROR_MS };
+  // A line that comes live tells the time better than a stamp without a zone.
+  if (isLive(around)) return null;
+  const stamp = NO_ZONE.exec(record.timeText ?? '');
   const month = MONTHS.indexOf(stamp?.[1] ?? '');
-  if (stamp === null || month < 0) return false;
-  const year = new Date(atMs).getUTCFullYear();
-  const stampMs = Date.UTC(year, month, Number(stamp[2]), Number(stamp[3]), Number(stamp[4]), Number(stamp[5]));
-  const offMs = Math.abs(stampMs - atMs);
+  if (stamp === null || month < 0) return null;
+  const [day, hour, minute, second] = stamp.slice(2).map(Number);
+  const latestMs = around.batch.arrivedAtMs + NO_ZONE_ERROR_MS;
+  const thisYear = new Date(latestMs).getUTCFullYear();
+  // The newest such date that is not in the future. A 29th of February that a year lacks would be the 1st of March.
+  for (const year of [thisYear, thisYear - 1, thisYear - 2, thisYear - 3, thisYear - 4]) {
+    const atMs = Date.UTC(year, month, day, hour, minute, second);
+    if (new Date(atMs).getUTCMonth() === month && atMs <= latestMs) return { atMs, errorMs: NO_ZONE_ERROR_MS };
+  }
+  return null;
+}
+
+/** The boot that the line was written in: told by the line or the source, else found by comparing the clocks. */
+function bootOf(record: KillRecord, around: Surroundings, stamp: UncertainTime | null): string | null {
+  const { facts } = around;
+  if (around.bootId !== null) return around.bootId;
+  if (isLive(around)) return facts.bootId;
+  if (facts.bootId === null) return null;
+  if (record.kernelSeconds === null)
+    return stamp !== null && stamp.atMs >= facts.bootAtMs - facts.bootErrorMs ? facts.bootId : null;
+  const atMs = facts.bootAtMs + record.kernelSeconds * 1_000;
+  return stamp !== null && isSameMoment(stamp, atMs) ? facts.bootId : null;
+}
+
+/** Of a stamp without a zone only the minutes tell: they must fit in some zone. */
+function isSameMoment(stamp: UncertainTime, atMs: number): boolean {
+  const offMs = Math.abs(stamp.atMs - atMs);
+  if (stamp.errorMs < NO_ZONE_ERROR_MS) return offMs <= SAME_BOOT_MS;
   const quarter = 15 * 60_000;
   const beyondZone = Math.abs(offMs - Math.round(offMs / quarter) * quarter);
-  return offMs <= 14 * 60 * 60_000 && beyondZone <= 2 * 60_000;
+  return offMs <= NO_ZONE_ERROR_MS && beyondZone <= 2 * 60_000;
 }

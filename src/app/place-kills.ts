@@ -46,10 +46,9 @@ function changedOf(before: readonly Incident[], after: Grouping['incidents']): I
 }
 
 function deliveriesFor(incident: Incident, kind: string, fresh: readonly Kill[], placing: Placing): NewDelivery[] {
-  const isNews = fresh.some((kill) => !placing.isHistory(kill));
   if (mutedUntil(placing.mutes, incident, placing.nowMs) !== null) return [];
-  // What was never told is not told because a detail of it changed: the message is edited where one stands.
-  if (kind === 'opened' && !isNews) return [];
+  // What is only history is told to nobody, nor when more of the past or a detail of it comes.
+  if (incident.kills.every(placing.isHistory)) return [];
   const channel = placing.channelOf(incident);
   const message: NewDelivery = {
     incidentId: incident.id,

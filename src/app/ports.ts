@@ -20,6 +20,8 @@ export interface Batch {
   host: string;
   kills: Kill[];
   positions: Position[];
+  /** What to tell that is not about a kill. */
+  deliveries?: NewDelivery[];
 }
 
 export interface KillQuery {
@@ -34,10 +36,12 @@ export interface KillQuery {
 /** One thing to tell a channel. `kind` says how; the text is made from the incident when it is sent, so that it is never stale. */
 export interface Delivery {
   id: number;
+  /** Empty for news. */
   incidentId: string;
   channel: string;
-  kind: 'incident' | 'reply';
-  /** For replies: what to say, as a notice in JSON. null: the incident's own message, posted or edited to its present state. */
+  /** `news` is a message of its own that is about no incident. */
+  kind: 'incident' | 'reply' | 'news';
+  /** For replies and news: what to say, as a notice in JSON. null: the incident's own message, posted or edited to its present state. */
   body: string | null;
   /** Times that it was tried. */
   attempts: number;
@@ -45,6 +49,9 @@ export interface Delivery {
   /** True from just before the request until its answer was noted: after a crash, look before you repeat. */
   inFlight: boolean;
 }
+
+/** A delivery before the outbox has given it a number. */
+export type NewDelivery = Pick<Delivery, 'incidentId' | 'channel' | 'kind' | 'body' | 'notBeforeMs'>;
 
 /** Where an incident's message stands in Slack. */
 export interface Posted {

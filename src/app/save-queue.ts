@@ -1,7 +1,7 @@
 import type { Kill } from '../incident/incident.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Clock, Mute, Position } from './ports.ts';
-import type { BatchDecision, BatchView, SavedBatch, Store } from './store-port.ts';
+import type { BatchDecision, BatchView, NewDelivery, SavedBatch, Store } from './store-port.ts';
 
 export interface SaveWorld {
   store: Store;
@@ -11,17 +11,29 @@ export interface SaveWorld {
   onSaved: (saved: SavedBatch) => void;
 }
 
+export interface ToSave {
+  kills?: readonly Kill[];
+  positions?: readonly Position[];
+  /** What to tell that is not about a kill. */
+  deliveries?: readonly NewDelivery[];
+}
+
 export interface SaveQueue {
-  /** Saves soon, in order; what comes while a save is under way goes into the next one. */
-  add: (kills: Kill[], positions: Position[]) => void;
-  /** Saves what waits, then stops. */
+  /**
+   * Saves soon, in order; what comes while a save is under way goes into the next one. False: too much waits already, nothing
+   * of this was taken. Then stop reading, wait for `drained`, and read again from the stored positions.
+   */
+  add: (more: ToSave) => boolean;
+  /** Resolves when nothing waits any more. */
+  drained: () => Promise<void>;
+  /** Tries once more to save what waits, then stops. */
   close: () => Promise<void>;
 }
 
 const RETRY_MS = 1_000;
-/** A store that is away for long must not fill the memory: then the oldest positions wait in the host's own log. */
-const WAITING_MAX = 20_000;
-const BATCH_MAX = 1_000;
+/** A kill with its report may take tens of kilobytes, and many hosts may wait for the same store. */
+const KILLS_MAX = 1_000;
+const BATCH_MAX = 500;
 
 /** One host's way into the record: one transaction at a time, repeated until the store takes it. */
 export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
@@ -29,51 +41,63 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
   const closing = new AbortController();
   let kills: Kill[] = [];
   let positions = new Map<string, Position>();
+  let deliveries: NewDelivery[] = [];
   let running: Promise<void> | null = null;
 
-  function add(more: Kill[], where: Position[]): void {
-    // A full queue takes no more, nor the positions behind it: the log is read again from the last one saved.
-    if (kills.length + more.length > WAITING_MAX) {
-      log.error({ host, waiting: kills.length }, 'The record is not taking kills; they are read again later');
-      return;
-    }
-    kills.push(...more);
-    for (const position of where) positions.set(position.source, position);
+  function add(more: ToSave): boolean {
+    if (kills.length > 0 && kills.length + (more.kills?.length ?? 0) > KILLS_MAX) return false;
+    kills.push(...(more.kills ?? []));
+    for (const position of more.positions ?? []) positions.set(position.source, position);
+    deliveries.push(...(more.deliveries ?? []));
     running ??= run();
+    return true;
   }
 
   async function run(): Promise<void> {
-    while (kills.length > 0 || positions.size > 0) {
-      const batch = kills.splice(0, BATCH_MAX);
+    let failures = 0;
+    while (kills.length > 0 || positions.size > 0 || deliveries.length > 0) {
+      const some = kills.slice(0, BATCH_MAX);
+      const isAll = some.length === kills.length;
       // Positions go with the last kills before them.
-      const where = kills.length === 0 ? positions : new Map<string, Position>();
-      if (kills.length === 0) positions = new Map();
-      if (!(await save(batch, [...where.values()]))) {
-        kills = [...batch, ...kills];
-        positions = new Map([...where, ...positions]);
-        if (closing.signal.aborted) break;
-        await clock.sleep(RETRY_MS, closing.signal).catch(() => undefined);
+      const where = isAll ? positions : new Map<string, Position>();
+      const tell = isAll ? deliveries : [];
+      kills = kills.slice(some.length);
+      if (isAll) [positions, deliveries] = [new Map(), []];
+      const fault = await save(some, [...where.values()], tell);
+      if (fault === null) {
+        if (failures > 0) log.info({ host, failures }, 'The record takes kills again');
+        failures = 0;
+        continue;
       }
+      kills = [...some, ...kills];
+      positions = new Map([...where, ...positions]);
+      deliveries = [...tell, ...deliveries];
+      failures += 1;
+      if (failures === 1) log.error({ err: fault, host }, 'Kills could not be saved; they are tried again');
+      if (closing.signal.aborted) break;
+      await clock.sleep(RETRY_MS, closing.signal).catch(() => undefined);
     }
     running = null;
   }
 
-  async function save(batch: Kill[], where: Position[]): Promise<boolean> {
+  /** null: saved. */
+  async function save(some: Kill[], where: Position[], tell: NewDelivery[]): Promise<unknown> {
     try {
-      const mutes = batch.length === 0 ? [] : await store.mutes(clock.nowMs());
-      const saved = await store.saveBatch({ host, kills: batch, positions: where }, (view) =>
-        world.decide(view, mutes),
-      );
-      if (batch.length > 0) world.onSaved(saved);
-      return true;
+      const mutes = some.length === 0 ? [] : await store.mutes(clock.nowMs());
+      const batch = { host, kills: some, positions: where, deliveries: tell };
+      const saved = await store.saveBatch(batch, (view) => world.decide(view, mutes));
+      if (some.length > 0) world.onSaved(saved);
+      return null;
     } catch (error) {
-      log.error({ err: error, host }, 'Kills could not be saved; they are tried again');
-      return false;
+      return error;
     }
   }
 
   return {
     add,
+    drained: async () => {
+      while (running !== null) await running;
+    },
     close: async () => {
       closing.abort();
       await running;

@@ -1,8 +1,7 @@
 import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
-import type { AddedHost, Batch, Delivery, KillQuery, Mute, Position, Posted } from './ports.ts';
+import type { AddedHost, Batch, Delivery, KillQuery, Mute, NewDelivery, Position, Posted } from './ports.ts';
 
-/** A delivery before the outbox has given it a number. */
-export type NewDelivery = Pick<Delivery, 'incidentId' | 'channel' | 'kind' | 'body' | 'notBeforeMs'>;
+export type { NewDelivery } from './ports.ts';
 
 /** What a decision about one batch may look at. `fresh` kills were unknown, `amended` ones are known and now have later facts. */
 export interface BatchView {

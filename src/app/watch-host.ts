@@ -1,10 +1,9 @@
 import type { Incident, Kill } from '../incident/incident.ts';
-import { openLogParser, type LogParser } from '../oom/log-parser.ts';
-import type { OomEvent } from '../oom/report.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { HostFacts, HostLink, LogBatch, LogGap } from './host-link.ts';
-import { killOf } from './kill-of-event.ts';
-import { compareCounter } from './kill-counter.ts';
+import { openKillCounter } from './kill-counter.ts';
+import { openLogReader, type LogReader } from './log-reader.ts';
+import { tellOutages } from './outage.ts';
 import { placeKills } from './place-kills.ts';
 import type { Clock, Position } from './ports.ts';
 import { openSaveQueue } from './save-queue.ts';
@@ -17,7 +16,7 @@ export interface WatchWorld {
   log: DeliveryLog;
   /** A name for a new incident. */
   newId: () => string;
-  channelOf: (incident: Incident) => string;
+  channelOf: (incident: Pick<Incident, 'host'>) => string;
   /** Called after kills are in the record. */
   onSaved: (saved: SavedBatch) => void;
   /** Told of what went by: metrics. */
@@ -41,24 +40,21 @@ export interface WatchState {
   facts: HostFacts | null;
 }
 
-/** Kills found on first contact that are older than this are history, not news. */
+/** Kills that are older than this on first contact are history, not news. */
 const NEWS_MS = 10 * 60_000;
-/** A quiet log: what waits for a further line is told as it is. */
-const SETTLE_MS = 1_000;
 const COUNTER_EVERY_MS = 5 * 60_000;
 /** After a kill the counter is looked at once the report's lines have had time to arrive. */
 const COUNTER_AFTER_KILL_MS = 15_000;
-const SNAPSHOT_EVERY_MS = 60_000;
+const SNAPSHOT_EVERY_MS = 5 * 60_000;
+/** What was restarted after a kill is known before it dies again; and what was missed is told by the snapshot before. */
+const SNAPSHOT_AFTER_MS = 20_000;
 const RETRY_MS = 30_000;
-const POSITION_EVERY_MS = 10_000;
+const RESUME_MS = 1_000;
+/** How soon it is noticed that a quiet log has spoken; a thousand hosts are asked this often. */
+const IDLE_MS = 30_000;
 
-/** One source's parser, and up to where its log has been understood: lines behind that are read again after a crash. */
-interface Reading {
-  parser: LogParser;
-  lines: number;
-  understood: Position | null;
-  savedAtMs: number;
-}
+/** When the host was first watched, kept with its positions: what died before that is history for ever. */
+const WATCHED_SINCE = 'watched-since';
 
 /** Watches one host until closed: follows its log, records its kills, counts them against the kernel's own counter. */
 export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
@@ -67,7 +63,17 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const closing = new AbortController();
   const { signal } = closing;
   const snapshots = openSnapshots(host, link, store, clock);
-  const saves = openSaveQueue(host, { store, clock, log, decide, onSaved });
+  const saves = openSaveQueue(host, {
+    store,
+    clock,
+    log,
+    decide: (view, mutes) =>
+      placeKills(view, { nowMs: clock.nowMs(), newId: world.newId, isHistory, mutes, channelOf: world.channelOf }),
+    onSaved: (saved) => {
+      if (saved.fresh.length > 0) killed.abort();
+      world.onSaved(saved);
+    },
+  });
   let state: WatchState = {
     kind: 'starting',
     sinceMs: clock.nowMs(),
@@ -76,158 +82,164 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     gaps: 0,
     facts: null,
   };
-  let readings = new Map<string, Reading>();
-  /** No source of this host was read before: its log begins with the past. */
-  let firstContact = true;
-  let settleAt: Promise<void> | null = null;
-  let wakeCounter = new AbortController();
-
-  function decide(
-    view: Parameters<typeof placeKills>[0],
-    mutes: Parameters<typeof placeKills>[1]['mutes'],
-  ): ReturnType<typeof placeKills> {
-    const nowMs = clock.nowMs();
-    return placeKills(view, { nowMs, newId: world.newId, isHistory, mutes, channelOf: world.channelOf });
-  }
+  let watchedSinceMs = clock.nowMs();
+  /** Aborts when a kill was recorded. */
+  let killed = new AbortController();
 
   function isHistory(kill: Kill): boolean {
-    return firstContact && kill.seenAtMs - kill.atMs > NEWS_MS;
-  }
-
-  function onSaved(saved: SavedBatch): void {
-    if (saved.fresh.length > 0) wakeCounter.abort();
-    world.onSaved(saved);
-  }
-
-  function readingOf(batch: LogBatch): Reading {
-    // What is read again because of a gap must not mix with the stream beside it.
-    const key = batch.lookup === null ? batch.source : `${batch.source} again`;
-    const known = readings.get(key);
-    if (known !== undefined) return known;
-    const reading: Reading = { parser: openLogParser(), lines: 0, understood: null, savedAtMs: clock.nowMs() };
-    readings.set(key, reading);
-    return reading;
-  }
-
-  function takeLines(batch: LogBatch, facts: HostFacts): void {
-    const reading = readingOf(batch);
-    world.onLines(batch.lines.length);
-    state.lastLineAtMs = batch.arrivedAtMs;
-    const kills: Kill[] = [];
-    let understoodAt = -1;
-    for (const [index, line] of batch.lines.entries()) {
-      reading.lines += 1;
-      for (const event of reading.parser.line(line, reading.lines)) take(event, line, batch, facts, kills);
-      if (reading.parser.maySkip()) understoodAt = index;
-    }
-    if (understoodAt >= 0) reading.understood = batch.positionAfter(understoodAt) ?? reading.understood;
-    keep(batch.source, reading, kills);
-    if (!reading.parser.maySkip()) settleLater(batch, facts);
-  }
-
-  function take(event: OomEvent, line: string, batch: LogBatch, facts: HostFacts, kills: Kill[]): void {
-    const { record } = event;
-    // A report without a victim is no kill unless the host says that nobody could be killed: the rest is told by the counter.
-    if (event.kind === 'closed' || record.outcome === 'truncated' || record.outcome === 'suppressed') return;
-    kills.push(killOf(record, { host, batch, rawLine: line, facts, nowMs: clock.nowMs(), who: snapshots.who }));
-  }
-
-  function keep(source: string, reading: Reading, kills: Kill[]): void {
-    const nowMs = clock.nowMs();
-    const isDue = nowMs - reading.savedAtMs >= POSITION_EVERY_MS;
-    if (kills.length === 0 && !isDue) return;
-    if (reading.understood === null && kills.length === 0) return;
-    reading.savedAtMs = nowMs;
-    saves.add(kills, reading.understood === null || reading.understood.source !== source ? [] : [reading.understood]);
-  }
-
-  function settleLater(batch: LogBatch, facts: HostFacts): void {
-    settleAt ??= clock
-      .sleep(SETTLE_MS, signal)
-      .then(() => {
-        settleAt = null;
-        settleAll(batch, facts);
-      })
-      .catch(() => {
-        settleAt = null; // closed meanwhile
-      });
-  }
-
-  function settleAll(batch: LogBatch, facts: HostFacts): void {
-    const quietMs = clock.nowMs() - (state.lastLineAtMs ?? 0);
-    if (quietMs < SETTLE_MS) {
-      settleLater(batch, facts);
-      return;
-    }
-    for (const reading of readings.values()) {
-      const kills: Kill[] = [];
-      for (const event of reading.parser.settle()) take(event, '', batch, facts, kills);
-      keep(batch.source, reading, kills);
-    }
+    return kill.atMs < watchedSinceMs - NEWS_MS;
   }
 
   async function followOnce(): Promise<void> {
     await link.whenConnected(signal);
-    const looked = await link.look();
-    if (looked.kind === 'failed') {
-      become('failed', looked.sentence);
-      await clock.sleep(RETRY_MS, signal);
-      return;
-    }
+    const looked = await unlessAborted(link.look(), signal);
+    if (looked.kind === 'failed') return failed(looked.sentence);
     const { facts } = looked;
-    state.facts = facts;
+    // What waits belongs to the positions: reading goes on behind it.
+    await unlessAborted(saves.drained(), signal);
     const positions = await store.positions(host);
-    readings = new Map();
-    firstContact = positions.length === 0;
     await snapshots.load();
+    watchedSinceMs = beginWatching(positions);
+    state = { ...state, facts };
     become('watching', '');
+
     const leave = new AbortController();
-    const beside = [
-      keepCounting(facts, AbortSignal.any([signal, leave.signal])),
-      keepSnapshots(AbortSignal.any([signal, leave.signal])),
-    ];
-    const end = await link.follow({
-      positions,
-      onLines: (batch) => takeLines(batch, facts),
-      onGap: (gap) => {
-        state.gaps += 1;
-        log.warn({ host, source: gap.source, lost: gap.lost }, gap.sentence);
-        world.onGap(host, gap);
-      },
-      onPosition: (position) => saves.add([], [position]),
-      signal,
-    });
-    leave.abort();
+    const until = AbortSignal.any([signal, leave.signal]);
+    const reader = openLogReader({ host, facts, nowMs: clock.nowMs, who: snapshots.who });
+    let isFull = false;
+    function keep(read: ReturnType<LogReader['take']>): void {
+      if (read.kills.length + read.positions.length === 0 || isFull || saves.add(read)) return;
+      isFull = true;
+      leave.abort();
+    }
+    function take(batch: LogBatch): void {
+      world.onLines(batch.lines.length);
+      state.lastLineAtMs = batch.arrivedAtMs;
+      keep(reader.take(batch));
+    }
+    const beside = [keepResting(reader, keep, until), keepCounting(facts, take, until), keepSnapshots(until)];
+    const end = await link
+      .follow({
+        positions,
+        onLines: take,
+        onGap,
+        onPosition: (position) => keep({ kills: [], positions: [position] }),
+        signal: until,
+      })
+      .finally(() => leave.abort());
     await Promise.all(beside);
-    if (end.kind === 'failed') {
-      become('failed', end.sentence);
-      await clock.sleep(RETRY_MS, signal);
-    } else become('waiting', 'the connection was lost');
+    if (isFull) {
+      become('waiting', 'the record takes no more kills; they are read again once it does');
+      await clock.sleep(RESUME_MS, signal);
+    } else if (end.kind === 'failed') await failed(end.sentence);
+    else become('waiting', 'the connection was lost');
   }
 
-  async function keepCounting(facts: HostFacts, until: AbortSignal): Promise<void> {
+  function onGap(gap: LogGap): void {
+    state.gaps += 1;
+    log.warn({ host, source: gap.source, lost: gap.lost }, gap.sentence);
+    world.onGap(host, gap);
+  }
+
+  function beginWatching(positions: readonly Position[]): number {
+    const known = Number(positions.find((position) => position.source === WATCHED_SINCE)?.value);
+    if (known > 0) return known;
+    const nowMs = clock.nowMs();
+    saves.add({ positions: [{ source: WATCHED_SINCE, value: String(nowMs) }] });
+    return nowMs;
+  }
+
+  async function keepResting(
+    reader: LogReader,
+    keep: (read: ReturnType<LogReader['rest']>) => void,
+    until: AbortSignal,
+  ): Promise<void> {
+    await repeat(
+      until,
+      () => reader.restInMs() ?? IDLE_MS,
+      () => keep(reader.rest()),
+    );
+  }
+
+  async function keepCounting(facts: HostFacts, take: (batch: LogBatch) => void, until: AbortSignal): Promise<void> {
+    const counter = openKillCounter(link, facts, {
+      store,
+      clock,
+      watchedSinceMs,
+      lookUp: async (sinceMs, stop) => {
+        const span = { fromMs: sinceMs - facts.clockOffsetMs, toMs: null };
+        await unlessAborted(link.lookUp({ span, onLines: take, signal: stop }), stop);
+        await unlessAborted(saves.drained(), stop);
+      },
+    });
     let waitMs = COUNTER_AFTER_KILL_MS;
-    while (!until.aborted) {
-      wakeCounter = new AbortController();
-      await clock.sleep(waitMs, AbortSignal.any([until, wakeCounter.signal])).catch(() => undefined);
-      if (until.aborted) return;
-      if (wakeCounter.signal.aborted) await clock.sleep(COUNTER_AFTER_KILL_MS, until).catch(() => undefined);
-      if (until.aborted) return;
-      const counters = await link.counters();
-      const kill = counters === null ? null : await compareCounter(host, counters, { store, nowMs: clock.nowMs() });
-      if (kill !== null) {
-        log.warn({ host, bootId: facts.bootId }, 'The kernel counted kills that its log does not explain');
-        saves.add([kill], []);
-      }
-      waitMs = COUNTER_EVERY_MS;
-    }
+    await repeat(
+      until,
+      () => waitMs,
+      async () => {
+        waitMs = spread(COUNTER_EVERY_MS);
+        const kills = await unlessAborted(counter.compare(until), until);
+        if (kills.length === 0) return;
+        log.warn(
+          { host, bootId: facts.bootId, kills: kills.length },
+          'The kernel counted kills that its log does not explain',
+        );
+        if (!saves.add({ kills })) return;
+        await unlessAborted(saves.drained(), until);
+        await counter.settle(kills);
+      },
+      COUNTER_AFTER_KILL_MS,
+    );
   }
 
   async function keepSnapshots(until: AbortSignal): Promise<void> {
+    let waitMs = snapshots.isEmpty() ? 0 : SNAPSHOT_AFTER_MS;
+    await repeat(
+      until,
+      () => waitMs,
+      async () => {
+        waitMs = spread(SNAPSHOT_EVERY_MS);
+        await unlessAborted(snapshots.take(), until);
+      },
+      SNAPSHOT_AFTER_MS,
+    );
+  }
+
+  /** Does it again and again until the signal aborts; sooner, `afterKillMs` behind it, when a kill was recorded. */
+  async function repeat(
+    until: AbortSignal,
+    waitMs: () => number,
+    work: () => Promise<void> | void,
+    afterKillMs: number | null = null,
+  ): Promise<void> {
     while (!until.aborted) {
-      await snapshots.take();
-      await clock.sleep(SNAPSHOT_EVERY_MS, until).catch(() => undefined);
+      const kill = killed.signal;
+      const wake = afterKillMs === null ? until : AbortSignal.any([until, kill]);
+      await clock.sleep(waitMs(), wake).catch(() => undefined);
+      if (afterKillMs !== null && kill.aborted && !until.aborted) {
+        await clock.sleep(afterKillMs, until).catch(() => undefined);
+        if (killed.signal === kill) killed = new AbortController();
+      }
+      if (until.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        if (!until.aborted)
+          log.warn({ err: error, host }, 'Something beside following a host failed; it is tried again');
+      }
     }
+  }
+
+  /** Hosts that were connected at once are not asked at once. */
+  function spread(ms: number): number {
+    let sum = 0;
+    for (const letter of host) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 1_000;
+    return ms * (0.85 + (0.3 * sum) / 1_000);
+  }
+
+  async function failed(sentence: string): Promise<void> {
+    become('failed', sentence);
+    await clock.sleep(RETRY_MS, signal);
   }
 
   function become(kind: WatchState['kind'], sentence: string): void {
@@ -241,20 +253,59 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       } catch (error) {
         if (signal.aborted) return;
         log.error({ err: error, host }, 'Watching a host failed; it is tried again');
-        become('failed', error instanceof Error ? error.message : String(error));
-        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+        await failed(error instanceof Error ? error.message : String(error)).catch(() => undefined);
       }
     }
   }
 
-  const watching = keepWatching();
+  async function keepTelling(): Promise<void> {
+    const outages = {
+      store,
+      clock,
+      channel: () => world.channelOf({ host }),
+      save: saves.add,
+      sight: () => {
+        const connection = link.state();
+        const { kind, sinceMs, sentence, facts } = state;
+        return {
+          isWatched: kind === 'watching',
+          sinceMs,
+          sentence: connection.kind === 'connected' ? sentence : connection.sentence,
+          bootId: facts?.bootId ?? null,
+        };
+      },
+    };
+    while (!signal.aborted) {
+      await tellOutages(host, outages, signal).catch((error: unknown) => {
+        log.error({ err: error, host }, 'Whether a host is watched could not be told; it is tried again');
+      });
+      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  const running = [keepWatching(), keepTelling()];
   return {
     host,
     state: () => state,
     close: async () => {
       closing.abort();
-      await watching;
+      await Promise.all(running);
       await saves.close();
     },
   };
+}
+
+/** What a promise gives, or a rejection as soon as the signal aborts: what hangs on a host never holds up a shutdown. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  function onAbort(): void {
+    aborted.reject(new Error('given up'));
+  }
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

@@ -1,10 +1,12 @@
+import { z } from 'zod';
+
 import type { Clock, Position } from '../app/ports.ts';
 import type { Connection } from './connection.ts';
 import { followDmesg } from './dmesg-source.ts';
 import { followFile } from './file-source.ts';
 import { followJournal, lookUpJournal, readJournalPast } from './journal-source.ts';
 import { followKmsg, type KmsgWay } from './kmsg-source.ts';
-import type { Gap, LineBatch, SourceContext, SourceEnd, Span } from './log-source.ts';
+import { readPosition, type Gap, type LineBatch, type SourceContext, type SourceEnd, type Span } from './log-source.ts';
 import type { Probe } from './probe.ts';
 
 /** `lasting`: asked for the past and for what the ring lost. */
@@ -67,6 +69,9 @@ export interface FollowOptions {
 
 /** Position that says: the lasting source's past has been read to its end. */
 const PAST_READ: Position = { source: 'past', value: 'read' };
+/** Position that says what has still to be looked up: the ring's own position moves on meanwhile. `null`: nothing. */
+const LOOKUP = 'lookup';
+const PendingLookup = z.object({ fromMs: z.number().nullable(), toMs: z.number().nullable() }).nullable();
 
 /**
  * Reads a host's kernel log from the positions on until the connection is lost (`lost`: probe and follow again once it is
@@ -137,8 +142,18 @@ async function followRing(
   const { lasting } = plan;
   const { onGap } = options;
   const lastingSource = lasting === null ? null : lasting.kind === 'journal' ? 'journal' : `file:${lasting.path}`;
-  let wanted: Span | null = null;
+  let wanted: Span | null = readPosition(PendingLookup, positionOf(LOOKUP));
   let looking = false;
+
+  function want(span: Span): void {
+    wanted = spanOver(wanted, span);
+    keepWanted();
+  }
+
+  /** Told before the lines behind the gap are: whatever is saved of them is saved with it. */
+  function keepWanted(): void {
+    options.onPosition({ source: LOOKUP, value: JSON.stringify(wanted) });
+  }
 
   /** One look-up at a time; gaps that come meanwhile are looked up together after it. */
   async function lookUp(): Promise<void> {
@@ -146,17 +161,12 @@ async function followRing(
     looking = true;
     while (wanted !== null && !context.signal.aborted) {
       const span: Span = wanted;
-      wanted = null;
-      const end =
-        lasting.kind === 'journal'
-          ? await lookUpJournal(context, { filter: 'all', outputFields: lasting.outputFields, span })
-          : await followFile(context, {
-              path: lasting.path,
-              position: positionOf(`file:${lasting.path}`),
-              follow: false,
-              lookup: span,
-            });
+      const end = await readSpan(context, lasting, span, positionOf(lastingSource ?? ''));
+      if (end.kind === 'lost' || end.kind === 'aborted') break;
       if (end.kind === 'failed') unavailable(end.sentence, span);
+      if (wanted !== span) continue;
+      wanted = null;
+      keepWanted();
     }
     looking = false;
   }
@@ -198,14 +208,52 @@ async function followRing(
     ...context,
     onGap: (gap) => {
       onGap({ ...gap, lookup: lastingSource });
-      const fromMs =
-        wanted?.fromMs === undefined || wanted.fromMs === null || gap.fromMs === null
-          ? gap.fromMs
-          : Math.min(wanted.fromMs, gap.fromMs);
-      wanted = { fromMs, toMs: gap.toMs };
+      if (lasting === null) return;
+      want({ fromMs: gap.fromMs, toMs: gap.toMs });
       void lookUp();
     },
   };
+  void lookUp();
   void readBeside();
   return followKmsg(ring, { way: plan.way, position: positionOf('kmsg') });
+}
+
+/** What a lasting source has of a span; a file is read from the position on. */
+function readSpan(context: SourceContext, lasting: Lasting, span: Span, position: Position | null): Promise<SourceEnd> {
+  if (lasting.kind === 'journal')
+    return lookUpJournal(context, { filter: 'all', outputFields: lasting.outputFields, span });
+  return followFile(context, { path: lasting.path, position, follow: false, lookup: span });
+}
+
+function spanOver(a: Span | null, b: Span): Span {
+  if (a === null) return b;
+  const fromMs = a.fromMs === null || b.fromMs === null ? null : Math.min(a.fromMs, b.fromMs);
+  const toMs = a.toMs === null || b.toMs === null ? null : Math.max(a.toMs, b.toMs);
+  return { fromMs, toMs };
+}
+
+/**
+ * Reads again what the host's lasting log has of a span, because something does not add up. True: read to its end; false:
+ * there is no such log, or it could not be read.
+ */
+export async function lookUpSpan(
+  context: Omit<SourceContext, 'onGap'>,
+  options: { probe: Probe; logFiles: string[] | null; span: Span },
+): Promise<boolean> {
+  const plan = planFollow(options.probe, options.logFiles);
+  const { outputFields } = options.probe.journal;
+  const sources: Lasting[] =
+    plan.kind === 'kmsg' && plan.lasting !== null
+      ? [plan.lasting]
+      : plan.kind === 'journal'
+        ? [{ kind: 'journal', outputFields }]
+        : plan.kind === 'files'
+          ? plan.paths.map((path) => ({ kind: 'file', path }))
+          : [];
+  let isRead = sources.length > 0;
+  for (const source of sources) {
+    const end = await readSpan({ ...context, onGap: () => {} }, source, options.span, null);
+    isRead &&= end.kind === 'done';
+  }
+  return isRead;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../app/ports.ts';
 import { decodeText } from '../oom/bytes.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
 import type { Connection } from './connection.ts';
-import { followHost } from './follow.ts';
+import { followHost, lookUpSpan } from './follow.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { shCommand } from './remote-script.ts';
 import { readUnitState } from './unit-state.ts';
@@ -37,6 +37,8 @@ export function openHostLink(
       if (probe === null) return { kind: 'failed', sentence: 'the host was not looked at yet' };
       return followHost(connection, { ...request, probe, logFiles, clock });
     },
+    lookUp: async ({ span, onLines, signal }) =>
+      probe !== null && lookUpSpan({ connection, clock, onLines, signal }, { probe, logFiles, span }),
     counters: () => readCounters(connection, clock),
     scan: async (which) => {
       const stdin = which === 'all' ? PROC_SCAN : PROC_SCAN_LIGHT;

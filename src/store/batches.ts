@@ -23,6 +23,7 @@ export function saveBatch(
   return database.transact(async (trx) => {
     await database.lock(trx, `host ${batch.host}`);
     await savePositions(trx, batch);
+    await insertDeliveries(trx, batch.deliveries ?? []);
     if (batch.kills.length === 0) return { fresh: [], amended: [], incidents: [] };
 
     const told = foldByKey(batch.kills);

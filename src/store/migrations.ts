@@ -27,7 +27,7 @@ async function createRecord(db: Kysely<unknown>, countingKey: string): Promise<v
     `create table positions (host text not null, source text not null, value text not null, primary key (host, source))`,
     `create table counters (host text not null, boot_id text not null, counter bigint not null, parsed bigint not null,
        at_ms bigint not null, primary key (host, boot_id))`,
-    `create table outbox (id ${countingKey}, incident_id text not null references incidents (id) on delete cascade,
+    `create table outbox (id ${countingKey}, incident_id text references incidents (id) on delete cascade,
        channel text not null, kind text not null, body text, attempts bigint not null, not_before_ms bigint not null,
        in_flight smallint not null, claimed_by text, waiting_key text unique, failed_reason text, failed_at_ms bigint)`,
     `create index outbox_by_channel on outbox (channel, id)`,

@@ -17,7 +17,7 @@ export async function insertDeliveries(trx: Reader, deliveries: NewDelivery[]): 
     await trx
       .insertInto('outbox')
       .values({
-        incident_id: delivery.incidentId,
+        incident_id: delivery.incidentId === '' ? null : delivery.incidentId,
         channel: delivery.channel,
         kind: delivery.kind,
         body: delivery.body,
@@ -201,7 +201,7 @@ export async function forgetPosted(db: Reader, incidentId: string, channel: stri
 function deliveryOf(row: Row): Delivery {
   return {
     id: row.id,
-    incidentId: row.incident_id,
+    incidentId: row.incident_id ?? '',
     channel: row.channel,
     kind: row.kind,
     body: row.body,

@@ -30,9 +30,10 @@ export interface Tables {
   };
   outbox: {
     id: Generated<number>;
-    incident_id: string;
+    /** null: about no incident. */
+    incident_id: string | null;
     channel: string;
-    kind: 'incident' | 'reply';
+    kind: 'incident' | 'reply' | 'news';
     body: string | null;
     attempts: number;
     not_before_ms: number;
