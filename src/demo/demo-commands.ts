@@ -6,6 +6,7 @@ import { KMSG_COMMANDS } from '../ssh/kmsg-source.ts';
 import { PROBE_COMMAND } from '../ssh/probe-script.ts';
 import { COUNTERS_COMMAND } from '../ssh/probe.ts';
 import { UNIT_COMMAND } from '../ssh/unit-state.ts';
+import { openAdjHelper, type HelperAnswer } from './adj-helper.ts';
 import type { JournalFilter, JournalFrom } from './journal.ts';
 import { renderKmsg } from './kernel-ring.ts';
 import { endChannel, type CommandSession } from './loopback-server.ts';
@@ -40,8 +41,9 @@ export function openDemoCommands(
   machine: DemoMachine,
   clock: Clock,
 ): (command: string, session: CommandSession) => Promise<void> {
+  const helper = openAdjHelper(machine);
   const answers = new Map<string, Answer>([
-    [PROBE_COMMAND, answerWhole(() => probeText(machine, clock))],
+    [PROBE_COMMAND, answerWhole(() => probeText(machine, clock, helper))],
     [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()}\n`)],
     [SCAN_COMMAND, scan],
     [UNIT_COMMAND, showUnit],
@@ -151,7 +153,7 @@ function journalFrom(line: string | null, isSince: boolean): JournalFrom | null 
 }
 
 // A host as `oombot setup` leaves it: Debian 12, no rsyslog, the kernel's log through the helper, the journal by its group.
-function probeText(machine: DemoMachine, clock: Clock): string {
+function probeText(machine: DemoMachine, clock: Clock, helper: (request: string) => HelperAnswer): string {
   return `#oombot probe 1
 uptime ${uptimeOf(machine, clock)}
 epoch ${epochOf(clock)}
@@ -163,6 +165,7 @@ boot ${machine.bootId}
 os Debian GNU/Linux 12 (bookworm)
 oom-kill ${machine.oomKills()}
 hidepid 0
+proc-options rw,nosuid,nodev,noexec,relatime
 proc yes
 dmesg-restrict 1
 kmsg-helper yes
@@ -175,6 +178,17 @@ journal-persistent yes
 killer systemd-oomd
 oom-adj-helper yes
 oom-adj sudo
+oom-adj-says ${helper('v1 hello\n').line}
+helper-rights 0 755 /usr/local/sbin/oom-kmsg
+helper-rights 0 755 /usr/local/sbin/oom-adj
+cap-bnd 000001ffffffffff
+oom-score-adj yes
+oom-adj-file yes
+tool sudo
+tool usermod
+tool apt-get
+has-group systemd-journal
+has-group adm
 #oombot end
 `;
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLogParser } from '../../src/oom/log-parser.ts';
 import { parseProcScan, rankNext, type ProcScan } from '../../src/oom/proc-scan.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
+import { checkHost } from '../../src/setup/check.ts';
 import { openDemoHosts, type DemoHosts } from '../../src/demo/demo-hosts.ts';
 import type { Connection } from '../../src/ssh/connection.ts';
 import { openHostLink } from '../../src/ssh/host-link.ts';
@@ -86,6 +87,14 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
       oomKills: 0,
     });
     expect(probe.bootAtMs).toBeLessThan(Date.now() - 4 * 60_000);
+  });
+
+  it('has nothing that a check would find off, but a userspace killer to know of', () => {
+    const host = { ...targetOf('demo-db01'), jump: null };
+
+    const findings = checkHost({ host, login: null, probe });
+
+    expect(findings.map(({ code, severity }) => [code, severity])).toEqual([['userspace-killers', 'note']]);
   });
 
   it('has the founding story in its past, three times a day, with whole reports', async () => {
@@ -239,6 +248,25 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
     expect(live.length).toBeGreaterThan(0);
     expect(resumed.texts('kmsg')[0]).toBe(watch.texts('kmsg')[from]);
     expect(resumed.gaps).toEqual([]);
+  });
+
+  it('is another boot after a restart of ours: what was read is not read again, what is new comes', async () => {
+    const later = await openDemoHosts({ clock: realClock });
+    const other = ssh.connect(later.hosts[1]?.target ?? targetOf('demo-db01'));
+    await stateOf(other, 'connected');
+    const resumed = following(other, await probeOf(other), { positions: [...watch.positions.values()] });
+    await resumed.until('Linux version', 'kmsg');
+
+    await later.controls.find((one) => one.id === 'container')?.run();
+    await resumed.until('oom_reaper', 'kmsg');
+    const gaps = resumed.gaps.map(({ kind, lookup }) => [kind, lookup]);
+    await resumed.stop();
+    await other.close();
+    await later.close();
+
+    expect(gaps).toEqual([['reboot', 'journal']]);
+    expect(resumed.batches.filter((batch) => batch.source === 'journal' && batch.lookup === null)).toEqual([]);
+    expect(resumed.texts('kmsg').filter((line) => line.includes('Killed process '))).toHaveLength(1);
   });
 
   it('runs nothing: another command gets a sentence', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { answerAdjHelper } from '../../src/demo/adj-helper.ts';
+import { openAdjHelper, type HelperAnswer } from '../../src/demo/adj-helper.ts';
 import { openControls, type DemoControl } from '../../src/demo/controls.ts';
 import { openJournal } from '../../src/demo/journal.ts';
 import { openKernelRing, renderKmsg } from '../../src/demo/kernel-ring.ts';
@@ -13,6 +13,7 @@ import { realClock } from '../support/sshd.ts';
 describe('the simulated machine', () => {
   let machine: DemoMachine;
   let controls: DemoControl[];
+  let helper: (request: string) => HelperAnswer;
   beforeEach(() => {
     const nowMs = Date.now();
     machine = openDemoMachine({
@@ -20,6 +21,7 @@ describe('the simulated machine', () => {
       journal: openJournal('demo-db01'),
       clock: realClock,
     });
+    helper = openAdjHelper(machine);
     controls = openControls(machine, realClock, new AbortController().signal);
   });
   afterEach(() => machine.close());
@@ -40,7 +42,7 @@ describe('the simulated machine', () => {
 
   it('spares a protected mysqld, and the next in line dies instead', async () => {
     const mysqld = processOf('mysqld');
-    const answer = answerAdjHelper(machine, ask(mysqld, 0, -600));
+    const answer = helper(ask(mysqld, 0, -600));
 
     const sentence = await run('host');
 
@@ -65,19 +67,37 @@ describe('the simulated machine', () => {
     ['-1000', (one: DemoProcess) => ask(one, 0, -1000), 'refused range', 1],
     ['pid 1', (one: DemoProcess) => ask({ ...one, pid: 1 }, 0, -500), 'refused pid', 1],
     ['a second line', (one: DemoProcess) => `${ask(one, 0, -500)}x\n`, 'refused fields', 1],
-    ['a line without its end', (one: DemoProcess) => ask(one, 0, -500).trimEnd(), 'refused fields', 1],
+    ['a line without its end', (one: DemoProcess) => ask(one, 0, -500).trimEnd(), 'refused incomplete', 1],
   ])('refuses %s as the helper does', (_, request, line, code) => {
     const before = machine.processes().map((one) => one.oomScoreAdj);
 
-    const answer = answerAdjHelper(machine, request(processOf('mysqld')));
+    const answer = helper(request(processOf('mysqld')));
 
     expect(answer).toEqual({ line, code });
     expect(machine.processes().map((one) => one.oomScoreAdj)).toEqual(before);
   });
 
+  it('makes a kept process no likelier to die than it was found, but takes back what it did', () => {
+    const dockerd = processOf('dockerd');
+
+    const answers = [
+      ask(dockerd, -500, 0),
+      ask(dockerd, -500, -700),
+      ask(dockerd, -700, -400),
+      ask(dockerd, -700, -500),
+    ].map((request) => helper(request).line);
+
+    expect(answers).toEqual([
+      'refused protected',
+      expect.stringMatching(/^ok .* new=-700 /),
+      'refused protected',
+      expect.stringMatching(/^ok .* new=-500 /),
+    ]);
+  });
+
   it('forgets an adj with the process, as a restarted one has its unit’s', async () => {
     const redis = processOf('redis-server');
-    answerAdjHelper(machine, ask(redis, 0, -300));
+    helper(ask(redis, 0, -300));
 
     await run('container');
 
