@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import { openAnswers } from './app/answers.ts';
+import { nextRows } from './app/incident-answers.ts';
+import { openLiveScans } from './app/live-scan.ts';
+import { seenBefore } from './app/seen-before.ts';
 import type { HostDraft } from './app/handlers.ts';
 import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
@@ -11,13 +14,13 @@ import type { SavedBatch, Store } from './app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
 import type { Incident } from './incident/incident.ts';
-import { recurrenceOf } from './incident/recurrence.ts';
 import { openLocal, type Local } from './local-run.ts';
 import { describeIncident } from './notice/incident-notice.ts';
 import type { Notice } from './notice/notice.ts';
 import { renderText } from './notice/render-text.ts';
 import { openHttp, openMeters, watchFleet, watchOutbox, type Health, type Meters } from './serve.ts';
 import { openSlack, type Slack } from './slack/app.ts';
+import { REDACTED_PATHS } from './slack/bolt-logger.ts';
 import { openSsh } from './ssh/open-ssh.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
@@ -53,8 +56,7 @@ const TIDY_EVERY_MS = 60_000;
 export const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
 const KEEP_SAMPLES_MS = 24 * 60 * 60_000;
 const MAX_KILLS_PER_HOST = 50_000;
-const HISTORY_MS = 90 * 24 * 60 * 60_000;
-const HISTORY_KILLS = 500;
+const NEXT_WITHIN_MS = 1_500;
 
 /** Builds the world and hands it to the use cases; nothing else opens a client, a store or a port. Throws one sentence. */
 export async function run(options: RunOptions): Promise<Running> {
@@ -92,6 +94,8 @@ export async function run(options: RunOptions): Promise<Running> {
     },
   });
 
+  const scans = openLiveScans(fleet, clock);
+
   function channelOf(incident: Pick<Incident, 'host'>): string {
     const host = fleet.hosts().find((one) => one.name === incident.host);
     if (host?.channel != null) return host.channel;
@@ -99,21 +103,12 @@ export async function run(options: RunOptions): Promise<Running> {
     return route?.channel ?? config.workspace.channel;
   }
 
+  /** A new message must not wait for the host; one that is edited says who is next by now. */
   async function describe(incident: Incident): Promise<Notice> {
-    const before = {
-      hosts: [incident.host],
-      service: incident.service,
-      sinceMs: clock.nowMs() - HISTORY_MS,
-      untilMs: incident.firstAtMs - 1,
-      limit: HISTORY_KILLS,
-    };
-    const past = await store.kills(before);
-    return describeIncident(incident, {
-      nowMs: clock.nowMs(),
-      seenBefore: recurrenceOf(past.map((kill) => kill.atMs)),
-      next: null,
-      protect: false,
-    });
+    const [past, posted] = await Promise.all([seenBefore(store, incident), store.postedOf(incident.id)]);
+    const live = posted.length === 0 ? null : await scans.read(incident.host, NEXT_WITHIN_MS);
+    const next = live?.kind === 'scan' ? { rows: nextRows(incident, live), atMs: live.atMs } : null;
+    return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, next, protect: false });
   }
 
   /** Kills that happened just now, for whoever looks at the terminal. */
@@ -160,7 +155,7 @@ export async function run(options: RunOptions): Promise<Running> {
     log,
     settings: () => ({
       admins: config.admins,
-      hosts: config.hosts.map(({ name, target }) => ({ name, address: target.address })),
+      hosts: [...config.hosts, ...(local?.hosts ?? [])].map(({ name, target }) => ({ name, address: target.address })),
     }),
     watchState: fleet.watchState,
     checkHost: (host) => fleet.check(host),
@@ -307,7 +302,7 @@ export function databaseUrl({ database }: Config): string {
 /** To standard error: standard output is for people. */
 function openLog(config: Config): Logger {
   return pino(
-    { level: config.logLevel, redact: ['token', '*.token', 'botToken', 'appToken', 'passphrase', '*.passphrase'] },
+    { level: config.logLevel, redact: [...REDACTED_PATHS, 'passphrase', '*.passphrase'] },
     pino.destination(2),
   );
 }

@@ -80,7 +80,8 @@ export function openIncidentAnswers(
 const STALE: Answer = { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
 
 /** Who is next where the memory ran out: on the host, or in the group whose limit was hit. */
-function nextRows(incident: Incident, live: Extract<LiveScan, { kind: 'scan' }>): readonly ScoreRow[] {
+/** Who would die next of those among whom this incident's victim was chosen. */
+export function nextRows(incident: Incident, live: Extract<LiveScan, { kind: 'scan' }>): readonly ScoreRow[] {
   const record = incident.kills.at(-1)?.record;
   const group = record?.domain === 'memcg' ? record.oomMemcg : null;
   const { scan, atMs } = live;

@@ -67,6 +67,7 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       // It died again meanwhile: the question begins anew.
       look = incident.killCount > deaths && deaths > 0 ? 0 : look + 1;
       deaths = incident.killCount;
+      if (look <= 1) await showAgain(incident);
       const back = await lookAt(incident, kill, look === LOOKS_MS.length);
       if (back === null || sameBack(back, incident.back)) continue;
       await tell(incident, back);
@@ -85,15 +86,27 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
     return found?.kind === 'down' && !isLast && clock.nowMs() - kill.atMs < FRESH_MS ? null : found;
   }
 
-  async function tell(incident: Incident, back: BackState): Promise<void> {
-    const changed: Incident = { ...incident, back };
-    const message: NewDelivery = {
+  /** By now it can be said who is next: the message is edited, if there is one. */
+  async function showAgain(incident: Incident): Promise<void> {
+    const posted = await store.postedOf(incident.id);
+    if (posted.length === 0) return;
+    await store.enqueue([messageOf(incident)]);
+    world.wake();
+  }
+
+  function messageOf(incident: Incident): NewDelivery {
+    return {
       incidentId: incident.id,
       channel: world.channelOf(incident),
       kind: 'incident',
       body: null,
       notBeforeMs: clock.nowMs(),
     };
+  }
+
+  async function tell(incident: Incident, back: BackState): Promise<void> {
+    const changed: Incident = { ...incident, back };
+    const message = messageOf(incident);
     const notice = describeReturn(changed);
     const reply: NewDelivery[] =
       notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice, upToKill: null }) }];
