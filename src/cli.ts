@@ -87,24 +87,33 @@ function buildProgram(setExit: (status: number) => void): Command {
     .description('Print the script that prepares a host, for a person to read and to run there as root.')
     .option('--user <name>', 'the account to make', 'oombot')
     .option('--key <file>', 'public key that may log in as it')
-    .option('--separate-writer <file>', 'public key of a second account, which alone may apply changes')
+    .option('--separate-writer [file]', 'public key of a second account, which alone may apply changes')
     .option('--min <value>', 'lowest oom_score_adj that the helper will set', '-900')
     .option('--remove', 'print the script that takes it all away again')
-    .action(async (options: { user: string; key?: string; separateWriter?: string; min: string; remove?: boolean }) => {
-      const { renderSetup } = await import('./setup/setup-script.ts');
-      const { readFileSync } = await import('node:fs');
-      const key = options.key === undefined ? null : readFileSync(options.key, 'utf8');
-      const writer = options.separateWriter === undefined ? null : readFileSync(options.separateWriter, 'utf8');
-      process.stdout.write(
-        renderSetup({
-          user: options.user,
-          publicKey: key,
-          writer: writer === null ? null : { publicKey: writer },
-          minOomScoreAdj: Number(options.min),
-          remove: options.remove === true,
-        }),
-      );
-    });
+    .action(
+      async (options: {
+        user: string;
+        key?: string;
+        separateWriter?: string | true;
+        min: string;
+        remove?: boolean;
+      }) => {
+        const { renderSetup } = await import('./setup/setup-script.ts');
+        const { readFileSync } = await import('node:fs');
+        const key = options.key === undefined ? null : readFileSync(options.key, 'utf8');
+        const { separateWriter } = options;
+        const writerKey = typeof separateWriter === 'string' ? readFileSync(separateWriter, 'utf8') : null;
+        process.stdout.write(
+          renderSetup({
+            user: options.user,
+            publicKey: key,
+            writer: separateWriter === undefined ? null : { publicKey: writerKey },
+            minOomScoreAdj: Number(options.min),
+            remove: options.remove === true,
+          }),
+        );
+      },
+    );
   program
     .command('audit')
     .description('The record of who did what.')

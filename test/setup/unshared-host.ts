@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { openSshd, type Sshd } from '../support/sshd.ts';
+
 /** A copy of this machine in namespaces of its own: what is done to it is gone when it closes. */
 export interface UnsharedHost {
   /** A shell script as root on it; standard input as given. Bounded by two minutes. */
@@ -98,4 +100,12 @@ export async function openUnsharedHost(): Promise<UnsharedHost> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A real sshd on it, which takes the accounts' own authorized_keys for all but root. */
+export function openSshdOn(host: UnsharedHost): Promise<Sshd> {
+  return openSshd({
+    through: host.through,
+    lines: ['Match User *,!root', '  AuthorizedKeysFile .ssh/authorized_keys'],
+  });
 }
