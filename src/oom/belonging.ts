@@ -23,6 +23,13 @@ export function isRecent(first: LogLine, second: LogLine): boolean {
   return Math.abs(second.kernelUs - first.kernelUs) <= RECENTLY_KILLED_US;
 }
 
+/** Whether the second line came so soon that a process id cannot have been given to another by then. */
+export function isJustAfter(first: LogLine, second: LogLine): boolean {
+  if (first.kernelUs !== null && second.kernelUs !== null)
+    return Math.abs(second.kernelUs - first.kernelUs) <= RECENTLY_KILLED_US;
+  return second.line - first.line <= UNIT_LINES;
+}
+
 /** Whether a kill line can be the end of the open report. */
 export function fits(report: ReportState, line: LogLine, killed: KilledLine): boolean {
   if (!isWithin(report.first, line, REPORT_SECONDS_MAX)) return false;

@@ -35,6 +35,8 @@ export interface Framer {
 const ANSI = /\x1b\[[0-9;?]*[A-Za-z]/g;
 // ` SUBSYSTEM=pci`: metadata behind a /dev/kmsg record.
 const KMSG_FIELD = /^ [A-Z][A-Z0-9_]*=/;
+// rsyslog writes control characters as `#012`.
+const OCTAL = /#(0[0-3][0-7]|177)/g;
 const SECONDS_INSIDE = /\[ *\d{1,10}\.\d{6}\](?= )/;
 const LINE_MAX = 65_536;
 const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
@@ -51,8 +53,8 @@ export function openFramer(): Framer {
 
   function push(out: LogLine[], given: string, line: number, from: Stamp, continued: boolean): void {
     const { program, timeText, realtimeUs, kernelUs, host, form } = from;
-    const isGlued = form === 'syslog' && given.includes('#01');
-    const text = isGlued ? given.replaceAll('#012', '\n').replaceAll('#011', '\t') : given;
+    const isGlued = form === 'syslog' && given.includes('#');
+    const text = isGlued ? given.replace(OCTAL, toControl) : given;
     const mayBreak = isGlued || form === 'kmsg' || form === 'structured';
     const stream = host !== '' ? host : form === 'kmsg' || form === 'structured' ? form : '';
     if (!mayBreak || !text.includes('\n')) {
@@ -140,6 +142,10 @@ export function openFramer(): Framer {
       if (journal !== null) for (const entry of journal.end()) pushEntry(out, entry, entry.line);
     },
   };
+}
+
+function toControl(_: string, octal: string): string {
+  return String.fromCharCode(Number.parseInt(octal, 8));
 }
 
 function isPadded(raw: string, width: number): boolean {

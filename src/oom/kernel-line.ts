@@ -1,7 +1,7 @@
-import { fits, isWithin, REPORT_SECONDS_MAX } from './belonging.ts';
+import { fits, isJustAfter, isWithin, REPORT_SECONDS_MAX } from './belonging.ts';
 import { decodeText } from './bytes.ts';
 import type { LogLine } from './frame.ts';
-import { note, openDeath, type ReportState } from './report-state.ts';
+import { note, openDeath, type DeathState, type ReportState } from './report-state.ts';
 import { joinBefore } from './split-line.ts';
 import { amend, announce, announceNone, beginReport, finishReport, type StreamState } from './stream-state.ts';
 import { parseHeader, parseKilled, parseReaper, parseScore, parseVerdict, type KilledLine } from './verdict.ts';
@@ -79,9 +79,10 @@ function reportToName(state: StreamState, line: LogLine, pid: number | null): Re
 }
 
 function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void {
-  // The same line again: a paste, a merge of two logs, or a kernel that prints it twice.
-  const twin = state.recent.findLast(killed.pid, (death) => death.line.text === line.text);
-  if (twin !== undefined && twin.line.kernelUs === line.kernelUs && twin.line.timeText === line.timeText) {
+  const twin = state.recent.findLast(killed.pid, (death) => isSameDeath(state, death, line, killed));
+  if (twin !== undefined) {
+    // The rest of a report that was pasted twice.
+    if (state.open !== null && (state.open.score ?? state.open.verdict)?.pid === killed.pid) state.open = null;
     amend(state, twin, line);
     return;
   }
@@ -107,6 +108,14 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
   if (report === state.open) state.open = null;
   state.decided = report;
   announce(state, death);
+}
+
+/** The same line again (a paste, a merge of two logs), or a kernel that names its victim twice: nobody dies twice. */
+function isSameDeath(state: StreamState, death: DeathState, line: LogLine, killed: KilledLine): boolean {
+  const known = death.line;
+  if (known.text === line.text && known.kernelUs === line.kernelUs && known.timeText === line.timeText) return true;
+  const isNewReport = state.open !== null && state.open.headerLine !== null;
+  return !isNewReport && death.killed !== null && death.name === killed.name && isJustAfter(known, line);
 }
 
 function reportOfKill(state: StreamState, line: LogLine, killed: KilledLine): ReportState {

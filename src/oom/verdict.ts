@@ -154,6 +154,8 @@ export function parseKilled(text: string): KilledLine | null {
   const message = (killed[1] ?? '').replace(/:$/, '').trim();
   if (!MESSAGES.test(message)) return null;
   const rest = text.slice(killed[0].length);
+  // Cut behind a digit: there may have been more of them.
+  if (rest === '' && !text.endsWith(' ')) return null;
   const nameStart = rest.startsWith('(') ? 1 : -1;
   if (nameStart < 0 && rest !== '') return null;
   const end = nameEnd(rest);
