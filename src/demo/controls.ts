@@ -72,7 +72,7 @@ export function openControls(machine: DemoMachine, clock: Clock, signal: AbortSi
     const processes = machine.processes();
     const victim = chooseVictim(processes, TOTAL_PAGES);
     if (victim === null) return 'Nothing on demo-db01 may be killed any more: a real kernel would panic now.';
-    die(renderHostReport('host-6.1', { trigger, victim, processes }));
+    die(renderHostReport({ trigger, victim, processes }));
     await reap([victim]);
     const why = victim.pid === mysqld.pid ? '' : ` mysqld (adj ${mysqld.oomScoreAdj}) was spared.`;
     return `demo-db01 ran out of memory when icinga2 asked for more; the kernel killed ${victim.kind.name} (${victim.pid}).${why}`;

@@ -1,23 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-import {
-  chooseFormula,
-  computePoints,
-  computeScore,
-  rankTasks,
-  type BadnessTask,
-  type Formula,
-} from '../oom/badness.ts';
+import { chooseFormula, computePoints, computeScore, rankTasks, type BadnessTask } from '../oom/badness.ts';
 import type { KernelText } from './kernel-ring.ts';
-import { KERNEL_RELEASE, TOTAL_PAGES } from './machine.ts';
+import { KERNEL_RELEASE } from './machine.ts';
 import { rssPagesOf, type DemoProcess } from './processes.ts';
 
-export type HostForm = 'host-4.15' | 'host-6.1';
-
-const FORMULAS: Record<HostForm, Formula> = {
-  'host-4.15': chooseFormula('4.15.0', { hasScoreLine: true }),
-  'host-6.1': chooseFormula(KERNEL_RELEASE),
-};
+const FORMULA = chooseFormula(KERNEL_RELEASE);
 /** Of zone DMA32: what is not free of its 3063628 KiB, less a little. The rest is in Normal. */
 const DMA32_ANON_KIB = 2_981_204;
 /** What else the kernel charges to a group beside page tables, in pages. */
@@ -39,14 +27,12 @@ function readReport(name: string): KernelText[] {
 }
 
 const REPORTS = {
-  'host-4.15': readReport('host-4.15'),
   'host-6.1': readReport('host-6.1'),
   'memcg-6.1': readReport('memcg-6.1'),
 };
 
 export function scoreOf(process: DemoProcess, totalPages: number): number {
-  const formula = FORMULAS['host-6.1'];
-  return computeScore(computePoints(taskOf(process), totalPages, formula), totalPages, formula);
+  return computeScore(computePoints(taskOf(process), totalPages, FORMULA), totalPages, FORMULA);
 }
 
 /** Whom this kernel chooses among these; null: nobody can be chosen. */
@@ -54,7 +40,7 @@ export function chooseVictim(processes: readonly DemoProcess[], totalPages: numb
   const first = rankTasks(
     processes.map((process) => ({ ...taskOf(process), process })),
     totalPages,
-    FORMULAS['host-6.1'],
+    FORMULA,
   )[0];
   return first === undefined || first.score === 0 ? null : first.task.process;
 }
@@ -71,15 +57,16 @@ export interface ReportText {
 }
 
 /** What the kernel prints when a host ran out of memory. */
-export function renderHostReport(
-  form: HostForm,
-  scene: { trigger: DemoProcess; victim: DemoProcess; processes: readonly DemoProcess[] },
-): ReportText {
+export function renderHostReport(scene: {
+  trigger: DemoProcess;
+  victim: DemoProcess;
+  processes: readonly DemoProcess[];
+}): ReportText {
   const tasks = scene.processes.filter(({ pid }) => pid !== 1);
   const anonKiB = sum(scene.processes, (process) => process.anonPages) * PAGE_KIB;
   const fileKiB = sum(scene.processes, (process) => process.filePages) * PAGE_KIB;
   const pageTableKiB = sum(scene.processes, (process) => process.pageTablePages) * PAGE_KIB;
-  const report = fillIn(REPORTS[form], tableOf(tasks, form), {
+  const report = fillIn(REPORTS['host-6.1'], tableOf(tasks), {
     ...triggerOf(scene.trigger),
     anonKiB,
     anonPages: anonKiB / PAGE_KIB,
@@ -91,19 +78,8 @@ export function renderHostReport(
     dma32AnonKiB: DMA32_ANON_KIB,
     normalAnonKiB: anonKiB - DMA32_ANON_KIB,
   });
-  const { victim } = scene;
-  if (form === 'host-6.1') {
-    const named = verdict(victim, { constraint: 'CONSTRAINT_NONE', domain: 'global_oom' });
-    return { dump: [...report, named], deaths: [killed('Out of memory', victim)] };
-  }
-  const formula = FORMULAS[form];
-  const score = computeScore(computePoints(taskOf(victim), TOTAL_PAGES, formula), TOTAL_PAGES, formula);
-  const { pid, kind } = victim;
-  const deaths = [
-    { level: 3, text: `Out of memory: Kill process ${pid} (${kind.name}) score ${score} or sacrifice child` },
-    { level: 3, text: `Killed process ${pid} (${kind.name}) ${sizes(victim)}` },
-  ];
-  return { dump: report, deaths };
+  const named = verdict(scene.victim, { constraint: 'CONSTRAINT_NONE', domain: 'global_oom' });
+  return { dump: [...report, named], deaths: [killed('Out of memory', scene.victim)] };
 }
 
 /** What the kernel prints when a group reached its limit. `others` die with the victim where memory.oom.group is set. */
@@ -118,7 +94,7 @@ export function renderGroupReport(scene: {
   const { memcg, victim, others } = scene;
   const anonBytes = sum(scene.processes, (process) => process.anonPages) * PAGE_KIB * 1024;
   const pageTableBytes = sum(scene.processes, (process) => process.pageTablePages) * PAGE_KIB * 1024;
-  const report = fillIn(REPORTS['memcg-6.1'], tableOf(scene.processes, 'host-6.1'), {
+  const report = fillIn(REPORTS['memcg-6.1'], tableOf(scene.processes), {
     ...triggerOf(scene.trigger),
     memcg,
     limitKiB: scene.limitPages * PAGE_KIB,
@@ -164,15 +140,14 @@ function triggerOf({ pid, kind, oomScoreAdj }: DemoProcess): Record<string, stri
   return { trigger: kind.name, triggerPid: pid, triggerAdj: oomScoreAdj };
 }
 
-// 4.15: [18540]   111 18540  1930392  1535479 12935168        0             0 mysqld
-// 6.1:  [    365]   100   365   293211    36510   618496        0             0 mariadbd
-function tableOf(processes: readonly DemoProcess[], form: HostForm): KernelText[] {
-  const isOld = form === 'host-4.15';
-  const head = `${isOld ? '[ pid ]' : '[  pid  ]'}   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name`;
+// [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+// [    365]   100   365   293211    36510   618496        0             0 mariadbd
+function tableOf(processes: readonly DemoProcess[]): KernelText[] {
+  const head = '[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name';
   const rows = processes.map((process) => {
     const { pid, kind, totalVmPages, pageTablePages, oomScoreAdj } = process;
     const numbers = [
-      `[${pad(pid, isOld ? 5 : 7)}]`,
+      `[${pad(pid, 7)}]`,
       pad(kind.uid, 5),
       pad(pid, 5),
       pad(totalVmPages, 8),

@@ -99,7 +99,8 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
 
   it('has the founding story in its past, three times a day, with whole reports', async () => {
     await expect.poll(() => watch.positions.get('past')?.value).toBe('read');
-    const parsed = recordsOf('journal').filter((record) => record.kernelRelease?.startsWith('4.15') === true);
+    const since = probe.bootAtMs;
+    const parsed = recordsOf('journal').filter((record) => Date.parse(record.time ?? '') < since);
 
     expect(parsed.length).toBeGreaterThanOrEqual(11);
     expect(parsed.length).toBeLessThanOrEqual(12);
@@ -110,17 +111,17 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
         domain: 'host',
         outcome: 'killed',
         reaped: true,
-        trigger: { name: 'icinga2', gfpMask: '0x14200ca', gfpFlags: 'GFP_HIGHUSER_MOVABLE', order: 0 },
+        trigger: { name: 'icinga2', gfpFlags: 'GFP_HIGHUSER_MOVABLE|__GFP_COMP', order: 0 },
+        identity: { unit: 'mysql.service' },
         predictedVictim: { name: 'mysqld', agrees: true },
         warnings: [],
       });
-      expect(record.score).toBe(record.predictedVictim?.score);
       expect(record.tasksInDump).toBeGreaterThan(30);
     }
     const times = parsed.map((record) => new Date(record.time ?? '').toTimeString().slice(0, 8));
     expect(new Set(times)).toEqual(new Set(['01:35:08', '14:12:41', '23:45:33']));
     expect(parsed.find((_, at) => times[at] === '01:35:08')).toMatchObject({
-      score: 512,
+      pageTablesKiB: 12_632,
       totalVmKiB: 7_721_568,
       anonRssKiB: 6_141_916,
       fileRssKiB: 0,
