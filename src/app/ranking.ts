@@ -1,5 +1,6 @@
+import { sayKiB } from '../oom/units.ts';
 import type { ScoreRow, Ranking } from '../notice/scores-notice.ts';
-import { sayKiB, sayShare } from '../notice/units.ts';
+import { sayShare } from '../notice/units.ts';
 import { UNKILLABLE } from '../oom/badness.ts';
 import { identifyCgroup } from '../oom/cgroup.ts';
 import { rankNext, type LiveRank, type ProcessFacts, type ProcScan } from '../oom/proc-scan.ts';

@@ -1,9 +1,9 @@
+import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
 import { isContainerScope } from '../incident/service.ts';
 import { shellWord } from './host-text.ts';
 import type { Part, Text } from './notice.ts';
 import { freedKiB, ramKiB } from './roles.ts';
-import { sayKiB } from './units.ts';
 
 interface Advice {
   words: string;

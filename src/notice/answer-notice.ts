@@ -1,9 +1,10 @@
+import { sayKiB } from '../oom/units.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { causeText } from './incident-notice.ts';
 import { aNotice, type Button, type Notice, type Part, type Text } from './notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { domainText, freedKiB } from './roles.ts';
-import { sayCount, sayDuration, sayKiB } from './units.ts';
+import { sayCount, sayDuration } from './units.ts';
 
 const RECORDS_SHOWN = 5;
 

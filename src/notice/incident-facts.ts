@@ -1,8 +1,9 @@
+import { sayKiB } from '../oom/units.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { isContainerScope } from '../incident/service.ts';
 import type { Fact, Text } from './notice.ts';
 import { domainText, freedKiB } from './roles.ts';
-import { sayDuration, sayKiB, sayNumber } from './units.ts';
+import { sayDuration, sayNumber } from './units.ts';
 
 /** Victim, trigger, what ran out, memory freed, score and adj, when: only what is known. */
 export function incidentFacts(incident: Incident): Fact[] {

@@ -9,7 +9,6 @@ import type { Button, Fact, Notice, Part, Text, Tone } from './notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart, pastKillsChart } from './pictures.ts';
 import { backText, seenBeforeText } from './recurrence-text.ts';
 import { nextText, type ScoreRow } from './scores-notice.ts';
-import { sayKiB } from './units.ts';
 
 /** What else is known when an incident is told. */
 export interface IncidentContext {
@@ -56,16 +55,9 @@ export function describeIncident(incident: Incident, context: IncidentContext): 
 
 /** The cause as one sentence, with how sure it is. */
 export function causeText(cause: Cause): Text {
-  const said = humaneSizes(cause.text.trim());
+  const said = cause.text.trim();
   const ending = /[.!?]$/.test(said) ? ' ' : '. ';
   return [{ prose: said }, { words: `${ending}${SURE[cause.sure]}` }];
-}
-
-/** `524288 of 524288 KiB` → `512 MiB of 512 MiB`. */
-function humaneSizes(text: string): string {
-  return text.replace(/\b(\d{1,15})( of (\d{1,15}))? KiB\b/g, (_, first: string, both?: string, second?: string) =>
-    both === undefined ? sayKiB(Number(first)) : `${sayKiB(Number(first))} of ${sayKiB(Number(second))}`,
-  );
 }
 
 const SHARED: Part = {

@@ -1,9 +1,10 @@
+import { sayKiB } from '../oom/units.ts';
 import type { Identity, KillRecord, Prediction } from '../oom/report.ts';
 import { showHostLine, showHostText } from './host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from './render-text.ts';
 import { domainText, freedKiB } from './roles.ts';
-import { sayCount, sayKiB, sayNumber } from './units.ts';
+import { sayCount, sayNumber } from './units.ts';
 
 /** How a terminal shows emphasis; plain functions where it has none. */
 export interface Paint {
@@ -18,20 +19,29 @@ const BAR_WIDTH = 40;
 const LABEL_WIDTH = 10;
 const SHADES = ['█', '▓', '▒', '░', '▞', '▚', '▖', '·'];
 
-/** One kill explained for a terminal, in the order of what somebody woken up wants to know. Lines end in `\n`. */
-export function explainKill(record: KillRecord, paint: Paint = NO_PAINT): string {
+/**
+ * One report explained for a terminal, in the order of what somebody woken up wants to know. All who died of it (`memory.oom.group`)
+ * are told together; `records` are theirs, at least one. Lines end in `\n`.
+ */
+export function explainReport(records: readonly [KillRecord, ...KillRecord[]], paint: Paint = NO_PAINT): string {
+  const [record] = records;
   const lines = [
-    paint.bold(paint.alarm(headline(record))),
+    paint.bold(paint.alarm(headline(records))),
     ...(record.cause === null ? [] : [`${record.cause.text} ${paint.dim(sureWords(record.cause.sure))}`]),
     ...factLines(record, paint),
+    ...(records.length === 1
+      ? []
+      : wrap(records.map(victimWords), 90).map((line, at) => labelled(at === 0 ? 'victims' : '', line, paint))),
     ...memoryLines(record, paint),
     ...holderLines(record, paint),
     ...record.slabs
       .slice(0, 3)
       .map((slab) => labelled('kernel', `${showHostText(slab.name)} ${sayKiB(slab.totalKiB)}`, paint)),
     ...pickedLines(record, paint),
-    ...record.aftermath.map((text) => labelled('then', showHostText(text, 300), paint)),
-    ...record.warnings.map((text) => labelled('note', showHostText(text, 300), paint)),
+    ...records.flatMap((one) => one.aftermath).map((text) => labelled('then', showHostText(text, 300), paint)),
+    ...[...new Set(records.flatMap((one) => one.warnings))].map((text) =>
+      labelled('note', showHostText(text, 300), paint),
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -71,13 +81,26 @@ export function listKills(records: readonly { file: string; record: KillRecord }
   return plainTable(table);
 }
 
-function headline(record: KillRecord): string {
+function headline(records: readonly [KillRecord, ...KillRecord[]]): string {
+  const [record, ...others] = records;
   if (record.pid === null && record.killer === 'kernel') return outcomeWords(record);
-  const who = record.name ?? (record.taskMemcg === null ? 'a process' : record.taskMemcg);
+  const sizes = records.map(freedKiB).filter((size) => size !== null);
+  const size = sizes.length === 0 ? '' : `, ${sayKiB(sizes.reduce((sum, one) => sum + one, 0))} resident`;
+  const who =
+    others.length === 0
+      ? nameWords(record)
+      : `${nameWords(record)} and ${sayCount(others.length, 'other process', 'other processes')}`;
+  return `${who} ${others.length === 0 ? 'was' : 'were'} killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}${size}`;
+}
+
+function nameWords(record: KillRecord): string {
+  const who = record.name ?? record.taskMemcg ?? 'a process';
+  return `${showHostText(who)}${record.pid === null ? '' : ` (pid ${record.pid})`}`;
+}
+
+function victimWords(record: KillRecord): string {
   const freed = freedKiB(record);
-  const size = freed === null ? '' : `, ${sayKiB(freed)} resident`;
-  const pid = record.pid === null ? '' : ` (pid ${record.pid})`;
-  return `${showHostText(who)}${pid} was killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}${size}`;
+  return `${nameWords(record)}${freed === null ? '' : ` ${sayKiB(freed)}`}`;
 }
 
 function outcomeWords(record: KillRecord): string {
@@ -189,7 +212,7 @@ function pickedWords(prediction: Prediction, record: KillRecord): string {
   const who = `${showHostText(prediction.name ?? '?')} (pid ${prediction.pid}${points})`;
   if (prediction.agrees === true)
     return `it had the most points of ${sayCount(record.tasksInDump ?? 0, 'task')}: ${who}${reason}`;
-  return `${who} had the most points${reason}`;
+  return `by its figures in the table it should have been ${who}${reason}`;
 }
 
 function labelled(label: string, text: string, paint: Paint): string {

@@ -1,8 +1,9 @@
+import { sayKiB } from '../oom/units.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { Cell, ChartPoint, Part } from './notice.ts';
 import { freedKiB, ramKiB } from './roles.ts';
-import { sayKiB, sayNumber, sayShare, sayUtc } from './units.ts';
+import { sayNumber, sayShare, sayUtc } from './units.ts';
 
 const HOLDERS_SHOWN = 6;
 const KIB_PER_MIB = 1_024;

@@ -1,8 +1,8 @@
+import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
 import { serviceOf } from '../incident/service.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { Text } from './notice.ts';
-import { sayKiB } from './units.ts';
 
 /** The victim as people know it: its name, and its unit, pod or container where that says more. */
 export function victimText(kill: Kill): Text {

@@ -1,5 +1,6 @@
+import { sayKiB } from '../oom/units.ts';
 import { aNotice, joinTexts, type Cell, type Notice, type Text } from './notice.ts';
-import { sayCount, sayKiB, sayNumber } from './units.ts';
+import { sayCount, sayNumber } from './units.ts';
 
 /** One process of a live ranking, first to die first. */
 export interface ScoreRow {

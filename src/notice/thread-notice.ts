@@ -1,8 +1,9 @@
+import { sayKiB } from '../oom/units.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { aNotice, type Notice } from './notice.ts';
 import { backText } from './recurrence-text.ts';
 import { freedKiB, shortageText, victimText } from './roles.ts';
-import { sayCount, sayDuration, sayKiB, sayUtc } from './units.ts';
+import { sayCount, sayDuration, sayUtc } from './units.ts';
 
 const EVIDENCE_LINES = 40;
 

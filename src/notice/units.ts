@@ -2,20 +2,6 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** KiB as people read it: `512 KiB`, `143 MiB`, `5.9 GiB`. Three significant digits at most. */
-export function sayKiB(kiB: number): string {
-  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = Math.abs(kiB);
-  let at = 0;
-  // 999.5 would be printed as 1000 (or 1,000): the next unit reads better.
-  while (value >= 999.5 && at < units.length - 1) {
-    value /= 1_024;
-    at += 1;
-  }
-  const digits = value >= 9.95 || Number.isInteger(value) ? 0 : 1;
-  return `${kiB < 0 ? '-' : ''}${value.toFixed(digits).replace(/\.0$/, '')} ${units[at]}`;
-}
-
 /** A length of time, its two largest parts: `4 s`, `2 min`, `1 h 50 min`, `3 d 4 h`. Below one second: `420 ms`. */
 export function sayDuration(lengthMs: number): string {
   const ms = Math.max(0, Math.round(lengthMs));

@@ -1,3 +1,4 @@
+import { sayKiB } from './units.ts';
 import type { Cause, KillRecord } from './report.ts';
 
 /**
@@ -59,7 +60,7 @@ function explainGroup(record: KillRecord, numbers: Record<string, number>): Caus
   const limit =
     memcgLimitKiB === null
       ? 'reached its own limit'
-      : `reached its own limit (${memcgUsageKiB ?? '?'} of ${memcgLimitKiB} KiB)`;
+      : `reached its own limit (${memcgUsageKiB === null ? '' : `${sayKiB(memcgUsageKiB)} of `}${sayKiB(memcgLimitKiB)})`;
   if (oomGroup !== null)
     return {
       code: 'oom-group',
@@ -91,7 +92,7 @@ function explainHost(record: KillRecord, numbers: Record<string, number>, byPage
       ? ''
       : totalSwapKiB === 0
         ? ', and it has no swap'
-        : `, with ${freeSwapKiB ?? '?'} of ${totalSwapKiB} KiB swap free`;
+        : `, with ${freeSwapKiB === null ? 'an unknown part' : sayKiB(freeSwapKiB)} of its ${sayKiB(totalSwapKiB)} swap free`;
   const road = byPageFault ? ' (raised while a page fault was handled)' : '';
   return { code: 'host', sure: 'certain', text: `The whole host ran out of memory${swap}${road}.`, numbers };
 }

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { explainKill, listKills, NO_PAINT, type Paint } from '../notice/kill-report.ts';
+import { explainReport, listKills, NO_PAINT, type Paint } from '../notice/kill-report.ts';
 import { openLogParser } from '../oom/log-parser.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { readLog, UnreadableInput } from './read-log.ts';
@@ -87,10 +87,23 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
 function explainAll(found: readonly Found[], count: number, paint: Paint): string {
   if (found.length === 0) return '';
   const table = found.length > 1 ? `${listKills(found)}\n\n` : '';
-  const explained = found.slice(0, EXPLAINED_MAX).map(({ record }) => explainKill(record, paint));
-  const rest = count - explained.length;
-  const note = rest > 0 ? `\n… and ${rest} more: see the table above, or use --json\n` : '';
+  const reports = byReport(found);
+  const explained = reports.slice(0, EXPLAINED_MAX).map((records) => explainReport(records, paint));
+  const shown = reports.slice(0, EXPLAINED_MAX).reduce((sum, records) => sum + records.length, 0);
+  const note = count > shown ? `\n… and ${count - shown} more: see the table above, or use --json\n` : '';
   return `${table}${explained.join('\n')}${note}`;
+}
+
+/** Victims of one report stand together: they died of one decision. */
+function byReport(found: readonly Found[]): [KillRecord, ...KillRecord[]][] {
+  const reports = new Map<string, [KillRecord, ...KillRecord[]]>();
+  for (const { file, record } of found) {
+    const key = `${record.report} ${file}`;
+    const report = reports.get(key);
+    if (report === undefined) reports.set(key, [record]);
+    else report.push(record);
+  }
+  return [...reports.values()];
 }
 
 function openProgress(file: string, options: ParseOptions): (bytes: number) => void {

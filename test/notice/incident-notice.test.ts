@@ -153,7 +153,7 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
       cause: {
         code: 'memcg-limit',
         sure: 'certain',
-        text: 'The memory cgroup reached its own limit (524288 of 524288 KiB); the host itself may have had free memory.',
+        text: 'The memory cgroup reached its own limit (512 MiB of 512 MiB); the host itself may have had free memory.',
         numbers: {},
       },
     });

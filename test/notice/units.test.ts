@@ -1,7 +1,8 @@
+import { sayKiB } from '../../src/oom/units.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { shellPath, shellWord, showHostLine, showHostText } from '../../src/notice/host-text.ts';
-import { sayClock, sayCount, sayDuration, sayKiB, sayNumber, sayShare, sayUtc } from '../../src/notice/units.ts';
+import { sayClock, sayCount, sayDuration, sayNumber, sayShare, sayUtc } from '../../src/notice/units.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 
 describe('numbers for people', () => {
