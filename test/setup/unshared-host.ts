@@ -49,6 +49,12 @@ sleep infinity &
 while :; do wait; done
 `;
 
+/** Bit 24 of the bounding set: without CAP_SYS_RESOURCE root can raise a value and bring it back, but not lower it. */
+export const LACKS_CAPABILITY =
+  (Number.parseInt(/CapBnd:\s+(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]?.at(-7) ?? '0', 16) & 1) ===
+  0;
+if (LACKS_CAPABILITY) console.warn('NOTE: root lacks CAP_SYS_RESOURCE here: values are only raised and brought back');
+
 /** Why no such copy can be made here; null: it can. */
 export function cannotUnshare(): string | null {
   if (process.getuid?.() !== 0) return 'needs root';

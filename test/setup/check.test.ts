@@ -1,0 +1,279 @@
+import { describe, expect, it } from 'vitest';
+
+import { readHelperHello } from '../../src/setup/check-changes.ts';
+import { checkHost } from '../../src/setup/check.ts';
+import {
+  canWatch,
+  type CheckedHost,
+  type Finding,
+  type HostFacts,
+  type LoginTrouble,
+} from '../../src/setup/finding.ts';
+import { renderCheck } from '../../src/setup/render-check.ts';
+
+function aHost(change: Partial<CheckedHost> = {}): CheckedHost {
+  return {
+    name: 'db01',
+    address: '10.0.0.11',
+    port: 22,
+    user: 'oombot',
+    identityFile: '~/.ssh/oombot_ed25519',
+    knownHosts: ['~/.ssh/known_hosts'],
+    fingerprints: [],
+    jump: null,
+    ...change,
+  };
+}
+
+const HELLO = 'ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj';
+
+/** A host where nothing is off. */
+function facts(change: Partial<HostFacts> = {}, setup: Partial<HostFacts['setup']> = {}): HostFacts {
+  return {
+    uid: 999,
+    groups: ['oombot', 'systemd-journal'],
+    oomKills: 0,
+    hidepid: '0',
+    dmesgRestrict: true,
+    kmsg: 'sudo',
+    kmsgError: 'dd: failed to open',
+    kmsgHelper: true,
+    journal: { present: true, readable: true, persistent: true },
+    killers: [],
+    files: [],
+    dmesg: false,
+    oomAdj: 'sudo',
+    oomAdjHelper: true,
+    procReadable: true,
+    setup: {
+      kmsgHelperError: null,
+      oomAdjError: null,
+      oomAdjSays: HELLO,
+      helperRights: [
+        { path: '/usr/local/sbin/oom-kmsg', uid: 0, mode: '755' },
+        { path: '/usr/local/sbin/oom-adj', uid: 0, mode: '755' },
+      ],
+      writer: false,
+      capSysResource: true,
+      procOptions: 'rw,relatime',
+      adjFiles: { oomScoreAdj: true, oomAdj: true },
+      tools: ['sudo', 'usermod', 'apt-get'],
+      hostGroups: ['systemd-journal', 'adm'],
+      ...setup,
+    },
+    ...change,
+  };
+}
+
+function check(probe: HostFacts, host = aHost()): Finding[] {
+  return checkHost({ host, login: null, probe });
+}
+
+function refused(reason: LoginTrouble['reason'], host = aHost(), hostKey: LoginTrouble['hostKey'] = null): Finding[] {
+  return checkHost({ host, login: { reason, sentence: 'So it is.', hostKey }, probe: null });
+}
+
+describe('checkHost', () => {
+  it('finds nothing where nothing is off', () => {
+    expect(check(facts())).toEqual([]);
+    expect(renderCheck(aHost(), [], false)).toBe('db01  log in: yes · kernel log: yes · scores: yes · changes: yes\n');
+  });
+
+  it.each<[string, HostFacts, object]>([
+    [
+      'a kernel that does not count',
+      facts({ oomKills: null }),
+      { code: 'no-counters', severity: 'watches-worse', what: expect.stringContaining('4.13'), fix: null },
+    ],
+    [
+      'a kernel with oom_adj alone',
+      facts({}, { adjFiles: { oomScoreAdj: false, oomAdj: true } }),
+      { code: 'legacy-oom-adj', what: expect.stringContaining('oom_adj'), fix: null },
+    ],
+    [
+      'neither file',
+      facts({}, { adjFiles: { oomScoreAdj: false, oomAdj: false } }),
+      { code: 'no-oom-adj', severity: 'cannot-change' },
+    ],
+    [
+      'a killer whose kills are read',
+      facts({ killers: ['systemd-oomd'] }),
+      { code: 'userspace-killers', severity: 'note', what: expect.stringContaining('in the journal only') },
+    ],
+    [
+      'root without the capability, by its own account',
+      facts({}, { oomAdjSays: HELLO.replace('capability=yes', 'capability=no') }),
+      { code: 'no-capability', severity: 'cannot-change', fix: null },
+    ],
+    [
+      'a helper of a later version',
+      facts({}, { oomAdjSays: HELLO.replace('oom-adj=1', 'oom-adj=2') }),
+      { code: 'stale-helper', what: expect.stringContaining('(2, not 1)') },
+    ],
+    [
+      'a helper but nothing to call it with',
+      facts({ oomAdj: null }, { oomAdjSays: null, tools: ['apk'] }),
+      { code: 'helper-refused', fix: { where: 'host', line: 'apk add doas' } },
+    ],
+    [
+      'no log but the ring, on Alpine',
+      facts({ journal: { present: false, readable: false, persistent: false } }, { tools: ['doas', 'apk'] }),
+      { code: 'no-journald', fix: { where: 'host', line: expect.stringContaining('apk add rsyslog') } },
+    ],
+  ])('names %s', (_, probe, expected) => {
+    expect(check(probe)).toMatchObject([expected]);
+  });
+
+  it('names a killer that is not seen, with the group that sees it', () => {
+    const findings = check(
+      facts({
+        groups: ['oombot'],
+        killers: ['earlyoom', 'systemd-oomd'],
+        journal: { present: true, readable: false, persistent: true },
+      }),
+    );
+
+    expect(findings.map((finding) => [finding.code, finding.severity, finding.fix?.line])).toEqual([
+      ['no-group', 'watches-worse', 'usermod -aG systemd-journal oombot'],
+      ['userspace-killers', 'watches-worse', 'usermod -aG systemd-journal oombot'],
+    ]);
+  });
+
+  it('puts what keeps the host from being watched first', () => {
+    const findings = check(
+      facts({
+        kmsg: null,
+        kmsgHelper: false,
+        journal: { present: true, readable: false, persistent: true },
+        oomAdj: null,
+        oomAdjHelper: false,
+        groups: [],
+      }),
+    );
+
+    expect(findings.map((finding) => finding.severity)).toEqual(['cannot-watch', 'cannot-watch', 'cannot-change']);
+    expect(canWatch(findings)).toBe(false);
+  });
+
+  it('leaves an account for writing to itself, and keeps what was chosen when it is set up again', () => {
+    const separate = facts(
+      { oomAdj: null },
+      { writer: true, oomAdjSays: null, oomAdjError: 'sudo sudo: a password is required' },
+    );
+    const lower = facts({}, { writer: true, oomAdjSays: HELLO.replace('min=-900', 'min=-1000').replace('=1 ', '=3 ') });
+
+    expect(check(separate)).toEqual([]);
+    expect(check(lower)[0]?.fix?.line).toBe('oombot setup --separate-writer --min -1000 | ssh root@10.0.0.11 sh');
+  });
+
+  it.each<[LoginTrouble['reason'], CheckedHost, string | null]>([
+    ['network', aHost(), null],
+    ['algorithms', aHost(), null],
+    ['authentication', aHost(), 'oombot setup --key ~/.ssh/oombot_ed25519.pub | ssh root@10.0.0.11 sh'],
+    [
+      'authentication',
+      aHost({ user: 'ops', port: 2222, jump: { address: 'bastion', port: 22, user: 'me' } }),
+      'oombot setup --user ops --key ~/.ssh/oombot_ed25519.pub | ssh -J me@bastion:22 -p 2222 root@10.0.0.11 sh',
+    ],
+    [
+      'no-key',
+      aHost({ identityFile: '/keys/a b' }),
+      "ssh-keygen -t ed25519 -N '' -C oombot -f '/keys/a b' && oombot setup --key '/keys/a b.pub' | ssh root@10.0.0.11 sh",
+    ],
+    ['unknown-host-key', aHost(), 'ssh-keyscan -t ed25519 -p 22 10.0.0.11 >> ~/.ssh/known_hosts'],
+    [
+      'changed-host-key',
+      aHost({ port: 2222 }),
+      "ssh-keygen -f ~/.ssh/known_hosts -R '[10.0.0.11]:2222' && ssh-keyscan -t ed25519 -p 2222 10.0.0.11 >> ~/.ssh/known_hosts",
+    ],
+    ['changed-host-key', aHost({ fingerprints: ['SHA256:x'] }), null],
+  ])('%s: the line is as the host is reached', (reason, host, line) => {
+    expect(refused(reason, host)).toMatchObject([{ severity: 'cannot-watch', about: 'login' }]);
+    expect(refused(reason, host)[0]?.fix?.line ?? null).toBe(line);
+  });
+
+  it('says what to do on a host whose key was revoked', () => {
+    expect(refused('revoked-host-key')[0]?.fix?.line).toContain('ssh-keygen -A');
+  });
+
+  it('lets nothing that a host says into a line or raw onto the terminal', () => {
+    const evil = '\u001b[2J$(reboot);\n`id`\u202e';
+    const probe = facts(
+      {
+        kmsg: null,
+        oomAdj: null,
+        hidepid: evil,
+        procReadable: false,
+        kmsgError: evil,
+        killers: [evil],
+        files: [{ path: `/var/log/${evil}`, readable: false }],
+        journal: { present: false, readable: false, persistent: false },
+      },
+      {
+        kmsgHelperError: evil,
+        oomAdjError: evil,
+        oomAdjSays: evil,
+        procOptions: `rw,gid=1${evil},${evil}`,
+        helperRights: [{ path: evil, uid: 5, mode: '777' }],
+        tools: [evil],
+        hostGroups: [evil],
+      },
+    );
+
+    const findings = check(probe);
+    const text = renderCheck(aHost(), findings, false);
+
+    expect(findings.length).toBeGreaterThan(4);
+    expect(findings.map((finding) => finding.fix?.line ?? '').join('\n')).not.toMatch(/reboot|`id`/);
+    // oxlint-disable-next-line no-control-regex -- these are what must not be there
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+  });
+
+  it('quotes what the configuration says', () => {
+    const host = aHost({ user: "o'x", address: '-oProxyCommand=x y' });
+
+    for (const finding of check(facts({ oomAdjHelper: false, oomAdj: null, procReadable: false }), host))
+      expect(finding.fix?.line).not.toMatch(/(?<!\\)o'x| -oProxyCommand/);
+  });
+});
+
+describe('renderCheck', () => {
+  it('answers the four questions, then says what, what it costs and what to run', () => {
+    const findings = check(facts({ oomAdj: null, oomAdjHelper: false, procReadable: false, hidepid: '2' }));
+
+    expect(renderCheck(aHost(), findings, false)).toBe(
+      [
+        'db01  log in: yes · kernel log: yes · scores: with limits · changes: no',
+        '  watches worse: /proc is mounted with hidepid=2, so oombot sees only processes of its own.',
+        '      Who is next, and who a victim really was, cannot be told. Kills are still seen. (The line holds until the next boot; in /etc/fstab it lasts.)',
+        '      fix, on db01, as root: mount -o remount,gid=$(id -g oombot) /proc',
+        '  cannot change: The helper /usr/local/sbin/oom-adj is not there.',
+        '      oom_score_adj cannot be changed on this host.',
+        '      fix, here: oombot setup | ssh root@10.0.0.11 sh',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('uses colours only when asked to', () => {
+    const findings = check(facts({ oomKills: null }));
+
+    expect(renderCheck(aHost(), findings, true)).toContain('\u001b[');
+    expect(renderCheck(aHost(), findings, false)).not.toContain('\u001b[');
+  });
+});
+
+describe('readHelperHello', () => {
+  it('reads what the helper says of itself, and nothing else', () => {
+    expect(readHelperHello(HELLO)).toEqual({
+      version: 1,
+      min: -900,
+      max: 1000,
+      capability: true,
+      writable: true,
+      file: 'oom_score_adj',
+    });
+    expect(readHelperHello('refused fields')).toBeNull();
+    expect(readHelperHello(`${HELLO} x`)).toBeNull();
+  });
+});
