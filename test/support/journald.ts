@@ -7,19 +7,49 @@ const journald = '/lib/systemd/systemd-journald';
 /** True where a systemd-journald can be started by hand, without systemd as pid 1. */
 export const canRunJournald = existsSync(journald) && existsSync('/dev/kmsg') && process.getuid?.() === 0;
 
+export interface Journald {
+  /** Ends it, as an update of systemd does, and starts it anew. */
+  restart: () => Promise<void>;
+  close: () => void;
+}
+
 /** Starts one unless one runs. Its journal is volatile; another process's journald is used and left alone. */
-export async function openJournald(): Promise<{ close: () => void }> {
+export async function openJournald(): Promise<Journald> {
   let child: ChildProcess | null = null;
+
+  async function start(): Promise<void> {
+    child = spawn(journald, { stdio: 'ignore' });
+    await sleep(100);
+  }
+
+  async function stop(): Promise<void> {
+    const leaving = child;
+    child = null;
+    if (leaving === null || leaving.exitCode !== null) return;
+    const gone = new Promise((resolve) => leaving.once('exit', resolve));
+    leaving.kill('SIGTERM');
+    await gone;
+  }
+
   if (spawnSync('pgrep', ['-x', 'systemd-journal']).status !== 0) {
     mkdirSync('/run/systemd/journal', { recursive: true });
     mkdirSync('/run/log/journal', { recursive: true });
-    child = spawn(journald, { stdio: 'ignore' });
+    await start();
   }
   for (let tries = 0; tries < 100; tries++) {
     const { stdout } = spawnSync('journalctl', ['-q', '-n', '1', '_TRANSPORT=kernel']);
-    if (stdout.length > 0) return { close: () => child?.kill('SIGTERM') };
+    if (stdout.length > 0) {
+      return {
+        restart: async () => {
+          if (child === null) return;
+          await stop();
+          await start();
+        },
+        close: () => void stop(),
+      };
+    }
     await sleep(50);
   }
-  child?.kill();
+  await stop();
   throw new Error('systemd-journald does not take up kernel lines');
 }

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface KillGroup {
   /** As the kernel's report names it. */
   memcg: string;
+  /** The kernel's clock when it was made. */
+  sinceSeconds: number;
   /** Lets the kernel kill one process in this group, of this name if given. Resolves to its pid when it is dead. */
   kill: (name?: string) => Promise<number>;
   /** Kills again and again, this far apart, until stopped; gives the pids. */
@@ -25,6 +27,7 @@ export function openKillGroup(limit = '8M'): KillGroup {
   const memcg = `/oombot-e2e-${process.pid}-${(groups += 1)}`;
   const dir = `/sys/fs/cgroup/memory${memcg}`;
   const names = mkdtempSync(path.join(tmpdir(), 'oombot-names-'));
+  const sinceSeconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
   mkdirSync(dir);
   writeFileSync(path.join(dir, 'memory.limit_in_bytes'), limit);
 
@@ -46,6 +49,7 @@ export function openKillGroup(limit = '8M'): KillGroup {
 
   return {
     memcg,
+    sinceSeconds,
     kill,
     keepKilling: (everyMs) => {
       const pids: number[] = [];

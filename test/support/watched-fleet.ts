@@ -14,6 +14,14 @@ import type { SshTarget } from '../../src/ssh/target.ts';
 import { openStore } from '../../src/store/store.ts';
 import { realClock } from './real-clock.ts';
 
+/** Which deaths are meant: pids, and since when by the kernel's clock. */
+export interface Deaths {
+  pids: readonly number[];
+  sinceSeconds: number;
+  /** As one host told them; else as all did. */
+  host?: string;
+}
+
 export interface WatchedHosts {
   fleet: WatchedFleet;
   store: Store;
@@ -23,7 +31,7 @@ export interface WatchedHosts {
   /** What the log said, warnings and errors alone. */
   warnings: string[];
   /** Waits until these deaths are on record, then a little longer, and gives all that is on record of them. */
-  untilKills: (pids: readonly number[], timeoutMs?: number) => Promise<Kill[]>;
+  untilKills: (deaths: Deaths) => Promise<Kill[]>;
   untilWatching: (...hosts: string[]) => Promise<void>;
   close: () => Promise<void>;
 }
@@ -54,7 +62,6 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     keepaliveIntervalMs: options.keepaliveIntervalMs ?? 500,
   });
   const saved: SavedBatch[] = [];
-  const startedAtMs = Date.now() - 5_000;
   const gaps: string[] = [];
   const warnings: string[] = [];
   function note(facts: Record<string, unknown>, message: string): void {
@@ -74,10 +81,14 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     onSaved: (batch) => saved.push(batch),
   });
 
-  // Beyond ten reports in five seconds the kernel prints the kill line alone: the pid is all that tells our kills from others'.
-  async function killsOf(pids: readonly number[]): Promise<Kill[]> {
-    const all = await store.kills({ hosts: null, sinceMs: startedAtMs, untilMs: null, service: null, limit: 100_000 });
-    return all.filter((kill) => kill.record.pid !== null && pids.includes(kill.record.pid));
+  // Beyond ten reports in five seconds the kernel prints the kill line alone: the pid is all that tells our kills from others',
+  // and it goes round within the hour.
+  async function killsOf({ pids, sinceSeconds, host }: Deaths): Promise<Kill[]> {
+    const hosts = host === undefined ? null : [host];
+    const all = await store.kills({ hosts, sinceMs: null, untilMs: null, service: null, limit: 100_000 });
+    return all.filter(
+      ({ record }) => pids.includes(record.pid ?? -1) && (record.kernelSeconds ?? Infinity) >= sinceSeconds,
+    );
   }
 
   return {
@@ -86,12 +97,12 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     saved,
     gaps,
     warnings,
-    untilKills: async (pids, timeoutMs = 30_000) => {
-      const deadline = Date.now() + timeoutMs;
-      while ((await killsOf(pids)).length < pids.length && Date.now() < deadline) await sleep(50);
+    untilKills: async (deaths) => {
+      const deadline = Date.now() + 40_000;
+      while ((await killsOf(deaths)).length < deaths.pids.length && Date.now() < deadline) await sleep(50);
       // One too many would come late.
       await sleep(500);
-      return killsOf(pids);
+      return killsOf(deaths);
     },
     untilWatching: async (...hosts) => {
       const deadline = Date.now() + 30_000;
