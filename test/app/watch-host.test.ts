@@ -1,0 +1,390 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Delivery } from '../../src/app/ports.ts';
+import { watchHost, type HostWatch } from '../../src/app/watch-host.ts';
+import type { Store } from '../../src/app/store-port.ts';
+import type { Kill } from '../../src/incident/incident.ts';
+import { openStore } from '../../src/store/store.ts';
+import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { BOOT_ID, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
+
+const NOW = Date.UTC(2026, 10, 22, 12);
+const MINUTE_MS = 60_000;
+
+const toClose: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of toClose.splice(0).toReversed()) await close();
+});
+
+interface Scene {
+  clock: FakeClock;
+  store: Store;
+  host: ScriptedHost;
+  watch: HostWatch;
+  /** Ends the watch and starts another one on the same record, as a restart of the bot does. */
+  restart: () => Promise<void>;
+  kills: () => Promise<Kill[]>;
+  /** What waits for the channel. */
+  told: () => Promise<Delivery[]>;
+}
+
+async function aScene(store?: Store): Promise<Scene> {
+  const clock = fakeClock(NOW);
+  const record = store ?? (await aStore());
+  const host = scriptedHost('db01', clock);
+  let ids = 0;
+  function begin(): HostWatch {
+    return watchHost(host, {
+      store: record,
+      clock,
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      newId: () => `incident-${(ids += 1)}`,
+      channelOf: () => '#oom',
+      onSaved: () => {},
+      onLines: () => {},
+      onGap: () => {},
+    });
+  }
+  const scene: Scene = {
+    clock,
+    store: record,
+    host,
+    watch: begin(),
+    restart: async () => {
+      await scene.watch.close();
+      scene.watch = begin();
+      await clock.advance(100);
+    },
+    kills: () => record.kills({ hosts: null, sinceMs: null, untilMs: null, service: null, limit: 1_000 }),
+    told: async () => {
+      await record.claimLeases({ kind: 'channel', owner: 'test', names: ['#oom'], nowMs: clock.nowMs(), ttlMs: 1 });
+      return record.claimDeliveries('#oom', 'test', clock.nowMs(), 1_000);
+    },
+  };
+  toClose.push(() => scene.watch.close());
+  await clock.advance(100);
+  return scene;
+}
+
+async function aStore(): Promise<Store> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-watch-host-'));
+  const store = await openStore(`sqlite:${path.join(dir, 'a.db')}`);
+  toClose.push(async () => {
+    await store.close();
+    rmSync(dir, { recursive: true });
+  });
+  return store;
+}
+
+/** The kernel's clock when it was `agoMs` ago; the scripted host was booted an hour before the scene. */
+function usecAgo(agoMs: number): number {
+  return (3_600_000 - agoMs) * 1_000;
+}
+
+function killLine(pid: number, usec: number, name = 'mysqld'): string {
+  return `3,${pid},${usec},-;Out of memory: Killed process ${pid} (${name}) total-vm:9000kB, anon-rss:5000kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:50kB oom_score_adj:0`;
+}
+
+function reaperLine(pid: number, usec: number): string {
+  return `6,${pid},${usec},-;oom_reaper: reaped process ${pid} (mysqld), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB`;
+}
+
+function journalLine(pid: number, usec: number): string {
+  const text = killLine(pid, usec).replace(/^[^;]*;/, '');
+  return JSON.stringify({
+    __CURSOR: `s=aa;i=${pid}`,
+    __REALTIME_TIMESTAMP: String((NOW - 3_600_000) * 1_000 + usec),
+    _TRANSPORT: 'kernel',
+    _BOOT_ID: BOOT_ID.replaceAll('-', ''),
+    _SOURCE_MONOTONIC_TIMESTAMP: String(usec),
+    MESSAGE: text,
+  });
+}
+
+function fileLine(pid: number, usec: number): string {
+  const text = killLine(pid, usec).replace(/^[^;]*;/, '');
+  const stamp = new Date(NOW - 3_600_000 + usec / 1_000).toISOString().replace('Z', '000+00:00');
+  return `${stamp} db01 kernel: [${(usec / 1e6).toFixed(6).padStart(12)}] ${text}`;
+}
+
+describe('news and history', () => {
+  it('tells a kill that happens, and on first contact one of a minute ago', async () => {
+    const { host, clock, told, kills } = await aScene();
+
+    host.say([killLine(1, usecAgo(MINUTE_MS))], { live: false });
+    await clock.advance(1_000);
+
+    expect(await kills()).toHaveLength(1);
+    expect((await told()).map(({ kind }) => kind)).toEqual(['incident']);
+  });
+
+  it('records what happened long before first contact, and tells nobody, however it comes in', async () => {
+    const { host, clock, told, kills, restart } = await aScene();
+
+    host.say([killLine(1, usecAgo(30 * MINUTE_MS))], { live: false });
+    await clock.advance(1_000);
+    // Later facts, and more of the past in the next batch, make no news of it; nor does a lost link.
+    host.say([reaperLine(1, usecAgo(30 * MINUTE_MS) + 5)], { live: false });
+    await clock.advance(1_000);
+    await restart();
+    host.say([killLine(2, usecAgo(29 * MINUTE_MS))], { live: false });
+    await clock.advance(1_000);
+
+    expect((await kills()).map((kill) => [kill.record.pid, kill.record.reaped])).toEqual([
+      [2, false],
+      [1, true],
+    ]);
+    expect(await told()).toEqual([]);
+  });
+
+  it('tells what was missed during an outage of hours', async () => {
+    const { host, clock, told, kills } = await aScene();
+    host.become('unreachable');
+    await clock.advance(300 * MINUTE_MS);
+    host.become('connected');
+    await clock.advance(100);
+    await told();
+
+    host.say([killLine(1, usecAgo(-10 * MINUTE_MS))], { live: false });
+    await clock.advance(1_000);
+
+    expect(await kills()).toHaveLength(1);
+    expect((await told()).map(({ kind }) => kind)).toContain('incident');
+  });
+});
+
+describe('one death', () => {
+  it('has one key in the ring, the journal and a log file, and is told once', async () => {
+    const { host, clock, told, kills } = await aScene();
+    const usec = usecAgo(5_000) + 123;
+
+    host.say([killLine(7, usec)]);
+    await clock.advance(1_000);
+    host.say([journalLine(7, usec)], { source: 'journal', bootId: null });
+    host.say([fileLine(7, usec)], { source: 'file:/var/log/kern.log', bootId: null, live: false });
+    await clock.advance(1_000);
+
+    const [kill, ...others] = await kills();
+    expect(others).toEqual([]);
+    expect(kill?.key).toBe(`${BOOT_ID}:${usec}:7`);
+    expect((await told()).map(({ kind }) => kind)).toEqual(['incident']);
+  });
+
+  it('takes what later lines say of it', async () => {
+    const { host, clock, kills } = await aScene();
+
+    host.say([killLine(7, usecAgo(5))]);
+    await clock.advance(1_000);
+    host.say([reaperLine(7, usecAgo(2))]);
+    await clock.advance(1_000);
+
+    expect((await kills()).map((kill) => kill.record.reaped)).toEqual([true]);
+  });
+
+  it('is read whole again when the bot dies between its kill line and what follows', async () => {
+    const { host, clock, kills, store, restart } = await aScene();
+    host.say(['6,1,1,-;something else']);
+    await clock.advance(60_000);
+    const before = await store.positions('db01');
+
+    host.say([killLine(7, usecAgo(5))]);
+    await clock.advance(1_000);
+    expect(await kills()).toHaveLength(1);
+    expect(await store.positions('db01')).toEqual(before);
+    await restart();
+    host.say([killLine(7, usecAgo(5)), reaperLine(7, usecAgo(2))], { live: false });
+    await clock.advance(60_000);
+
+    expect((await kills()).map((kill) => kill.record.reaped)).toEqual([true]);
+    expect(await store.positions('db01')).not.toEqual(before);
+  });
+
+  it('of systemd-oomd is read from the journal', async () => {
+    const { host, clock, kills } = await aScene();
+    const line = JSON.stringify({
+      __CURSOR: 's=aa;i=1',
+      __REALTIME_TIMESTAMP: String(NOW * 1_000),
+      _SYSTEMD_UNIT: 'systemd-oomd.service',
+      SYSLOG_IDENTIFIER: 'systemd-oomd',
+      _BOOT_ID: BOOT_ID.replaceAll('-', ''),
+      MESSAGE:
+        'Killed /system.slice/hog.service due to memory used (996843520) / total (1023905792) and swap used (974528512) / total (1023406080) being more than 90.00%',
+    });
+
+    host.say([line], { source: 'journal', bootId: null });
+    await clock.advance(1_000);
+
+    expect((await kills()).map((kill) => kill.record.killer)).toEqual(['systemd-oomd']);
+  });
+});
+
+describe('the kernel’s counter', () => {
+  function count(scene: Scene, oomKills: number): void {
+    scene.host.countersSay({ bootId: BOOT_ID, oomKills, readAtMs: scene.clock.nowMs() });
+  }
+
+  it('is silent about what died before first contact', async () => {
+    const scene = await aScene();
+    count(scene, 41);
+
+    await scene.clock.advance(20 * MINUTE_MS);
+
+    expect(await scene.kills()).toEqual([]);
+  });
+
+  it('waits for a kill whose line is late', async () => {
+    const scene = await aScene();
+    await scene.clock.advance(MINUTE_MS);
+    count(scene, 2);
+    scene.host.say([killLine(6, usecAgo(0))]);
+    // The counter is looked at after a kill, and finds one that nobody has told.
+    await scene.clock.advance(25_000);
+
+    scene.host.say([killLine(7, usecAgo(0))]);
+    await scene.clock.advance(10 * MINUTE_MS);
+
+    expect((await scene.kills()).map((kill) => kill.source)).toEqual(['kmsg', 'kmsg']);
+  });
+
+  it('has a difference looked up in the lasting log first', async () => {
+    const scene = await aScene();
+    await scene.clock.advance(MINUTE_MS);
+    count(scene, 1);
+    scene.host.lastingLogSays([journalLine(7, usecAgo(-MINUTE_MS))]);
+
+    await scene.clock.advance(20 * MINUTE_MS);
+
+    expect((await scene.kills()).map((kill) => [kill.source, kill.record.pid])).toEqual([['journal', 7]]);
+  });
+
+  it('makes one incident of a difference that stays, and counts on from there, also over a restart', async () => {
+    const scene = await aScene();
+    await scene.clock.advance(MINUTE_MS);
+    count(scene, 2);
+    await scene.clock.advance(10 * MINUTE_MS);
+    await scene.restart();
+    await scene.clock.advance(20 * MINUTE_MS);
+
+    expect((await scene.kills()).map((kill) => kill.source)).toEqual(['counter', 'counter']);
+    expect((await scene.store.incidents('db01', 10)).map((incident) => incident.killCount)).toEqual([2]);
+    expect((await scene.told()).filter(({ kind }) => kind === 'incident')).toHaveLength(1);
+
+    count(scene, 3);
+    await scene.clock.advance(10 * MINUTE_MS);
+    expect(await scene.kills()).toHaveLength(3);
+  });
+
+  it('is compared from the first kill on in a boot that began while the host was watched', async () => {
+    const scene = await aScene();
+    const bootId = '11111111-2222-3333-4444-555555555555';
+    scene.host.become('unreachable');
+    scene.host.factsSay({ bootId, bootAtMs: scene.clock.nowMs() + MINUTE_MS });
+    await scene.clock.advance(2 * MINUTE_MS);
+    scene.host.countersSay({ bootId, oomKills: 1, readAtMs: scene.clock.nowMs() });
+    scene.host.become('connected');
+
+    await scene.clock.advance(10 * MINUTE_MS);
+
+    expect((await scene.kills()).map((kill) => [kill.source, kill.bootId])).toEqual([['counter', bootId]]);
+  });
+});
+
+describe('silence means health', () => {
+  function headlines(deliveries: Delivery[]): string[] {
+    return deliveries.filter(({ kind }) => kind === 'news').map(({ body }) => body ?? '');
+  }
+
+  it('says nothing of a host that is away for a minute', async () => {
+    const { host, clock, told } = await aScene();
+    await clock.advance(MINUTE_MS);
+
+    host.become('unreachable');
+    await clock.advance(MINUTE_MS);
+    host.become('connected');
+    await clock.advance(10 * MINUTE_MS);
+
+    expect(await told()).toEqual([]);
+  });
+
+  it('tells once that a host stays away, with the reason, and once that it is back, with what was missed', async () => {
+    const { host, clock, told } = await aScene();
+    await clock.advance(MINUTE_MS);
+
+    host.become('unreachable', 'db01 does not answer.');
+    await clock.advance(60 * MINUTE_MS);
+    const away = headlines(await told());
+    host.become('connected');
+    await clock.advance(100);
+    host.say([killLine(7, usecAgo(-30 * MINUTE_MS))], { live: false });
+    await clock.advance(60 * MINUTE_MS);
+    const back = headlines(await told());
+
+    expect(away).toHaveLength(1);
+    expect(away[0]).toContain('db01 does not answer.');
+    expect(back).toHaveLength(1);
+    expect(back[0]).toContain('is back after');
+    expect(back[0]).toContain('1 kill happened meanwhile');
+  });
+
+  it('neither repeats nor forgets over a restart of the bot', async () => {
+    const { host, clock, told, restart } = await aScene();
+    await clock.advance(MINUTE_MS);
+    host.become('unreachable');
+    await clock.advance(5 * MINUTE_MS);
+    await told();
+
+    await restart();
+    await clock.advance(10 * MINUTE_MS);
+    const again = headlines(await told());
+    host.become('connected');
+    await clock.advance(MINUTE_MS);
+
+    expect(again).toEqual([]);
+    expect(headlines(await told())).toHaveLength(1);
+  });
+
+  it('tells of a host that is there but whose log cannot be read', async () => {
+    const { host, clock, told } = await aScene();
+    await clock.advance(MINUTE_MS);
+
+    host.factsSay({ sentence: 'no usable shell' });
+    host.become('unreachable');
+    host.become('connected');
+    await clock.advance(10 * MINUTE_MS);
+
+    const [only, ...more] = headlines(await told());
+    expect(only).toContain('no usable shell');
+    expect(more).toEqual([]);
+  });
+});
+
+describe('a record that takes nothing', () => {
+  it('stops the reading before the memory is full, and goes on from the stored position', async () => {
+    const real = await aStore();
+    let isDown = false;
+    const store: Store = {
+      ...real,
+      saveBatch: (batch, decide) => (isDown ? Promise.reject(new Error('disk full')) : real.saveBatch(batch, decide)),
+    };
+    const { host, clock, kills } = await aScene(store);
+    isDown = true;
+    const lines = Array.from({ length: 3_000 }, (_, at) => killLine(10_000 + at, usecAgo(60_000) + at));
+
+    for (let at = 0; at < lines.length && host.isFollowed(); at += 100) {
+      host.say(lines.slice(at, at + 100));
+      await clock.advance(10);
+    }
+    expect(host.isFollowed()).toBe(false);
+    isDown = false;
+    await clock.advance(5_000);
+    expect(host.isFollowed()).toBe(true);
+    host.say(lines);
+    await clock.advance(60_000);
+
+    const pids = (await kills()).map((kill) => kill.record.pid);
+    expect(pids.length).toBe(1_000);
+    expect(await store.countKernelKills('db01', BOOT_ID)).toBe(3_000);
+  });
+});
