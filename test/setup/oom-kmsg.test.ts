@@ -111,7 +111,7 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)(
         const probe = await probeOf(connection);
         const follow = following(connection, probe);
         // Any record: the ring may have gone round.
-      await follow.until(';', 'kmsg');
+        await follow.until(';', 'kmsg');
         const before = running();
 
         if (leaving === 'end of the stream') await follow.stop();

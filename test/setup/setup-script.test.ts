@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { A_KEY, ANOTHER_KEY, setupOptions } from './options.ts';
@@ -331,15 +331,24 @@ const canAlpine = why === null && BUSYBOX !== undefined && existsSync('/usr/bin/
 if (!canAlpine) console.warn('SKIPPED: the set-up script under busybox and doas: busybox or doas is not installed');
 
 describe.skipIf(!canAlpine)('under busybox and doas, as on Alpine', { timeout: 60_000 }, () => {
-  it('sets up all, then changes nothing, then takes it back', async () => {
-    const host = await openUnsharedHost();
-    const hasAccounts = spawnSync(BUSYBOX ?? '', ['--list'], { encoding: 'utf8' }).stdout.includes('\nadduser\n');
-    if (!hasAccounts) console.warn('NOTE: this busybox has no adduser: the account is made before the script runs');
+  let host: UnsharedHost;
+  beforeEach(async () => {
+    host = await openUnsharedHost();
+  });
+  afterEach(() => host.close());
+
+  it('sets up all, then changes nothing, then takes it back', () => {
+    const applets = spawnSync(BUSYBOX ?? '', ['--list'], { encoding: 'utf8' }).stdout.split('\n');
+    const hasAccounts = applets.includes('adduser') && applets.includes('su');
+    if (!hasAccounts)
+      console.warn(
+        `NOTE: ${BUSYBOX} has no adduser or su: the account is made before the script runs, and its own try is left out. Name another in OOMBOT_TEST_BUSYBOX.`,
+      );
     host.run(
       `set -e; R=/root/alpine; mkdir -p $R/bin $R/sbin $R/usr/bin $R/usr/sbin $R/etc $R/proc $R/dev $R/home $R/tmp $R/run $R/lib64
       cat > $R/bin/busybox; chmod 755 $R/bin/busybox
       for a in $($R/bin/busybox --list); do [ "$a" = busybox ] || ln -s /bin/busybox "$R/bin/$a"; done
-      for f in /usr/bin/doas /lib/x86_64-linux-gnu/security/pam_permit.so $R/bin/busybox; do
+      for f in /usr/bin/doas /lib/*/security/pam_permit.so $R/bin/busybox; do
         case $f in $R/*) ;; *) mkdir -p "$R\${f%/*}"; cp -p "$f" "$R$f" ;; esac
         for l in $(ldd "$f" 2>/dev/null | grep -o '/[^ ]*'); do mkdir -p "$R\${l%/*}"; cp -L "$l" "$R$l"; done
       done
@@ -357,10 +366,14 @@ describe.skipIf(!canAlpine)('under busybox and doas, as on Alpine', { timeout: 6
 
     const first = run();
     const second = run();
+    const asked = host.run('exec chroot --userspec=oombot /root/alpine /usr/bin/doas -n /usr/local/sbin/oom-adj', {
+      input: 'v1 hello\n',
+    });
+    const read = host.run('exec chroot --userspec=oombot /root/alpine /usr/bin/doas -n /usr/local/sbin/oom-kmsg');
 
     expect(first).toMatchObject({ status: 0, stderr: '' });
-    expect(first.stdout).toMatch(/^ {2}oombot can read the kernel log through oom-kmsg$/m);
-    expect(first.stdout).toMatch(/oombot can (?:change|raise) values/);
+    expect(asked.stdout).toMatch(/^ok oom-adj=1 /);
+    expect(read.stdout).toMatch(/^#kmsg 1 /);
     expect(second.stdout).toContain('Nothing was changed: all was there.');
     expect(host.run('cat /root/alpine/etc/doas.conf').stdout).toContain(
       'permit nopass oombot as root cmd /usr/local/sbin/oom-kmsg args',
@@ -369,9 +382,10 @@ describe.skipIf(!canAlpine)('under busybox and doas, as on Alpine', { timeout: 6
     expect(host.run('chroot /root/alpine id -Gn oombot').stdout).toContain('adm');
 
     if (hasAccounts) {
+      expect(first.stdout).toMatch(/^ {2}oombot can read the kernel log through oom-kmsg$/m);
+      expect(first.stdout).toMatch(/oombot can (?:change|raise) values/);
       expect(run({ remove: true }).stdout).toContain('- account oombot');
       expect(run({ remove: true }).stdout).toBe('Nothing was removed: nothing was there.\n');
     }
-    await host.close();
   });
 });

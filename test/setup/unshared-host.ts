@@ -26,6 +26,7 @@ export interface Answer {
 const WORLD = `
 set -e
 D=$1
+exec 3<&0
 mount -t tmpfs upper "$D"
 for d in etc usr var home root; do
   mkdir -p "$D/$d.upper" "$D/$d.work"
@@ -44,9 +45,9 @@ mkdir -p /run/sshd /run/lock
 mount -t proc proc /proc
 rm -rf /var/log/journal
 echo ready
-# The first process takes up what others leave behind.
-sleep infinity &
-while :; do wait; done
+# The first process takes up what others leave behind, and all ends with it: when the test is gone, even by kill -9.
+cat <&3 >/dev/null &
+wait $!
 `;
 
 /** Bit 24 of the bounding set: without CAP_SYS_RESOURCE root can raise a value and bring it back, but not lower it. */
@@ -74,7 +75,7 @@ export async function openUnsharedHost(): Promise<UnsharedHost> {
   const outer = spawn(
     'unshare',
     ['-m', '--propagation', 'private', '-p', '-f', '--kill-child', 'sh', '-c', WORLD, 'world', dir],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: 'pipe' },
   );
   const gone = new Promise((resolve) => outer.once('exit', resolve));
   let said = '';
