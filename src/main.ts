@@ -60,6 +60,18 @@ const NEXT_WITHIN_MS = 1_500;
 
 /** Builds the world and hands it to the use cases; nothing else opens a client, a store or a port. Throws one sentence. */
 export async function run(options: RunOptions): Promise<Running> {
+  const opened: (() => Promise<void>)[] = [];
+  try {
+    return await openWorld(options, opened);
+  } catch (error) {
+    // What is open would keep the process, its port and its database.
+    for (const close of opened.toReversed()) await close();
+    throw error;
+  }
+}
+
+/** `opened`: how to close again what is open so far. */
+async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): Promise<Running> {
   const { print } = options;
   const load = options.load ?? loadConfig;
   let config = load();
@@ -69,12 +81,14 @@ export async function run(options: RunOptions): Promise<Running> {
   const owner = randomUUID();
   const meters = openMeters();
   const store = await openStore(databaseUrl(config));
+  opened.push(store.close);
   const ssh = openSsh({
     clock,
     random: Math.random,
     passphrase: config.sshPassphrase,
     agentSocket: config.sshAgentSocket,
   });
+  opened.push(ssh.close);
   let wake: () => void = ignore;
   let see: (saved: SavedBatch) => void = ignore;
   const fleet = openFleet([], {
@@ -125,10 +139,13 @@ export async function run(options: RunOptions): Promise<Running> {
     return [...config.hosts, ...added.map((host) => addedHostConfig(config, host)), ...(local?.hosts ?? [])];
   }
 
+  opened.push(fleet.close);
   watchFleet(meters, fleet);
   watchOutbox(meters, store);
   const http = await openHttp(config.http, meters, () => healthOf(fleet));
+  opened.push(http.close);
   const local = config.slack.botToken === null ? await openLocal({ http, config, clock }) : null;
+  if (local !== null) opened.push(local.close);
   await fleet.replace(await hostsNow());
   if (config.database.kind === 'sqlite') await fleet.watchOnly(null);
 
@@ -142,6 +159,7 @@ export async function run(options: RunOptions): Promise<Running> {
     bootAtMs: (host) => fleet.watchState(host)?.facts?.bootAtMs ?? null,
     wake: () => wake(),
   });
+  opened.push(returns.close);
   see = returns.see;
 
   async function hostsChanged(): Promise<void> {
