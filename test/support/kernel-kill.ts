@@ -7,12 +7,14 @@ const v1 = '/sys/fs/cgroup/memory';
 /** True where a real memory-cgroup kill can be made: root and a memory controller of cgroup v1. */
 export const canKill = process.getuid?.() === 0 && existsSync(path.join(v1, 'memory.limit_in_bytes'));
 
-/** Lets the kernel kill one `tail` in a memory cgroup of 8 MiB. Returns its pid when it is dead. */
-export function causeKill(group = `oombot-test-${process.pid}`): number {
+/** Lets the kernel kill one `tail` (or a copy of it with another name) in a memory cgroup of 8 MiB. Returns its pid when it is dead. */
+export function causeKill(group = `oombot-test-${process.pid}`, program = 'tail'): number {
   const dir = path.join(v1, group);
   mkdirSync(dir, { recursive: true });
   writeFileSync(path.join(dir, 'memory.limit_in_bytes'), '8M');
-  const { pid } = spawnSync('sh', ['-c', `echo $$ > ${dir}/cgroup.procs; exec tail /dev/zero`], { stdio: 'ignore' });
+  const { pid } = spawnSync('sh', ['-c', `echo $$ > ${dir}/cgroup.procs; exec ${program} /dev/zero`], {
+    stdio: 'ignore',
+  });
   rmdirSync(dir);
   return pid;
 }
