@@ -32,7 +32,9 @@ export function isJustAfter(first: LogLine, second: LogLine): boolean {
 
 /** Whether a kill line can be the end of the open report. */
 export function fits(report: ReportState, line: LogLine, killed: KilledLine): boolean {
-  if (!isWithin(report.first, line, REPORT_SECONDS_MAX)) return false;
+  // Where somebody was chosen is nearer to the kill than the beginning is, and in mixed logs surer.
+  const near = report.scoreLine ?? report.verdictLine ?? report.first;
+  if (!isWithin(near, line, REPORT_SECONDS_MAX)) return false;
   if (killed.message.includes('oom_kill_allocating_task')) return true;
   if (report.score !== null) return killed.message === '' || report.score.pid === killed.pid;
   if (report.verdict !== null) {

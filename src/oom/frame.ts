@@ -113,15 +113,26 @@ export function openFramer(): Framer {
     push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host }, false);
   }
 
+  /** True when the line was one of a journal entry's. */
+  function readJournal(raw: string, line: number, out: LogLine[]): boolean {
+    const taken = journal?.take(raw, line) ?? null;
+    if (taken !== null || (raw === '' && journal !== null)) {
+      for (const entry of taken ?? []) pushEntry(out, entry, entry.line);
+      return true;
+    }
+    const next = openJournalReader(raw);
+    if (journal === null && next === null) return false;
+    // Another form begins, or text that is no entry: the last one has ended.
+    for (const entry of journal?.end() ?? []) pushEntry(out, entry, entry.line);
+    journal = next;
+    for (const entry of journal?.take(raw, line) ?? []) pushEntry(out, entry, entry.line);
+    return journal !== null;
+  }
+
   return {
     frame: (given, line, out) => {
       const cut = given.length > LINE_MAX ? given.slice(0, LINE_MAX) : given;
-      journal ??= openJournalReader(cut);
-      const entries = journal?.take(cut, line) ?? null;
-      if (entries !== null) {
-        for (const entry of entries) pushEntry(out, entry, entry.line);
-        return;
-      }
+      if (readJournal(cut, line, out)) return;
       const withoutReturn = cut.charCodeAt(cut.length - 1) === 13 ? cut.slice(0, -1) : cut;
       const raw = withoutReturn.includes('\x1b') ? withoutReturn.replace(ANSI, '') : withoutReturn;
       if (raw === '') return;

@@ -72,7 +72,10 @@ function takeScore(state: StreamState, line: LogLine): boolean {
 /** The open report, unless it has named somebody else already. */
 function reportToName(state: StreamState, line: LogLine, pid: number | null): ReportState {
   const named = state.open?.score?.pid ?? state.open?.verdict?.pid ?? null;
-  if (named !== null && named !== pid) finishReport(state);
+  const isOther = named !== null && named !== pid;
+  // Of an excerpt that shows little more than headers the clocks may have been made up.
+  const isOfBefore = state.open?.cpu != null && !isWithin(state.open.first, line, REPORT_SECONDS_MAX);
+  if (isOther || isOfBefore) finishReport(state);
   state.groupOpen = false;
   state.open ??= beginReport(state, line);
   return state.open;
@@ -114,11 +117,16 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
 function isSameDeath(state: StreamState, death: DeathState, line: LogLine, killed: KilledLine): boolean {
   const known = death.line;
   if (known.text === line.text && known.kernelUs === line.kernelUs && known.timeText === line.timeText) return true;
-  const isNewReport = state.open !== null && state.open.headerLine !== null;
+  // The first of a group is always printed twice; else a report of its own is believed.
+  const isNewReport = state.open !== null && state.open.headerLine !== null && death.report.group === null;
   return !isNewReport && death.killed !== null && death.name === killed.name && isJustAfter(known, line);
 }
 
 function reportOfKill(state: StreamState, line: LogLine, killed: KilledLine): ReportState {
+  // Named before by its oom-kill line, whose own kill line comes only now.
+  const waiting = state.recent.findLast(killed.pid, (death) => death.killed === null && death.outcome === 'killed');
+  if (waiting?.name === killed.name && waiting.userspace === null && isWithin(waiting.line, line, REPORT_SECONDS_MAX))
+    return waiting.report;
   const { decided } = state;
   if (
     state.groupOpen &&
@@ -128,10 +136,6 @@ function reportOfKill(state: StreamState, line: LogLine, killed: KilledLine): Re
   )
     return decided;
   state.groupOpen = false;
-  // Named before by its oom-kill line, whose own kill line comes only now.
-  const waiting = state.recent.findLast(killed.pid, (death) => death.killed === null && death.outcome === 'killed');
-  if (waiting?.name === killed.name && waiting.userspace === null && isWithin(waiting.line, line, REPORT_SECONDS_MAX))
-    return waiting.report;
   if (state.open !== null && fits(state.open, line, killed)) return state.open;
   finishReport(state);
   return beginReport(state, line);
@@ -173,13 +177,21 @@ function takeGroup(state: StreamState, line: LogLine): boolean {
     amend(state, last, line);
     return true;
   }
-  const group = GROUP.exec(line.text);
-  const first = decided?.deaths[0];
-  if (group === null || decided === null || first === undefined) return false;
-  decided.group = decodeText(group[1] ?? '');
+  const path = GROUP.exec(line.text)?.[1];
+  if (path === undefined) return false;
+  const group = decodeText(path);
+  const first = state.recent.all.findLast((death) => livesIn(death, group)) ?? decided?.deaths[0];
+  if (first === undefined) return false;
+  state.decided = first.report;
+  state.decided.group = group;
   state.groupOpen = true;
   amend(state, first, line);
   return true;
+}
+
+function livesIn(death: DeathState, group: string): boolean {
+  const path = death.report.verdict?.taskMemcg ?? '';
+  return path === group || path.startsWith(`${group}/`);
 }
 
 function takeOutcome(state: StreamState, line: LogLine): boolean {

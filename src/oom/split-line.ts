@@ -53,6 +53,8 @@ export type Joined =
 
 /** Tries `next` as the following piece of `split`. */
 export function joinPiece(split: SplitLine, next: LogLine): Joined {
+  // The same piece again: a line that stands twice.
+  if (next.text === split.line.text && next.kernelUs === split.line.kernelUs) return { kind: 'longer', split };
   const text = `${split.line.text}\n${next.text}`;
   if (isWhole(split.kind, text)) return { kind: 'whole', line: { ...split.line, text } };
   const sameRecord = next.continued || (next.kernelUs !== null && next.kernelUs === split.line.kernelUs);

@@ -1,5 +1,5 @@
 import { decodeText } from './bytes.ts';
-import { isRecent } from './belonging.ts';
+import { isJustAfter, isRecent } from './belonging.ts';
 import type { LogLine } from './frame.ts';
 import { note, openDeath, openReport, type DeathState, type ReportState } from './report-state.ts';
 import type { RecentDeaths } from './recent-deaths.ts';
@@ -80,6 +80,11 @@ export function finishReport(state: StreamState): void {
   const named = report.score ?? report.verdict;
   const namedLine = report.score === null ? report.verdictLine : report.scoreLine;
   if (named !== null && namedLine !== null && named.pid !== null) {
+    const twin = state.recent.findLast(named.pid, (one) => one.name === named.name && isJustAfter(one.line, namedLine));
+    if (twin !== undefined) {
+      amend(state, twin, namedLine);
+      return;
+    }
     const death = openDeath(report, namedLine, report.score === null ? 'oom-kill line' : 'score line');
     death.pid = named.pid;
     death.name = named.name;
