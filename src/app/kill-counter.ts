@@ -26,6 +26,9 @@ export interface KillCounter {
 /** Lines may still be on their way: a kill is counted before its line can be here. */
 const LOOK_AGAIN_MS = 15_000;
 const LOOKS = 3;
+/** Times of death are a little uncertain. */
+const AROUND_MS = 60_000;
+const GROUP_KILLS_MAX = 1_000;
 /** A counter that runs away (a broken host) does not fill the record at once. */
 const UNEXPLAINED_MAX = 100;
 
@@ -45,10 +48,32 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
     const known = await store.counter(host, bootId);
     const base = known ?? firstBase(now);
-    const missing = now.counter - base.counter - (parsed - base.parsed);
+    const difference = now.counter - base.counter - (parsed - base.parsed);
+    const missing = difference <= 0 ? difference : difference - (await countedTwice(base));
     if (missing <= 0) await store.saveCounter(now);
     else if (known === null) await store.saveCounter(base);
     return missing > 0 ? { base, missing, atMs: now.atMs } : null;
+  }
+
+  /**
+   * With memory.oom.group the kernel kills, prints and counts the chosen process, then all of its group, the chosen one again
+   * (oom_kill_process and oom_kill_memcg_member both call __oom_kill_process): one death, counted twice.
+   */
+  async function countedTwice(base: CounterReading): Promise<number> {
+    const query = {
+      hosts: [host],
+      service: null,
+      sinceMs: base.atMs - AROUND_MS,
+      untilMs: null,
+      limit: GROUP_KILLS_MAX,
+    };
+    const kills = (await store.kills(query)).filter(
+      (kill) => kill.bootId === base.bootId && kill.seenAtMs >= base.atMs,
+    );
+    return kills.reduce(
+      (sum, { record }) => sum + (record.oomGroup === null ? 0 : Math.max(0, killLines(record) - 1)),
+      0,
+    );
   }
 
   /** A boot that began while the host was watched is counted from its first kill on. */
@@ -77,6 +102,10 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
         await store.saveCounter({ ...base, counter: base.counter + kills.length, atMs: clock.nowMs() });
     },
   };
+}
+
+function killLines(record: KillRecord): number {
+  return record.evidence.filter((line) => line.text.includes(`Killed process ${record.pid} `)).length;
 }
 
 /** The key names the count that is missing, so that a crash before `settle` does not tell it twice. */
