@@ -1,4 +1,4 @@
-import { describe, type Entry } from './json-entry.ts';
+import { describe, parseJson, textOf, type Entry } from './json-entry.ts';
 
 // journalctl -o export:                          journalctl -o verbose:
 //   __CURSOR=s=184d…                               Sun 2026-11-22 20:12:57.702843 UTC [s=184d…;i=5ef;…]
@@ -7,6 +7,7 @@ import { describe, type Entry } from './json-entry.ts';
 //   <8 bytes: length><the text, line breaks too>               b) total-vm:17464kB, …
 //   (an empty line ends the entry)                 (the next entry begins at the margin)
 // Fields come in any order, so an entry is known when it has ended.
+// journalctl -o json-pretty: one object over many lines, `{` and `}` at the margin, `\t"MESSAGE" : "…"` between.
 
 export interface LocatedEntry extends Entry {
   line: number;
@@ -24,10 +25,11 @@ const VERBOSE_START =
 const FIELD = /^([A-Z_][A-Z0-9_]*)=/;
 const ENTRY_MAX = 1_048_576;
 
-/** A reader when the line begins journalctl's export or verbose form, else null. */
+/** A reader when the line begins journalctl's export, verbose or json-pretty form, else null. */
 export function openJournalReader(raw: string): JournalReader | null {
   const first = raw.charCodeAt(0);
   if (first === 95) return EXPORT_START.test(raw) ? openExport() : null;
+  if (first === 123) return raw === '{' ? openPretty() : null;
   const mayBegin =
     (first === 50 && raw.charCodeAt(10) === 32) || (raw.charCodeAt(3) === 32 && raw.charCodeAt(8) === 45);
   return mayBegin && VERBOSE_START.test(raw) ? openVerbose() : null;
@@ -120,7 +122,39 @@ function openVerbose(): JournalReader {
   };
 }
 
+const PRETTY_FIELD = /^\s+"[A-Z_][A-Z0-9_]*" : /;
+
+function openPretty(): JournalReader {
+  let object: string[] = [];
+  let size = 0;
+  let messageLine = 0;
+
+  return {
+    take: (raw, line) => {
+      if (raw === '{') {
+        object = [raw];
+        size = 0;
+        return [];
+      }
+      if (object.length === 1 && !PRETTY_FIELD.test(raw)) return null;
+      if (raw === '}') {
+        const fields = parseJson([...object, raw].join('\n'));
+        object = [];
+        return typeof fields === 'object' && fields !== null
+          ? toEntry(fields as Record<string, unknown>, messageLine)
+          : [];
+      }
+      if (!/^\s/.test(raw)) return null;
+      if (raw.includes('"MESSAGE" :')) messageLine = line;
+      size += raw.length;
+      if (size <= ENTRY_MAX) object.push(raw);
+      return [];
+    },
+    end: () => [],
+  };
+}
+
 function toEntry(fields: Record<string, unknown>, line: number): LocatedEntry[] {
-  const text = fields['MESSAGE'];
-  return typeof text === 'string' ? [{ ...describe(fields), text, line }] : [];
+  const text = textOf(fields['MESSAGE']);
+  return text === null ? [] : [{ ...describe(fields), text, line }];
 }

@@ -23,11 +23,11 @@ const TEXT_KEYS = ['MESSAGE', 'message', 'msg', 'log', 'text'] as const;
 export function readJsonLine(raw: string): Entry | null {
   const field = ONE_FIELD.exec(raw);
   if (field !== null) {
-    const text = parse(field[1] ?? '');
+    const text = parseJson(field[1] ?? '');
     return typeof text === 'string' ? { ...NOTHING, text: toBytes(text) } : null;
   }
   if (raw.charCodeAt(0) !== 123) return null;
-  const entry = parse(raw);
+  const entry = parseJson(raw);
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return null;
   const fields = entry as Record<string, unknown>;
   for (const key of TEXT_KEYS) {
@@ -66,7 +66,7 @@ export function describe(fields: Record<string, unknown>): Omit<Entry, 'text'> {
 const NOTHING: Omit<Entry, 'text'> = { timeText: null, realtimeUs: null, kernelUs: null, program: null, host: '' };
 
 /** MESSAGE is a string, or the bytes as numbers where they are not UTF-8 (journal-export-formats). */
-function textOf(value: unknown): string | null {
+export function textOf(value: unknown): string | null {
   if (typeof value === 'string') return toBytes(value).replace(/\n$/, '');
   if (!Array.isArray(value) || value.length > 65_536) return null;
   let text = '';
@@ -86,7 +86,7 @@ function toNumber(value: unknown): number | null {
   return typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : null;
 }
 
-function parse(json: string): unknown {
+export function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
