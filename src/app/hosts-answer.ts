@@ -11,6 +11,8 @@ import type { Rights } from './rights.ts';
 import type { Targets } from './targets.ts';
 import { withinMs } from './within.ts';
 
+/** Positions that are places in a log; others are notes that are kept with them. */
+const LOG = /^(?:kmsg|journal|dmesg|file:.*)$/;
 const DAY_MS = 24 * 60 * 60_000;
 const LAST_KILLS = 10;
 const CHECKS_AT_ONCE = 10;
@@ -64,7 +66,7 @@ export function openHostsAnswers(
       case 'waiting':
         return { kind: 'connecting' };
       case 'watching': {
-        const sources = (await store.positions(host)).map((position) => position.source);
+        const sources = (await store.positions(host)).map(({ source }) => source).filter((one) => LOG.test(one));
         return { kind: 'connected', sinceMs: watch.sinceMs, source: sources.join(', ') || 'SSH' };
       }
     }
