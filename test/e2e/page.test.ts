@@ -1,0 +1,303 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { run, type Running } from '../../src/main.ts';
+import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
+import { eventually } from '../support/whole-bot.ts';
+
+const why = whyNoBrowser();
+if (why !== null) console.warn(`The bot is not tested in the page: ${why}`);
+
+// Set it to keep pictures of what the tests saw.
+const PICTURES = process.env['OOMBOT_PICTURES'] ?? null;
+const REPORT = path.join(import.meta.dirname, '../corpus/own/host-memcg-a.dmesg.log');
+const SLOW = { timeout: 45_000 };
+
+describe.skipIf(why !== null)('the bot in its local workspace, as npm start opens it', { timeout: 120_000 }, () => {
+  let browser: TestBrowser;
+  let running: Running;
+  let dir: string;
+  const stop = new AbortController();
+  const faults: string[][] = [];
+
+  beforeAll(async () => {
+    dir = mkdtempSync(path.join(tmpdir(), 'oombot-page-'));
+    if (PICTURES !== null) mkdirSync(PICTURES, { recursive: true });
+    const config = loadConfig({ env: { DATABASE_URL: `sqlite:${path.join(dir, 'oombot.db')}`, LOG_LEVEL: 'error' } });
+    running = await run({
+      // Kills of this very machine, which other tests make, go elsewhere.
+      load: () => ({
+        ...config,
+        http: { host: '127.0.0.1', port: 0 },
+        routes: [{ tags: ['local'], channel: '#this-machine' }],
+      }),
+      print: () => {},
+      signal: stop.signal,
+    });
+    browser = await openBrowser();
+    await eventually(() => running.fleet.watchState('demo-db01')?.kind === 'watching', 'a watch on demo-db01');
+    await eventually(async () => (await running.store.incidents('demo-db01', 1)).length > 0, 'the story of demo-db01');
+  }, 90_000);
+
+  afterEach(async () => {
+    await browser.closePages();
+    expect(faults.splice(0).flat()).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    stop.abort();
+    await running.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function open(options?: BrowserContextOptions): Promise<Page> {
+    const opened = await browser.open(running.url, options);
+    faults.push(opened.faults);
+    await opened.page.getByRole('heading', { level: 1, name: '# oom' }).waitFor();
+    await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });
+    return opened.page;
+  }
+
+  async function type(page: Page, text: string): Promise<void> {
+    await page.getByLabel('Message #oom').fill(text);
+    await page.keyboard.press('Enter');
+  }
+
+  async function picture(page: Page, name: string): Promise<void> {
+    if (PICTURES !== null) await page.screenshot({ path: path.join(PICTURES, `${name}.png`) });
+  }
+
+  /** Messages that only the person before the page sees, the newest last. */
+  function privately(page: Page): Locator {
+    return page.locator('.only-you');
+  }
+
+  it('answers /oom last demo-db01 with a card of the founding story', async () => {
+    const page = await open();
+
+    await type(page, '/oom last demo-db01');
+
+    const card = privately(page).last();
+    await card.getByRole('heading', { name: /mysql.* was killed on .*demo-db01/ }).waitFor(SLOW);
+    const text = await card.innerText();
+    expect(text).toContain('icinga2');
+    expect(text).toContain('Only visible to you');
+    expect(text).toMatch(/Seen before/);
+    expect(await card.getByRole('table').count()).toBeGreaterThan(0);
+    await picture(page, 'last-light-wide');
+  });
+
+  it('says in the message that mysqld is back, who is next, and what to do', async () => {
+    const page = await open({ viewport: { width: 1120, height: 1900 }, colorScheme: 'light', deviceScaleFactor: 1 });
+
+    await page.getByRole('button', { name: /^Host out of memory/ }).click();
+
+    const message = page
+      .getByRole('log')
+      .getByRole('article')
+      .filter({ hasText: /mysql.* was killed/, hasNotText: 'Only visible to you' })
+      .last();
+    await message.getByRole('heading', { name: /Back after/ }).waitFor(SLOW);
+    const text = await message.innerText();
+    expect(text).toMatch(/\d+ kills since/);
+    expect(text).toContain('Who is next');
+    expect(text).toContain('systemctl set-property mysql.service');
+    if (PICTURES !== null) await message.screenshot({ path: path.join(PICTURES, 'message.png') });
+  });
+
+  it.each([
+    ['Host out of memory', /mysql.* was killed/],
+    ['Container at its limit', /redis-server.* was killed|container .* was killed/],
+    ['A whole service', /web\.service/],
+    ['systemd-oomd', /nightly-import\.service/],
+  ])('shows live what "%s" does, without a reload', async (label, headline) => {
+    const page = await open();
+    const messages = page.getByRole('log');
+
+    await page.getByRole('button', { name: new RegExp(`^${label}`) }).click();
+
+    const message = messages.getByRole('article').filter({ hasText: headline }).last();
+    await message.waitFor(SLOW);
+    await picture(page, `replayed ${label}`);
+  });
+
+  it('tells a storm in few messages, and has all of it on record', async () => {
+    const page = await open();
+    const messages = page.getByRole('log').getByRole('article');
+    const before = await messages.count();
+
+    await page.getByRole('button', { name: /^Storm/ }).click();
+
+    const query = { hosts: ['demo-db01'], sinceMs: null, untilMs: null, service: null, limit: 200 };
+    await eventually(async () => {
+      const kills = await running.store.kills(query);
+      return kills.filter((kill) => kill.record.name?.startsWith('batch-')).length >= 25;
+    }, 'the record of 25 kills');
+    await page.getByText(/batch/).first().waitFor(SLOW);
+    expect((await messages.count()) - before).toBeLessThanOrEqual(3);
+    await picture(page, 'storm');
+  });
+
+  it('answers the buttons of a message: Scores now, Full report, Mute', async () => {
+    const page = await open();
+    const message = page
+      .getByRole('log')
+      .getByRole('article')
+      .filter({ hasText: 'mysql', hasNotText: 'Only visible to you' })
+      .first();
+    await message.waitFor(SLOW);
+
+    await message.getByRole('button', { name: 'Scores now' }).click();
+    await privately(page).filter({ hasText: 'demo-db01' }).filter({ hasText: /score/i }).last().waitFor(SLOW);
+    await message.getByRole('button', { name: 'Full report' }).click();
+    await privately(page)
+      .filter({ hasText: 'Full report' })
+      .filter({ hasText: 'invoked oom-killer' })
+      .last()
+      .waitFor(SLOW);
+    await picture(page, 'full-report');
+    await message.getByRole('button', { name: /^Mute 1 h/ }).click();
+    const confirm = page.getByRole('dialog').getByRole('button', { name: /^Mute/ });
+    await Promise.race([confirm.waitFor(SLOW), privately(page).filter({ hasText: 'is muted for' }).waitFor(SLOW)]);
+    if (await confirm.isVisible()) await confirm.click();
+    await privately(page).filter({ hasText: 'is muted for 1 h' }).last().waitFor(SLOW);
+    await message.getByText('Muted until').waitFor(SLOW);
+    await privately(page)
+      .filter({ hasText: 'is muted for 1 h' })
+      .last()
+      .getByRole('button', { name: 'Unmute' })
+      .click();
+    await privately(page).filter({ hasText: 'is told in the channel again' }).last().waitFor(SLOW);
+  });
+
+  it('explains a pasted report in a window', async () => {
+    const page = await open();
+    const log = readFileSync(REPORT, 'utf8').split('\n');
+    const from = log.findIndex((line) => line.includes('invoked oom-killer'));
+    const to = log.findIndex((line) => line.includes('Killed process'));
+    const text = [...log.slice(from, from + 2), ...log.slice(Math.max(from + 2, to - 6), to + 1)].join('\n');
+
+    await type(page, '/oom explain');
+    const modal = page.getByRole('dialog', { name: 'Explain a report' });
+    await modal.getByLabel('Kernel log lines').fill(text);
+    await modal.getByRole('button', { name: 'Explain' }).click();
+
+    const answer = page.getByRole('dialog', { name: 'Explanation' });
+    await answer.getByText(/was killed by the kernel/).waitFor(SLOW);
+    await picture(page, 'explained');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+
+  it('lets a second person see the channel, and no private answers of the first', async () => {
+    const page = await open();
+    await type(page, '/oom hosts');
+    await privately(page).filter({ hasText: '2 hosts' }).last().waitFor(SLOW);
+
+    await page.getByRole('radio', { name: 'Ben' }).check({ force: true });
+
+    await page.getByRole('log').getByRole('article').filter({ hasText: 'mysql' }).first().waitFor(SLOW);
+    await expect.poll(() => privately(page).count()).toBe(0);
+    await type(page, '/oom help');
+    await privately(page).getByText('/oom last').first().waitFor(SLOW);
+    await picture(page, 'help');
+  });
+
+  it('shows the App Home', async () => {
+    const page = await open();
+
+    await page.getByRole('link', { name: 'oombot', exact: true }).click();
+
+    await page
+      .getByText(/demo-db01/)
+      .first()
+      .waitFor(SLOW);
+    await page.getByText('Last kills').waitFor(SLOW);
+    await picture(page, 'home');
+  });
+
+  it('can be used with the keyboard alone', async () => {
+    const page = await open();
+
+    await tabTo(page, 'Message #oom');
+    await page.keyboard.type('/oom scores demo-db01 5');
+    await page.keyboard.press('Enter');
+    const answer = privately(page).filter({ hasText: 'demo-db01' }).last();
+    await answer.waitFor(SLOW);
+    await tabTo(page, 'Full report');
+    await page.keyboard.press('Enter');
+
+    await privately(page).filter({ hasText: 'Full report' }).last().waitFor(SLOW);
+  });
+
+  it('has a name on every control', async () => {
+    const page = await open();
+    await type(page, '/oom last demo-db01');
+    await privately(page).last().waitFor(SLOW);
+
+    expect(await unnamed(page)).toEqual([]);
+  });
+
+  it.each(['light', 'dark'] as const)('fits a phone of 380 pixels, %s', async (colorScheme) => {
+    const page = await open({ viewport: { width: 380, height: 780 }, colorScheme });
+    await type(page, '/oom last demo-db01');
+    await privately(page).last().getByRole('heading').first().waitFor(SLOW);
+
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+
+    await picture(page, `narrow-${colorScheme}`);
+    expect(overflow).toBe(0);
+  });
+
+  it('reads well in the dark', async () => {
+    const page = await open({ colorScheme: 'dark' });
+    await type(page, '/oom last demo-db01');
+    await privately(page).last().getByRole('heading').first().waitFor(SLOW);
+
+    await picture(page, 'last-dark-wide');
+    const colours = await page.evaluate<string[]>(
+      '[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]',
+    );
+    const [ground = 0, words = 0] = colours.map((colour) => Number(/\d+/.exec(colour)?.[0]));
+    expect(words - ground).toBeGreaterThan(150);
+  });
+});
+
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let step = 0; step < 150; step += 1) {
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluate<string>(
+      'document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent ?? ""',
+    );
+    if (focused === name) return;
+  }
+  throw new Error(`Tab does not reach ${name}`);
+}
+
+const CONTROLS = new Set([
+  'button',
+  'link',
+  'textbox',
+  'combobox',
+  'radio',
+  'checkbox',
+  'tab',
+  'menuitem',
+  'dialog',
+  'log',
+]);
+
+/** Roles of controls that a screen reader could not name. */
+async function unnamed(page: Page): Promise<string[]> {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = (await session.send('Accessibility.getFullAXTree')) as {
+    nodes: { ignored: boolean; role?: { value: string }; name?: { value: string } }[];
+  };
+  return nodes
+    .filter((node) => !node.ignored && CONTROLS.has(node.role?.value ?? '') && (node.name?.value ?? '').trim() === '')
+    .map((node) => node.role?.value ?? '');
+}
