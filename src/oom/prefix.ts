@@ -4,7 +4,7 @@ import { isDigit, stripKmsg, stripMonthDay, stripSeconds, type Stamp } from './s
 // journalctl, /dev/kmsg and what wraps them. Prefixes are stripped from the outside in.
 
 const MONTHS_DAYS =
-  '(?:[A-Z][a-z]{2} )?[A-Za-z\\x80-\\xff.]{2,12} +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: \\d{4})?(?=[ ])';
+  '(?:[A-Z][a-z]{2} )?[A-Za-z\\x80-\\xff.]{2,12} +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: [A-Z]{2,5} \\d{4}| \\d{4})?(?=[ ])';
 
 const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?/y;
 const DMESG_HUMAN = /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<]\d{1,10}\.\d{1,9}>?)\] ?/y;
@@ -26,6 +26,12 @@ const HOST_SECONDS = /([^\s:[]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
 // A program with its pid, as userspace writes it into the kernel log, or as people paste it.
 const PROGRAM_PID =
   /(systemd|systemd-oomd|earlyoom|nohang|nohang-desktop|oomd|kubelet|dockerd|containerd|journald|systemd-journald|node-problem-detector[\w.-]{0,40})\[(\d{1,10})\]: /y;
+// RFC 5424: <PRI>1 TIME HOST APP PROCID MSGID STRUCTURED-DATA MSG
+const RFC5424_VERSION = /1 (?=\d{4}-\d\d-\d\dT)/y;
+const RFC5424 =
+  /(\S{1,255}) (\S{1,48}) (?:-|\d{1,10}) (?:\S{1,32}) (?:-|(?:\[(?:[^\]\\]|\\.){0,1000}\])+) ?(?:\xef\xbb\xbf)?/y;
+const UNKNOWN = /(?:(.{0,60}\d:\d.{0,40}) )?([^\s:[\]()]{1,255}) kernel: /y;
+const UNKNOWN_MAX = 160;
 const KERNEL_NAMES = new Set(['kernel', 'kern', 'klogd', 'vmlinux']);
 // Words before a colon that begin the kernel's own lines, for stamps that no host name follows.
 const KERNEL_HEADS = new Set([
@@ -67,6 +73,7 @@ export function stripPrefix(raw: string, start: number, stamp: Stamp, known: Kno
     // Behind these comes the message itself.
     if (stamp.program !== null || stamp.form === 'seconds' || stamp.form === 'dmesg' || stamp.form === 'kmsg') break;
   }
+  if (at === start) at = stripUnknown(raw, start, stamp);
   if ((stamp.program === null || stamp.program === 'userspace') && mayNameProgram(raw, at)) {
     const named = matchAt(PROGRAM_PID, raw, at);
     if (named !== null) {
@@ -76,6 +83,18 @@ export function stripPrefix(raw: string, start: number, stamp: Stamp, known: Kno
     }
   }
   return at;
+}
+
+/** Some stamp that is not known here, a host, and the kernel's name: what stands behind it is the kernel's all the same. */
+function stripUnknown(raw: string, at: number, stamp: Stamp): number {
+  const kernel = raw.indexOf(' kernel: ', at);
+  if (kernel < 0 || kernel - at > UNKNOWN_MAX) return at;
+  const unknown = matchAt(UNKNOWN, raw, at);
+  if (unknown === null) return at;
+  stamp.form = 'syslog';
+  stamp.timeText = unknown[1] ?? null;
+  stamp.host = unknown[2] ?? '';
+  return stripSeconds(raw, UNKNOWN.lastIndex, stamp);
 }
 
 /** The programs of PROGRAM_PID begin with a small letter, and their pid follows soon. */
@@ -135,6 +154,7 @@ function stripBracket(raw: string, at: number, stamp: Stamp, known: KnownTail): 
 
 function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null) return at;
+  if (raw.charCodeAt(at + 1) === 32 && matchAt(RFC5424_VERSION, raw, at) !== null) return at + 2;
   const behind = stripKmsg(raw, at, stamp);
   if (behind > at) return behind;
   const iso = raw.charCodeAt(at + 4) === 45 ? matchAt(ISO, raw, at) : null;
@@ -232,6 +252,8 @@ function stripSyslog(raw: string, at: number, stamp: Stamp, known: KnownTail): n
     stamp.host = seconds[1] ?? '';
     return HOST_SECONDS.lastIndex;
   }
+  const rfc5424 = matchAt(RFC5424, raw, at);
+  if (rfc5424 !== null) return noteProgram(stamp, rfc5424, RFC5424.lastIndex, known);
   const bare = matchAt(BARE_PROGRAM, raw, at);
   if (bare === null || (bare[2] === undefined && !KERNEL_NAMES.has(bare[1] ?? ''))) return at;
   if (!KERNEL_NAMES.has(bare[1] ?? '')) stamp.program = bare[1] ?? null;

@@ -132,7 +132,8 @@ function findDomain(death: DeathState): Domain | null {
   if (report.killer === 'systemd-oomd')
     return death.userspace?.reason?.startsWith('memory pressure') === true ? 'memcg' : 'host';
   if (report.killer !== 'kernel') return report.killer === 'oomd' ? 'memcg' : 'host';
-  const message = killed?.message ?? '';
+  // Up to 5.0 the score line says it, and the kill line behind it is bare.
+  const message = killed?.message || (report.score?.message ?? '');
   const isMemcg =
     message.startsWith('Memory cgroup') ||
     report.score?.memcg === true ||

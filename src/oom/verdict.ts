@@ -96,6 +96,8 @@ function between(body: string, start: number, end: number, orElse: number): stri
 }
 
 export interface Score {
+  /** What stands before it: says what ran out. */
+  message: string;
   pid: number;
   name: string;
   score: number;
@@ -111,8 +113,9 @@ const SCORE = /[Kk]ill process (\d+) \((.*)\) score (-?\d+)\b/s;
 export function parseScore(text: string): Score | null {
   const score = SCORE.exec(text);
   if (score === null) return null;
-  const message = text.slice(0, score.index);
+  const message = text.slice(0, score.index).replace(/: ?$/, '').trim();
   return {
+    message,
     pid: Number(score[1]),
     name: decodeText(score[2] ?? ''),
     score: Number(score[3]),
