@@ -82,6 +82,10 @@ export function openViews(changes: Changes, nowMs: () => number): Views {
     if (messages.length > 0) return { error: 'invalid_arguments', messages };
     const sent = Sent.parse(view);
     Object.assign(old, {
+      // A new view without them has none.
+      title: undefined,
+      submit: undefined,
+      close: undefined,
       ...sent,
       external_id: sent.external_id || old.external_id,
       hash: newHash(),

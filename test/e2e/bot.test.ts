@@ -215,6 +215,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
       return top !== null && JSON.stringify(top.blocks).includes('Only you see this') ? top : null;
     }, WAIT_MS);
     expect(JSON.stringify(view.blocks)).toContain(`${VICTIM} (pid ${firstPid}) was killed by the kernel`);
+    expect(view.submit).toBeUndefined();
     await person.closeView(true);
 
     person.say('#oom', `\`\`\`\n${text}\n\`\`\``);

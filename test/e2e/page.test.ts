@@ -188,6 +188,7 @@ describe.skipIf(why !== null)('the bot in its local workspace, as npm start open
 
     const answer = page.getByRole('dialog', { name: 'Explanation' });
     await answer.getByText(/was killed by the kernel/).waitFor(SLOW);
+    expect(await answer.getByRole('button', { name: 'Explain' }).count()).toBe(0);
     await picture(page, 'explained');
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
