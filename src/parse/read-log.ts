@@ -48,19 +48,24 @@ async function openFile(file: string, progress: (bytes: number) => void): Promis
   return decompress(readChunks(handle, progress), file);
 }
 
-/** Each chunk stands until the next one is asked for. */
+/** Reads ahead: one buffer is filled while the other is looked at. Each chunk stands until the next one is asked for. */
 async function* readChunks(handle: FileHandle, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
-  const buffer = Buffer.allocUnsafe(CHUNK);
   let read = 0;
+  let pending = handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK);
+  let spare = Buffer.allocUnsafe(CHUNK);
   try {
     for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, CHUNK);
+      const { buffer, bytesRead } = await pending;
       if (bytesRead === 0) return;
+      pending = handle.read(spare, 0, CHUNK);
+      spare = buffer;
       read += bytesRead;
       progress(read);
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
+    // Whoever stops early leaves a read under way; its fault is nobody's any more.
+    await pending.catch(() => undefined);
     await handle.close();
   }
 }
