@@ -1,6 +1,7 @@
 import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
 import { isContainerScope } from '../incident/service.ts';
+import type { KillRecord } from '../oom/report.ts';
 import { shellWord } from './host-text.ts';
 import type { Part, Text } from './notice.ts';
 import { freedKiB, ramKiB } from './roles.ts';
@@ -10,6 +11,8 @@ interface Advice {
   command: string;
   /** null: the command only looks. */
   undo: string | null;
+  /** Shows the value that the undo asks for as BEFORE; a report does not tell what was configured. */
+  before?: string;
 }
 
 /** A limit should be this much above what was too little. */
@@ -54,7 +57,13 @@ export function adviceFor(kill: Kill): Part | null {
     killer !== 'kernel' ? null : domain === 'memcg' ? forLimit(kill) : domain === 'host' ? forHost(kill) : null;
   const advice = known ? known(kill) : byDomain;
   if (!advice) return null;
-  const label: Text = [{ strong: advice.undo === null ? 'Look:' : 'Do:' }, { words: ` ${advice.words}` }];
+  const label: Text = [
+    { strong: advice.undo === null ? 'Look:' : 'Do:' },
+    { words: ` ${advice.words}` },
+    ...(advice.before === undefined
+      ? []
+      : [{ words: ' First note what is set now, for the BEFORE of the undo, with ' }, { hostText: advice.before }]),
+  ];
   return { kind: 'command', label, command: advice.command, undo: advice.undo };
 }
 
@@ -64,14 +73,12 @@ function forHost(kill: Kill): Advice {
   const unit = shellWord(record.identity?.unit ?? null);
   const [size, ram] = [freedKiB(record), ramKiB(record)];
   const hog = size !== null && ram !== null && ram > 0 && size / ram >= HOG_SHARE;
-  if (hog && unit?.endsWith('.service')) {
+  if (hog && unit?.endsWith('.service') && mayLimit(record, unit)) {
     const mib = Math.max(1, Math.floor((size * BRAKE) / 1_024));
-    return {
-      words: `Brake it before it takes the host down (it had ${sayKiB(size)}); it then slows down instead of dying:`,
-      // Lasts over restarts; "infinity" takes the brake off again.
-      command: `systemctl set-property ${unit} MemoryHigh=${mib}M`,
-      undo: `systemctl set-property ${unit} MemoryHigh=infinity`,
-    };
+    const words = record.totalSwapKiB
+      ? `Brake it before it takes the host down (it had ${sayKiB(size)}): above this it is slowed down and swapped out.`
+      : `Keep it from taking the host down (it had ${sayKiB(size)}). Without swap it may stall at this size instead of dying: watch it.`;
+    return setProperty(unit, 'MemoryHigh', `${mib}M`, words);
   }
   const largest = record.holders[0];
   const name = shellWord(largest?.name ?? null);
@@ -88,15 +95,13 @@ function forHost(kill: Kill): Advice {
 /** A group was full: raise its limit, or see what it needs. */
 function forLimit(kill: Kill): Advice | null {
   const { identity, memcgLimitKiB: limit, oomMemcg } = kill.record;
-  const unit = identity && isContainerScope(identity) ? null : shellWord(identity?.unit ?? null);
+  const named = identity && isContainerScope(identity) ? null : shellWord(identity?.unit ?? null);
+  const unit = named !== null && isSystemUnit(kill.record, named) ? named : null;
   // Only the unit's own limit can be raised there; that of a slice or a container is set elsewhere.
-  if (unit !== null && limit !== null && oomMemcg?.endsWith(`/${unit}`)) {
+  if (unit !== null && limit !== null && oomMemcg?.endsWith(`/${unit}`) && mayLimit(kill.record, unit)) {
     const mib = Math.ceil((limit * LIMIT_MARGIN) / 1_024);
-    return {
-      words: 'Raise its limit if its memory was flat before; if it kept growing, look for the leak instead:',
-      command: `systemctl set-property ${unit} MemoryMax=${mib}M`,
-      undo: `systemctl set-property ${unit} MemoryMax=${limit}K`,
-    };
+    const words = 'Raise its limit if its memory was flat before; if it kept growing, look for the leak instead.';
+    return setProperty(unit, 'MemoryMax', `${mib}M`, words);
   }
   if (identity?.pod) {
     return look(
@@ -111,6 +116,34 @@ function forLimit(kill: Kill): Advice | null {
   return unit === null
     ? null
     : look('See the limits around it:', `systemctl show -p MemoryMax,MemoryHigh,MemoryCurrent,Slice ${unit}`);
+}
+
+function setProperty(unit: string, property: string, value: string, words: string): Advice {
+  return {
+    words,
+    // Lasts over restarts.
+    command: `systemctl set-property ${unit} ${property}=${value}`,
+    undo: `systemctl set-property ${unit} ${property}=BEFORE`,
+    before: `systemctl show -p ${property} ${unit}`,
+  };
+}
+
+// A limit on one of these can lock people out, or takes down more than it saves. Kept beside the list of the helper oom-adj.
+const KEPT_UNIT =
+  /^(?:sshd?(?:@.*)?|systemd-.*|dbus.*|docker|containerd|kubelet|crond?|user@.*|getty@.*)\.service$|\.scope$/;
+const KEPT_NAME =
+  /^(?:sshd(?:-.*)?|systemd(?:-.*)?|\(sd-pam\)|dbus-daemon|dbus-broker.*|init|containerd|dockerd|kubelet)$/;
+
+/** Whether a command may change the limits of this unit at all. */
+function mayLimit(record: KillRecord, unit: string): boolean {
+  return isSystemUnit(record, unit) && !KEPT_UNIT.test(unit) && !KEPT_NAME.test(record.name ?? '');
+}
+
+/** Whether `systemctl` means this very unit: nothing but slices stands above it, no user's manager and no container. */
+function isSystemUnit({ taskMemcg }: KillRecord, unit: string): boolean {
+  const parts = (taskMemcg ?? '').split('/').slice(1);
+  const at = parts.indexOf(unit);
+  return at >= 0 && parts.slice(0, at).every((part) => part.endsWith('.slice'));
 }
 
 function look(words: string, command: string): Advice {

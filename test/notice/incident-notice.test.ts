@@ -102,10 +102,10 @@ Seen before:  14 kills since 2026-08-23 01:35:08 UTC, last 2026-08-29 23:45:08 U
 Is it back:   yes, after 4 s as pid 20111
 Who is next:  mysqld (pid 20111, 2 GiB), then icinga2 (pid 2200, 1.5 GiB), as of 2026-08-30 01:35:38 UTC
 
-Do: Brake it before it takes the host down (it had 5.9 GiB); it then slows down instead of dying:
+Do: Keep it from taking the host down (it had 5.9 GiB). Without swap it may stall at this size instead of dying: watch it. First note what is set now, for the BEFORE of the undo, with systemctl show -p MemoryHigh mysql.service
   systemctl set-property mysql.service MemoryHigh=4798M
 Undo:
-  systemctl set-property mysql.service MemoryHigh=infinity
+  systemctl set-property mysql.service MemoryHigh=BEFORE
 
 Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
   });
@@ -164,7 +164,7 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     expect(text).toContain('reached its own limit (512 MiB of 512 MiB)');
     expect(text).toContain('memory group /system.slice/tomcat.service, 512 MiB used of 512 MiB allowed');
     expect(text).toContain('systemctl set-property tomcat.service MemoryMax=640M');
-    expect(text).toContain('systemctl set-property tomcat.service MemoryMax=524288K');
+    expect(text).toContain('systemctl set-property tomcat.service MemoryMax=BEFORE');
   });
 
   it('names the parent whose limit it was', () => {
@@ -251,6 +251,41 @@ describe('commands to paste', () => {
       expect(command).toMatch(/^(?:ps|systemctl|docker|sysctl) [\w ,=.@:|%/+-]+$/);
     }
     expect(commands.length).toBeGreaterThan(0);
+  });
+
+  function adviceText(path: string, unit: string, given: Partial<KillRecord> = {}): string {
+    const identity = { unit, slice: null, container: null, runtime: null, pod: null, qos: null };
+    const kills = [aKill({ record: aRecord({ identity, taskMemcg: path, ...given }) })];
+    return renderText(describeIncident(anIncident({ kills }), CONTEXT));
+  }
+
+  it.each([
+    ['/user.slice/user-1000.slice/user@1000.service/app.slice/mysql.service', 'mysql.service'],
+    ['/lxc/101/ns/system.slice/mysql.service', 'mysql.service'],
+    ['/system.slice/ssh.service', 'ssh.service'],
+    ['/system.slice/system-sshd.slice/sshd@3.service', 'sshd@3.service'],
+    ['/system.slice/systemd-logind.service', 'systemd-logind.service'],
+    ['/system.slice/dbus.service', 'dbus.service'],
+    ['/system.slice/docker.service', 'docker.service'],
+    ['/system.slice/containerd.service', 'containerd.service'],
+    ['/system.slice/kubelet.service', 'kubelet.service'],
+    ['/system.slice/cron.service', 'cron.service'],
+    ['/init.scope', 'init.scope'],
+  ])('never change the limits of %s', (path, unit) => {
+    expect(adviceText(path, unit)).not.toContain('set-property');
+    expect(
+      adviceText(path, unit, { domain: 'memcg', oomMemcg: path, memcgLimitKiB: 1_024, cause: null }),
+    ).not.toContain('set-property');
+  });
+
+  it('leave a unit alone whose victim keeps the host reachable', () => {
+    expect(adviceText('/system.slice/x.service', 'x.service', { name: 'sshd' })).not.toContain('set-property');
+    expect(adviceText('/system.slice/x.service', 'x.service')).toContain('set-property');
+  });
+
+  it('promise a brake only where there is swap', () => {
+    expect(adviceText('/system.slice/x.service', 'x.service', { totalSwapKiB: 1_024 })).toContain('swapped out');
+    expect(adviceText('/system.slice/x.service', 'x.service', { totalSwapKiB: 0 })).toContain('may stall');
   });
 });
 
