@@ -4,7 +4,7 @@ import { isContainerScope } from '../incident/service.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { shellWord } from './host-text.ts';
 import type { Part, Text } from './notice.ts';
-import { freedKiB, ramKiB } from './roles.ts';
+import { residentKiB, ramKiB } from './roles.ts';
 
 interface Advice {
   words: string;
@@ -71,7 +71,7 @@ export function adviceFor(kill: Kill): Part | null {
 function forHost(kill: Kill): Advice {
   const { record } = kill;
   const unit = shellWord(record.identity?.unit ?? null);
-  const [size, ram] = [freedKiB(record), ramKiB(record)];
+  const [size, ram] = [residentKiB(record), ramKiB(record)];
   const hog = size !== null && ram !== null && ram > 0 && size / ram >= HOG_SHARE;
   if (hog && unit?.endsWith('.service') && mayLimit(record, unit)) {
     const mib = Math.max(1, Math.floor((size * BRAKE) / 1_024));

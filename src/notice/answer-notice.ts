@@ -1,9 +1,8 @@
-import { sayKiB } from '../oom/units.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { causeText } from './incident-notice.ts';
 import { aNotice, type Button, type Notice, type Part, type Text } from './notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
-import { domainText, freedKiB } from './roles.ts';
+import { domainText, freedWords } from './roles.ts';
 import { sayCount, sayDuration } from './units.ts';
 
 const RECORDS_SHOWN = 5;
@@ -75,12 +74,12 @@ function explainShort(record: KillRecord): Part[] {
 }
 
 function recordFacts(record: KillRecord) {
-  const freed = freedKiB(record);
+  const freed = freedWords(record);
   const domain = domainText(record);
   return [
     ...(record.trigger?.name ? [{ label: 'Asked for memory', value: [{ hostText: record.trigger.name }] }] : []),
     ...(domain ? [{ label: 'Ran out', value: domain }] : []),
-    ...(freed === null ? [] : [{ label: 'Memory freed', value: [{ words: sayKiB(freed) }] }]),
+    ...(freed === null ? [] : [{ label: 'Memory freed', value: [{ words: freed }] }]),
     ...(record.score === null && record.oomScoreAdj === null
       ? []
       : [

@@ -2,7 +2,7 @@ import { sayKiB } from '../oom/units.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { isContainerScope } from '../incident/service.ts';
 import type { Fact, Text } from './notice.ts';
-import { domainText, freedKiB } from './roles.ts';
+import { domainText, freedKiB, freedWords } from './roles.ts';
 import { sayDuration, sayNumber } from './units.ts';
 
 /** Victim, trigger, what ran out, memory freed, score and adj, when: only what is known. */
@@ -62,23 +62,13 @@ function freedText(incident: Incident): Text | null {
   const sizes = incident.kills.map((kill) => freedKiB(kill.record)).filter((size) => size !== null);
   const kill = incident.kills.at(-1);
   if (!kill || sizes.length === 0) return null;
-  const last = freedKiB(kill.record);
+  const last = freedWords(kill.record);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const all =
     sizes.length > 1
       ? `, ${sayKiB(total)} in ${sizes.length === incident.killCount ? 'all' : `the last ${sizes.length} kills`}`
       : '';
-  const parts = [
-    part('anonymous', kill.record.anonRssKiB),
-    part('file', kill.record.fileRssKiB),
-    part('shared', kill.record.shmemRssKiB),
-  ].filter(Boolean);
-  const split = parts.length > 1 ? ` (${parts.join(', ')})` : '';
-  return [{ words: `${last === null ? '' : `${sayKiB(last)}${split}`}${all}`.replace(/^, /, '') }];
-}
-
-function part(word: string, kiB: number | null): string {
-  return kiB === null || kiB === 0 ? '' : `${sayKiB(kiB)} ${word}`;
+  return [{ words: `${last ?? ''}${all}`.replace(/^, /, '') }];
 }
 
 function scoreText(kill: Kill): Text | null {

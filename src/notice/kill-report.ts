@@ -3,7 +3,7 @@ import type { Identity, KillRecord, Prediction } from '../oom/report.ts';
 import { showHostLine, showHostText } from './host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from './render-text.ts';
-import { domainText, freedKiB } from './roles.ts';
+import { domainText, freedKiB, freedWords, residentKiB } from './roles.ts';
 import { sayCount, sayNumber } from './units.ts';
 
 /** How a terminal shows emphasis; plain functions where it has none. */
@@ -84,7 +84,7 @@ export function listKills(records: readonly { file: string; record: KillRecord }
 function headline(records: readonly [KillRecord, ...KillRecord[]]): string {
   const [record, ...others] = records;
   if (record.pid === null && record.killer === 'kernel') return outcomeWords(record);
-  const sizes = records.map(freedKiB).filter((size) => size !== null);
+  const sizes = records.map(residentKiB).filter((size) => size !== null);
   const size = sizes.length === 0 ? '' : `, ${sayKiB(sizes.reduce((sum, one) => sum + one, 0))} resident`;
   const who =
     others.length === 0
@@ -99,8 +99,8 @@ function nameWords(record: KillRecord): string {
 }
 
 function victimWords(record: KillRecord): string {
-  const freed = freedKiB(record);
-  return `${nameWords(record)}${freed === null ? '' : ` ${sayKiB(freed)}`}`;
+  const size = residentKiB(record);
+  return `${nameWords(record)}${size === null ? '' : ` ${sayKiB(size)}`}`;
 }
 
 function outcomeWords(record: KillRecord): string {
@@ -156,9 +156,11 @@ function factLines(record: KillRecord, paint: Paint): string[] {
           trigger.gfpFlags ?? trigger.gfpMask,
         ].filter((part) => part !== null);
   const time = timeWords(record);
+  const freed = freedWords(record);
   return [
     ...(victim.length === 0 ? [] : [labelled('victim', victim.join(', '), paint)]),
     ...(asked.length === 0 ? [] : [labelled('trigger', asked.join(' '), paint)]),
+    ...(freed === null ? [] : [labelled('freed', freed, paint)]),
     ...(domain === null ? [] : [labelled('ran out', plainText(domain), paint)]),
     ...(time === '' ? [] : [labelled('time', showHostText(time), paint)]),
     ...(record.reason === null ? [] : [labelled('reason', showHostText(record.reason, 300), paint)]),

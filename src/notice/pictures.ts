@@ -2,7 +2,7 @@ import { sayKiB } from '../oom/units.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { Cell, ChartPoint, Part } from './notice.ts';
-import { freedKiB, ramKiB } from './roles.ts';
+import { residentKiB, ramKiB } from './roles.ts';
 import { sayNumber, sayShare, sayUtc } from './units.ts';
 
 const HOLDERS_SHOWN = 6;
@@ -103,7 +103,7 @@ function groupShares({ memcg }: KillRecord): { label: string; kiB: number }[] {
 /** Memory of the victim at each kill of this incident, oldest first. null below two kills of known size. */
 export function pastKillsChart(incident: Incident): Part | null {
   const sizes = incident.kills
-    .map((kill) => ({ kill, kiB: freedKiB(kill.record) ?? 0 }))
+    .map((kill) => ({ kill, kiB: residentKiB(kill.record) ?? 0 }))
     .filter(({ kiB }) => kiB >= KIB_PER_MIB);
   if (sizes.length < 2) return null;
   return {

@@ -84,8 +84,23 @@ function swapWords(record: KillRecord): string {
   return `${sayKiB(record.totalSwapKiB)} swap${free}`;
 }
 
-/** Resident memory that the kill gave back, in KiB. null: no part of it is known. */
+/** Memory that the kill gave back for certain, in KiB: file pages may stay in the cache, and shared ones in tmpfs or with others. */
 export function freedKiB(record: KillRecord): number | null {
+  return record.anonRssKiB;
+}
+
+/** What was freed, and what else was resident: `11 MiB anonymous (48 MiB resident: 36 MiB shared, 1 MiB file)`. null: not known. */
+export function freedWords(record: KillRecord): string | null {
+  const freed = freedKiB(record);
+  if (freed === null) return null;
+  const { shmemRssKiB: shared, fileRssKiB: file } = record;
+  const rest = [shared ? `${sayKiB(shared)} shared` : '', file ? `${sayKiB(file)} file` : ''].filter(Boolean);
+  const resident = rest.length === 0 ? '' : ` (${sayKiB(residentKiB(record) ?? freed)} resident: ${rest.join(', ')})`;
+  return `${sayKiB(freed)}${rest.length === 0 ? '' : ' anonymous'}${resident}`;
+}
+
+/** Memory of all kinds that the victim had in RAM, in KiB. null: no part of it is known. */
+export function residentKiB(record: KillRecord): number | null {
   const parts = [record.anonRssKiB, record.fileRssKiB, record.shmemRssKiB].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
 }

@@ -2,7 +2,7 @@ import { sayKiB } from '../oom/units.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { aNotice, type Notice } from './notice.ts';
 import { backText } from './recurrence-text.ts';
-import { freedKiB, shortageText, victimText } from './roles.ts';
+import { freedKiB, residentKiB, shortageText, victimText } from './roles.ts';
 import { sayCount, sayDuration, sayUtc } from './units.ts';
 
 const EVIDENCE_LINES = 40;
@@ -108,6 +108,6 @@ export function describeReport(incident: Incident, kills: readonly Kill[]): Noti
 }
 
 function killLine(kill: Kill): string {
-  const freed = freedKiB(kill.record);
-  return `${sayUtc(kill.atMs)}  ${kill.record.name ?? '?'}  pid ${kill.record.pid ?? '?'}${freed === null ? '' : `  ${sayKiB(freed)}`}`;
+  const size = residentKiB(kill.record);
+  return `${sayUtc(kill.atMs)}  ${kill.record.name ?? '?'}  pid ${kill.record.pid ?? '?'}${size === null ? '' : `  ${sayKiB(size)}`}`;
 }

@@ -206,6 +206,14 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     expect(text).not.toContain('set-property');
   });
 
+  it('counts only anonymous memory as freed: what is in tmpfs or in the cache may stay', () => {
+    const record = aRecord({ anonRssKiB: 11_264, shmemRssKiB: 36_864, fileRssKiB: 1_024 });
+
+    expect(renderText(describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT))).toMatch(
+      /Memory freed: +11 MiB anonymous \(48 MiB resident: 36 MiB shared, 1 MiB file\)/,
+    );
+  });
+
   it('asks not to mistake the sum of shared memory for memory', () => {
     const holders = [
       { name: 'postgres', count: 200, rssPages: 4_000_000, anonPages: null, swapPages: 0, largestPid: 1 },
