@@ -25,10 +25,12 @@ export type LoginResult = { kind: 'in'; client: Client } | { kind: 'failed'; fai
 
 // A server may send lines before its identification (RFC 4253, 4.2) and banners while one logs in; both belong to strangers.
 const BYTES_BEFORE_LOGIN_MAX = 1024 * 1024;
+const GIVEN_UP = new Error('given up');
 
 /** One try to log in. Never throws. The client keeps an `error` listener: a late ECONNRESET would end the process otherwise. */
 export function login(options: LoginOptions): Promise<LoginResult> {
   const { target, identity, known, signal } = options;
+  if (signal.aborted) return Promise.resolve({ kind: 'failed', failure: describeFault(target, identity, GIVEN_UP) });
   const done = Promise.withResolvers<LoginResult>();
   const client = new ssh2.Client();
   let refusedKey: { verdict: HostKeyVerdict; hostKey: HostKey } | null = null;
@@ -37,6 +39,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   function fail(error: unknown): void {
     if (settled) return;
     settled = true;
+    signal.removeEventListener('abort', onAbort);
     const failure = refusedKey
       ? refusalSentence(target, known, refusedKey.verdict, refusedKey.hostKey)
       : describeFault(target, identity, error);
@@ -59,7 +62,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   });
 
   function onAbort(): void {
-    fail(new Error('given up'));
+    fail(GIVEN_UP);
   }
   signal.addEventListener('abort', onAbort, { once: true });
 
