@@ -2,9 +2,11 @@ import { pino } from 'pino';
 import { openAnswers } from './app/answers.ts';
 import type { Answer, Handlers } from './app/handlers.ts';
 import { checkConnection } from './check-connection.ts';
-import { loadConfig, type Config, type HostConfig } from './config.ts';
+import type { Store } from './app/store-port.ts';
+import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
-import { clock, databaseUrl, KEEP_KILLS_MS } from './main.ts';
+import { KEEP_KILLS_MS } from './app/chores.ts';
+import { clock, databaseUrl } from './main.ts';
 import { describeRefusal } from './notice/refusal-text.ts';
 import { renderText } from './notice/render-text.ts';
 import { canWatch } from './setup/finding.ts';
@@ -20,7 +22,7 @@ export async function ask(question: (handlers: Handlers) => Promise<Answer>): Pr
   const store = await openStore(databaseUrl(config), { readOnly: true });
   const ssh = openSshFor(config);
   const log = pino({ level: 'silent' });
-  const fleet: WatchedFleet = openFleet(config.hosts, {
+  const fleet: WatchedFleet = openFleet(await hostsOf(config, store), {
     ssh,
     store,
     clock,
@@ -48,7 +50,7 @@ export async function ask(question: (handlers: Handlers) => Promise<Answer>): Pr
     });
     const answer = await question(handlers);
     const notice = answer.kind === 'notice' ? answer.notice : describeRefusal(answer.refusal);
-    process.stdout.write(`${renderText(notice)}\n`);
+    (answer.kind === 'notice' ? process.stdout : process.stderr).write(`${renderText(notice)}\n`);
     return answer.kind === 'notice' ? 0 : EXIT_REFUSED;
   } finally {
     await fleet.close();
@@ -60,15 +62,18 @@ export async function ask(question: (handlers: Handlers) => Promise<Answer>): Pr
 /** The verb `check`: what is off on these hosts, or on all. Exit 1 when one of them cannot be watched. */
 export async function checkHosts(names: readonly string[]): Promise<number> {
   const config = loadConfig();
-  const unknown = names.filter((name) => !config.hosts.some((host) => host.name === name));
+  const store = await openStore(databaseUrl(config), { readOnly: true }).catch(() => null);
+  const hosts = await hostsOf(config, store);
+  await store?.close();
+  const unknown = names.filter((name) => !hosts.some((host) => host.name === name));
   if (unknown.length > 0) {
-    const known = config.hosts.map((host) => host.name).join(', ');
+    const known = hosts.map((host) => host.name).join(', ');
     process.stderr.write(
       `oombot check: no host is called ${unknown.join(' or ')}${known === '' ? ': none is configured' : `; configured are ${known}`}\n`,
     );
     return 2;
   }
-  const chosen = names.length === 0 ? config.hosts : config.hosts.filter((host) => names.includes(host.name));
+  const chosen = names.length === 0 ? hosts : hosts.filter((host) => names.includes(host.name));
   if (chosen.length === 0) {
     process.stderr.write('oombot check: no host is configured; name some under "hosts" in oombot.yaml\n');
     return 2;
@@ -100,6 +105,16 @@ export async function verifyAudit(): Promise<number> {
     verdict.entries === 0 ? '' : ` Its last hash is ${verdict.headHash}: compare it with one that you noted elsewhere.`;
   process.stdout.write(`The audit log is intact: ${verdict.entries} entries.${end}\n`);
   return 0;
+}
+
+/** Those of the configuration, and those that were added from Slack. Without a record there are none of the latter. */
+async function hostsOf(config: Config, store: Store | null): Promise<HostConfig[]> {
+  const named = new Set(config.hosts.map((host) => host.name));
+  const added = (await store?.addedHosts()) ?? [];
+  return [
+    ...config.hosts,
+    ...added.filter((host) => !named.has(host.name)).map((host) => addedHostConfig(config, host)),
+  ];
 }
 
 function openSshFor(config: Config): Ssh {

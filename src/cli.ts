@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import about from '../package.json' with { type: 'json' };
 
 // Stripped and compiled modules are kept, so that the next start is quick.
 enableCompileCache();
@@ -13,7 +14,7 @@ const TERMINAL = { userId: 'terminal', channelId: null };
 function buildProgram(setExit: (status: number) => void): Command {
   const program = new Command('oombot')
     .description('Tells what the Linux OOM killer took, why, and who is next.')
-    .version('0.1.0')
+    .version(about.version)
     .showSuggestionAfterError()
     .showHelpAfterError('Try: oombot --help')
     .exitOverride();
@@ -35,7 +36,7 @@ function buildProgram(setExit: (status: number) => void): Command {
       setExit(await parseFiles(named, { json: options.json === true, out: process.stdout, err: process.stderr }));
     });
   program
-    .command('run', { isDefault: true })
+    .command('run')
     .description('Watch the hosts. With Slack tokens it answers there, else in a local workspace that it opens.')
     .action(async () => {
       const { runUntilStopped } = await import('./run-command.ts');
@@ -66,8 +67,16 @@ function buildProgram(setExit: (status: number) => void): Command {
     .argument('[time]', 'how far back, such as 7d or 12h')
     .action(async (target: string | undefined, time: string | undefined) => {
       const { ask } = await import('./ask-command.ts');
-      const forMs = time === undefined ? null : await toMs(time);
-      setExit(await ask((handlers) => handlers.answerHistory({ target: target ?? null, forMs }, TERMINAL)));
+      const { readDuration } = await import('./slack/grammar.ts');
+      // `history 7d`: of all hosts.
+      const isTime = target !== undefined && time === undefined && readDuration(target) !== null;
+      const said = isTime ? target : time;
+      const forMs = said === undefined ? null : readDuration(said);
+      if (said !== undefined && forMs === null)
+        throw new Error(`"${said}" is no length of time: expected something like 7d, 12h or 30m`);
+      setExit(
+        await ask((handlers) => handlers.answerHistory({ target: isTime ? null : (target ?? null), forMs }, TERMINAL)),
+      );
     });
   program
     .command('scores')
@@ -76,11 +85,10 @@ function buildProgram(setExit: (status: number) => void): Command {
     .argument('[count]', 'how many to show')
     .action(async (host: string, count: string | undefined) => {
       const { ask } = await import('./ask-command.ts');
-      setExit(
-        await ask((handlers) =>
-          handlers.answerScores({ host, limit: count === undefined ? null : Number(count) || null }, TERMINAL),
-        ),
-      );
+      const limit = count === undefined ? null : Number(count);
+      if (limit !== null && !(Number.isInteger(limit) && limit > 0))
+        throw new Error(`"${count}" is no count: expected a whole number such as 10`);
+      setExit(await ask((handlers) => handlers.answerScores({ host, limit }, TERMINAL)));
     });
   program
     .command('setup')
@@ -99,10 +107,9 @@ function buildProgram(setExit: (status: number) => void): Command {
         remove?: boolean;
       }) => {
         const { renderSetup } = await import('./setup/setup-script.ts');
-        const { readFileSync } = await import('node:fs');
-        const key = options.key === undefined ? null : readFileSync(options.key, 'utf8');
+        const key = options.key === undefined ? null : await readKey(options.key);
         const { separateWriter } = options;
-        const writerKey = typeof separateWriter === 'string' ? readFileSync(separateWriter, 'utf8') : null;
+        const writerKey = typeof separateWriter === 'string' ? await readKey(separateWriter) : null;
         process.stdout.write(
           renderSetup({
             user: options.user,
@@ -128,13 +135,14 @@ function buildProgram(setExit: (status: number) => void): Command {
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader went away (`oombot parse … | head`): no fault of ours.
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  // The bot itself goes on: it has more to do than to print.
+  if (process.argv.length > 2 && process.argv[2] !== 'run') process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
 try {
   await buildProgram((status) => {
     process.exitCode = status;
-  }).parseAsync();
+  }).parseAsync(process.argv.length > 2 ? process.argv : [...process.argv, 'run']);
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   else {
@@ -144,9 +152,9 @@ try {
   }
 }
 
-async function toMs(time: string): Promise<number> {
-  const { default: ms } = await import('ms');
-  const length = ms(time as Parameters<typeof ms>[0]);
-  if (Number.isFinite(length) && length > 0) return length;
-  throw new Error(`"${time}" is no length of time: expected something like 7d, 12h or 30m`);
+async function readKey(file: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new Error(`the key file ${file} cannot be read`, { cause: error });
+  });
 }

@@ -64,6 +64,31 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
     await Promise.all(ended);
   }
 
+  /** One change after the other: two at once would open a host twice. */
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn(change: () => Promise<void>): Promise<void> {
+    const mine = last.then(change, change);
+    last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async function replace(next: readonly HostConfig[]): Promise<void> {
+    const changes = diffHosts(
+      [...members.values()].map((member) => member.config),
+      next,
+    );
+    for (const name of changes.removed) await drop(name);
+    for (const { host, reconnect } of changes.changed) {
+      const member = members.get(host.name);
+      if (reconnect) {
+        await drop(host.name);
+        add(host);
+      } else if (member !== undefined) member.config = host;
+    }
+    for (const host of changes.added) add(host);
+    await settle();
+  }
+
   for (const host of hosts) add(host);
   return {
     link: (host) => members.get(host)?.link ?? null,
@@ -75,28 +100,15 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
     },
     lookAgain: (host) => members.get(host)?.connection.lookAgain(),
     watchState: (host) => members.get(host)?.watch?.state() ?? null,
-    replace: async (next) => {
-      const changes = diffHosts(
-        [...members.values()].map((member) => member.config),
-        next,
-      );
-      for (const name of changes.removed) await drop(name);
-      for (const { host, reconnect } of changes.changed) {
-        const member = members.get(host.name);
-        if (reconnect) {
-          await drop(host.name);
-          add(host);
-        } else if (member !== undefined) member.config = host;
-      }
-      for (const host of changes.added) add(host);
-      await settle();
-    },
-    watchOnly: async (names) => {
-      mine = names === null ? null : new Set(names);
-      await settle();
-    },
-    close: async () => {
-      await Promise.all([...members.keys()].map(drop));
-    },
+    replace: (next) => inTurn(() => replace(next)),
+    watchOnly: (names) =>
+      inTurn(async () => {
+        mine = names === null ? null : new Set(names);
+        await settle();
+      }),
+    close: () =>
+      inTurn(async () => {
+        await Promise.all([...members.keys()].map(drop));
+      }),
   };
 }

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import { openAnswers } from './app/answers.ts';
-import { nextRows } from './app/incident-answers.ts';
 import { openLiveScans } from './app/live-scan.ts';
 import { seenBefore } from './app/seen-before.ts';
 import type { HostDraft } from './app/handlers.ts';
 import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
-import { closeQuietIncidents } from './app/place-kills.ts';
+import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
+import { openIncidentMessages } from './app/incident-messages.ts';
 import type { Clock } from './app/ports.ts';
 import type { SavedBatch, Store } from './app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
@@ -16,7 +16,6 @@ import { openFleet, type WatchedFleet } from './fleet.ts';
 import type { Incident } from './incident/incident.ts';
 import { openLocal, type Local } from './local-run.ts';
 import { describeIncident } from './notice/incident-notice.ts';
-import type { Notice } from './notice/notice.ts';
 import { renderText } from './notice/render-text.ts';
 import { openHttp, openMeters, watchFleet, watchOutbox, type Health, type Meters } from './serve.ts';
 import { openSlack, type Slack } from './slack/app.ts';
@@ -40,8 +39,8 @@ export interface Running {
   fleet: WatchedFleet;
   store: Store;
   local: Local | null;
-  /** Takes up a changed configuration without dropping the hosts that it does not touch. Throws ConfigError. */
-  reload: () => Promise<void>;
+  /** Takes up a changed configuration without dropping the hosts that it does not touch; gives the keys that need a restart. Throws ConfigError. */
+  reload: () => Promise<string[]>;
   close: () => Promise<void>;
 }
 
@@ -49,14 +48,6 @@ export const clock: Clock = {
   nowMs: () => Date.now(),
   sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
 };
-
-const LEASE_MS = 15_000;
-const LEASE_EVERY_MS = 5_000;
-const TIDY_EVERY_MS = 60_000;
-export const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
-const KEEP_SAMPLES_MS = 24 * 60 * 60_000;
-const MAX_KILLS_PER_HOST = 50_000;
-const NEXT_WITHIN_MS = 1_500;
 
 /** Builds the world and hands it to the use cases; nothing else opens a client, a store or a port. Throws one sentence. */
 export async function run(options: RunOptions): Promise<Running> {
@@ -104,10 +95,11 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       wake();
       see(saved);
       count(meters, saved);
-      void printNews(saved);
+      printNews(saved).catch((error: unknown) => log.error({ err: error }, 'A kill could not be printed'));
     },
   });
 
+  let slack: Slack | null = null;
   const scans = openLiveScans(fleet, clock);
 
   function channelOf(incident: Pick<Incident, 'host'>): string {
@@ -117,19 +109,16 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     return route?.channel ?? config.workspace.channel;
   }
 
-  /** A new message must not wait for the host; one that is edited says who is next by now. */
-  async function describe(incident: Incident): Promise<Notice> {
-    const [past, posted] = await Promise.all([seenBefore(store, incident), store.postedOf(incident.id)]);
-    const live = posted.length === 0 ? null : await scans.read(incident.host, NEXT_WITHIN_MS);
-    const next = live?.kind === 'scan' ? { rows: nextRows(incident, live), atMs: live.atMs } : null;
-    return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, next, protect: false });
-  }
+  const messages = openIncidentMessages({ store, scans, clock, log, channelOf, wake: () => wake(), protect: false });
 
   /** Kills that happened just now, for whoever looks at the terminal. */
   async function printNews(saved: SavedBatch): Promise<void> {
     const fresh = new Set(saved.fresh.filter((kill) => kill.seenAtMs - kill.atMs < NEWS_MS).map((kill) => kill.key));
     for (const incident of saved.incidents) {
-      if (incident.kills.some((kill) => fresh.has(kill.key))) print(`${renderText(await describe(incident))}\n\n`);
+      if (!incident.kills.some((kill) => fresh.has(kill.key))) continue;
+      const past = await seenBefore(store, incident);
+      const notice = describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, next: null, protect: false });
+      print(`${renderText(notice)}\n\n`);
     }
   }
 
@@ -142,14 +131,13 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   opened.push(fleet.close);
   watchFleet(meters, fleet);
   watchOutbox(meters, store);
-  const http = await openHttp(config.http, meters, () => healthOf(fleet));
+  const http = await openHttp(config.http, meters, () => healthOf(fleet, store, slack !== null));
   opened.push(http.close);
   const local = config.slack.botToken === null ? await openLocal({ http, config, clock }) : null;
   if (local !== null) opened.push(local.close);
   await fleet.replace(await hostsNow());
   if (config.database.kind === 'sqlite') await fleet.watchOnly(null);
 
-  let slack: Slack | null = null;
   const returns = openReturnWatch({
     store,
     fleet,
@@ -218,51 +206,18 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     clock,
     log,
     owner,
-    describe,
+    describe: messages.describe,
     isMine: (channel) => channels?.has(channel) ?? true,
   });
   wake = delivery.wake;
-  const chores = [shareWork(), tidyUp()];
-
-  /** With PostgreSQL several processes share hosts and channels; each does what it holds leases on. */
-  async function shareWork(): Promise<void> {
-    if (config.database.kind === 'sqlite') return;
-    while (!signal.aborted) {
-      try {
-        const names = fleet.hosts().map((host) => host.name);
-        const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
-        await fleet.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
-        const waiting = (await store.queueLengths()).map((queue) => queue.channel);
-        channels = new Set(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
-        delivery.wake();
-      } catch (error) {
-        log.error({ err: error }, 'The leases could not be renewed');
-      }
-      await clock.sleep(LEASE_EVERY_MS, signal).catch(() => undefined);
-    }
+  function serveOnly(mine: readonly string[]): void {
+    channels = new Set(mine);
+    delivery.wake();
   }
-
-  async function tidyUp(): Promise<void> {
-    while (!signal.aborted) {
-      await clock.sleep(TIDY_EVERY_MS, signal).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        const nowMs = clock.nowMs();
-        for (const { name } of fleet.hosts()) {
-          for (const incident of closeQuietIncidents(await store.openIncidents(name), nowMs))
-            await store.updateIncident(incident, []);
-        }
-        await store.prune({
-          nowMs,
-          keepKillsMs: KEEP_KILLS_MS,
-          keepSamplesMs: KEEP_SAMPLES_MS,
-          maxKillsPerHost: MAX_KILLS_PER_HOST,
-        });
-      } catch (error) {
-        log.error({ err: error }, 'Tidying up failed; it is tried again');
-      }
-    }
-  }
+  const work = { store, fleet, clock, log, signal };
+  const chores = [tidyUp(work)];
+  if (config.database.kind === 'postgres')
+    chores.push(shareWork({ ...work, owner, watchOnly: fleet.watchOnly, serveOnly }));
 
   return {
     url: http.url,
@@ -270,36 +225,62 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     store,
     local,
     reload: async () => {
-      config = load();
-      await hostsChanged();
+      const next = load();
+      const before = config;
+      config = next;
+      try {
+        await hostsChanged();
+      } catch (error) {
+        config = before;
+        throw error;
+      }
       for (const { name } of fleet.hosts()) fleet.lookAgain(name);
+      return RESTART_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]));
     },
     close: async () => {
       stopping.abort();
-      await Promise.all(chores);
-      await returns.close();
-      await fleet.close();
-      await delivery.close();
-      await slack?.close();
-      await ssh.close();
-      await local?.close();
-      await http.close();
-      await store.releaseLeases(owner);
-      await store.close();
+      const steps = [
+        () => Promise.all(chores),
+        returns.close,
+        fleet.close,
+        delivery.close,
+        () => slack?.close(),
+        ssh.close,
+        () => local?.close(),
+        http.close,
+        () => store.releaseLeases(owner),
+        store.close,
+      ];
+      // One step that fails must not leave the others undone.
+      for (const step of steps) {
+        await Promise.resolve(step()).catch((error: unknown) =>
+          log.error({ err: error }, 'A part could not be closed'),
+        );
+      }
     },
   };
 }
 
+/** These are read once, at the start. */
+const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
 const NEWS_MS = 10 * 60_000;
+const LIVE_MS = 60_000;
 
 function count(meters: Meters, saved: SavedBatch): void {
   for (const kill of saved.fresh) {
     meters.kills.inc({ host: kill.host, killer: kill.record.killer });
-    meters.lagSeconds.set(Math.max(0, (clock.nowMs() - kill.atMs) / 1_000));
+    // What was found later in a log says nothing about how fast news are.
+    if (kill.seenAtMs - kill.atMs < LIVE_MS)
+      meters.lagSeconds.observe(Math.max(0, (clock.nowMs() - kill.atMs) / 1_000));
   }
 }
 
-function healthOf(fleet: WatchedFleet): Health {
+/** Well: the record can be read, and the chat is connected. A host that is away is its own matter. */
+async function healthOf(fleet: WatchedFleet, store: Store, hasChat: boolean): Promise<Health> {
+  const hasRecord = await store.queueLengths().then(
+    () => true,
+    () => false,
+  );
   const hosts = fleet.hosts().map(({ name }) => {
     const link = fleet.link(name)?.state();
     const watch = fleet.watchState(name);
@@ -310,7 +291,7 @@ function healthOf(fleet: WatchedFleet): Health {
       sentence: link?.kind === 'connected' ? (watch?.sentence ?? '') : (link?.sentence ?? ''),
     };
   });
-  return { ok: true, hosts };
+  return { ok: hasRecord && hasChat, chat: hasChat, record: hasRecord, hosts };
 }
 
 export function databaseUrl({ database }: Config): string {

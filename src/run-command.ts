@@ -8,14 +8,14 @@ const EXIT_CONFIG = 2;
 export async function runUntilStopped(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  let running: Running;
+  let running: Running | null = null;
+  process.on('SIGHUP', () => void reload(running));
   try {
     running = await run({ print, signal: stop.signal });
   } catch (error) {
     process.stderr.write(`oombot: ${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAULT;
   }
-  process.on('SIGHUP', () => void reload(running));
   print(greeting(running));
   await new Promise<void>((resolve) => {
     if (stop.signal.aborted) resolve();
@@ -26,10 +26,16 @@ export async function runUntilStopped(): Promise<number> {
   process.exit(0);
 }
 
-async function reload(running: Running): Promise<void> {
+async function reload(running: Running | null): Promise<void> {
+  if (running === null) {
+    print('Still starting: the configuration is read again after the start only.\n');
+    return;
+  }
   try {
-    await running.reload();
-    print('The configuration was read again.\n');
+    const restart = await running.reload();
+    print(
+      `The configuration was read again.${restart.length === 0 ? '' : ` A restart is needed for: ${restart.join(', ')}.`}\n`,
+    );
   } catch (error) {
     process.stderr.write(
       `oombot: the old configuration stays in force: ${error instanceof Error ? error.message : String(error)}\n`,

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Store } from './app/store-port.ts';
 import type { WatchedFleet } from './fleet.ts';
 
@@ -8,7 +8,7 @@ export interface Meters {
   kills: Counter;
   lines: Counter;
   gaps: Counter;
-  lagSeconds: Gauge;
+  lagSeconds: Histogram;
 }
 
 /** What the program counts of itself. */
@@ -30,7 +30,12 @@ export function openMeters(): Meters {
       labelNames: ['host'],
       registers,
     }),
-    lagSeconds: new Gauge({ name: 'oombot_kill_lag_seconds', help: 'From the last kill to its record', registers }),
+    lagSeconds: new Histogram({
+      name: 'oombot_kill_lag_seconds',
+      help: 'From the time of a kill to its record, of kills read live',
+      buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+      registers,
+    }),
   };
 }
 
@@ -47,14 +52,14 @@ export interface HttpSide {
 export async function openHttp(
   address: { host: string; port: number },
   meters: Meters,
-  health: () => Health,
+  health: () => Promise<Health>,
 ): Promise<HttpSide> {
   const mounted: ((request: IncomingMessage, response: ServerResponse) => boolean)[] = [];
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?')[0];
     if (request.method === 'GET' && path === '/healthz') {
-      const found = health();
+      const found = await health();
       response
         .writeHead(found.ok ? 200 : 503, { 'content-type': 'application/json' })
         .end(`${JSON.stringify(found)}\n`);
@@ -80,7 +85,7 @@ export async function openHttp(
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
   return {
     server,
-    url: `http://${address.host}:${port}`,
+    url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
     mount: (handle) => mounted.push(handle),
     close: async () => {
       server.closeAllConnections();
@@ -121,5 +126,7 @@ export function watchOutbox(meters: Meters, store: Pick<Store, 'queueLengths'>):
 
 export interface Health {
   ok: boolean;
+  chat: boolean;
+  record: boolean;
   hosts: { host: string; state: string; sentence: string }[];
 }
