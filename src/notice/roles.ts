@@ -72,7 +72,9 @@ export function domainText(record: KillRecord): Text | null {
 
 /** RAM that the kernel manages, in KiB: what shares are counted against. null: the report does not say. */
 export function ramKiB(record: KillRecord): number | null {
-  if (record.memory?.managedKiB) return record.memory.managedKiB;
+  // With a node mask the kernel prints only the zones of those nodes, but counts the pages of all.
+  const isPartial = record.domain === 'cpuset' || record.domain === 'mempolicy';
+  if (!isPartial && record.memory?.managedKiB) return record.memory.managedKiB;
   return record.ramPages === null || record.pageSizeKiB === null ? null : record.ramPages * record.pageSizeKiB;
 }
 

@@ -91,12 +91,12 @@ icinga2      3  3.4 GiB    29 %
 apache2     31  1.2 GiB    10 %
 
 Where the host’s RAM was
-Processes            10,742 MiB
+Processes            10,713 MiB
 Not listed           956 MiB
 Kernel (slab)        195 MiB
 Free                 90 MiB
 Page tables, stacks  49 MiB
-Rest                 11 MiB
+Rest                 40 MiB
 
 Seen before:  14 kills since 2026-08-23 01:35:08 UTC, last 2026-08-29 23:45:08 UTC, about every 1 h 50 min
 Is it back:   yes, after 4 s as pid 20111
@@ -213,6 +213,28 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
       /Memory freed: +11 MiB anonymous \(48 MiB resident: 36 MiB shared, 1 MiB file\)/,
     );
   });
+
+  it('shows shared memory and tmpfs apart from what processes hold', () => {
+    const record = aRecord();
+    const memory = record.memory && { ...record.memory, shmemKiB: 4_096_000 };
+    const text = renderText(
+      describeIncident(anIncident({ kills: [aKill({ record: { ...record, memory } })] }), CONTEXT),
+    );
+
+    expect(text).toMatch(/Processes +6,742 MiB/);
+    expect(text).toMatch(/Shared, tmpfs +4,000 MiB/);
+  });
+
+  it.each(['cpuset', 'mempolicy'] as const)(
+    'counts shares of all RAM when only some nodes were printed (%s)',
+    (domain) => {
+      const record = aRecord({ domain });
+      const memory = record.memory && { ...record.memory, managedKiB: 3_000_000 };
+      const kills = [aKill({ record: { ...record, memory } })];
+
+      expect(renderText(describeIncident(anIncident({ kills }), CONTEXT))).toMatch(/mysqld +1 +5.9 GiB +49 %/);
+    },
+  );
 
   it('asks not to mistake the sum of shared memory for memory', () => {
     const holders = [
