@@ -72,8 +72,12 @@ export function memoryChart(record: KillRecord): Part | null {
 
 function hostShares({ memory }: KillRecord): { label: string; kiB: number }[] {
   if (!memory) return [];
+  // The lists of anonymous pages hold shared memory and tmpfs too; killing a process need not free those.
+  const anon = sum(memory.activeAnonKiB, memory.inactiveAnonKiB);
+  const shared = Math.min(memory.shmemKiB ?? 0, anon);
   const shares = [
-    { label: 'Processes', kiB: sum(memory.activeAnonKiB, memory.inactiveAnonKiB) },
+    { label: 'Processes', kiB: anon - shared },
+    { label: 'Shared, tmpfs', kiB: shared },
     { label: 'File cache', kiB: sum(memory.activeFileKiB, memory.inactiveFileKiB) },
     { label: 'Locked', kiB: sum(memory.unevictableKiB) },
     { label: 'Kernel (slab)', kiB: sum(memory.slabReclaimableKiB, memory.slabUnreclaimableKiB) },
