@@ -36,7 +36,9 @@ export function fits(report: ReportState, line: LogLine, killed: KilledLine): bo
   const near = report.scoreLine ?? report.verdictLine ?? report.first;
   if (!isWithin(near, line, REPORT_SECONDS_MAX)) return false;
   if (killed.message.includes('oom_kill_allocating_task')) return true;
-  if (report.score !== null) return killed.message === '' || report.score.pid === killed.pid;
+  // Up to 2.6.19 the line of a child that died has the message too.
+  if (report.score !== null)
+    return killed.message === '' || report.score.pid === killed.pid || report.score.andChildren;
   if (report.verdict !== null) {
     // When the leader has exited the id of another of its threads is printed: then only the name is the same.
     return report.verdict.pid === null || report.verdict.pid === killed.pid || report.verdict.name === killed.name;

@@ -12,6 +12,13 @@ export function explainCertain(record: KillRecord, seen: { slabNamed: boolean; b
   }
   if (record.killer === 'systemd-oomd')
     return sure('systemd-oomd', `systemd-oomd killed the whole group: ${record.reason ?? 'no reason given'}.`);
+  if (hasLived(record))
+    return {
+      code: record.killer,
+      sure: 'likely',
+      text: `${record.killer} tried to kill it before the kernel had to, and it did not exit${record.reason === null ? '' : `: ${record.reason}`}.`,
+      numbers,
+    };
   if (record.killer !== 'kernel')
     return sure(
       record.killer,
@@ -46,6 +53,15 @@ export function explainCertain(record: KillRecord, seen: { slabNamed: boolean; b
   if (record.domain === 'mempolicy')
     return sure('mempolicy', 'Only the memory nodes of its memory policy ran out; others may have had room.');
   return record.domain === 'host' ? explainHost(record, numbers, seen.byPageFault) : null;
+}
+
+const EXITED = /^process exited after |^The victim (?:died in|became a zombie)/;
+const LIVED = /^process \d+ did not exit|^kill failed: |^The victim doesn't respond/;
+
+/** Whether a userspace killer said last that its signal did not end the process. */
+export function hasLived({ killer, aftermath }: KillRecord): boolean {
+  const last = aftermath.findLast((said) => EXITED.test(said) || LIVED.test(said));
+  return killer !== 'kernel' && last !== undefined && LIVED.test(last);
 }
 
 function isAllocatingTask(record: KillRecord): boolean {

@@ -24,6 +24,17 @@ const VERBOSE_START =
   /^(?:[A-Z][a-z]{2} )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z0-9+:-]{1,8})?) \[s=[0-9a-f]+;/;
 const FIELD = /^([A-Z_][A-Z0-9_]*)=/;
 const ENTRY_MAX = 1_048_576;
+/** The fields that `describe` reads; an entry may have any number of others. */
+const KEPT = new Set([
+  'MESSAGE',
+  '_TRANSPORT',
+  'SYSLOG_IDENTIFIER',
+  'SYSLOG_FACILITY',
+  '_COMM',
+  '_HOSTNAME',
+  '__REALTIME_TIMESTAMP',
+  '_SOURCE_MONOTONIC_TIMESTAMP',
+]);
 
 /** A reader when the line begins journalctl's export, verbose or json-pretty form, else null. */
 export function openJournalReader(raw: string): JournalReader | null {
@@ -38,7 +49,7 @@ export function openJournalReader(raw: string): JournalReader | null {
 function openExport(): JournalReader {
   let fields: Record<string, unknown> = {};
   let messageLine = 0;
-  let binary: { key: string; data: string; line: number } | null = null;
+  let binary: BinaryField | null = null;
 
   function finish(): LocatedEntry[] {
     const done = toEntry(fields, messageLine);
@@ -49,10 +60,8 @@ function openExport(): JournalReader {
   return {
     take: (raw, line) => {
       if (binary !== null) {
-        binary.data = binary.data === '' ? raw : `${binary.data}\n${raw}`;
-        const length = binaryLength(binary.data);
-        if (length !== null && (binary.data.length >= length + 8 || binary.data.length > ENTRY_MAX)) {
-          fields[binary.key] = binary.data.slice(8, length + 8);
+        if (takeBinary(binary, raw)) {
+          if (KEPT.has(binary.key)) fields[binary.key] = binary.parts.join('\n').slice(8, binary.length + 8);
           if (binary.key === 'MESSAGE') messageLine = binary.line;
           binary = null;
         }
@@ -61,24 +70,40 @@ function openExport(): JournalReader {
       if (raw === '') return finish();
       const field = FIELD.exec(raw);
       if (field !== null) {
-        if (field[1] === 'MESSAGE') messageLine = line;
-        fields[field[1] ?? ''] = raw.slice(field[0].length);
+        const key = field[1] ?? '';
+        if (key === 'MESSAGE') messageLine = line;
+        if (KEPT.has(key)) fields[key] = raw.slice(field[0].length);
         return [];
       }
       if (!/^[A-Z_][A-Z0-9_]*$/.test(raw)) return null;
-      binary = { key: raw, data: '', line: line + 1 };
+      binary = { key: raw, parts: [], size: 0, length: Infinity, line: line + 1 };
       return [];
     },
     end: finish,
   };
 }
 
-/** 64-bit little endian; null while fewer than 8 bytes are there, or when no text can be that long. */
-function binaryLength(data: string): number | null {
-  if (data.length < 8) return null;
-  let length = 0;
-  for (let at = 7; at >= 0; at -= 1) length = length * 256 + data.charCodeAt(at);
-  return Math.min(length, ENTRY_MAX);
+/** A field whose value has line breaks: its length in 8 bytes, then the value. The bytes of the length may be line feeds themselves. */
+interface BinaryField {
+  key: string;
+  parts: string[];
+  size: number;
+  /** Not known before 8 bytes are there. */
+  length: number;
+  line: number;
+}
+
+/** True when the value is whole, or longer than any that matters. */
+function takeBinary(field: BinaryField, raw: string): boolean {
+  field.parts.push(raw);
+  field.size += raw.length + (field.parts.length > 1 ? 1 : 0);
+  if (field.length === Infinity && field.size >= 8) {
+    const head = field.parts.join('\n');
+    // 64 bits, little endian.
+    field.length = 0;
+    for (let at = 7; at >= 0; at -= 1) field.length = field.length * 256 + head.charCodeAt(at);
+  }
+  return field.size >= field.length + 8 || field.size > ENTRY_MAX;
 }
 
 function openVerbose(): JournalReader {
@@ -111,8 +136,8 @@ function openVerbose(): JournalReader {
       if (field !== null) {
         key = field[1] ?? '';
         if (key === 'MESSAGE') messageLine = line;
-        fields[key] = raw.slice(4 + field[0].length);
-      } else if (key !== null) {
+        if (KEPT.has(key)) fields[key] = raw.slice(4 + field[0].length);
+      } else if (key !== null && KEPT.has(key)) {
         // The lines behind the first stand under the first character of the value.
         fields[key] = `${String(fields[key])}\n${raw.slice(Math.min(4 + key.length + 1, raw.search(/\S|$/)))}`;
       }

@@ -38,7 +38,8 @@ function kindOfFront(text: string, inReport = true): Kind | null {
     return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
   if (text.includes('illed process '))
     return !KILLED_TAIL.test(text) && parseKilled(text)?.torn === true ? 'killed' : null;
-  if (/[Kk]ill process \d+ \(/.test(text)) return parseScore(text) === null ? 'score' : null;
+  if (/[Kk]ill process \d+ \(/.test(text))
+    return parseScore(text) === null && !text.includes(') sharing same memory') ? 'score' : null;
   if (text.includes('oom_reaper: '))
     return /(?:process :?|pid:)\d+ \(/.test(text) && parseReaper(text) === null ? 'reaper' : null;
   return inReport && CPU_FRONT.test(text) && parseCpuLine(text) === null ? 'cpu' : null;

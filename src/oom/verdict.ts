@@ -103,11 +103,13 @@ export interface Score {
   score: number;
   allocatingTask: boolean;
   memcg: boolean;
+  andChildren: boolean;
 }
 
 // Out of memory: Kill process 18540 (mysqld) score 512 or sacrifice child               2.6.36 to 5.0
 // Out of memory: kill process 5516 (python) score 216154 or a child                     up to 2.6.35
-const SCORE = /[Kk]ill process (\d+) \((.*)\) score (-?\d+)\b/s;
+// Out of Memory: Kill process 10 (sh) score 345 and children.                          2.6.16 to 2.6.19
+const SCORE = /[Kk]ill process (\d+) \((.*)\) score (-?\d+)\b( and children)?/s;
 
 /** The line that names the chosen process and its score. */
 export function parseScore(text: string): Score | null {
@@ -121,6 +123,7 @@ export function parseScore(text: string): Score | null {
     score: Number(score[3]),
     allocatingTask: message.includes('oom_kill_allocating_task'),
     memcg: message.includes('emory cgroup'),
+    andChildren: score[4] !== undefined,
   };
 }
 
