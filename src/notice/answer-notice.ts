@@ -1,3 +1,4 @@
+import { hasLived } from '../oom/certain-cause.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { causeText } from './incident-notice.ts';
 import { aNotice, type Button, type Notice, type Part, type Text } from './notice.ts';
@@ -27,8 +28,10 @@ export function describeExplanation(records: readonly KillRecord[]): Notice {
 
 function recordText(record: KillRecord): Text {
   if (record.pid === null && record.name === null) return [{ words: outcomeWords(record) }];
+  const name = { hostText: record.name ?? '(name not in the text)' };
+  if (hasLived(record)) return [{ words: `${record.killer} tried to kill ` }, name, { words: ': it did not exit' }];
   return [
-    { hostText: record.name ?? '(name not in the text)' },
+    name,
     {
       words: `${record.pid === null ? '' : ` (pid ${record.pid})`} was killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}`,
     },

@@ -1,4 +1,5 @@
 import type { Incident, Kill } from '../incident/incident.ts';
+import { hasLived } from '../oom/certain-cause.ts';
 import type { Text } from './notice.ts';
 import { shortageText, victimText } from './roles.ts';
 import { sayCount, sayDuration, sayNumber } from './units.ts';
@@ -16,6 +17,14 @@ export function headlineOf(incident: Incident): Text {
 function whoDied(incident: Incident, kill: Kill, host: Text): Text {
   const spanMs = incident.lastAtMs - incident.firstAtMs;
   const within = spanMs < 1_000 ? '' : ` within ${sayDuration(spanMs)}`;
+  if (incident.killCount === 1 && hasLived(kill.record))
+    return [
+      { words: `${kill.record.killer} tried to kill ` },
+      ...victimText(kill),
+      { words: ' on ' },
+      ...host,
+      { words: ', it did not exit' },
+    ];
   if (incident.killCount === 1) return [...victimText(kill), { words: ' was killed on ' }, ...host];
   if (incident.kills.every((one) => one.record.oomGroup !== null)) {
     return [

@@ -1,4 +1,5 @@
 import { sayKiB } from '../oom/units.ts';
+import { hasLived } from '../oom/certain-cause.ts';
 import type { Identity, KillRecord, Prediction } from '../oom/report.ts';
 import { showHostLine, showHostText } from './host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
@@ -90,6 +91,7 @@ function headline(records: readonly [KillRecord, ...KillRecord[]]): string {
     others.length === 0
       ? nameWords(record)
       : `${nameWords(record)} and ${sayCount(others.length, 'other process', 'other processes')}`;
+  if (others.length === 0 && hasLived(record)) return `${record.killer} tried to kill ${who}${size}: it did not exit`;
   return `${who} ${others.length === 0 ? 'was' : 'were'} killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}${size}`;
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Kill } from '../../src/incident/incident.ts';
 import { describeIncident, type IncidentContext } from '../../src/notice/incident-notice.ts';
 import type { Notice } from '../../src/notice/notice.ts';
+import { explainCertain } from '../../src/oom/certain-cause.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 import { shellWord } from '../../src/notice/host-text.ts';
@@ -358,6 +359,18 @@ describe('headlines', () => {
     expect(headlineOf([aKill({ source: 'counter', record: aRecord({ pid: null, name: null }) })])).toBe(
       '1 kill on db01 is not explained: the kernel counted, but it is not in its log',
     );
+  });
+
+  it('tell of a kill that was tried in vain', () => {
+    const given = { killer: 'earlyoom' as const, domain: null, trigger: null };
+    const lived = aRecord({ ...given, aftermath: ['process 18540 did not exit', 'kill failed: Timer expired'] });
+    const died = aRecord({ ...given, aftermath: ['kill failed: Timer expired', 'process exited after 1.2 seconds'] });
+
+    expect(headlineOf([aKill({ record: lived })])).toBe(
+      'earlyoom tried to kill mysqld of mysql.service on db01, it did not exit: earlyoom stepped in',
+    );
+    expect(explainCertain(lived, { slabNamed: false, byPageFault: false })?.sure).toBe('likely');
+    expect(headlineOf([aKill({ record: died })])).toContain('was killed on db01');
   });
 
   it('tell who else killed', () => {
