@@ -22,11 +22,10 @@ interface Item {
   reply: ReplyBody | null;
   doubtfulSinceMs: number | null;
   posted: Posted | null;
-  /** The message tells of several incidents; single kills are no news in its thread. */
-  inStorm: boolean;
 }
 
-const CLAIM_MAX = 400;
+/** So many of each kind are held at once. Incidents have room of their own: no backlog of words keeps a new one waiting. */
+const CLAIM_MAX = { incident: 400, news: 200, reply: 100 } as const;
 /** What another process left in flight is looked for this far back; what this one sent, not much longer than a request takes. */
 const LEFT_BACK_MS = 7 * 24 * 60 * 60_000;
 const SENT_BACK_MS = 10 * 60_000;
@@ -58,7 +57,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   async function run(signal: AbortSignal): Promise<number | null> {
     while (!signal.aborted) {
       if (clock.nowMs() < pausedUntilMs) return pausedUntilMs;
-      if (items.size < CLAIM_MAX) await claim();
+      await claim();
       if ([...items.values()].some((item) => item.doubtfulSinceMs !== null)) {
         await look();
         continue;
@@ -72,28 +71,37 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   }
 
   async function claim(): Promise<void> {
-    const claimed = await store.claimDeliveries(channel, world.owner, clock.nowMs(), CLAIM_MAX - items.size);
-    for (const delivery of claimed) await take(delivery, null);
+    for (const kind of ['incident', 'news', 'reply'] as const) {
+      const held = [...items.values()].filter((item) => item.delivery.kind === kind).length;
+      if (held >= CLAIM_MAX[kind]) continue;
+      const limit = CLAIM_MAX[kind] - held;
+      const claimed = await store.claimDeliveries(channel, world.owner, clock.nowMs(), limit, kind);
+      for (const delivery of claimed) await take(delivery, null);
+    }
   }
 
   async function take(delivery: Delivery, doubtfulSinceMs: number | null): Promise<void> {
     const posted = delivery.kind === 'news' ? null : await postedOf(delivery.incidentId);
-    const inStorm = posted !== null && (await store.postedTogether(channel, posted.ts)).length > 1;
-    const item = { delivery, reply: readReply(delivery.body), doubtfulSinceMs, posted, inStorm };
+    const item = { delivery, reply: readReply(delivery.body), doubtfulSinceMs, posted };
     items.set(delivery.id, item);
     if (doubtfulSinceMs === null && (await hasNothingToSay(item)))
       await done(item, delivery.kind === 'incident' ? posted : null);
   }
 
   /** True for messages that are up to date, and for replies that cannot be said or need not be. */
-  async function hasNothingToSay({ delivery, reply, posted, inStorm }: Item): Promise<boolean> {
+  async function hasNothingToSay({ delivery, reply, posted }: Item): Promise<boolean> {
     if (delivery.kind === 'incident') {
       const incident = posted ? await store.incident(delivery.incidentId) : null;
       return posted !== null && (!incident || incident.revision <= posted.revision);
     }
     if (delivery.kind === 'news') return reply === null;
-    if (!reply || !posted) return true;
-    return reply.upToKill !== null && (inStorm || digests.fold(delivery.incidentId, reply.upToKill, clock.nowMs()));
+    if (!reply || !posted || (await isStorm(posted))) return true;
+    return (reply.upToKill ?? 0) > 0 && digests.fold(delivery.incidentId, reply.upToKill ?? 0, clock.nowMs());
+  }
+
+  /** The message tells of several incidents: what happens to one of them is no news in its thread. */
+  async function isStorm(posted: Posted): Promise<boolean> {
+    return (await store.postedTogether(channel, posted.ts)).length > 1;
   }
 
   async function postedOf(incidentId: string): Promise<Posted | null> {
@@ -175,6 +183,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
 
   async function sendReply(item: Item): Promise<void> {
     if (!item.reply || (!item.posted && item.delivery.kind === 'reply')) return done(item, null);
+    if (item.posted && (await isStorm(item.posted))) return done(item, null);
     const mark = { id: `reply-${item.delivery.id}`, also: [] };
     const message = { channel, notice: item.reply.notice, mark };
     const outcome = memory.counted(
@@ -184,7 +193,8 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     if (outcome.kind === 'gone') return done(item, null);
     if (outcome.kind !== 'sent') return failed([item], outcome, true);
     failures = 0;
-    if (item.reply.upToKill !== null) digests.told(item.delivery.incidentId, item.reply.upToKill, clock.nowMs());
+    if (item.reply.upToKill !== null && item.reply.upToKill > 0)
+      digests.told(item.delivery.incidentId, item.reply.upToKill, clock.nowMs());
     await done(item, null);
   }
 
@@ -193,7 +203,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     const due = digests.takeDue(clock.nowMs());
     const posted = due ? await postedOf(due.incidentId) : null;
     const incident = due ? await store.incident(due.incidentId) : null;
-    if (!due || !posted || !incident || incident.killCount <= due.toldKills) return;
+    if (!due || !posted || !incident || incident.killCount <= due.toldKills || (await isStorm(posted))) return;
     const notice = describeMoreKills(incident, incident.killCount - due.toldKills, clock.nowMs() - due.toldAtMs);
     const mark = { id: `more-${due.incidentId}-${incident.killCount}`, also: [] };
     const outcome = memory.counted(await workspace.reply({ channel, threadTs: posted.ts, notice, mark }));

@@ -72,7 +72,7 @@ function deliveriesFor(incident: Incident, kind: string, fresh: readonly Kill[],
 function repliesFor(incident: Incident, kind: string, news: readonly Kill[]): ReplyBody[] {
   const first = kind === 'opened' ? news[0] : undefined;
   const rest = first === undefined ? news : news.slice(1);
-  const evidence: ReplyBody[] = first === undefined ? [] : [{ notice: describeEvidence(first), upToKill: null }];
+  const evidence: ReplyBody[] = first === undefined ? [] : [{ notice: describeEvidence(first), upToKill: 0 }];
   if (rest.length > REPLIES_MAX) {
     const times = rest.map((kill) => kill.atMs);
     const withinMs = Math.max(...times) - Math.min(...times);

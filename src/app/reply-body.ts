@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Notice } from '../notice/notice.ts';
 
-/** What a waiting reply says. `upToKill`: it tells of a kill, the so-many-th of its incident; such replies are told together when they come fast. */
+/** What a waiting reply says. `upToKill`: it tells of a kill, the so-many-th of its incident; such replies are told together when they come fast. 0: the first one's evidence, which a storm leaves out like single kills. */
 export interface ReplyBody {
   notice: Notice;
   upToKill: number | null;

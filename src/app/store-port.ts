@@ -174,8 +174,14 @@ export interface Store {
   updateIncident: (incident: Incident, deliveries: NewDelivery[]) => Promise<UpdateResult>;
 
   enqueue: (deliveries: NewDelivery[]) => Promise<void>;
-  /** Oldest first; what is returned is marked as in flight. `owner` must hold a live claim (`claimLeases`), else others may adopt it. Deliveries of one incident in one channel never overtake each other. */
-  claimDeliveries: (channel: string, owner: string, nowMs: number, limit: number) => Promise<Delivery[]>;
+  /** Oldest first; what is returned is marked as in flight. `owner` must hold a live claim (`claimLeases`), else others may adopt it. Deliveries of one incident in one channel never overtake each other. `kind`: only those; all without it. */
+  claimDeliveries: (
+    channel: string,
+    owner: string,
+    nowMs: number,
+    limit: number,
+    kind?: Delivery['kind'],
+  ) => Promise<Delivery[]>;
   /** False: it was settled before. */
   settleDelivery: (id: number, outcome: DeliveryOutcome) => Promise<boolean>;
   /** Takes over what owners without a live lease left in flight. Look for each in Slack before it is repeated. */

@@ -37,12 +37,14 @@ export function claimDeliveries(
   owner: string,
   nowMs: number,
   limit: number,
+  kind?: Delivery['kind'],
 ): Promise<Delivery[]> {
   return database.transact(async (trx) => {
     const rows = await trx
       .selectFrom('outbox')
       .selectAll()
       .where('channel', '=', channel)
+      .$if(kind !== undefined, (query) => query.where('kind', '=', kind ?? 'incident'))
       .where('in_flight', '=', 0)
       .where('failed_at_ms', 'is', null)
       .where('not_before_ms', '<=', nowMs)

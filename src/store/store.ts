@@ -104,7 +104,8 @@ function storeOf(database: Database): Store {
     updateIncident: (incident, deliveries) => updateIncident(database, incident, deliveries),
 
     enqueue: (deliveries) => transact((trx) => insertDeliveries(trx, deliveries)),
-    claimDeliveries: (channel, owner, nowMs, limit) => claimDeliveries(database, channel, owner, nowMs, limit),
+    claimDeliveries: (channel, owner, nowMs, limit, kind) =>
+      claimDeliveries(database, channel, owner, nowMs, limit, kind),
     settleDelivery: (id, outcome) => settleDelivery(database, id, outcome),
     adoptDeliveries: (owner, nowMs) => adoptDeliveries(database, owner, nowMs),
     queueLengths: () => queueLengths(db),

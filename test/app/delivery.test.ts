@@ -232,6 +232,49 @@ describe('a storm', () => {
   }, 30_000);
 });
 
+describe('a backlog of words', () => {
+  it('does not hold up a new kill', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const delivery = start('one');
+    await happen([on('db01', 0)]);
+    await clock.advance(1_000);
+    const incidentId = topLevel(chat)[0]?.mark.id ?? '';
+    const notice = describeLaterKill(on('db01', 1));
+    const word = { channel: '#oom', body: writeReply({ notice, upToKill: null }), notBeforeMs: 0 };
+    await store.enqueue(Array.from({ length: 250 }, () => ({ ...word, incidentId: '', kind: 'news' as const })));
+    await store.enqueue(Array.from({ length: 450 }, () => ({ ...word, incidentId, kind: 'reply' as const })));
+    await clock.advance(20_000);
+
+    await happen([on('web01', 21)]);
+    await clock.advance(10_000);
+
+    expect(tellings(chat)[`i-${on('web01', 21).key}`]).toBe(1);
+    await delivery.close();
+  }, 30_000);
+
+  it('leaves out of a storm what happens to one of its incidents', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const delivery = start('one');
+    const kills = Array.from({ length: 20 }, (_, at) => on(`web${at}`, 0, at));
+    await happen(kills);
+    const body = writeReply({ notice: describeLaterKill(on('web1', 1)), upToKill: null });
+    const replies = kills.map((kill): NewDelivery => ({
+      incidentId: `i-${kill.key}`,
+      channel: '#oom',
+      kind: 'reply',
+      body,
+      notBeforeMs: 0,
+    }));
+    await store.enqueue(replies);
+    await clock.advance(60_000);
+
+    const storm = topLevel(chat).find((message) => message.mark.also.length > 0);
+    expect(chat.messages.filter((message) => message.threadTs === storm?.ts)).toEqual([]);
+    expect(await isBusy(store)).toBe(false);
+    await delivery.close();
+  });
+});
+
 describe('when the chat fails', () => {
   it('waits as long as it is told to', async () => {
     const { chat, clock, happen, start } = await aBench();

@@ -460,6 +460,21 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect((await drain(store, '#oom')).map((next) => next.body)).toEqual(['next']);
     });
 
+    it('hands out one kind alone when asked to, and still lets nothing of an incident overtake', async () => {
+      const store = await openNew();
+      await saveMany(store, ['i2']);
+      await saveOne(store);
+      const news: NewDelivery = { ...anEdit(''), kind: 'news', body: 'news' };
+      await store.enqueue([news, news, aReply('first'), anEdit('incident-1'), anEdit('i2')]);
+
+      const incidents = await store.claimDeliveries('#oom', 'me', 0, 10, 'incident');
+      const replies = await store.claimDeliveries('#oom', 'me', 0, 10, 'reply');
+
+      expect(incidents.map((delivery) => delivery.incidentId)).toEqual(['i2']);
+      expect(replies.map((delivery) => delivery.body)).toEqual(['first']);
+      expect(await store.claimDeliveries('#oom', 'me', 0, 1, 'news')).toHaveLength(1);
+    });
+
     it('says how long the queues are', async () => {
       const store = await openNew();
       await saveMany(store, ['i1', 'i2', 'i3']);
