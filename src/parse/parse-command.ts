@@ -24,6 +24,7 @@ const PROGRESS_STEP_BYTES = 25_000_000;
 /** For people: beyond this the table alone is shown. */
 const EXPLAINED_MAX = 50;
 const LISTED_MAX = 10_000;
+const PENDING_MAX = 1_000_000;
 
 /** Reads each file on its own and prints every kill; gives the exit status. */
 export async function parseFiles(files: readonly string[], options: ParseOptions): Promise<number> {
@@ -33,7 +34,13 @@ export async function parseFiles(files: readonly string[], options: ParseOptions
   for (const file of files) {
     const printed = openPrinter(file, options, found);
     try {
-      await readLog(file, openLogParser({ lastWordOnly: true }), printed.take, openProgress(file, options));
+      await readLog(
+        file,
+        openLogParser({ lastWordOnly: true }),
+        printed.take,
+        openProgress(file, options),
+        printed.drain,
+      );
     } catch (error) {
       if (!(error instanceof UnreadableInput)) throw error;
       faults += 1;
@@ -49,6 +56,7 @@ export async function parseFiles(files: readonly string[], options: ParseOptions
 
 interface Printer {
   take: (events: readonly { record: KillRecord }[]) => void;
+  drain: () => Promise<void>;
   end: () => Promise<number>;
 }
 
@@ -61,17 +69,22 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
   function flush(): void {
     records.sort((a, b) => a.line - b.line);
     for (const record of records) {
-      if (options.json) pending += `${JSON.stringify({ file, ...record })}\n`;
+      if (options.json) pending += `${toJson({ file, ...record })}\n`;
       else if (found.length < LISTED_MAX) found.push({ file, record });
     }
     count += records.length;
     records = [];
-    if (pending.length < 1_000_000) return;
-    options.out.write(pending);
+  }
+
+  async function drain(): Promise<void> {
+    if (pending.length < PENDING_MAX) return;
+    const text = pending;
     pending = '';
+    await write(options.out, text);
   }
 
   return {
+    drain,
     take: (events) => {
       for (const { record } of events) records.push(record);
       if (records.length > 2_000) flush();
@@ -82,6 +95,11 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
       return count;
     },
   };
+}
+
+/** JSON leaves DEL and the C1 controls as they are, but some terminals obey them. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`);
 }
 
 function explainAll(found: readonly Found[], count: number, paint: Paint): string {

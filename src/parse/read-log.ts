@@ -20,11 +20,16 @@ export async function readLog(
   parser: LogParser,
   found: (events: OomEvent[]) => void,
   progress: (bytes: number) => void,
+  /** Waited for between chunks, so that a slow reader of the output slows the reading. */
+  drain: () => Promise<void>,
 ): Promise<void> {
   const chunks = file === '-' ? decompress(process.stdin, file) : await openFile(file, progress);
   const scanner = openLogScanner({ parser, buffer: Buffer.allocUnsafe(SCAN_BUFFER), found });
   try {
-    for await (const chunk of chunks) scanner.push(chunk);
+    for await (const chunk of chunks) {
+      scanner.push(chunk);
+      await drain();
+    }
   } catch (error) {
     scanner.end();
     throw error instanceof UnreadableInput ? error : new UnreadableInput(`${nameOf(file)}: ${faultOf(error)}`);
