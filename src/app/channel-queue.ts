@@ -12,6 +12,7 @@ import {
   type Step,
 } from './delivery-plan.ts';
 import type { DeliveryWorld } from './delivery-world.ts';
+import { describeNews } from './describe-news.ts';
 import { openDigests } from './digests.ts';
 import type { Delivery, FindOutcome, MessageMark, Posted, SendOutcome } from './ports.ts';
 import { readReply, type ReplyBody } from './reply-body.ts';
@@ -141,6 +142,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
         return editMessage(step.ts, []);
       case 'reply': {
         const reply = replies[step.index];
+        if (reply?.delivery.kind === 'news') return sendNews(replies.filter((one) => one.delivery.kind === 'news'));
         return reply ? sendReply(reply) : sendDigest();
       }
     }
@@ -181,13 +183,24 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     return all.length === 1 ? world.describe(first) : describeStorm(all);
   }
 
-  async function sendReply(item: Item): Promise<void> {
-    if (!item.reply || (!item.posted && item.delivery.kind === 'reply')) return done(item, null);
-    if (item.posted && (await isStorm(item.posted))) return done(item, null);
-    const mark = { id: `reply-${item.delivery.id}`, also: [] };
-    const message = { channel, notice: item.reply.notice, mark };
+  /** All news that wait, as one message. */
+  async function sendNews(waiting: readonly Item[]): Promise<void> {
+    const [first, ...others] = waiting.flatMap((item) => (item.reply ? [item.reply.notice] : []));
+    if (!first) return;
+    const [id = '', ...also] = waiting.map((item) => replyMark(item.delivery));
     const outcome = memory.counted(
-      await (item.posted ? workspace.reply({ ...message, threadTs: item.posted.ts }) : workspace.post(message)),
+      await workspace.post({ channel, notice: describeNews(first, others), mark: { id, also } }),
+    );
+    if (outcome.kind !== 'sent') return failed(waiting, outcome, true);
+    failures = 0;
+    for (const item of waiting) await done(item, null);
+  }
+
+  async function sendReply(item: Item): Promise<void> {
+    if (!item.reply || !item.posted || (await isStorm(item.posted))) return done(item, null);
+    const mark = { id: replyMark(item.delivery), also: [] };
+    const outcome = memory.counted(
+      await workspace.reply({ channel, threadTs: item.posted.ts, notice: item.reply.notice, mark }),
     );
     // The message was deleted, and its thread with it: there is nobody to tell.
     if (outcome.kind === 'gone') return done(item, null);
@@ -300,7 +313,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
       for (const item of doubtful) {
         const isReply = item.delivery.kind !== 'incident';
         if ((isReply ? (item.posted?.ts ?? null) : null) !== threadTs) continue;
-        const ts = seen.byId.get(isReply ? `reply-${item.delivery.id}` : item.delivery.incidentId);
+        const ts = seen.byId.get(isReply ? replyMark(item.delivery) : item.delivery.incidentId);
         item.doubtfulSinceMs = null;
         if (ts === undefined) continue;
         log.info(
@@ -332,6 +345,10 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   }
 
   return { adopt, run, release };
+}
+
+function replyMark({ id }: Delivery): string {
+  return `reply-${id}`;
 }
 
 function markOf(incidents: readonly Incident[]): MessageMark {
