@@ -10,6 +10,8 @@ export type ChannelEnd =
   | { kind: 'too-much' }
   /** It did not start: not connected, no session to be had, or too many waiting. */
   | { kind: 'refused'; sentence: string }
+  /** Whoever was given its output threw. */
+  | { kind: 'fault'; sentence: string }
   | { kind: 'aborted' };
 
 export interface ChannelOptions {
@@ -69,7 +71,13 @@ export function runChannel(
     channel = opened;
     opened.on('error', () => {});
     opened.on('data', (chunk: Buffer) => {
-      if (!over && !options.onStdout(chunk)) finish({ kind: 'too-much' });
+      if (over) return;
+      try {
+        if (!options.onStdout(chunk)) finish({ kind: 'too-much' });
+      } catch (error) {
+        // Thrown on, it would end the process, and with it the watching of all other hosts.
+        finish({ kind: 'fault', sentence: `its output cannot be read: ${wordsOf(error)}` });
+      }
     });
     opened.stderr.on('data', (chunk: Buffer) => {
       const rest = chunk.subarray(0, STDERR_BYTES_MAX - stderrBytes);
@@ -96,6 +104,10 @@ export function runChannel(
     finish({ kind: 'refused', sentence: 'not connected' });
   }
   return done.promise;
+}
+
+function wordsOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, 200);
 }
 
 /** A lasting command ends by itself when its input does; a signal would hit the shell that waits to tidy up behind it. */

@@ -146,6 +146,7 @@ export function followFile(context: SourceContext, options: FileOptions): Promis
       onData,
     });
     if (end.kind === 'lost') return { kind: 'lost' };
+    if (end.kind === 'fault') return { kind: 'failed', sentence: `${options.path}: ${end.sentence}` };
     if (context.signal.aborted) return { kind: 'aborted' };
     if (rotated) return { kind: 'reopen' };
     if (end.kind === 'exit' && end.code === 0 && hostEpochSec > 0)

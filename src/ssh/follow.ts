@@ -8,6 +8,7 @@ import { followJournal, lookUpJournal, readJournalPast } from './journal-source.
 import { followKmsg, type KmsgWay } from './kmsg-source.ts';
 import { readPosition, type Gap, type LineBatch, type SourceContext, type SourceEnd, type Span } from './log-source.ts';
 import type { Probe } from './probe.ts';
+import { steppingOver } from './step-over.ts';
 
 /** `lasting`: asked for the past and for what the ring lost. */
 export type FollowPlan =
@@ -59,7 +60,7 @@ export interface FollowOptions {
   /** Where each source was read up to, by `source`. */
   positions: readonly Position[];
   clock: Clock;
-  /** Called in the same turn as the bytes arrive. Must not throw, and must not wait. */
+  /** Called in the same turn as the bytes arrive, and must not wait. Lines at which it throws twice are passed over. */
   onLines: (batch: LineBatch) => void;
   onGap: (gap: Gap) => void;
   /** A position to store that came without lines. */
@@ -69,6 +70,7 @@ export interface FollowOptions {
 
 /** Position that says: the lasting source's past has been read to its end. */
 const PAST_READ: Position = { source: 'past', value: 'read' };
+const ALWAYS: Span = { fromMs: null, toMs: null };
 /** Position that says what has still to be looked up: the ring's own position moves on meanwhile. `null`: nothing. */
 const LOOKUP = 'lookup';
 const PendingLookup = z.object({ fromMs: z.number().nullable(), toMs: z.number().nullable() }).nullable();
@@ -83,12 +85,13 @@ export async function followHost(connection: Connection, options: FollowOptions)
   const leave = new AbortController();
   const signal = AbortSignal.any([options.signal, leave.signal]);
   const positions = new Map(options.positions.map((position) => [position.source, position]));
+  const handOn = steppingOver(options.onLines, (gap) => options.onGap({ ...gap, lookup: null }));
   const context: SourceContext = {
     connection,
     clock: options.clock,
     signal,
     onLines: (batch) => {
-      options.onLines(batch);
+      handOn(batch);
       if (batch.framing === 'kmsg' || batch.framing === 'dmesg') return;
       // What is asked again goes on where it stopped.
       const position = batch.positionAfter(batch.lines.length - 1);
@@ -159,16 +162,26 @@ async function followRing(
   async function lookUp(): Promise<void> {
     if (looking || lasting === null) return;
     looking = true;
-    while (wanted !== null && !context.signal.aborted) {
-      const span: Span = wanted;
-      const end = await readSpan(context, lasting, span, positionOf(lastingSource ?? ''));
-      if (end.kind === 'lost' || end.kind === 'aborted') break;
-      if (end.kind === 'failed') unavailable(end.sentence, span);
-      if (wanted !== span) continue;
-      wanted = null;
-      keepWanted();
+    try {
+      while (wanted !== null && !context.signal.aborted) {
+        const span: Span = wanted;
+        const end = await readSpan(context, lasting, span, positionOf(lastingSource ?? ''));
+        if (end.kind === 'lost' || end.kind === 'aborted') break;
+        if (end.kind === 'failed') unavailable(end.sentence, span);
+        if (wanted !== span) continue;
+        wanted = null;
+        keepWanted();
+      }
+    } finally {
+      looking = false;
     }
-    looking = false;
+  }
+
+  /** A fault of our own in what runs beside the ring must not take the process along. */
+  async function beside(work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => {
+      unavailable(`Reading failed: ${error instanceof Error ? error.message : String(error)}`, ALWAYS);
+    });
   }
 
   function unavailable(sentence: string, span: Span): void {
@@ -191,8 +204,7 @@ async function followRing(
               lookup: null,
             });
       if (end.kind === 'done') options.onPosition(PAST_READ);
-      if (end.kind === 'failed')
-        unavailable(`The past could not be read: ${end.sentence}`, { fromMs: null, toMs: null });
+      if (end.kind === 'failed') unavailable(`The past could not be read: ${end.sentence}`, ALWAYS);
     }
     if (!plan.killers || context.signal.aborted) return;
     const end = await followJournal(context, {
@@ -200,8 +212,7 @@ async function followRing(
       outputFields: plan.outputFields,
       position: positionOf('journal'),
     });
-    if (end.kind === 'failed')
-      unavailable(`Userspace killers are not watched: ${end.sentence}`, { fromMs: null, toMs: null });
+    if (end.kind === 'failed') unavailable(`Userspace killers are not watched: ${end.sentence}`, ALWAYS);
   }
 
   const ring: SourceContext = {
@@ -210,11 +221,11 @@ async function followRing(
       onGap({ ...gap, lookup: lastingSource });
       if (lasting === null) return;
       want({ fromMs: gap.fromMs, toMs: gap.toMs });
-      void lookUp();
+      void beside(lookUp());
     },
   };
-  void lookUp();
-  void readBeside();
+  void beside(lookUp());
+  void beside(readBeside());
   return followKmsg(ring, { way: plan.way, position: positionOf('kmsg') });
 }
 
@@ -251,8 +262,11 @@ export async function lookUpSpan(
           ? plan.paths.map((path) => ({ kind: 'file', path }))
           : [];
   let isRead = sources.length > 0;
+  const onLines = steppingOver(context.onLines, () => {
+    isRead = false;
+  });
   for (const source of sources) {
-    const end = await readSpan({ ...context, onGap: () => {} }, source, options.span, null);
+    const end = await readSpan({ ...context, onLines, onGap: () => {} }, source, options.span, null);
     isRead &&= end.kind === 'done';
   }
   return isRead;

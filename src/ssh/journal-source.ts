@@ -193,6 +193,7 @@ async function readJournal(
     return { kind: 'done' };
   }
   if (end.kind === 'lost') return { kind: 'lost' };
+  if (end.kind === 'fault') return { kind: 'failed', sentence: `The journal: ${end.sentence}` };
   if (context.signal.aborted) return { kind: 'aborted' };
   if (end.kind === 'exit' && end.code === 0 && openedAtUsec !== null) return { kind: 'done' };
   return {

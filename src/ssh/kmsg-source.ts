@@ -111,6 +111,7 @@ export function followKmsg(
       onData,
     });
     if (end.kind === 'lost') return { kind: 'lost' };
+    if (end.kind === 'fault') return { kind: 'failed', sentence: `/dev/kmsg: ${end.sentence}` };
     if (context.signal.aborted) return { kind: 'aborted' };
     // A reader that was overtaken ends with "Broken pipe"; the next one shows by its first number how many were lost.
     if (origin !== null) return { kind: 'reopen' };

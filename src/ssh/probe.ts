@@ -205,7 +205,7 @@ function hasCapSysResource(set: string | null): boolean | null {
 }
 
 function wordsOf(end: ChannelEnd): string {
-  if (end.kind === 'refused') return end.sentence;
+  if (end.kind === 'refused' || end.kind === 'fault') return end.sentence;
   if (end.kind === 'exit') return `exit code ${end.code}`;
   if (end.kind === 'signal') return `killed by ${end.signal}`;
   return {

@@ -72,6 +72,22 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     expect(killed.end).toEqual({ kind: 'signal', signal: 'SIGKILL' });
   });
 
+  it('ends a stream whose reader throws, and nothing else', async () => {
+    const connection = anSsh().connect(sshd.target());
+    await connection.whenConnected(AbortSignal.timeout(10_000));
+
+    const { end } = await connection.stream('echo a; cat', {
+      stdin: '',
+      signal: AbortSignal.timeout(10_000),
+      onData: () => {
+        throw new Error('no such report');
+      },
+    });
+
+    expect(end).toEqual({ kind: 'fault', sentence: 'its output cannot be read: no such report' });
+    expect((await connection.exec('echo hello', ask)).stdout.toString()).toBe('hello\n');
+  });
+
   it('runs at most four short commands at once, so that MaxSessions is never met', async () => {
     const connection = anSsh().connect(sshd.target());
     await connection.whenConnected(AbortSignal.timeout(10_000));
