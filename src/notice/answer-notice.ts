@@ -1,9 +1,10 @@
 import { hasLived } from '../oom/certain-cause.ts';
 import type { KillRecord } from '../oom/report.ts';
+import { scoreFacts } from './incident-facts.ts';
 import { causeText } from './incident-notice.ts';
 import { aNotice, type Button, type Notice, type Part, type Text } from './notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
-import { domainText, freedWords } from './roles.ts';
+import { domainText, freedWords, reapedOf } from './roles.ts';
 import { sayCount, sayDuration } from './units.ts';
 
 const RECORDS_SHOWN = 5;
@@ -27,6 +28,8 @@ export function describeExplanation(records: readonly KillRecord[]): Notice {
 }
 
 function recordText(record: KillRecord): Text {
+  const reaped = reapedOf(record);
+  if (reaped) return [{ hostText: reaped.name }, { words: ` (pid ${reaped.pid}) was killed: the reaper took it` }];
   if (record.pid === null && record.name === null) return [{ words: outcomeWords(record) }];
   const name = { hostText: record.name ?? '(name not in the text)' };
   if (hasLived(record)) return [{ words: `${record.killer} tried to kill ` }, name, { words: ': it did not exit' }];
@@ -83,20 +86,7 @@ function recordFacts(record: KillRecord) {
     ...(record.trigger?.name ? [{ label: 'Asked for memory', value: [{ hostText: record.trigger.name }] }] : []),
     ...(domain ? [{ label: 'Ran out', value: domain }] : []),
     ...(freed === null ? [] : [{ label: 'Memory freed', value: [{ words: freed }] }]),
-    ...(record.score === null && record.oomScoreAdj === null
-      ? []
-      : [
-          {
-            label: 'Score',
-            value: [
-              {
-                words: [record.score ?? [], record.oomScoreAdj === null ? [] : `adj ${record.oomScoreAdj}`]
-                  .flat()
-                  .join(', '),
-              },
-            ],
-          },
-        ]),
+    ...scoreFacts(record),
     ...(record.timeText === null ? [] : [{ label: 'Printed time', value: [{ hostText: record.timeText }] }]),
   ];
 }

@@ -103,7 +103,7 @@ function offLines(state: HostState): string[] {
 export function describeUnreachable(host: string, sinceMs: number, reason: string): Notice {
   return aNotice({
     tone: 'warn',
-    headline: [{ words: 'I lost ' }, { hostText: host }, { words: ': I cannot see kills there now' }],
+    headline: [{ hostText: host }, { words: ' cannot be reached: I cannot see kills there now' }],
     sentence: [{ words: 'Since ' }, { atMs: sinceMs }, { words: ': ' }, { prose: reason }],
     small: [[{ words: 'What happens meanwhile is read from its log when it is back.' }]],
     buttons: [{ id: 'run', label: 'Check host', value: `hosts check ${host}` }],

@@ -1,7 +1,7 @@
 import type { Incident, Kill } from '../incident/incident.ts';
 import { hasLived } from '../oom/certain-cause.ts';
 import type { Text } from './notice.ts';
-import { shortageText, victimText } from './roles.ts';
+import { reapedOf, shortageText, victimText } from './roles.ts';
 import { sayCount, sayDuration, sayNumber } from './units.ts';
 
 /** What, where, how bad, in one line. */
@@ -64,10 +64,13 @@ function withoutVictim(incident: Incident, kill: Kill, host: Text): Text | null 
       return [...host, { words: ' panicked: it was out of memory' }];
     case 'no-killable':
       return [...host, { words: ' is out of memory and has nothing left to kill' }];
-    case 'truncated':
+    case 'truncated': {
+      const reaped = reapedOf(kill.record);
+      if (reaped) return [{ hostText: reaped.name }, { words: ` (pid ${reaped.pid}) was killed on ` }, ...host];
       return kill.record.pid === null
         ? [{ words: 'Out of memory on ' }, ...host, { words: ': the report is cut off' }]
         : null;
+    }
     case 'suppressed':
       return kill.record.pid === null
         ? [{ words: 'Out of memory on ' }, ...host, { words: ': the kernel left out reports' }]

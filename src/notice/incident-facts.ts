@@ -1,6 +1,7 @@
 import { sayKiB } from '../oom/units.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { isContainerScope } from '../incident/service.ts';
+import type { KillRecord } from '../oom/report.ts';
 import type { Fact, Text } from './notice.ts';
 import { domainText, freedKiB, freedWords } from './roles.ts';
 import { sayDuration, sayNumber } from './units.ts';
@@ -12,13 +13,12 @@ export function incidentFacts(incident: Incident): Fact[] {
   const { record } = kill;
   const domain = domainText(record);
   const freed = freedText(incident);
-  const score = scoreText(kill);
   return [
     ...(record.pid === null && record.name === null ? [] : [{ label: 'Victim', value: whoText(kill) }]),
     ...triggerFacts(kill),
     ...(domain ? [{ label: 'Ran out', value: domain }] : []),
     ...(freed ? [{ label: 'Memory freed', value: freed }] : []),
-    ...(score ? [{ label: 'Score', value: score }] : []),
+    ...scoreFacts(record),
     { label: 'When', value: whenText(incident, kill) },
     ...(incident.victims.length > 1 ? [{ label: 'Victims', value: victimsText(incident) }] : []),
   ];
@@ -49,13 +49,15 @@ function whoText(kill: Kill): Text {
 }
 
 function triggerFacts(kill: Kill): Fact[] {
-  const { trigger, reason, killer } = kill.record;
+  const { trigger, reason, killer, pid: victimPid } = kill.record;
   if (killer !== 'kernel') return reason === null ? [] : [{ label: `Why ${killer} acted`, value: [{ prose: reason }] }];
   if (!trigger || (trigger.name === null && trigger.pid === null)) return [];
   const pid = trigger.pid === null ? '' : ` (pid ${trigger.pid})`;
   const name: Text = trigger.name === null ? [{ words: 'a process' }] : [{ hostText: trigger.name }];
   if (trigger.order === -1) return [{ label: 'Run by hand from', value: [...name, { words: pid }] }];
-  return [{ label: 'Asked for memory', value: [...name, { words: `${pid}; that alone does not make it the cause` }] }];
+  const isVictim = trigger.pid !== null && trigger.pid === victimPid;
+  const blame = isVictim ? '' : '; that alone does not make it the cause';
+  return [{ label: 'Asked for memory', value: [...name, { words: `${pid}${blame}` }] }];
 }
 
 function freedText(incident: Incident): Text | null {
@@ -71,13 +73,13 @@ function freedText(incident: Incident): Text | null {
   return [{ words: `${last ?? ''}${all}`.replace(/^, /, '') }];
 }
 
-function scoreText(kill: Kill): Text | null {
-  const { score, oomScoreAdj } = kill.record;
-  const words = [
-    score === null ? '' : sayNumber(score),
-    oomScoreAdj === null ? '' : `adj ${oomScoreAdj}${oomScoreAdj > 0 ? ', so it was offered as a victim' : ''}`,
-  ].filter(Boolean);
-  return words.length === 0 ? null : [{ words: words.join(', ') }];
+/** The printed score, and the value that shifted it; each only where the log has it. */
+export function scoreFacts({ score, oomScoreAdj }: KillRecord): Fact[] {
+  const offered = oomScoreAdj !== null && oomScoreAdj > 0 ? ', so it was offered as a victim' : '';
+  return [
+    ...(score === null ? [] : [{ label: 'Score', value: [{ words: sayNumber(score) }] }]),
+    ...(oomScoreAdj === null ? [] : [{ label: 'oom_score_adj', value: [{ words: `${oomScoreAdj}${offered}` }] }]),
+  ];
 }
 
 function whenText(incident: Incident, kill: Kill): Text {

@@ -4,7 +4,7 @@ import type { Identity, KillRecord, Prediction } from '../oom/report.ts';
 import { showHostLine, showHostText } from './host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from './render-text.ts';
-import { domainText, freedKiB, freedWords, residentKiB } from './roles.ts';
+import { domainText, freedKiB, freedWords, reapedOf, residentKiB } from './roles.ts';
 import { sayCount, sayNumber } from './units.ts';
 
 /** How a terminal shows emphasis; plain functions where it has none. */
@@ -106,6 +106,9 @@ function victimWords(record: KillRecord): string {
 }
 
 function outcomeWords(record: KillRecord): string {
+  const reaped = reapedOf(record);
+  if (reaped)
+    return `${showHostText(reaped.name)} (pid ${reaped.pid}) was killed; only the reaper’s line is in this log`;
   switch (record.outcome) {
     case 'panic':
       return 'The kernel panicked: out of memory';
@@ -216,7 +219,8 @@ function pickedWords(prediction: Prediction, record: KillRecord): string {
   const who = `${showHostText(prediction.name ?? '?')} (pid ${prediction.pid}${points})`;
   if (prediction.agrees === true)
     return `it had the most points of ${sayCount(record.tasksInDump ?? 0, 'task')}: ${who}${reason}`;
-  return `by its figures in the table it should have been ${who}${reason}`;
+  if (record.pid === null || record.pid === prediction.pid) return `most points in the table: ${who}${reason}`;
+  return `by its figures in the table it would have been ${who}${reason}`;
 }
 
 function labelled(label: string, text: string, paint: Paint): string {

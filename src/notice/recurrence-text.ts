@@ -27,6 +27,6 @@ export function backText(back: BackState): Text | null {
     case 'restarted':
       return [{ words: `yes, after ${sayDuration(back.afterMs)}${back.pid === null ? '' : ` as pid ${back.pid}`}` }];
     case 'loop':
-      return [{ words: `it keeps dying: ${sayCount(back.restarts, 'restart')} so far` }];
+      return [{ words: `it keeps dying: ${sayCount(back.restarts, 'time')} in the last 10 min` }];
   }
 }

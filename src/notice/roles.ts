@@ -1,6 +1,7 @@
 import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
 import { serviceOf } from '../incident/service.ts';
+import { parseReaper } from '../oom/verdict.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { Text } from './notice.ts';
 
@@ -99,6 +100,13 @@ export function freedWords(record: KillRecord): string | null {
   const rest = [shared ? `${sayKiB(shared)} shared` : '', file ? `${sayKiB(file)} file` : ''].filter(Boolean);
   const resident = rest.length === 0 ? '' : ` (${sayKiB(residentKiB(record) ?? freed)} resident: ${rest.join(', ')})`;
   return `${sayKiB(freed)}${rest.length === 0 ? '' : ' anonymous'}${resident}`;
+}
+
+/** Whom the reaper took, where that line is all that the log has of a kill. The reaper only takes victims of the OOM killer. */
+export function reapedOf(record: KillRecord): { pid: number; name: string } | null {
+  if (record.pid !== null || !record.reaped) return null;
+  const texts = record.evidence.map((line) => line.text.slice(Math.max(0, line.text.indexOf('oom_reaper: '))));
+  return texts.map(parseReaper).find((reaper) => reaper !== null) ?? null;
 }
 
 /** Memory of all kinds that the victim had in RAM, in KiB. null: no part of it is known. */

@@ -4,6 +4,8 @@ import { sayCount, sayDuration, sayNumber } from './units.ts';
 
 const ROWS_SHOWN = 15;
 const SERVICES_SHOWN = 3;
+/** Fewer kills are several at once, and no storm. */
+const STORM_FROM = 5;
 
 /** Many incidents at once as one message: who is hit, how hard, and where to read on. `incidents` has at least one. */
 export function describeStorm(incidents: readonly Incident[]): Notice {
@@ -20,7 +22,7 @@ export function describeStorm(incidents: readonly Incident[]): Notice {
     tone: 'bad',
     headline: [
       {
-        words: `Out-of-memory storm: ${sayCount(kills, 'kill')} on ${sayCount(hosts.size, 'host')} within ${sayDuration(Math.max(1_000, lastAtMs - firstAtMs))}`,
+        words: `${kills < STORM_FROM ? 'Out of memory' : 'Out-of-memory storm'}: ${sayCount(kills, 'kill')} on ${sayCount(hosts.size, 'host')} within ${sayDuration(Math.max(1_000, lastAtMs - firstAtMs))}`,
       },
     ],
     sentence: commonText(incidents),

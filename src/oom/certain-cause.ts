@@ -27,8 +27,7 @@ export function explainCertain(record: KillRecord, seen: { slabNamed: boolean; b
   if (record.outcome === 'suppressed') return null;
   if (record.trigger?.order === -1)
     return sure('sysrq', 'Triggered by hand (SysRq f): there need not have been any shortage.');
-  if (record.outcome === 'panic')
-    return sure('panic', 'The kernel was set to panic, or found nobody left to kill, and the host went down.');
+  if (record.outcome === 'panic') return sure('panic', panicText(record));
   if (record.outcome === 'no-killable')
     return sure(
       'no-killable',
@@ -53,6 +52,17 @@ export function explainCertain(record: KillRecord, seen: { slabNamed: boolean; b
   if (record.domain === 'mempolicy')
     return sure('mempolicy', 'Only the memory nodes of its memory policy ran out; others may have had room.');
   return record.domain === 'host' ? explainHost(record, numbers, seen.byPageFault) : null;
+}
+
+function panicText({ evidence }: KillRecord): string {
+  const said = evidence.map((line) => line.text).join('\n');
+  if (said.includes('panic_on_oom'))
+    return 'vm.panic_on_oom is set: the kernel panicked instead of killing, and the host went down.';
+  if (said.includes('deadlocked on memory'))
+    return 'The kernel found the system deadlocked on memory, with nobody left that may be killed: it panicked.';
+  if (said.includes('no killable processes'))
+    return 'Nobody was left that may be killed: the kernel panicked, and the host went down.';
+  return 'The kernel panicked for want of memory, and the host went down.';
 }
 
 const EXITED = /^process exited after |^The victim (?:died in|became a zombie)/;

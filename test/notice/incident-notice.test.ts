@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Kill } from '../../src/incident/incident.ts';
 import { describeIncident, type IncidentContext } from '../../src/notice/incident-notice.ts';
 import type { Notice } from '../../src/notice/notice.ts';
+import { describeUnreachable } from '../../src/notice/fleet-notice.ts';
+import { explainReport } from '../../src/notice/kill-report.ts';
 import { explainCertain } from '../../src/oom/certain-cause.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { renderText } from '../../src/notice/render-text.ts';
@@ -82,7 +84,8 @@ Victim:            mysqld (pid 18540, uid 111), unit mysql.service
 Asked for memory:  icinga2 (pid 2211); that alone does not make it the cause
 Ran out:           the host, 12 GiB RAM, no swap
 Memory freed:      5.9 GiB
-Score:             512, adj 0
+Score:             512
+oom_score_adj:     0
 When:              2026-08-30 01:35:08 UTC
 
 Who held memory
@@ -237,6 +240,32 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     },
   );
 
+  it('does not excuse the trigger when it died itself', () => {
+    const trigger = { name: 'mysqld', pid: 18_540, gfpMask: null, gfpFlags: null, order: 0, oomScoreAdj: 0 };
+    const text = renderText(
+      describeIncident(anIncident({ kills: [aKill({ record: aRecord({ trigger }) })] }), CONTEXT),
+    );
+
+    expect(text).toContain('mysqld (pid 18540)\n');
+    expect(text).not.toContain('does not make it the cause');
+  });
+
+  it('counts how often it died in the ten minutes that were looked at', () => {
+    const incident = anIncident({ back: { kind: 'loop', restarts: 5 } });
+
+    expect(renderText(describeIncident(incident, CONTEXT))).toContain('it keeps dying: 5 times in the last 10 min');
+  });
+
+  it.each([
+    ['Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled', 'vm.panic_on_oom is set'],
+    ['Kernel panic - not syncing: Out of memory and no killable processes...', 'Nobody was left'],
+    ['Kernel panic - not syncing: System is deadlocked on memory', 'deadlocked on memory'],
+  ])('says why the kernel panicked: %s', (line, says) => {
+    const record = aRecord({ outcome: 'panic', pid: null, name: null, evidence: [{ line: 1, text: line }] });
+
+    expect(explainCertain(record, { slabNamed: false, byPageFault: false })?.text).toContain(says);
+  });
+
   it('asks not to mistake the sum of shared memory for memory', () => {
     const holders = [
       { name: 'postgres', count: 200, rssPages: 4_000_000, anonPages: null, swapPages: 0, largestPid: 1 },
@@ -244,6 +273,15 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     const notice = describeIncident(anIncident({ kills: [aKill({ record: aRecord({ holders }) })] }), CONTEXT);
 
     expect(renderText(notice)).toContain('counted once for each of them');
+  });
+
+  it.each([
+    [4_711, 'by its figures in the table it would have been java (pid 4711'],
+    [18_540, 'most points in the table: java (pid 18540'],
+  ])('says that another would have been picked only when there is another (%i)', (pid, says) => {
+    const predictedVictim = { pid, name: 'java', points: 9, score: 1, agrees: false, reason: null };
+
+    expect(explainReport([aRecord({ predictedVictim })])).toContain(says);
   });
 
   it('points at the real holder when the victim was not the cause', () => {
@@ -361,6 +399,16 @@ describe('headlines', () => {
     );
   });
 
+  it('tell whom the reaper took when nothing else is in the log', () => {
+    const evidence = [
+      { line: 1, text: 'oom_reaper: reaped process 365 (mariadbd), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB' },
+    ];
+    const record = aRecord({ outcome: 'truncated', pid: null, name: null, reaped: true, evidence });
+
+    expect(headlineOf([aKill({ record })])).toBe('mariadbd (pid 365) was killed on db01');
+    expect(explainReport([record])).toMatch(/^mariadbd \(pid 365\) was killed; only the reaper’s line/);
+  });
+
   it('tell of a kill that was tried in vain', () => {
     const given = { killer: 'earlyoom' as const, domain: null, trigger: null };
     const lived = aRecord({ ...given, aftermath: ['process 18540 did not exit', 'kill failed: Timer expired'] });
@@ -383,6 +431,18 @@ describe('headlines', () => {
 });
 
 describe('a storm over hosts', () => {
+  it('is no storm with two kills', () => {
+    const incidents = ['web1', 'web2'].map((host, pid) => anIncident({ kills: [aKill({ host, pid })] }));
+
+    expect(headline(describeStorm(incidents))).toBe('Out of memory: 2 kills on 2 hosts within 1 s');
+  });
+
+  it('is not lost that was never reached', () => {
+    expect(headline(describeUnreachable('db01', T0, 'no route'))).toBe(
+      'db01 cannot be reached: I cannot see kills there now',
+    );
+  });
+
   it('says how much, where, and what they have in common', () => {
     const incidents = Array.from({ length: 20 }, (_, at) =>
       anIncident({ kills: [aKill({ host: `web${at}`, pid: at, atMs: T0 + at * 500 })] }),
