@@ -8,6 +8,7 @@
 // - Command lines are NUL-separated, which few awks can read, and one `tr` for each would be thousands of forks: one `head -v`
 //   reads them all. Its heading lines carry a path of random dots and slashes, so that no command line can forge one.
 // - They hold secrets, which must not leave the host: masked here, wide rather than narrow, then cut to 200 bytes.
+//   First word by word (-p VALUE, user:secret@, user/secret@, what follows login), then argument by argument.
 // - comm comes from `status`, where the kernel escapes line feeds and backslashes; in `stat` it would tear the line.
 // - Kernel threads, zombies and processes that vanish meanwhile have no VmRSS: left out. So is a process whose first thread has
 //   ended while others run; the kernel sees it, `status` does not.
@@ -26,12 +27,32 @@ set -- [0-9]*
 awk -v d="==> $D" -v hz="$T" -v page="$P" -v sees="$V" -v least=LEAST_KIB '
 function one(f,   l) { l = ""; if ((getline l < f) < 0) l = ""; close(f); return l }
 function secret(l) { return l ~ /pass|pwd|-pw$|token|secret|key|auth|cred|bearer/ }
+function plain(v) { sub(/^=/, "", v); return v ~ /^[0-9][0-9.:,-]*(\/(tcp|udp))?$/ || v ~ /^(\.\.?|~)?\// }
+function words(s,   o, w, c, was, p, left) {
+  o = ""; p = 0; left = 0
+  while (s != "") {
+    if (match(s, /[ \t\036]/)) { w = substr(s, 1, RSTART - 1); c = substr(s, RSTART, 1); s = substr(s, RSTART + 1) }
+    else { w = s; c = ""; s = "" }
+    if (w != "") {
+      was = p; p = w == "-p"
+      if (was && w !~ /^-/) { if (!plain(w)) w = "***" }
+      else if (left > 0 && w !~ /^-/) { left--; w = "***" }
+      else if (w ~ /^-p./ && w !~ /^-p(ort|id|id-?file|ath|lugin|rofile|rint|roject|refix|arallel|roxy|roperties|w|wd|ass(in|out|word|wd|phrase)?)(=|$)/) { if (!plain(substr(w, 3))) w = "-p***" }
+      else if (w == "login") left = 1
+      else if (w ~ /^(add_user|change_password|authenticate_user)$/) left = 2
+      if (match(w, /:\/?[^\/@].*@/) || match(w, /:@.*@/)) w = substr(w, 1, RSTART) "***" substr(w, RSTART + RLENGTH - 1)
+      if (match(w, /^([^\/]*[="\047])?[A-Za-z0-9_$#]+\/.+@/)) { match(w, /\/.*@/); w = substr(w, 1, RSTART) "***" substr(w, RSTART + RLENGTH - 1) }
+    }
+    o = o w c
+  }
+  return o
+}
 function mask(s,   n, a, i, w, l, o, hide, was, sql, net, u) {
   if (length(s) >= 2048) sub(/:\/\/[^ \036]*$/, "://***", s)
   sub(/\036+$/, "", s); l = tolower(s)
   sql = l ~ /mysql|maria|mongo|sshpass/; net = l ~ /curl|redis|ldap|smb/
-  if (!sql && !net && l !~ /@|-pw|user/ && !secret(l)) { gsub(/\036/, " ", s); return s }
-  n = split(s, a, "\036"); o = ""; hide = 0
+  if (!sql && !net && l !~ /@|user|login|(^|[ \t\036])-p/ && !secret(l)) { gsub(/\036/, " ", s); return s }
+  n = split(words(s), a, "\036"); o = ""; hide = 0
   for (i = 1; i <= n; i++) {
     w = a[i]; l = tolower(w); was = hide
     hide = (w ~ /^-/ && secret(l)) || l ~ /^(pass|password|passwd|pwd|secret|token|bearer)$/ || (sql && w == "-p") || (net && w ~ /^-[uUaw]$/) || (l ~ /^--?[a-z-]*user$/ && a[i + 1] ~ /:/)
