@@ -5,7 +5,7 @@ import { sayCount, sayDuration, sayNumber } from './units.ts';
 const ROWS_SHOWN = 15;
 const SERVICES_SHOWN = 3;
 /** Fewer kills are several at once, and no storm. */
-const STORM_FROM = 5;
+const STORM_FROM = 3;
 
 /** Many incidents at once as one message: who is hit, how hard, and where to read on. `incidents` has at least one. */
 export function describeStorm(incidents: readonly Incident[]): Notice {

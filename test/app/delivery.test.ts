@@ -7,6 +7,7 @@ import { writeReply } from '../../src/app/reply-body.ts';
 import type { NewDelivery, Store } from '../../src/app/store-port.ts';
 import { groupKills } from '../../src/incident/grouping.ts';
 import type { Kill } from '../../src/incident/incident.ts';
+import { describeUnreachable } from '../../src/notice/fleet-notice.ts';
 import { describeIncident } from '../../src/notice/incident-notice.ts';
 import { describeLaterKill } from '../../src/notice/thread-notice.ts';
 import { openStore } from '../../src/store/store.ts';
@@ -24,7 +25,7 @@ interface Bench {
   chat: ScriptedChat;
   /** Records kills as watching a host does, with their deliveries. */
   happen: (kills: Kill[]) => Promise<void>;
-  start: (owner: string) => Deliveries;
+  start: (owner: string, isMine?: () => boolean) => Deliveries;
 }
 
 async function aBench(): Promise<Bench> {
@@ -38,13 +39,14 @@ async function aBench(): Promise<Bench> {
     rmSync(folder, { recursive: true });
   });
 
-  function start(owner: string): Deliveries {
+  function start(owner: string, isMine: () => boolean = () => true): Deliveries {
     const delivery = openDelivery({
       store,
       workspace: chat,
       clock,
       log: QUIET,
       owner,
+      isMine,
       describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), next: null, protect: false }),
     });
     running.push(delivery);
@@ -252,6 +254,33 @@ describe('a backlog of words', () => {
     await delivery.close();
   }, 30_000);
 
+  it('is told as one message when it is news of many hosts', async () => {
+    const { chat, clock, start, store } = await aBench();
+    const news = Array.from({ length: 150 }, (_, at): NewDelivery => ({
+      incidentId: '',
+      channel: '#oom',
+      kind: 'news',
+      body: writeReply({ notice: describeUnreachable(`web${at}`, T0, 'no answer'), upToKill: null }),
+      notBeforeMs: 0,
+    }));
+    await store.enqueue(news);
+    let first = true;
+    chat.script.fate = () => {
+      if (!first) return undefined;
+      first = false;
+      return { taken: true, told: { kind: 'unknown', reason: 'HTTP 502' } };
+    };
+    const delivery = start('one');
+    await clock.advance(60_000);
+
+    expect(chat.messages).toHaveLength(1);
+    expect(chat.messages[0]?.text).toContain('150 changes at once');
+    expect(chat.messages[0]?.text).toContain('web0 cannot be reached');
+    expect(chat.messages[0]?.text).toContain('and 120 more changes');
+    expect(await isBusy(store)).toBe(false);
+    await delivery.close();
+  });
+
   it('leaves out of a storm what happens to one of its incidents', async () => {
     const { chat, clock, happen, start, store } = await aBench();
     const delivery = start('one');
@@ -314,6 +343,49 @@ describe('when the chat fails', () => {
     await clock.advance(10_000);
     expect(topLevel(chat)[0]?.text).toContain('was killed 2 times');
     await delivery.close();
+  });
+
+  it('does not wait for ever where the chat cannot be searched', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    let first = true;
+    chat.script.fate = (method) => {
+      if (method === 'find') return { taken: false, told: { kind: 'refused', reason: 'missing_scope' } };
+      if (!first) return undefined;
+      first = false;
+      return { taken: false, told: { kind: 'unknown', reason: 'HTTP 502' } };
+    };
+    await happen([on('db01', 0)]);
+    await clock.advance(90_000);
+
+    expect(chat.calls.filter((call) => call.method === 'find')).toHaveLength(5);
+    expect(topLevel(chat)).toHaveLength(1);
+    await delivery.close();
+  });
+
+  it('hands a doubtful message over when the channel is another process’s', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    let mine = true;
+    const delivery = start('one', () => mine);
+    let first = true;
+    chat.script.fate = () => {
+      if (!first) return undefined;
+      first = false;
+      mine = false;
+      return { taken: true, told: { kind: 'unknown', reason: 'HTTP 502' } };
+    };
+    await happen([on('db01', 0)]);
+    await clock.advance(30_000);
+    expect(await store.queueLengths()).toEqual([]);
+
+    const other = start('two');
+    await happen([on('db01', 40, 2)]);
+    await clock.advance(10_000);
+
+    expect(topLevel(chat)).toHaveLength(1);
+    expect(topLevel(chat)[0]?.text).toContain('was killed 2 times');
+    await delivery.close();
+    await other.close();
   });
 
   it('loses nothing and repeats nothing over ten minutes of silence', async () => {
