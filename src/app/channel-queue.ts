@@ -3,33 +3,24 @@ import type { Notice } from '../notice/notice.ts';
 import { describeStorm } from '../notice/storm-notice.ts';
 import { describeMoreKills } from '../notice/thread-notice.ts';
 import { openChannelMemory } from './channel-memory.ts';
-import {
-  backOffMs,
-  planStep,
-  REFUSED_TRIES_MAX,
-  refusedBackOffMs,
-  type ChannelView,
-  type Step,
-} from './delivery-plan.ts';
+import { backOffMs, planStep, type ChannelView, type Step } from './delivery-plan.ts';
+import { settleRefused } from './delivery-refused.ts';
+import { markOf, seenAs, threadOf, type Item } from './delivery-item.ts';
 import type { DeliveryWorld } from './delivery-world.ts';
 import { describeNews } from './describe-news.ts';
 import { openDigests } from './digests.ts';
-import type { Delivery, FindOutcome, MessageMark, Posted, SendOutcome } from './ports.ts';
-import { readReply, type ReplyBody } from './reply-body.ts';
-
-/** A delivery that this process has claimed. `doubtfulSinceMs`: it may have reached the chat after that; null: it has not. */
-interface Item {
-  delivery: Delivery;
-  reply: ReplyBody | null;
-  doubtfulSinceMs: number | null;
-  posted: Posted | null;
-}
+import type { Delivery, Posted, SendOutcome } from './ports.ts';
+import { readReply } from './reply-body.ts';
 
 /** So many of each kind are held at once. Incidents have room of their own: no backlog of words keeps a new one waiting. */
 const CLAIM_MAX = { incident: 400, news: 200, reply: 100 } as const;
 /** What another process left in flight is looked for this far back; what this one sent, not much longer than a request takes. */
 const LEFT_BACK_MS = 7 * 24 * 60 * 60_000;
 const SENT_BACK_MS = 10 * 60_000;
+/** A chat that will not be searched does not block its channel for ever. */
+const LOOKS_REFUSED_MAX = 5;
+/** Of a message that was found in the chat: older than any incident's. */
+const SEEN_REVISION = -1;
 
 /** Edits count for the whole workspace: conversations share the allowance of `chat.update`, about 50 a minute. */
 export interface EditAllowance {
@@ -44,6 +35,8 @@ export interface ChannelQueue {
   run: (signal: AbortSignal) => Promise<number | null>;
   /** Gives unsent claims back, so that another process may take them at once. What may have arrived stays in flight. */
   release: () => Promise<void>;
+  /** The same for a channel that another process serves now; call it again: it looks for what may have arrived. */
+  letGo: () => Promise<void>;
 }
 
 /** One channel's deliveries, one request at a time. */
@@ -54,6 +47,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   const digests = openDigests();
   let pausedUntilMs = 0;
   let failures = 0;
+  let looksRefused = 0;
 
   async function run(signal: AbortSignal): Promise<number | null> {
     while (!signal.aborted) {
@@ -187,7 +181,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   async function sendNews(waiting: readonly Item[]): Promise<void> {
     const [first, ...others] = waiting.flatMap((item) => (item.reply ? [item.reply.notice] : []));
     if (!first) return;
-    const [id = '', ...also] = waiting.map((item) => replyMark(item.delivery));
+    const [id = '', ...also] = waiting.map(seenAs);
     const outcome = memory.counted(
       await workspace.post({ channel, notice: describeNews(first, others), mark: { id, also } }),
     );
@@ -198,7 +192,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
 
   async function sendReply(item: Item): Promise<void> {
     if (!item.reply || !item.posted || (await isStorm(item.posted))) return done(item, null);
-    const mark = { id: replyMark(item.delivery), also: [] };
+    const mark = { id: seenAs(item), also: [] };
     const outcome = memory.counted(
       await workspace.reply({ channel, threadTs: item.posted.ts, notice: item.reply.notice, mark }),
     );
@@ -286,72 +280,68 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   }
 
   async function refused(item: Item, reason: string): Promise<void> {
-    const nowMs = clock.nowMs();
-    const tries = item.delivery.attempts + 1;
-    const final = tries >= REFUSED_TRIES_MAX;
-    log[final ? 'error' : 'warn'](
-      { channel, reason, tries, incidentId: item.delivery.incidentId },
-      'The chat refused a message',
-    );
     items.delete(item.delivery.id);
-    await store.settleDelivery(
-      item.delivery.id,
-      final ? { kind: 'failed', reason, atMs: nowMs } : { kind: 'retry', notBeforeMs: nowMs + refusedBackOffMs(tries) },
-    );
+    await settleRefused(world, item.delivery, reason);
   }
 
-  /** Finds out what became of doubtful messages before any of them is repeated. */
+  /** Finds out what became of doubtful messages of one place before any of them is repeated. */
   async function look(): Promise<void> {
     const doubtful = [...items.values()].filter((item) => item.doubtfulSinceMs !== null);
-    const threads = new Set(
-      doubtful.map((item) => (item.delivery.kind === 'incident' ? null : (item.posted?.ts ?? null))),
-    );
-    for (const threadTs of threads) {
-      const sinceMs = Math.min(...doubtful.map((item) => item.doubtfulSinceMs ?? Infinity));
-      const seen = await workspace.find({ channel, threadTs, sinceMs });
-      if (seen.kind !== 'looked') return notSeen(seen);
-      for (const item of doubtful) {
-        const isReply = item.delivery.kind !== 'incident';
-        if ((isReply ? (item.posted?.ts ?? null) : null) !== threadTs) continue;
-        const ts = seen.byId.get(isReply ? replyMark(item.delivery) : item.delivery.incidentId);
-        item.doubtfulSinceMs = null;
-        if (ts === undefined) continue;
-        log.info(
-          { channel, incidentId: item.delivery.incidentId },
-          'A doubtful message had arrived; it is not repeated',
-        );
-        if (isReply) await done(item, null);
-        // What it shows may be older than what is known: it is edited.
-        else item.posted = { incidentId: item.delivery.incidentId, channel, ts, revision: -1 };
-      }
+    const threadTs = doubtful[0] ? threadOf(doubtful[0]) : null;
+    const here = doubtful.filter((item) => threadOf(item) === threadTs);
+    const sinceMs = Math.min(...here.map((item) => item.doubtfulSinceMs ?? Infinity));
+    const seen = await workspace.find({ channel, threadTs, sinceMs });
+    switch (seen.kind) {
+      case 'looked':
+        looksRefused = 0;
+        for (const item of here) await settleSeen(item, seen.byId.get(seenAs(item)));
+        return;
+      case 'rate-limited':
+        pausedUntilMs = clock.nowMs() + seen.retryAfterMs;
+        return;
+      case 'unknown':
+        return rest(seen.reason);
+      case 'refused':
+        looksRefused += 1;
+        if (looksRefused < LOOKS_REFUSED_MAX) return rest(seen.reason);
+        looksRefused = 0;
+        log.error({ channel, reason: seen.reason }, 'The chat cannot be searched; a doubtful message may come twice');
+        for (const item of here) item.doubtfulSinceMs = null;
     }
   }
 
-  function notSeen(outcome: Exclude<FindOutcome, { kind: 'looked' }>): void {
-    if (outcome.kind === 'rate-limited') pausedUntilMs = clock.nowMs() + outcome.retryAfterMs;
-    else rest(outcome.reason);
+  async function settleSeen(item: Item, ts: string | undefined): Promise<void> {
+    item.doubtfulSinceMs = null;
+    if (ts === undefined) return;
+    const { incidentId, kind } = item.delivery;
+    log.info({ channel, incidentId }, 'A doubtful message had arrived; it is not repeated');
+    if (kind !== 'incident') await done(item, null);
+    // What it shows may be older than what is known: it is edited.
+    else item.posted = { incidentId, channel, ts, revision: SEEN_REVISION };
   }
 
   async function adopt(deliveries: readonly Delivery[]): Promise<void> {
     for (const delivery of deliveries) await take(delivery, clock.nowMs() - LEFT_BACK_MS);
   }
 
+  async function letGo(): Promise<void> {
+    if (clock.nowMs() >= pausedUntilMs && [...items.values()].some((item) => item.doubtfulSinceMs !== null))
+      await look();
+    await release();
+  }
+
   async function release(): Promise<void> {
     for (const item of items.values()) {
       if (item.doubtfulSinceMs !== null) continue;
+      // Whoever comes next must know where it stands; what changed since has a delivery of its own.
+      if (item.posted?.revision === SEEN_REVISION) {
+        await done(item, item.posted);
+        continue;
+      }
       await store.settleDelivery(item.delivery.id, { kind: 'retry', notBeforeMs: item.delivery.notBeforeMs });
       items.delete(item.delivery.id);
     }
   }
 
-  return { adopt, run, release };
-}
-
-function replyMark({ id }: Delivery): string {
-  return `reply-${id}`;
-}
-
-function markOf(incidents: readonly Incident[]): MessageMark {
-  const [first, ...others] = incidents.map((incident) => incident.id);
-  return { id: first ?? '', also: others };
+  return { adopt, run, letGo, release };
 }

@@ -62,10 +62,14 @@ export function openDelivery(options: DeliveryOptions): Deliveries {
   async function startDue(): Promise<void> {
     const nowMs = clock.nowMs();
     const late = [...due].filter(([, atMs]) => atMs <= nowMs).map(([channel]) => channel);
-    for (const channel of late) if (!running.has(channel)) start(channel);
+    for (const channel of late) {
+      if (!isMine(channel)) due.delete(channel);
+      else if (!running.has(channel)) start(channel);
+    }
     if (!news && nowMs < pollAtMs) return;
 
-    for (const [channel, queue] of queues) if (!isMine(channel) && !running.has(channel)) await queue.release();
+    for (const channel of queues.keys())
+      if (!isMine(channel) && !running.has(channel)) running.set(channel, leave(channel));
     news = false;
     pollAtMs = nowMs + POLL_MS;
     for (const queue of await store.queueLengths()) {
@@ -92,6 +96,15 @@ export function openDelivery(options: DeliveryOptions): Deliveries {
     running.delete(channel);
     if (again.delete(channel)) due.set(channel, clock.nowMs());
     nap.abort();
+  }
+
+  async function leave(channel: string): Promise<void> {
+    try {
+      await queueOf(channel).letGo();
+    } catch (error) {
+      log.error({ err: error, channel }, 'A channel could not be handed over');
+    }
+    running.delete(channel);
   }
 
   function queueOf(channel: string): ChannelQueue {

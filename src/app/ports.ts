@@ -94,11 +94,12 @@ export type SendOutcome =
   | { kind: 'refused'; reason: string }
   | { kind: 'gone' };
 
-/** `byId`: the newest message for each mark that was found. */
+/** `byId`: the newest message for each mark that was found. `refused`: the chat will not let itself be searched. */
 export type FindOutcome =
   | { kind: 'looked'; byId: Map<string, string> }
   | { kind: 'rate-limited'; retryAfterMs: number }
-  | { kind: 'unknown'; reason: string };
+  | { kind: 'unknown'; reason: string }
+  | { kind: 'refused'; reason: string };
 
 /** What a message carries unseen, so that it can be found again: which incident or reply it is. */
 export interface MessageMark {

@@ -129,9 +129,10 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
     } catch (error) {
       // The bot was never in the channel, so that it never posted there.
       if (slackErrorWord(error) === 'not_in_channel') return { kind: 'looked', byId };
-      const failure = error instanceof ChannelUnknown ? null : readSendError(error);
-      if (failure?.kind === 'rate-limited') return failure;
-      return { kind: 'unknown', reason: failure && 'reason' in failure ? failure.reason : 'not readable' };
+      if (error instanceof ChannelUnknown) return { kind: 'refused', reason: error.message };
+      const failure = readSendError(error);
+      if (failure.kind === 'gone') return { kind: 'looked', byId };
+      return failure.kind === 'unsent' ? { kind: 'unknown', reason: failure.reason } : failure;
     }
   }
 

@@ -70,7 +70,9 @@ export function scriptedChat(clock: Clock): ScriptedChat {
       const fate = script.fate('find');
       if (fate?.told === 'hang') return new Promise(() => {});
       if (fate && fate.told !== 'sent')
-        return fate.told.kind === 'rate-limited' ? fate.told : { kind: 'unknown', reason: 'down' };
+        return fate.told.kind === 'rate-limited' || fate.told.kind === 'refused'
+          ? fate.told
+          : { kind: 'unknown', reason: 'down' };
       const there = messages.filter(
         (one) => one.channel === channel && (threadTs === null ? one.threadTs === null : one.threadTs === threadTs),
       );
