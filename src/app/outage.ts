@@ -30,7 +30,11 @@ const STEADY_MS = 10_000;
 /** A cut that nobody notices is found by keepalive after about a minute. */
 const UNNOTICED_MS = 120_000;
 const LOOK_EVERY_MS = 10_000;
+/** While all is well: a thousand hosts are asked this often. */
+const WELL_EVERY_MS = 30_000;
 const MISSED_MAX = 1_000;
+/** Hosts that go together are told together: news are sent at the ends of such spans. */
+const GATHER_MS = 15_000;
 
 const SOURCE = 'outage';
 /** What was told last, kept with the positions so that a restart neither repeats nor forgets it. null: all is well. */
@@ -47,31 +51,40 @@ export async function tellOutages(host: string, world: OutageWorld, signal: Abor
   while (!signal.aborted) {
     const sight = world.sight();
     const nowMs = clock.nowMs();
-    if (sight.isWatched && nowMs - sight.sinceMs >= STEADY_MS) {
-      if (told !== null && tell(await backAgain(told, sight), null)) told = null;
+    const isWell = sight.isWatched && nowMs - sight.sinceMs >= STEADY_MS;
+    if (isWell) {
+      if (told !== null && tell((await isMuted()) ? null : await backAgain(told, sight), null)) told = null;
       awaySinceMs = null;
       bootId = sight.bootId;
     } else {
       awaySinceMs ??= sight.sinceMs;
       const next = { sinceMs: awaySinceMs, bootId };
-      if (told === null && nowMs - awaySinceMs >= TELL_AFTER_MS) {
+      // A mute that ends while the host is away is followed by the news.
+      if (told === null && nowMs - awaySinceMs >= TELL_AFTER_MS && !(await isMuted())) {
         if (tell(describeUnreachable(host, awaySinceMs, sight.sentence), next)) told = next;
       }
     }
-    await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+    await clock.sleep(isWell ? WELL_EVERY_MS : LOOK_EVERY_MS, signal).catch(() => undefined);
   }
 
-  /** What is told and that it was told go on record together. */
-  function tell(notice: Notice, next: Told): boolean {
-    const delivery: NewDelivery = {
+  async function isMuted(): Promise<boolean> {
+    return (await store.mutes(clock.nowMs())).some((mute) => mute.target === host);
+  }
+
+  /** What is told and that it was told go on record together. null: nobody is told. */
+  function tell(notice: Notice | null, next: Told): boolean {
+    const position: Position = { source: SOURCE, value: JSON.stringify(next) };
+    return world.save({ positions: [position], deliveries: notice === null ? [] : [newsOf(notice)] });
+  }
+
+  function newsOf(notice: Notice): NewDelivery {
+    return {
       incidentId: '',
       channel: world.channel(),
       kind: 'news',
       body: writeReply({ notice, upToKill: null }),
-      notBeforeMs: clock.nowMs(),
+      notBeforeMs: Math.ceil(clock.nowMs() / GATHER_MS) * GATHER_MS,
     };
-    const position: Position = { source: SOURCE, value: JSON.stringify(next) };
-    return world.save({ positions: [position], deliveries: [delivery] });
   }
 
   async function backAgain(was: NonNullable<Told>, sight: Sight): Promise<Notice> {

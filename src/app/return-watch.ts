@@ -3,6 +3,7 @@ import { describeReturn } from '../notice/thread-notice.ts';
 import { parseProcScan } from '../oom/proc-scan.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Fleet, HostLink } from './host-link.ts';
+import { mutedUntil } from './mute-target.ts';
 import type { Clock } from './ports.ts';
 import { writeReply } from './reply-body.ts';
 import type { NewDelivery, SavedBatch, Store } from './store-port.ts';
@@ -89,9 +90,14 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
   /** By now it can be said who is next: the message is edited, if there is one. */
   async function showAgain(incident: Incident): Promise<void> {
     const posted = await store.postedOf(incident.id);
-    if (posted.length === 0) return;
+    if (posted.length === 0 || (await isMuted(incident))) return;
     await store.enqueue([messageOf(incident)]);
     world.wake();
+  }
+
+  async function isMuted(incident: Incident): Promise<boolean> {
+    const nowMs = clock.nowMs();
+    return mutedUntil(await store.mutes(nowMs), incident, nowMs) !== null;
   }
 
   function messageOf(incident: Incident): NewDelivery {
@@ -112,7 +118,8 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice, upToKill: null }) }];
     const posted = await store.postedOf(incident.id);
     // An incident that was never told (muted, history) is not told because it came back.
-    const result = await store.updateIncident(changed, posted.length === 0 ? [] : [message, ...reply]);
+    const isSilent = posted.length === 0 || (await isMuted(incident));
+    const result = await store.updateIncident(changed, isSilent ? [] : [message, ...reply]);
     if (result.kind === 'saved') world.wake();
     else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, back);
   }

@@ -328,6 +328,20 @@ describe('silence means health', () => {
     expect(back[0]).toContain('1 kill happened meanwhile');
   });
 
+  it('says nothing of a muted host that is away, until the mute ends', async () => {
+    const { host, clock, store, told } = await aScene();
+    await clock.advance(MINUTE_MS);
+    await store.putMute({ target: 'db01', untilMs: clock.nowMs() + 30 * MINUTE_MS, by: 'U1' });
+
+    host.become('unreachable');
+    await clock.advance(29 * MINUTE_MS);
+    const muted = headlines(await told());
+    await clock.advance(2 * MINUTE_MS);
+
+    expect(muted).toEqual([]);
+    expect(headlines(await told())).toHaveLength(1);
+  });
+
   it('neither repeats nor forgets over a restart of the bot', async () => {
     const { host, clock, told, restart } = await aScene();
     await clock.advance(MINUTE_MS);
