@@ -1,3 +1,4 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { ProcessIdentity } from '../incident/incident.ts';
 import { parseProcScan, type ProcScan } from '../oom/proc-scan.ts';
 import type { HostLink } from './host-link.ts';
@@ -22,13 +23,20 @@ const SLACK_MS = 5_000;
 
 /** Now and then who runs on a host, so that a kill can be told with more than 15 bytes of name. */
 export function openSnapshots(host: string, link: HostLink, store: Store, clock: Clock): Snapshots {
-  /** As JSON: a thousand hosts are remembered at once, and few of them are asked about. */
-  let kept: { bootId: string; atMs: number; json: string } | null = null;
-  let processes: Map<number, ProcessIdentity> | null = null;
+  /** Packed, as a string: a thousand hosts are remembered at once, few are asked about, and zlib's buffers hold far more than they use. */
+  let kept: string | null = null;
+  let unpacked: { bootId: string; atMs: number; byPid: Map<number, ProcessIdentity> } | null = null;
 
-  function keep({ bootId, atMs, processes: all }: Snapshot): void {
-    kept = { bootId, atMs, json: JSON.stringify(all) };
-    processes = null;
+  function keep(taken: Snapshot): void {
+    kept = deflateRawSync(JSON.stringify(taken)).toString('latin1');
+    unpacked = null;
+  }
+
+  function unpack(packed: string): NonNullable<typeof unpacked> {
+    const { bootId, atMs, processes } = JSON.parse(
+      inflateRawSync(Buffer.from(packed, 'latin1')).toString(),
+    ) as Snapshot;
+    return { bootId, atMs, byPid: new Map(processes.map((one) => [one.pid, one])) };
   }
 
   return {
@@ -51,12 +59,13 @@ export function openSnapshots(host: string, link: HostLink, store: Store, clock:
       ]);
     },
     who: ({ pid, name, bootId, atMs }) => {
+      if (kept === null) return null;
+      unpacked ??= unpack(kept);
       // What died before the snapshot is not in it: the same pid is somebody else's.
-      if (kept === null || kept.bootId !== bootId || kept.atMs > atMs + SLACK_MS) return null;
-      processes ??= new Map((JSON.parse(kept.json) as ProcessIdentity[]).map((one) => [one.pid, one]));
-      const known = processes.get(pid);
+      if (unpacked.bootId !== bootId || unpacked.atMs > atMs + SLACK_MS) return null;
+      const known = unpacked.byPid.get(pid);
       if (known === undefined || (name !== null && known.name !== name)) return null;
-      return { ...known, ageMs: known.ageMs === null ? null : known.ageMs + Math.max(0, atMs - kept.atMs) };
+      return { ...known, ageMs: known.ageMs === null ? null : known.ageMs + Math.max(0, atMs - unpacked.atMs) };
     },
   };
 }

@@ -42,6 +42,7 @@ export interface WatchState {
 
 /** Kills that are older than this on first contact are history, not news. */
 const NEWS_MS = 10 * 60_000;
+const COUNTER_FIRST_MS = 30_000;
 const COUNTER_EVERY_MS = 5 * 60_000;
 /** After a kill the counter is looked at once the report's lines have had time to arrive. */
 const COUNTER_AFTER_KILL_MS = 15_000;
@@ -172,7 +173,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
         await unlessAborted(saves.drained(), stop);
       },
     });
-    let waitMs = COUNTER_AFTER_KILL_MS;
+    let waitMs = spread(COUNTER_FIRST_MS);
     await repeat(
       until,
       () => waitMs,
