@@ -1,4 +1,5 @@
 import { unescapeKmsg } from './bytes.ts';
+import { readEventText } from './event-text.ts';
 import { openJournalReader, type JournalReader } from './journal-entry.ts';
 import { readDmesgSeconds, readJsonLine, type Entry } from './json-entry.ts';
 import { stripPrefix, type KnownTail } from './prefix.ts';
@@ -35,6 +36,7 @@ export interface Framer {
 const ANSI = /\x1b\[[0-9;?]*[A-Za-z]/g;
 // ` SUBSYSTEM=pci`: metadata behind a /dev/kmsg record.
 const KMSG_FIELD = /^ [A-Z][A-Z0-9_]*=/;
+const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 // rsyslog writes control characters as `#012`.
 const OCTAL = /#(0[0-3][0-7]|177)/g;
 const SECONDS_INSIDE = /\[ *\d{1,10}\.\d{6}\](?= )/;
@@ -109,7 +111,8 @@ export function openFramer(): Framer {
     const inside = raw.includes('] ') ? SECONDS_INSIDE.exec(raw) : null;
     if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) return;
     // A bare line: it belongs to the stream around it, but carries no time of its own.
-    const bare = first === 62 || first === 124 ? quoted : raw;
+    const isSetIn = first === 62 || first === 124 || first === 9 || raw.startsWith('    ');
+    const bare = readEventText(raw) ?? (isSetIn ? quoted : raw);
     push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host }, false);
   }
 
@@ -134,7 +137,8 @@ export function openFramer(): Framer {
       const cut = given.length > LINE_MAX ? given.slice(0, LINE_MAX) : given;
       if (readJournal(cut, line, out)) return;
       const withoutReturn = cut.charCodeAt(cut.length - 1) === 13 ? cut.slice(0, -1) : cut;
-      const raw = withoutReturn.includes('\x1b') ? withoutReturn.replace(ANSI, '') : withoutReturn;
+      const plain = withoutReturn.includes('\x1b') ? withoutReturn.replace(ANSI, '') : withoutReturn;
+      const raw = line === 1 && plain.startsWith(BYTE_ORDER_MARK) ? plain.slice(3) : plain;
       if (raw === '') return;
       const first = raw.charCodeAt(0);
       if (first === 123 || first === 32 || first === 9 || first === 34) {

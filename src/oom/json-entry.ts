@@ -14,7 +14,10 @@ export interface Entry {
 // One field a line: `dmesg --json`, `kubectl get events -o json`.
 const ONE_FIELD = /^\s*"(?:msg|message|MESSAGE)": ?("(?:[^"\\]|\\.)*"),?\s*$/;
 const DMESG_SECONDS = /^\s*"time": +(\d+\.\d+),?\s*$/;
-const TEXT_KEYS = ['MESSAGE', 'message', 'msg', 'log', 'text'] as const;
+// The journal, container runtimes, and what log collectors call the same: Loki, CloudWatch, Splunk, Google Cloud.
+const TEXT_KEYS = ['MESSAGE', 'message', 'msg', 'log', 'text', 'line', '@message', '_raw', 'textPayload'] as const;
+/** Objects in which the collectors put an entry. */
+const INNER_KEYS = ['jsonPayload', '_source'] as const;
 
 /**
  * One line of JSON: a journal entry, a container runtime's or log shipper's wrapper, or one field of a pretty-printed object.
@@ -30,9 +33,22 @@ export function readJsonLine(raw: string): Entry | null {
   const entry = parseJson(raw);
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return null;
   const fields = entry as Record<string, unknown>;
+  return readFields(fields) ?? readInner(fields);
+}
+
+function readFields(fields: Record<string, unknown>): Entry | null {
   for (const key of TEXT_KEYS) {
     const text = textOf(fields[key]);
     if (text !== null) return { ...describe(fields), text };
+  }
+  return null;
+}
+
+function readInner(fields: Record<string, unknown>): Entry | null {
+  for (const key of INNER_KEYS) {
+    const inner = fields[key];
+    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner))
+      return readFields(inner as Record<string, unknown>);
   }
   return null;
 }

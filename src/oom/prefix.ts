@@ -22,6 +22,8 @@ const TALOS =
 const FACILITY = '(?:(?:kern|user|daemon|auth|syslog|local\\d|mail|cron|authpriv)\\.\\w+ )?';
 const HOST_PROGRAM = new RegExp(`([^\\s:]{1,255}) ${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?: ?`, 'y');
 const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?: ?`, 'y');
+// metalog: Nov 22 19:53:13 [kernel] [ 123.456789] …
+const BRACKETED_PROGRAM = /\[([A-Za-z][^\]\s]{0,63})\] /y;
 const HOST_SECONDS = /([^\s:[]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
 // A program with its pid, as userspace writes it into the kernel log, or as people paste it.
 const PROGRAM_PID =
@@ -209,15 +211,7 @@ function stripWord(raw: string, at: number, stamp: Stamp, known: KnownTail): num
     stamp.form = 'kernel';
     return at + 8;
   }
-  return raw.startsWith('Message:', at) ? eventText(raw, at) : at;
-}
-
-/** Kubernetes events: `Message:(combined from similar events): Memory cgroup out of memory: …`. */
-function eventText(raw: string, at: number): number {
-  const combined = '(combined from similar events): ';
-  let after = at + 'Message:'.length;
-  while (raw.charCodeAt(after) === 32) after += 1;
-  return raw.startsWith(combined, after) ? after + combined.length : after;
+  return at;
 }
 
 function stripFull(raw: string, stamp: Stamp, full: RegExpExecArray, known: KnownTail): number {
@@ -254,6 +248,11 @@ function stripSyslog(raw: string, at: number, stamp: Stamp, known: KnownTail): n
   }
   const rfc5424 = matchAt(RFC5424, raw, at);
   if (rfc5424 !== null) return noteProgram(stamp, rfc5424, RFC5424.lastIndex, known);
+  const metalog = matchAt(BRACKETED_PROGRAM, raw, at);
+  if (metalog !== null) {
+    if (!KERNEL_NAMES.has(metalog[1] ?? '')) stamp.program = metalog[1] ?? null;
+    return BRACKETED_PROGRAM.lastIndex;
+  }
   const bare = matchAt(BARE_PROGRAM, raw, at);
   if (bare === null || (bare[2] === undefined && !KERNEL_NAMES.has(bare[1] ?? ''))) return at;
   if (!KERNEL_NAMES.has(bare[1] ?? '')) stamp.program = bare[1] ?? null;

@@ -136,6 +136,7 @@ function findDomain(death: DeathState): Domain | null {
   const message = killed?.message || (report.score?.message ?? '');
   const isMemcg =
     message.startsWith('Memory cgroup') ||
+    message.includes(' in UB ') ||
     report.score?.memcg === true ||
     report.verdict?.oomMemcg != null ||
     report.memcg?.oomMemcg != null;

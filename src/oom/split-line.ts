@@ -5,13 +5,17 @@ import { parseCpuLine, parseKilled, parseReaper, parseScore, parseVerdict } from
 //   Memory cgroup out of memory: Killed process 1009 (a
 //   b) total-vm:17464kB, anon-rss:16264kB, …
 // The second piece is padded (dmesg, journalctl), bare (journalctl -o cat) or has the same prefix again (rsyslog).
+//
+// Mail clients and forums wrap long lines at a blank, and lose it:
+//   tomcat invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL),
+//   order=0, oom_score_adj=0
 
 const COMM_MAX = 15;
 const PIECES_MAX = 16;
 /** Lines of others that may stand between the pieces. */
 const WAIT_LINES = 8;
 
-type Kind = 'killed' | 'verdict' | 'score' | 'reaper' | 'cpu';
+type Kind = 'killed' | 'verdict' | 'score' | 'reaper' | 'cpu' | 'wrapped';
 
 export interface SplitLine {
   kind: Kind;
@@ -33,7 +37,11 @@ export function frontPiece(line: LogLine, inReport: boolean): SplitLine | null {
   return kind === null ? null : { kind, line, pieces: 1, waited: 0 };
 }
 
+const WRAPPED = /(?: invoked oom-killer: gfp_mask=.*|illed process \d+ \(.*\).*kB),\s*$/;
+const WRAPPED_REST = /^\s*(?:order=|nodemask=|oom_score_adj|oom_adj=|anon-rss:|file-rss:|shmem-rss:|UID:|pgtables:)/;
+
 function kindOfFront(text: string, inReport = true): Kind | null {
+  if (WRAPPED.test(text)) return 'wrapped';
   if (text.includes('oom-kill:constraint='))
     return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
   if (text.includes('illed process '))
@@ -56,6 +64,7 @@ export type Joined =
 export function joinPiece(split: SplitLine, next: LogLine): Joined {
   // The same piece again: a line that stands twice.
   if (next.text === split.line.text && next.kernelUs === split.line.kernelUs) return { kind: 'longer', split };
+  if (split.kind === 'wrapped') return joinWrapped(split, next);
   const text = `${split.line.text}\n${next.text}`;
   if (isWhole(split.kind, text)) return { kind: 'whole', line: { ...split.line, text } };
   const sameRecord = next.continued || (next.kernelUs !== null && next.kernelUs === split.line.kernelUs);
@@ -63,6 +72,15 @@ export function joinPiece(split: SplitLine, next: LogLine): Joined {
     return { kind: 'longer', split: { ...split, line: { ...split.line, text }, pieces: split.pieces + 1 } };
   split.waited += 1;
   return { kind: 'other', givenUp: split.waited >= WAIT_LINES };
+}
+
+function joinWrapped(split: SplitLine, next: LogLine): Joined {
+  const isRest = next.timeText === null && next.kernelUs === null && WRAPPED_REST.test(next.text);
+  if (!isRest || split.pieces >= PIECES_MAX) return { kind: 'other', givenUp: true };
+  const line = { ...split.line, text: `${split.line.text.trimEnd()} ${next.text.trimStart()}` };
+  return WRAPPED.test(line.text)
+    ? { kind: 'longer', split: { ...split, line, pieces: split.pieces + 1 } }
+    : { kind: 'whole', line };
 }
 
 function isWhole(kind: Kind, text: string): boolean {
@@ -79,6 +97,8 @@ function isWhole(kind: Kind, text: string): boolean {
       return fits(parseReaper(text)?.name ?? null);
     case 'cpu':
       return fits(parseCpuLine(text)?.comm ?? null);
+    case 'wrapped':
+      return !WRAPPED.test(text);
   }
 }
 

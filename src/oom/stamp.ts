@@ -43,8 +43,10 @@ export function stripSeconds(raw: string, start: number, stamp: Stamp): number {
   for (let code = raw.charCodeAt(at); code >= 48 && code <= 57; code = raw.charCodeAt((at += 1))) {
     if (at - fraction < US_DIGITS) us = us * 10 + code - 48;
   }
-  if (at === fraction || at - fraction > 9 || raw.charCodeAt(at) !== 93) return start;
+  if (at === fraction || at - fraction > 9) return start;
   for (let digits = at - fraction; digits < US_DIGITS; digits += 1) us *= 10;
+  if (raw.charCodeAt(at) === 32) at = skipDelta(raw, at);
+  if (raw.charCodeAt(at) !== 93) return start;
   stamp.kernelUs ??= us;
   at += 1;
   const bracket = raw.charCodeAt(at) === 32 ? at + 1 : at;
@@ -53,6 +55,14 @@ export function stripSeconds(raw: string, start: number, stamp: Stamp): number {
     if (CALLER.test(raw)) at = CALLER.lastIndex;
   }
   return raw.charCodeAt(at) === 32 ? at + 1 : at;
+}
+
+const DELTA = / *(?:<[ +]*\d{1,12}\.\d{1,9}[ *]?>)?/y;
+
+/** dmesg -d and journalctl -o short-delta tell the time since the line above: `[  123.456789 <    0.000012>]`. */
+function skipDelta(raw: string, at: number): number {
+  DELTA.lastIndex = at;
+  return DELTA.test(raw) ? DELTA.lastIndex : at;
 }
 
 /** Takes `Nov 22 19:53:13 `, noting it; `start` when it is something else. */

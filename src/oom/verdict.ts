@@ -155,6 +155,7 @@ const KNOWN_TAIL = /\),? (?:UID \d+, )?(?:total-vm|vsz):\d+kB/g;
  * known text is cut from both ends, what is left is the name.
  */
 export function parseKilled(text: string): KilledLine | null {
+  if (text.includes('OOM killed process ')) return parseContainerKilled(text);
   const killed = KILLED.exec(text);
   if (killed === null) return null;
   const message = (killed[1] ?? '').replace(/:$/, '').trim();
@@ -179,6 +180,29 @@ export function parseKilled(text: string): KilledLine | null {
     pageTablesKiB: wholeKiB(fields, ' pgtables:'),
     oomScoreAdj: toInteger(/ oom_score_adj:(-?\d+)\s*$/.exec(fields)?.[1]),
     torn: end < 0,
+  };
+}
+
+// Out of memory in UB 1234: OOM killed process 21738 (php-cgi) score 0 vm:281988kB, rss:17004kB, swap:0kB
+const CONTAINER_KILLED =
+  /^ ?(Out of memory(?: in UB \d+)?): OOM killed process (\d+) \((.*)\) score -?\d+ vm:(\d+)kB, rss:\d+kB, swap:\d+kB/s;
+
+/** OpenVZ and Virtuozzo, whose containers have limits of their own (beancounters). */
+function parseContainerKilled(text: string): KilledLine | null {
+  const killed = CONTAINER_KILLED.exec(text);
+  if (killed === null) return null;
+  return {
+    message: killed[1] ?? '',
+    pid: Number(killed[2]),
+    name: decodeText(killed[3] ?? ''),
+    uid: null,
+    totalVmKiB: Number(killed[4]),
+    anonRssKiB: null,
+    fileRssKiB: null,
+    shmemRssKiB: null,
+    pageTablesKiB: null,
+    oomScoreAdj: null,
+    torn: false,
   };
 }
 

@@ -98,10 +98,11 @@ function hostileComms(framing: Framing): string[] {
   return [...new Set(comms)].filter(
     (comm) =>
       !(framing.losesControls === true && /[\x00-\x09\x0b-\x1f\x7f]/.test(comm)) &&
+      !(framing.losesBreaks === true && comm.includes('\n')) &&
       !(
         framing.losesBytes === true &&
         !Buffer.from(Buffer.from(comm, 'latin1').toString()).equals(Buffer.from(comm, 'latin1'))
       ) &&
-      !(framing.losesQuotes === true && comm.startsWith('>')),
+      !(framing.losesQuotes === true && /^(?:>|\xef\xbb\xbf)/.test(comm)),
   );
 }

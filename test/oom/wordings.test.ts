@@ -136,6 +136,11 @@ describe('what the kernel says of a death', () => {
       ['Memory cgroup out of memory: Killed process 7 (a) total-vm:2000kB, anon-rss:1000kB, file-rss:20'],
       { pid: 7, name: 'a', totalVmKiB: 2000, anonRssKiB: 1000, fileRssKiB: null },
     ],
+    [
+      'a container of OpenVZ',
+      ['Out of memory in UB 1234: OOM killed process 7 (php-cgi) score 0 vm:281988kB, rss:17004kB, swap:0kB'],
+      { pid: 7, name: 'php-cgi', domain: 'memcg', totalVmKiB: 281988, anonRssKiB: null },
+    ],
     ['a line that was cut in the name', ['Out of memory: Killed process 7 (mys'], { pid: 7, name: 'mys' }],
   ])('%s', (_, lines, facts) => {
     for (const stamped of [
@@ -181,6 +186,37 @@ describe('what the kernel says of a death', () => {
     ],
   ])('is no kill: %s', (_, line) => {
     expect(parseLines([line])).toEqual([]);
+  });
+});
+
+describe('pasted text', () => {
+  const facts = { pid: 486, name: 'tomcat', totalVmKiB: 17464, anonRssKiB: 16244, fileRssKiB: 4, shmemRssKiB: 0 };
+  const text =
+    'Memory cgroup out of memory: Killed process 486 (tomcat) total-vm:17464kB, anon-rss:16244kB, file-rss:4kB, shmem-rss:0kB, UID:1000 pgtables:64kB oom_score_adj:7';
+  it.each<[string, string[]]>([
+    ['a kill line that a mail client wrapped', text.replace(/, (anon|shmem)/g, ',\n$1').split('\n')],
+    ['the same with a stamp', `[   10.000000] ${text.replace(', shmem', ',\nshmem')}`.split('\n')],
+    ['kubectl describe', [`  Warning  OOMKilling  28s (x3 over 2m)  kernel-monitor  ${text}`]],
+    ['kubectl get events', [`23m   Warning   OOMKilling   node/ip-10-0-0-7   ${text}`]],
+    ['an event as YAML', [`  message: '${text}'`]],
+    ['an event as JSON', [`    "message": "${text}",`]],
+    ['an indented block', [`    ${text}`]],
+    ['a byte order mark', [`\xef\xbb\xbf[   10.000000] ${text}`]],
+  ])('%s', (_, lines) => {
+    const records = parseLines(lines);
+
+    expect(records).toHaveLength(1);
+    expect(records[0]).toMatchObject({ ...facts, uid: 1000, pageTablesKiB: 64, oomScoreAdj: 7 });
+  });
+
+  it('a header that a mail client wrapped', () => {
+    const [record] = parseLines([
+      'tomcat invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL),',
+      'order=0, oom_score_adj=5',
+      text,
+    ]);
+
+    expect(record?.trigger).toMatchObject({ name: 'tomcat', gfpMask: '0xcc0', order: 0, oomScoreAdj: 5 });
   });
 });
 

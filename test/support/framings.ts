@@ -221,6 +221,44 @@ export const FRAMINGS: readonly Framing[] = [
     losesBytes: true,
     losesBreaks: true,
   },
+  { name: 'dmesg -d', frame: dmesg((seconds) => `[${seconds.toFixed(6).padStart(12)} <    0.010000>] `) },
+  {
+    name: 'journalctl -o short-delta',
+    frame: padded((seconds) => `[${seconds.toFixed(6).padStart(12)} <    0.010000 >] db01 kernel: `),
+    losesControls: true,
+  },
+  {
+    name: 'metalog',
+    frame: repeated((seconds) => `Nov 22 19:51:${second(seconds)} [kernel] ${stamp(seconds)} `),
+    losesControls: true,
+  },
+  {
+    name: 'Loki export',
+    frame: (text, seconds) =>
+      text.split('\n').map((piece) =>
+        toByteString(
+          JSON.stringify({
+            line: `${stamp(seconds)} ${Buffer.from(piece, 'latin1').toString('utf8')}`,
+            timestamp: iso(seconds),
+          }),
+        ),
+      ),
+    losesBytes: true,
+    losesBreaks: true,
+  },
+  {
+    name: 'Google Cloud export',
+    frame: (text, seconds) =>
+      text.split('\n').map((piece) =>
+        toByteString(
+          JSON.stringify({
+            jsonPayload: { message: `${stamp(seconds)} ${Buffer.from(piece, 'latin1').toString('utf8')}` },
+          }),
+        ),
+      ),
+    losesBytes: true,
+    losesBreaks: true,
+  },
   { name: 'quoted in a mail', frame: repeated((seconds) => `> ${stamp(seconds)} `), losesControls: true },
   { name: 'indented', frame: repeated((seconds) => `    ${stamp(seconds)} `), losesControls: true },
   {
