@@ -32,7 +32,7 @@ const GROUP_KILLS_MAX = 1_000;
 /** A counter that runs away (a broken host) does not fill the record at once. */
 const UNEXPLAINED_MAX = 100;
 
-/** What must hold: the kernel's counter = `base.counter` + kernel kills on record now - `base.parsed`. */
+/** What must hold: the kernel's counter = `base.counter` + kernel kills recorded so far - `base.parsed`. */
 export function openKillCounter(link: HostLink, facts: HostFacts, world: CounterWorld): KillCounter {
   const { store, clock } = world;
   const { host } = link;

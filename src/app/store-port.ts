@@ -161,7 +161,7 @@ export interface Store {
   killTimes: (query: KillQuery) => Promise<KillTime[]>;
   /** One entry for each host of which any kill is on record. */
   hostKills: (sinceMs: number) => Promise<HostKills[]>;
-  /** Kills by the kernel in one boot, to compare with its counter. */
+  /** Kills by the kernel in one boot, those that were pruned since too, to compare with its counter. */
   countKernelKills: (host: string, bootId: string) => Promise<number>;
   saveCounter: (reading: CounterReading) => Promise<void>;
   counter: (host: string, bootId: string) => Promise<CounterReading | null>;

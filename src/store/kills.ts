@@ -80,9 +80,17 @@ function matches(at: ExpressionBuilder<Tables, 'kills'>, query: KillQuery): Expr
 }
 
 export async function countKernelKills(db: Reader, host: string, bootId: string): Promise<number> {
-  const { count } = await db
+  const { count, pruned } = await db
     .selectFrom('kills')
-    .select((at) => at.fn.countAll<number>().as('count'))
+    .select((at) => [
+      at.fn.countAll<number>().as('count'),
+      at
+        .selectFrom('counters')
+        .select('pruned')
+        .where('counters.host', '=', host)
+        .where('counters.boot_id', '=', bootId)
+        .as('pruned'),
+    ])
     .where('host', '=', host)
     .where('boot_id', '=', bootId)
     .where('killer', '=', 'kernel')
@@ -90,7 +98,7 @@ export async function countKernelKills(db: Reader, host: string, bootId: string)
     // These stand for the very difference that is looked for.
     .where('source', '!=', 'counter')
     .executeTakeFirstOrThrow();
-  return count;
+  return count + (pruned ?? 0);
 }
 
 export async function loadPositions(db: Reader, host: string): Promise<Position[]> {

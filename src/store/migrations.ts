@@ -5,6 +5,12 @@ import type { Database } from './schema.ts';
 function migrations(countingKey: string): Record<string, Migration> {
   return {
     '001-record': { up: (db: Kysely<unknown>) => createRecord(db, countingKey) },
+    // How many of a boot's kernel kills were on record once: the kernel's counter does not forget them.
+    '002-pruned': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`alter table counters add column pruned bigint not null default 0`.execute(db);
+      },
+    },
   };
 }
 

@@ -1,19 +1,30 @@
 import { sql } from 'kysely';
 import type { Retention } from '../app/store-port.ts';
-import type { Database } from './schema.ts';
+import type { Database, Trx } from './schema.ts';
 
 /** Rows that go in one transaction, so that nobody waits long behind it. */
 const ROWS_PER_DELETE = 500;
+
+/** What is asked of each kill that goes. */
+const GONE = sql.raw('returning host, boot_id, killer, outcome, source');
+
+interface GoneKill {
+  host: string;
+  boot_id: string | null;
+  killer: string;
+  outcome: string;
+  source: string;
+}
 
 // What may go, and how the newest rows of each table are told from the rest. The audit log is never shortened.
 function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Retention) {
   const before = nowMs - keepKillsMs;
   return [
-    sql`delete from kills where id in (select id from kills where at_ms < ${before} limit ${ROWS_PER_DELETE})`,
+    sql`delete from kills where id in (select id from kills where at_ms < ${before} limit ${ROWS_PER_DELETE}) ${GONE}`,
     sql`delete from kills where id in (select id from
           (select id, row_number() over (partition by host order by at_ms desc, id desc) as place from kills
            where host in (select host from kills group by host having count(*) > ${maxKillsPerHost})) as ranked
-        where place > ${maxKillsPerHost} limit ${ROWS_PER_DELETE})`,
+        where place > ${maxKillsPerHost} limit ${ROWS_PER_DELETE}) ${GONE}`,
     sql`delete from outbox where id in
           (select id from outbox where failed_at_ms < ${before} limit ${ROWS_PER_DELETE})`,
     // Once its kills are gone and nothing waits for it; its posted messages go with it.
@@ -35,11 +46,32 @@ export async function prune(database: Database, retention: Retention): Promise<n
   let total = 0;
   for (const statement of statements(retention)) {
     for (;;) {
-      const done = await database.transact((trx) => statement.execute(trx));
-      const rows = Number(done.numAffectedRows ?? 0n);
+      const rows = await database.transact(async (trx) => {
+        const done = await statement.execute(trx);
+        await rememberKills(trx, done.rows as GoneKill[]);
+        return Math.max(done.rows.length, Number(done.numAffectedRows ?? 0n));
+      });
       total += rows;
       if (rows < ROWS_PER_DELETE) break;
     }
   }
   return total;
+}
+
+/** The kernel's counter goes on counting what is no longer on record. */
+async function rememberKills(trx: Trx, gone: readonly GoneKill[]): Promise<void> {
+  const counted = gone.filter(
+    ({ killer, outcome, source }) => killer === 'kernel' && outcome === 'killed' && source !== 'counter',
+  );
+  const boots = Map.groupBy(counted, (kill) => JSON.stringify([kill.host, kill.boot_id]));
+  for (const kills of boots.values()) {
+    const [one] = kills;
+    if (one === undefined || one.boot_id === null) continue;
+    await trx
+      .updateTable('counters')
+      .set((at) => ({ pruned: at('pruned', '+', kills.length) }))
+      .where('host', '=', one.host)
+      .where('boot_id', '=', one.boot_id)
+      .execute();
+  }
 }

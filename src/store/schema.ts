@@ -16,7 +16,15 @@ export interface Tables {
     body: string;
   };
   positions: { host: string; source: string; value: string };
-  counters: { host: string; boot_id: string; counter: number; parsed: number; at_ms: number };
+  /** `pruned`: kills of that boot that were recorded and removed since. */
+  counters: {
+    host: string;
+    boot_id: string;
+    counter: number;
+    parsed: number;
+    pruned: Generated<number>;
+    at_ms: number;
+  };
   incidents: {
     id: string;
     host: string;

@@ -84,4 +84,19 @@ describe('the kernel’s own counter', () => {
 
     expect(await compare()).toBe(1);
   });
+
+  it('does not miss kills that were too many to keep', async () => {
+    host.countersSay({ bootId: BOOT_ID, oomKills: 10, readAtMs: clock.nowMs() });
+    expect(await compare()).toBe(0);
+    const [record] = recordsOf(GROUP_LOG);
+    await save(Array.from({ length: 30 }, (_, pid) => ({ ...record!, pid, oomGroup: null })));
+    host.countersSay({ bootId: BOOT_ID, oomKills: 40, readAtMs: clock.nowMs() });
+    expect(await compare()).toBe(0);
+
+    const nowMs = clock.nowMs();
+    await store.prune({ nowMs, keepKillsMs: nowMs, keepSamplesMs: nowMs, maxKillsPerHost: 20 });
+    host.countersSay({ bootId: BOOT_ID, oomKills: 41, readAtMs: clock.nowMs() });
+
+    expect(await compare()).toBe(1);
+  });
 });

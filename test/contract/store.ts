@@ -690,6 +690,27 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.prune(RETENTION)).toBe(0);
     });
 
+    it('still counts the kills that it dropped, for the kernel counts them too', async () => {
+      const store = await openNew();
+      const reading = { host: 'db01', bootId: 'boot-1', counter: 30, parsed: 28, atMs: 700_000 };
+      await store.saveCounter(reading);
+      const kills = Array.from({ length: 30 }, (_, at) => aKill({ key: `k${at}`, atMs: 600_000 + at }));
+      const others = [
+        aKill({ key: 'counter', atMs: 600_000, source: 'counter' }),
+        aKill({ key: 'user', atMs: 600_000, record: { killer: 'earlyoom' } }),
+        aKill({ key: 'boot-2', atMs: 600_000, bootId: 'boot-2' }),
+      ];
+      await store.saveBatch(batchOf([...others, ...kills]), nothing);
+
+      expect(await store.prune({ ...RETENTION, maxKillsPerHost: 20 })).toBe(13);
+
+      expect(await store.kills(EVERYTHING)).toHaveLength(20);
+      expect(await store.countKernelKills('db01', 'boot-1')).toBe(30);
+      expect(await store.countKernelKills('db01', 'boot-2')).toBe(0);
+      await store.saveCounter({ ...reading, parsed: 30 });
+      expect(await store.countKernelKills('db01', 'boot-1')).toBe(30);
+    });
+
     it('keeps the newest kills of a host that floods its log', async () => {
       const store = await openNew();
       const kills = Array.from({ length: 1300 }, (_, at) => aKill({ key: `k${at}`, atMs: 600_000 + at }));
