@@ -115,22 +115,35 @@ export function openHostEditing(
   return { mayEditHosts, readHostKey, addHost, removeHost };
 }
 
-function wrongField({ name, address, port, user, tags }: HostDraft): Refusal | null {
-  const texts: [keyof typeof FIELDS, string][] = [
-    ['name', name],
-    ['address', address],
-    ...(user === null ? [] : [['user', user] as ['user', string]]),
-    ...tags.map((tag): ['tag', string] => ['tag', tag]),
+export interface HostMistake {
+  field: 'name' | 'address' | 'port' | 'user' | 'tags';
+  /** What it should have been, as a sentence calls it. */
+  what: string;
+  given: string;
+  expected: string;
+}
+
+/** What is wrong with a new host by its text alone: the same rules for a form and for what is kept. */
+export function hostMistakes({ name, address, port, user, tags }: HostDraft): HostMistake[] {
+  const texts: [HostMistake['field'], keyof typeof FIELDS, string][] = [
+    ['name', 'name', name],
+    ['address', 'address', address],
+    ...(user === null ? [] : [['user', 'user', user] as ['user', 'user', string]]),
+    ...tags.map((tag): ['tags', 'tag', string] => ['tags', 'tag', tag]),
   ];
-  for (const [field, given] of texts) {
-    const { fits, expected } = FIELDS[field];
-    if (!fits.test(given)) return { kind: 'bad-value', name: field, given, expected };
-  }
+  const mistakes = texts
+    .filter(([, rule, given]) => !FIELDS[rule].fits.test(given))
+    .map(([field, rule, given]): HostMistake => ({ field, what: rule, given, expected: FIELDS[rule].expected }));
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    return { kind: 'bad-value', name: 'port', given: String(port), expected: 'a number from 1 to 65535' };
+    mistakes.push({ field: 'port', what: 'port', given: String(port), expected: 'a number from 1 to 65535' });
   if (tags.length > TAGS_MAX)
-    return { kind: 'bad-value', name: 'list of tags', given: tags.join(' '), expected: `at most ${TAGS_MAX}` };
-  return null;
+    mistakes.push({ field: 'tags', what: 'list of tags', given: tags.join(' '), expected: `at most ${TAGS_MAX}` });
+  return mistakes;
+}
+
+function wrongField(draft: HostDraft): Refusal | null {
+  const [first] = hostMistakes(draft);
+  return first ? { kind: 'bad-value', name: first.what, given: first.given, expected: first.expected } : null;
 }
 
 function bad(name: string, given: string, expected: string): Answer {

@@ -1,6 +1,7 @@
 import type { App, webApi } from '@slack/bolt';
 import { z } from 'zod';
 import type { Asker, Handlers, HostDraft } from '../app/handlers.ts';
+import { hostMistakes } from '../app/host-editing.ts';
 import { describeRefusal } from '../notice/refusal-text.ts';
 import { noticeOf } from './answers.ts';
 import { inputValue, ViewPayload } from './payload.ts';
@@ -42,7 +43,7 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
       return;
     }
     const payload = read.data;
-    const mistakes = route === 'host-add' ? mistakesIn(payload) : {};
+    const mistakes = route === 'host-add' ? mistakesIn(draftOf(payload)) : {};
     if (Object.keys(mistakes).length > 0) {
       await ack({ response_action: 'errors', errors: mistakes });
       return;
@@ -85,39 +86,24 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
 }
 
 function draftOf(payload: ViewPayload): HostDraft {
+  const port = inputValue(payload, 'port') || '22';
   return {
     name: inputValue(payload, 'name'),
     address: inputValue(payload, 'address'),
-    port: Number(inputValue(payload, 'port') || '22'),
+    port: /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN,
     user: inputValue(payload, 'user') || null,
     tags: inputValue(payload, 'tags')
       .split(/[\s,]+/)
-      .filter(Boolean)
-      .slice(0, 20),
+      .filter(Boolean),
   };
 }
 
 /** Mistakes by field, in words. What the handlers know better (taken names, rights) they say themselves. */
-function mistakesIn(payload: ViewPayload): Record<string, string> {
-  const port = inputValue(payload, 'port');
-  const checks: [string, boolean, string][] = [
-    [
-      'name',
-      /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(inputValue(payload, 'name')),
-      'Letters, digits, dots, dashes; at most 64.',
-    ],
-    [
-      'address',
-      /^[A-Za-z0-9][A-Za-z0-9.:_-]{0,254}$/.test(inputValue(payload, 'address')),
-      'A host name or an IP address.',
-    ],
-    [
-      'port',
-      port === '' || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535),
-      'A number from 1 to 65535.',
-    ],
-    ['user', /^(?:[a-z_][a-z0-9_-]{0,31}\$?)?$/i.test(inputValue(payload, 'user')), 'A login name.'],
-    ['tags', /^[\w\s,.-]*$/.test(inputValue(payload, 'tags')), 'Words separated by blanks.'],
-  ];
-  return Object.fromEntries(checks.filter(([, fine]) => !fine).map(([field, , says]) => [field, says]));
+function mistakesIn(draft: HostDraft): Record<string, string> {
+  return Object.fromEntries(
+    hostMistakes(draft).map(({ field, expected }) => [
+      field,
+      `${expected.charAt(0).toUpperCase()}${expected.slice(1)}.`,
+    ]),
+  );
 }

@@ -95,7 +95,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     // Nothing but a window can answer in App Home, and only within three seconds: it is opened before the work.
     const early = inView && !opensForm ? await earlyWindow(client, payload.trigger_id) : null;
     await answered('action', early ?? reply, async () => {
-      if (!route) return (early ?? reply)(describeRefusal({ kind: 'unknown-action' }));
+      if (!route || (route === 'share' && inView)) return (early ?? reply)(describeRefusal({ kind: 'unknown-action' }));
       if (route === 'share') return share(await handlers.share({ incidentId: value }, asker), respond, early ?? reply);
       await deliver(await answerAction(route, value, asker), early ?? reply, client, payload.trigger_id);
     });

@@ -54,7 +54,7 @@ export function noticeView(title: string, notice: Notice): View {
     type: 'modal',
     title: plain(cutToUnits(title, TITLE_MAX)),
     close: plain('Close'),
-    blocks: renderContent(notice, 'view').blocks,
+    blocks: contentOf(notice),
   };
 }
 
@@ -64,7 +64,7 @@ export function hostAddView(): View {
     textInput('name', 'Name', 'As it will be called in messages, for example db01', 64, false),
     textInput('address', 'Address', 'A name or an IP address that the bot can reach', 255, false),
     textInput('port', 'SSH port', 'Empty: 22', 5, true),
-    textInput('user', 'SSH user', 'Empty: as configured for all hosts', 32, true),
+    textInput('user', 'SSH user', 'Empty: as configured for all hosts', 64, true),
     textInput('tags', 'Tags', 'Separated by blanks, for example: db prod', 200, true),
   ]);
 }
@@ -106,7 +106,13 @@ export function hostRemoveView(host: string | null): View {
 
 /** App Home. */
 export function homeView(notice: Notice): HomeView {
-  return { type: 'home', blocks: renderContent(notice, 'view').blocks };
+  return { type: 'home', blocks: contentOf(notice) };
+}
+
+/** A view belongs to no channel, and Slack gives its buttons no way to answer in one: there is nothing to share into. */
+function contentOf(notice: Notice): NoticeBlock[] {
+  const buttons = notice.buttons.filter((button) => button.id !== 'share');
+  return renderContent({ ...notice, buttons }, 'view').blocks;
 }
 
 function form(route: ViewRoute, title: string, submit: string, blocks: View['blocks']): View {

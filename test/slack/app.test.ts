@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openSlack, type Slack } from '../../src/slack/app.ts';
 import { REDACTED_PATHS } from '../../src/slack/bolt-logger.ts';
 import { describeIncident } from '../../src/notice/incident-notice.ts';
+import { homeView, noticeView } from '../../src/slack/views.ts';
 import { anIncident } from '../support/an-incident.ts';
 import { answeringHandlers, type AnsweringHandlers } from '../support/answering-handlers.ts';
 import { openSlackStandIn, type SlackStandIn } from '../support/slack-stand-in.ts';
@@ -188,6 +189,20 @@ describe('a click', () => {
     expect(await standIn.response()).toMatchObject({ response_type: 'in_channel', replace_original: false });
   });
 
+  it('has nothing to share in a view, which belongs to no channel', () => {
+    const incident = anIncident();
+    const notice = describeIncident(incident, {
+      nowMs: incident.lastAtMs,
+      next: null,
+      protect: false,
+      asAnswer: true,
+    });
+
+    expect(notice.buttons.map((button) => button.id)).toContain('share');
+    for (const view of [noticeView('Last kill', notice), homeView(notice)])
+      expect(JSON.stringify(view)).not.toContain('"share');
+  });
+
   it('on share for something that is gone is answered privately', async () => {
     const { standIn } = await aBench();
 
@@ -274,6 +289,18 @@ describe('forms', () => {
     expect(ack.payload).toMatchObject({ response_action: 'errors' });
     expect(Object.keys((ack.payload?.['errors'] ?? {}) as object)).toEqual(['name', 'address', 'port']);
     expect(handlers.asked).toEqual([]);
+  });
+
+  it.each([
+    ['::1', 'first.last', 'db', []],
+    ['fe80::1%eth0', '', '', []],
+    ['10.0.0.9', '', Array.from({ length: 21 }, (_, at) => `t${at}`).join(' '), ['tags']],
+    ['10.0.0.9', '-oProxyCommand', 'a/b', ['tags', 'user']],
+  ])('takes in a form what the rules take: %s, %s, %s', async (address, user, tags, wrong) => {
+    const { standIn } = await aBench();
+    const ack = await standIn.submit('host-add', { name: 'db09', address, port: '', user, tags });
+
+    expect(Object.keys((ack.payload?.['errors'] ?? {}) as object).toSorted()).toEqual(wrong);
   });
 
   it('a form that nobody knows is answered in its window', async () => {
