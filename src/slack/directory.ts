@@ -5,6 +5,8 @@ type Client = webApi.WebClient;
 
 const PAGES_MAX = 20;
 const KEEP_MS = 5 * 60_000;
+const MISS_KEPT_MS = 60_000;
+const MISSES_MAX = 1_000;
 
 const Channels = z.object({
   channels: z.array(z.object({ id: z.string(), name: z.string().optional() })).default([]),
@@ -15,6 +17,8 @@ const GroupUsers = z.object({ users: z.array(z.string()).default([]) });
 export interface Directory {
   /** A channel's id for its name or id. Throws Slack's `channel_not_found` as an Error when no channel has that name. */
   channelId: (channel: string) => Promise<string>;
+  /** Slack does not know this channel any more, or it was archived: its name may belong to another one now. */
+  forgetChannel: (channel: string) => void;
   /** The members of a user group. */
   groupMembers: (groupId: string) => Promise<string[]>;
 }
@@ -22,6 +26,7 @@ export interface Directory {
 /** Names to ids, remembered: Slack allows few such questions a minute. `nowMs` is the clock. */
 export function openDirectory(client: Client, nowMs: () => number): Directory {
   const ids = new Map<string, string>();
+  const missedAtMs = new Map<string, number>();
   const groups = new Map<string, { atMs: number; users: string[] }>();
 
   async function channelId(channel: string): Promise<string> {
@@ -29,10 +34,17 @@ export function openDirectory(client: Client, nowMs: () => number): Directory {
     const name = channel.replace(/^#/, '');
     const known = ids.get(name);
     if (known !== undefined) return known;
+    if (nowMs() - (missedAtMs.get(name) ?? -Infinity) < MISS_KEPT_MS) throw new ChannelUnknown(channel);
     await readChannels();
     const found = ids.get(name);
-    if (found === undefined) throw new ChannelUnknown(channel);
-    return found;
+    if (found !== undefined) return found;
+    if (missedAtMs.size >= MISSES_MAX) missedAtMs.clear();
+    missedAtMs.set(name, nowMs());
+    throw new ChannelUnknown(channel);
+  }
+
+  function forgetChannel(channel: string): void {
+    ids.delete(channel.replace(/^#/, ''));
   }
 
   async function readChannels(): Promise<void> {
@@ -60,7 +72,7 @@ export function openDirectory(client: Client, nowMs: () => number): Directory {
     return users;
   }
 
-  return { channelId, groupMembers };
+  return { channelId, forgetChannel, groupMembers };
 }
 
 /** No channel of that name is visible to the bot: it does not exist, or is private and the bot was not invited. */

@@ -16,6 +16,7 @@ interface Log {
 const EVENT_TYPE = 'oombot_incident';
 // Ids together, in characters: metadata must stay below 8 KB.
 const ALSO_MAX = 6_000;
+const CHANNEL_GONE = new Set(['channel_not_found', 'is_archived']);
 const FIND_PAGES_MAX = 25;
 const FIND_PAGE = 200;
 
@@ -95,6 +96,7 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
       }
     } catch (error) {
       if (error instanceof ChannelUnknown) return { kind: 'refused', reason: error.message };
+      forgetIfGone(to.channel, error);
       return readSendError(error);
     }
   }
@@ -130,10 +132,15 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
       // The bot was never in the channel, so that it never posted there.
       if (slackErrorWord(error) === 'not_in_channel') return { kind: 'looked', byId };
       if (error instanceof ChannelUnknown) return { kind: 'refused', reason: error.message };
+      forgetIfGone(where.channel, error);
       const failure = readSendError(error);
       if (failure.kind === 'gone') return { kind: 'looked', byId };
       return failure.kind === 'unsent' ? { kind: 'unknown', reason: failure.reason } : failure;
     }
+  }
+
+  function forgetIfGone(channel: string, error: unknown): void {
+    if (CHANNEL_GONE.has(slackErrorWord(error) ?? '')) directory.forgetChannel(channel);
   }
 
   return { post, update, reply, find };
