@@ -92,7 +92,9 @@ export async function tellOutages(host: string, world: OutageWorld, signal: Abor
     const kills = await store.kills({ hosts: [host], ...span, service: null, limit: MISSED_MAX });
     const missed = kills.filter((kill) => kill.seenAtMs >= sight.sinceMs && kill.record.outcome === 'killed').length;
     const rebooted = was.bootId !== null && sight.bootId !== null && was.bootId !== sight.bootId;
-    return describeBackAgain(host, sight.sinceMs - was.sinceMs, missed, rebooted);
+    const sources = (await store.positions(host)).map((position) => position.source);
+    const logOutlastsReboot = sources.some((source) => source === 'journal' || source.startsWith('file:'));
+    return describeBackAgain(host, sight.sinceMs - was.sinceMs, missed, { rebooted, logOutlastsReboot });
   }
 }
 

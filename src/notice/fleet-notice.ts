@@ -110,10 +110,24 @@ export function describeUnreachable(host: string, sinceMs: number, reason: strin
   });
 }
 
-/** Told once when it is back. `missedKills` were found in its log for the time away. */
-export function describeBackAgain(host: string, awayMs: number, missedKills: number, rebooted: boolean): Notice {
+/**
+ * Told once when it is back. `missedKills` were found so far in its log for the time away: more may come from a look-up. After a
+ * reboot, what happened before it is known only where a log outlasts that.
+ */
+export function describeBackAgain(
+  host: string,
+  awayMs: number,
+  missedKills: number,
+  { rebooted, logOutlastsReboot }: { rebooted: boolean; logOutlastsReboot: boolean },
+): Notice {
+  const told =
+    missedKills === 0
+      ? 'No kill was found in its log so far'
+      : `${sayCount(missedKills, 'kill')} happened meanwhile, as far as its log was read`;
   const found =
-    missedKills === 0 ? 'No kill happened meanwhile' : `${sayCount(missedKills, 'kill')} happened meanwhile`;
+    rebooted && !logOutlastsReboot
+      ? `${told}. What happened before the reboot cannot be known: no log that outlasts it can be read`
+      : told;
   return aNotice({
     tone: 'good',
     headline: [{ hostText: host }, { words: ` is back after ${sayDuration(awayMs)}${rebooted ? ', rebooted' : ''}` }],

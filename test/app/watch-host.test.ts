@@ -325,7 +325,7 @@ describe('silence means health', () => {
     expect(away[0]).toContain('db01 does not answer.');
     expect(back).toHaveLength(1);
     expect(back[0]).toContain('is back after');
-    expect(back[0]).toContain('1 kill happened meanwhile');
+    expect(back[0]).toContain('1 kill happened meanwhile, as far as its log was read');
   });
 
   it('says nothing of a muted host that is away, until the mute ends', async () => {
@@ -340,6 +340,22 @@ describe('silence means health', () => {
 
     expect(muted).toEqual([]);
     expect(headlines(await told())).toHaveLength(1);
+  });
+
+  it('does not claim to know what happened before a reboot that no log outlasts', async () => {
+    const { host, clock, told } = await aScene();
+    await clock.advance(MINUTE_MS);
+    host.become('unreachable');
+    await clock.advance(5 * MINUTE_MS);
+    await told();
+
+    host.factsSay({ bootId: 'another-boot' });
+    host.become('connected');
+    await clock.advance(2 * MINUTE_MS);
+    const [back] = headlines(await told());
+
+    expect(back).toContain('No kill was found in its log so far');
+    expect(back).toContain('cannot be known');
   });
 
   it('neither repeats nor forgets over a restart of the bot', async () => {
