@@ -27,6 +27,7 @@ export type AnswersStore = Pick<
   | 'removeHost'
   | 'addedHosts'
   | 'appendAudit'
+  | 'audit'
 >;
 
 /** What of the configuration matters here. Read anew for each question: it may be reloaded. */

@@ -1,5 +1,6 @@
 import { describeHelp } from '../notice/answer-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
+import { openAuditAnswer } from './audit-answer.ts';
 import { explainText } from './explain.ts';
 import type { Handlers } from './handlers.ts';
 import { openHistoryAnswer } from './history-answer.ts';
@@ -34,6 +35,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openHostsAnswers(world, targets, rights),
     ...openMuteAnswers(world, targets),
     ...openHostEditing(world, rights),
+    answerAudit: openAuditAnswer(world, targets),
     answerHistory: openHistoryAnswer(world, targets),
     answerScores: openScoresAnswer(world, targets, scans),
     answerHelp,

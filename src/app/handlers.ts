@@ -38,6 +38,8 @@ export interface Handlers {
   answerHosts: (asker: Asker) => Promise<Answer>;
   /** What is off on a host, or (null) on the fleet. */
   checkHosts: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  /** Who did what, newest first, on a host or (null) anywhere. */
+  answerAudit: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
   answerHelp: (asker: Asker) => Promise<Answer>;
   mute: (ask: { target: string; forMs: number | null }, asker: Asker) => Promise<Answer>;
   unmute: (ask: { target: string }, asker: Asker) => Promise<Answer>;

@@ -125,6 +125,7 @@ export function describeHelp(hosts: readonly string[], tags: readonly string[]):
     { command: 'hosts', does: 'which hosts are watched, and what is off', run: true },
     { command: `mute ${host} 1h`, does: 'quiet for a while; kills are still recorded', run: false },
     { command: 'explain', does: 'paste a report from anywhere, and have it explained to you alone', run: false },
+    { command: 'audit', does: 'who muted what, and who added or removed hosts', run: true },
     { command: 'hosts add', does: 'watch another host', run: false },
   ];
   return aNotice({

@@ -23,6 +23,7 @@ export async function answerWords(parsed: Parsed, handlers: Handlers, asker: Ask
     case 'typo':
       if (parsed.corrected !== null) return read(describeTypo(parsed.word, parsed.corrected));
       return read(describeRefusal({ kind: 'unknown-word', word: parsed.word, nearest: null }));
+    case 'not-yet':
     case 'incomplete':
     case 'bad-value':
       return read(describeRefusal(parsed));
@@ -45,6 +46,8 @@ async function answerCommand(command: Command, handlers: Handlers, asker: Asker)
       return read(noticeOf(await handlers.mute(command, asker)));
     case 'unmute':
       return read(noticeOf(await handlers.unmute(command, asker)));
+    case 'audit':
+      return read(noticeOf(await handlers.answerAudit(command, asker)));
     case 'help':
       return read(noticeOf(await handlers.answerHelp(asker)));
     case 'explain':

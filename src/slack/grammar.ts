@@ -11,17 +11,21 @@ export type Command =
   | { verb: 'hosts check'; host: string | null }
   | { verb: 'mute'; target: string; forMs: number | null }
   | { verb: 'unmute'; target: string }
+  | { verb: 'audit'; host: string | null }
   | { verb: 'explain' }
   | { verb: 'help' };
 
 export type Parsed =
   | { kind: 'command'; command: Command }
+  | { kind: 'not-yet'; verb: string }
   /** `corrected` is the whole text with the slip put right; null: nothing is near. */
   | { kind: 'typo'; word: string; corrected: string | null }
   | { kind: 'incomplete'; verb: string; wanted: string; example: string }
   | { kind: 'bad-value'; name: string; given: string; expected: string };
 
-const VERBS = ['last', 'history', 'scores', 'hosts', 'mute', 'unmute', 'explain', 'help'] as const;
+const VERBS = ['last', 'history', 'scores', 'hosts', 'mute', 'unmute', 'explain', 'audit', 'help'] as const;
+/** Known, and not there yet. */
+const LATER_VERBS = ['protect', 'unprotect', 'rules', 'pending'];
 const HOSTS_VERBS = ['add', 'remove', 'check', 'list'] as const;
 // What people also write.
 const SAME: Record<string, (typeof VERBS)[number]> = {
@@ -44,6 +48,7 @@ export function parseCommand(text: string): Parsed {
   if (first === undefined) return { kind: 'command', command: { verb: 'help' } };
   const said = first.toLowerCase().replace(/^-+/, '');
   const verb = VERBS.find((known) => known === said) ?? (Object.hasOwn(SAME, said) ? SAME[said] : undefined);
+  if (LATER_VERBS.includes(said)) return { kind: 'not-yet', verb: said };
   if (!verb) return typo(first, nearest(said, VERBS), rest);
   switch (verb) {
     case 'last':
@@ -58,6 +63,8 @@ export function parseCommand(text: string): Parsed {
       return parseMute(rest);
     case 'unmute':
       return withTarget(verb, rest[0], 'a host or a service', (target) => ({ verb, target }));
+    case 'audit':
+      return { kind: 'command', command: { verb, host: rest[0] ?? null } };
     case 'explain':
     case 'help':
       return { kind: 'command', command: { verb } };

@@ -11,6 +11,13 @@ const piece = fc.oneof(
 );
 
 describe('what people type', () => {
+  it.each(['protect db01 mysqld', 'unprotect db01 mysqld', 'rules', 'PENDING'])(
+    'knows %s, which is not there yet',
+    (text) => {
+      expect(parseCommand(text)).toEqual({ kind: 'not-yet', verb: text.split(' ')[0]?.toLowerCase() });
+    },
+  );
+
   it.each<[string, Command]>([
     ['', { verb: 'help' }],
     ['help', { verb: 'help' }],
@@ -28,6 +35,8 @@ describe('what people type', () => {
     ['scores db01 5', { verb: 'scores', host: 'db01', limit: 5 }],
     ['scores db01 5000', { verb: 'scores', host: 'db01', limit: 50 }],
     ['top db01', { verb: 'scores', host: 'db01', limit: null }],
+    ['audit', { verb: 'audit', host: null }],
+    ['audit db01', { verb: 'audit', host: 'db01' }],
     ['hosts', { verb: 'hosts' }],
     ['hosts add', { verb: 'hosts add' }],
     ['hosts remove db09', { verb: 'hosts remove', host: 'db09' }],

@@ -6,6 +6,7 @@ import {
   describeMuted,
   describeUnmuted,
 } from '../../src/notice/answer-notice.ts';
+import { describeAudit } from '../../src/notice/audit-notice.ts';
 import { describeHome, describeHosts } from '../../src/notice/fleet-notice.ts';
 import { describeIncident } from '../../src/notice/incident-notice.ts';
 import { aNotice } from '../../src/notice/notice.ts';
@@ -52,6 +53,7 @@ export function answeringHandlers(): AnsweringHandlers {
     },
     answerHosts: async () => notice(describeHosts([], false)),
     checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
+    answerAudit: async ({ host }) => notice(describeAudit(host, [], false)),
     answerHelp: async () => notice(describeHelp(known, ['db'])),
     mute: async ({ target, forMs }) => {
       note('mute', target, forMs);
