@@ -281,7 +281,10 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     exec,
     stream,
     forward,
-    lookAgain: () => wake.abort(),
+    // A host that is there has nothing to try again: its next loss waits as any other's does.
+    lookAgain: () => {
+      if (client === null) wake.abort();
+    },
     close: async () => {
       closing.abort();
       const leaving = client;
