@@ -25,17 +25,17 @@ function loginFinding(host: CheckedHost, trouble: LoginTrouble): Finding {
 }
 
 function loginFix(host: CheckedHost, trouble: LoginTrouble): Finding['fix'] {
+  const line = trouble.hostKey?.line ?? null;
   switch (trouble.reason) {
     case 'authentication':
       return { where: 'bot', line: setupLine(host, { key: true }) };
     case 'no-key':
       return { where: 'bot', line: `${newKeyLine(host)} && ${setupLine(host, { key: true })}` };
     case 'unknown-host-key':
-      return { where: 'bot', line: knownHostLine(host, trouble.hostKey?.type ?? '') };
+      return line === null ? null : { where: 'bot', line: knownHostLine(host, line) };
     case 'changed-host-key':
       // A pinned key is put right in the configuration, as the sentence says.
-      if (host.fingerprints.length > 0) return null;
-      return { where: 'bot', line: changedHostLine(host, trouble.hostKey?.type ?? '') };
+      return line === null || host.fingerprints.length > 0 ? null : { where: 'bot', line: changedHostLine(host, line) };
     case 'revoked-host-key':
       return {
         where: 'host',

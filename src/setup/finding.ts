@@ -25,7 +25,8 @@ export interface LoginTrouble {
     | 'changed-host-key'
     | 'revoked-host-key';
   sentence: string;
-  hostKey: { type: string; fingerprint: string } | null;
+  /** `line`: this very key as a line of known_hosts. */
+  hostKey: { type: string; fingerprint: string; line: string | null } | null;
 }
 
 /** What a look at the host found, in the host's words: nothing in it is to be trusted as text. */

@@ -23,19 +23,15 @@ function asRoot(host: CheckedHost): string {
   return ['ssh', ...way, `root@${host.address}`].map(quoted).join(' ');
 }
 
-/** Puts a host key on file, once its fingerprint has been compared. */
-export function knownHostLine(host: CheckedHost, hostKeyType: string): string {
-  const type = hostKeyType.startsWith('ecdsa') ? 'ecdsa' : hostKeyType === 'ssh-rsa' ? 'rsa' : 'ed25519';
-  const scan = ['ssh-keyscan', '-t', type, '-p', String(host.port), host.address].map(quoted).join(' ');
-  const { jump } = host;
-  const through = jump ? `ssh -p ${jump.port} ${quoted(`${jump.user}@${jump.address}`)} ${quoted(scan)}` : scan;
-  return `${through} >> ${quoted(knownHostsFile(host))}`;
+/** Puts the key that was shown on file, once its fingerprint has been compared. `line` is a line of known_hosts. */
+export function knownHostLine(host: CheckedHost, line: string): string {
+  return `printf '%s\\n' ${quoted(line)} >> ${quoted(knownHostsFile(host))}`;
 }
 
 /** Takes the old key off the file, then puts the new one on it. */
-export function changedHostLine(host: CheckedHost, hostKeyType: string): string {
+export function changedHostLine(host: CheckedHost, line: string): string {
   const name = host.port === 22 ? host.address : `[${host.address}]:${host.port}`;
-  return `ssh-keygen -f ${quoted(knownHostsFile(host))} -R ${quoted(name)} && ${knownHostLine(host, hostKeyType)}`;
+  return `ssh-keygen -f ${quoted(knownHostsFile(host))} -R ${quoted(name)} && ${knownHostLine(host, line)}`;
 }
 
 /** A key pair of the bot's own. */

@@ -39,6 +39,8 @@ const ALGORITHMS_OF: Record<string, ServerHostKeyAlgorithm[]> = {
   'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
   'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'],
 };
+// RSA with 16,384 bits, the most that OpenSSH takes, has 2,071.
+const KEY_BYTES_MAX = 4 * 1024;
 const FILE_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Never throws: lines that are no known_hosts lines are skipped, as OpenSSH does. */
@@ -123,6 +125,13 @@ export function fingerprintOf(key: Buffer): string {
 export function hostKeyType(key: Buffer): string {
   const length = key.length >= 4 ? key.readUInt32BE(0) : 0;
   return length > 0 && length <= 64 && key.length >= 4 + length ? key.toString('latin1', 4, 4 + length) : '';
+}
+
+/** The line that puts this very key on file: what is fetched a second time could be another's. null: no kind of key that is known here. */
+export function knownHostsLine(target: SshTarget, key: Buffer): string | null {
+  const type = hostKeyType(key);
+  if (!Object.hasOwn(ALGORITHMS_OF, type) || key.length > KEY_BYTES_MAX) return null;
+  return `${knownHostsName(target)} ${type} ${key.toString('base64')}`;
 }
 
 export interface KnownHostsFiles {

@@ -5,6 +5,8 @@ export interface HostKey {
   type: string;
   /** `SHA256:…` */
   fingerprint: string;
+  /** This very key as a line of known_hosts; null: no key of a known kind. */
+  line: string | null;
 }
 
 export type FailureReason =
@@ -49,7 +51,7 @@ export function refusalSentence(
     return {
       ...failure,
       reason: 'changed-host-key',
-      sentence: `HOST KEY OF ${where} HAS CHANGED: it shows ${shown}, ${file} has another. Somebody may be listening in between, or the host was set up anew. Not connected. If the new key is right: ssh-keygen -f ${file} -R '${knownHostsName(target)}', then ${addKey(target, hostKey, file)}`,
+      sentence: `HOST KEY OF ${where} HAS CHANGED: it shows ${shown}, ${file} has another. Somebody may be listening in between, or the host was set up anew. Not connected. If the new key is right: ssh-keygen -f ${file} -R '${knownHostsName(target)}', then ${addKey(hostKey, file)}`,
     };
   }
   const authority = known.certAuthority
@@ -58,14 +60,12 @@ export function refusalSentence(
   return {
     ...failure,
     reason: 'unknown-host-key',
-    sentence: `${where} shows a host key that is not on file: ${shown}.${authority} Compare it with the output of ssh-keygen -lf /etc/ssh/ssh_host_${keyWord(hostKey)}_key.pub on the host, then ${addKey(target, hostKey, file)}`,
+    sentence: `${where} shows a host key that is not on file: ${shown}.${authority} Compare it with the output of ssh-keygen -lf /etc/ssh/ssh_host_${keyWord(hostKey)}_key.pub on the host, then ${addKey(hostKey, file)}`,
   };
 }
 
-function addKey(target: SshTarget, hostKey: HostKey, file: string): string {
-  const scan = `ssh-keyscan -t ${keyWord(hostKey)} -p ${target.port} ${target.address}`;
-  const { jump } = target;
-  return jump ? `ssh -p ${jump.port} ${jump.user}@${jump.address} ${scan} >> ${file}` : `${scan} >> ${file}`;
+function addKey({ line }: HostKey, file: string): string {
+  return line === null ? `put its key into ${file}` : `add this line to ${file}: ${line}`;
 }
 
 function keyWord(hostKey: HostKey): string {

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import ssh2, { type Client } from 'ssh2';
 
 import type { Identity } from './identity.ts';
-import { fingerprintOf, hostKeyType, type HostKeyVerdict, type KnownKeys } from './known-hosts.ts';
+import { fingerprintOf, hostKeyType, knownHostsLine, type HostKeyVerdict, type KnownKeys } from './known-hosts.ts';
 import { refusalSentence, type HostKey, type LoginFailure } from './login-failure.ts';
 import type { SshTarget } from './target.ts';
 
@@ -84,7 +84,10 @@ export function login(options: LoginOptions): Promise<LoginResult> {
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void): void => {
         const verdict = known.verdict(key);
         if (verdict !== 'trusted')
-          refusedKey = { verdict, hostKey: { type: hostKeyType(key), fingerprint: fingerprintOf(key) } };
+          refusedKey = {
+            verdict,
+            hostKey: { type: hostKeyType(key), fingerprint: fingerprintOf(key), line: knownHostsLine(target, key) },
+          };
         answer(verdict === 'trusted');
       },
       ...(known.algorithms.length > 0 ? { algorithms: { serverHostKey: known.algorithms } } : {}),

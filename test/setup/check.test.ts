@@ -69,7 +69,9 @@ function check(probe: HostFacts, host = aHost()): Finding[] {
   return checkHost({ host, login: null, probe });
 }
 
-function refused(reason: LoginTrouble['reason'], host = aHost(), hostKey: LoginTrouble['hostKey'] = null): Finding[] {
+const SHOWN = { type: 'ssh-ed25519', fingerprint: 'SHA256:y', line: '10.0.0.11 ssh-ed25519 AAAA+/==' };
+
+function refused(reason: LoginTrouble['reason'], host = aHost(), hostKey: LoginTrouble['hostKey'] = SHOWN): Finding[] {
   return checkHost({ host, login: { reason, sentence: 'So it is.', hostKey }, probe: null });
 }
 
@@ -180,11 +182,11 @@ describe('checkHost', () => {
       aHost({ identityFile: '/keys/a b' }),
       "ssh-keygen -t ed25519 -N '' -C oombot -f '/keys/a b' && oombot setup --key '/keys/a b.pub' | ssh root@10.0.0.11 sh",
     ],
-    ['unknown-host-key', aHost(), 'ssh-keyscan -t ed25519 -p 22 10.0.0.11 >> ~/.ssh/known_hosts'],
+    ['unknown-host-key', aHost(), "printf '%s\\n' '10.0.0.11 ssh-ed25519 AAAA+/==' >> ~/.ssh/known_hosts"],
     [
       'changed-host-key',
       aHost({ port: 2222 }),
-      "ssh-keygen -f ~/.ssh/known_hosts -R '[10.0.0.11]:2222' && ssh-keyscan -t ed25519 -p 2222 10.0.0.11 >> ~/.ssh/known_hosts",
+      "ssh-keygen -f ~/.ssh/known_hosts -R '[10.0.0.11]:2222' && printf '%s\\n' '10.0.0.11 ssh-ed25519 AAAA+/==' >> ~/.ssh/known_hosts",
     ],
     ['changed-host-key', aHost({ fingerprints: ['SHA256:x'] }), null],
   ])('%s: the line is as the host is reached', (reason, host, line) => {

@@ -111,8 +111,9 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     const shown = fingerprintOf(Buffer.from(sshd.publicKey('ed25519').split(' ')[1] ?? '', 'base64'));
     expect(state).toMatchObject({ reason: 'unknown-host-key', hostKey: { type: 'ssh-ed25519', fingerprint: shown } });
     expect(state.sentence).toContain(shown);
-    const hint = /ssh-keyscan .*$/.exec(state.sentence)?.[0] ?? '';
-    execFileSync('sh', ['-c', hint], { stdio: 'ignore' });
+    const line = `[127.0.0.1]:${sshd.port} ${sshd.publicKey('ed25519').split(' ').slice(0, 2).join(' ')}`;
+    expect(state.sentence).toContain(`add this line to ${file}: ${line}`);
+    writeFileSync(file, `${state.hostKey?.line}\n`);
     connection.lookAgain();
     await stateOf(connection, 'connected');
   });
@@ -291,6 +292,43 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     } finally {
       await own.close();
     }
+  });
+
+  it('waits before it comes back although it was told to look again while it was connected', async () => {
+    const waits: [number, boolean][] = [];
+    const clock = {
+      ...realClock,
+      sleep: (ms: number, signal?: AbortSignal) => {
+        waits.push([ms, signal?.aborted === true]);
+        return realClock.sleep(ms, signal);
+      },
+    };
+    const proxy = await openTcpProxy(sshd.port);
+    opened.unshift(proxy);
+    const fingerprints = [fingerprintOf(Buffer.from(sshd.publicKey('ed25519').split(' ')[1] ?? '', 'base64'))];
+    const connection = anSsh({ clock }).connect(sshd.target({ port: proxy.port, fingerprints }));
+    await stateOf(connection, 'connected');
+
+    connection.lookAgain();
+    proxy.cut();
+    await stateOf(connection, 'connecting');
+    await stateOf(connection, 'connected');
+
+    expect(waits).toEqual([[50, false]]);
+  });
+
+  it('closes at once while it waits to try again', async () => {
+    const ssh = anSsh({ random: () => 1 });
+    const port = await freePort();
+    const waiting = Array.from({ length: 40 }, (_, n) =>
+      ssh.connect(sshd.target({ name: `h${n}`, port, user: `u${n}` })),
+    );
+    await Promise.all(waiting.map((one) => stateOf(one, 'unreachable')));
+    const startedAtMs = Date.now();
+
+    await ssh.close();
+
+    expect(Date.now() - startedAtMs).toBeLessThan(500);
   });
 
   it('refuses a server whose key changed with its restart', async () => {
