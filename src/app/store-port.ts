@@ -170,6 +170,8 @@ export interface Store {
   /** By last kill, newest first. */
   incidents: (host: string, limit: number) => Promise<Incident[]>;
   openIncidents: (host: string) => Promise<Incident[]>;
+  /** Hosts with incidents that are not closed, also those that are not watched any more. */
+  hostsWithOpenIncidents: () => Promise<string[]>;
   /** Saves a change made outside a batch (muted, back, closed) if `incident.revision` is still the stored one, with its deliveries. */
   updateIncident: (incident: Incident, deliveries: NewDelivery[]) => Promise<UpdateResult>;
 
@@ -189,7 +191,6 @@ export interface Store {
   queueLengths: () => Promise<QueueLength[]>;
   failedDeliveries: (limit: number) => Promise<FailedDelivery[]>;
   postedOf: (incidentId: string) => Promise<Posted[]>;
-  postedAt: (channel: string, ts: string) => Promise<Posted | null>;
   /** All incidents that one message tells of: more than one in a storm. */
   postedTogether: (channel: string, ts: string) => Promise<Posted[]>;
   /** For a message that somebody deleted: the next delivery posts anew. */
@@ -204,14 +205,13 @@ export interface Store {
   /** Replaces the host's snapshot before. */
   saveSnapshot: (snapshot: Snapshot) => Promise<void>;
   snapshot: (host: string) => Promise<Snapshot | null>;
+  /** Nobody reads the samples yet: they are kept for the charts of the next version. */
   saveSamples: (samples: MemorySample[]) => Promise<void>;
   /** Oldest first. */
   samples: (host: string, sinceMs: number, untilMs: number) => Promise<MemorySample[]>;
 
   /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
   claimLeases: (request: LeaseRequest) => Promise<string[]>;
-  /** Lengthens what `owner` still holds and takes nothing new. Returns what it holds. */
-  renewLeases: (request: Omit<LeaseRequest, 'names'>) => Promise<string[]>;
   /** Gives everything back at once, for a clean stop. */
   releaseLeases: (owner: string) => Promise<void>;
 

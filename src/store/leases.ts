@@ -53,20 +53,6 @@ export function claimLeases(database: Database, request: LeaseRequest): Promise<
   });
 }
 
-export function renewLeases(database: Database, request: Omit<LeaseRequest, 'names'>): Promise<string[]> {
-  return database.transact(async (trx) => {
-    await saveOwner(trx, request);
-    const rows = await trx
-      .updateTable('leases')
-      .set({ expires_ms: request.nowMs + request.ttlMs })
-      .where('kind', '=', request.kind)
-      .where('owner', '=', request.owner)
-      .returning('name')
-      .execute();
-    return rows.map((row) => row.name).sort();
-  });
-}
-
 export function releaseLeases(database: Database, owner: string): Promise<void> {
   return database.transact(async (trx) => {
     await trx.deleteFrom('leases').where('owner', '=', owner).execute();

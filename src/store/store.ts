@@ -14,7 +14,7 @@ import {
   saveSamples,
   saveSnapshot,
 } from './hosts.ts';
-import { loadIncident, loadIncidents, loadOpenIncidents, updateIncident } from './incidents.ts';
+import { loadIncident, loadIncidents, loadOpenIncidents, hostsWithOpenIncidents, updateIncident } from './incidents.ts';
 import {
   countKernelKills,
   countKills,
@@ -26,7 +26,7 @@ import {
   loadPositions,
   saveCounter,
 } from './kills.ts';
-import { claimLeases, releaseLeases, renewLeases } from './leases.ts';
+import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
 import {
   adoptDeliveries,
@@ -100,6 +100,7 @@ function storeOf(database: Database): Store {
 
     incident: (id) => loadIncident(db, id),
     incidents: (host, limit) => loadIncidents(db, host, limit),
+    hostsWithOpenIncidents: () => hostsWithOpenIncidents(db),
     openIncidents: (host) => loadOpenIncidents(database, db, host),
     updateIncident: (incident, deliveries) => updateIncident(database, incident, deliveries),
 
@@ -112,7 +113,6 @@ function storeOf(database: Database): Store {
     failedDeliveries: (limit) => failedDeliveries(db, limit),
     postedOf: (incidentId) => loadPosted(db, { incidentId }),
     postedTogether: (channel, ts) => loadPosted(db, { channel, ts }),
-    postedAt: async (channel, ts) => (await loadPosted(db, { channel, ts }))[0] ?? null,
     forgetPosted: (incidentId, channel) => transact((trx) => forgetPosted(trx, incidentId, channel)),
 
     putMute: (mute) => transact((trx) => putMute(trx, mute)),
@@ -127,7 +127,6 @@ function storeOf(database: Database): Store {
     samples: (host, sinceMs, untilMs) => loadSamples(db, host, sinceMs, untilMs),
 
     claimLeases: (request) => claimLeases(database, request),
-    renewLeases: (request) => renewLeases(database, request),
     releaseLeases: (owner) => releaseLeases(database, owner),
 
     appendAudit: (entry) => appendAudit(database, entry),

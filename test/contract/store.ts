@@ -303,6 +303,18 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.incidents('db02', 2)).toEqual([]);
     });
 
+    it('names the hosts that have open incidents', async () => {
+      const store = await openNew();
+      await saveMany(store, ['i1', 'i2']);
+      expect(await store.hostsWithOpenIncidents()).toEqual(['db01']);
+
+      for (const incident of await store.openIncidents('db01')) {
+        const closed = { ...incident, closedAtMs: 5 };
+        await store.updateIncident(closed, []);
+      }
+      expect(await store.hostsWithOpenIncidents()).toEqual([]);
+    });
+
     it('hands only open incidents of the same host to a decision', async () => {
       const store = await openNew();
       await store.saveBatch(batchOf([aKill()]), openOne);
@@ -437,8 +449,8 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       }
 
       expect(await store.postedOf('incident-1')).toEqual([{ ...posted, revision: 2 }]);
-      expect(await store.postedAt('#oom', posted.ts)).toEqual({ ...posted, revision: 2 });
-      expect(await store.postedAt('#b', posted.ts)).toBeNull();
+      expect(await store.postedTogether('#oom', posted.ts)).toEqual([{ ...posted, revision: 2 }]);
+      expect(await store.postedTogether('#b', posted.ts)).toEqual([]);
       await store.forgetPosted('incident-1', '#oom');
       expect(await store.postedOf('incident-1')).toEqual([]);
     });
@@ -593,14 +605,14 @@ export function describeStore(createDatabase: () => Promise<string>): void {
 
       expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 999 }))).toEqual([]);
       expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 1000 }))).toHaveLength(5);
-      expect(await store.renewLeases({ kind: 'host', owner: 'a', nowMs: 1001, ttlMs: 1000 })).toEqual([]);
+      expect(await store.claimLeases(aClaim({ owner: 'a', nowMs: 1001 }))).toEqual([]);
     });
 
     it('keeps what is renewed', async () => {
       const store = await openNew();
       await store.claimLeases(aClaim({ owner: 'a', nowMs: 0 }));
 
-      expect(await store.renewLeases({ kind: 'host', owner: 'a', nowMs: 900, ttlMs: 1000 })).toHaveLength(5);
+      expect(await store.claimLeases(aClaim({ owner: 'a', nowMs: 900 }))).toHaveLength(5);
       expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 1500 }))).toEqual([]);
     });
 
@@ -620,7 +632,7 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       await store.claimLeases(aClaim({ owner: 'a' }));
 
       expect(await store.claimLeases(aClaim({ owner: 'a', names: ['h1', 'h6'] }))).toEqual(['h1', 'h6']);
-      expect(await store.renewLeases({ kind: 'host', owner: 'a', nowMs: 1, ttlMs: 1000 })).toEqual(['h1', 'h6']);
+      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 2000, names: ['h1', 'h2'] }))).toEqual(['h1', 'h2']);
     });
   });
 
