@@ -23,7 +23,7 @@ import type { CommandSeed, ShortcutSeed, World } from './world.ts';
 export interface LocalWorkspaceOptions {
   /** On 127.0.0.1, nowhere else. 0 (default): any free one. Not used with `server`. */
   port?: number;
-  /** A server that already listens on the loopback and hands over requests through `handle` and `upgrade`. */
+  /** A server that already listens on 127.0.0.1 (or on all addresses) and hands over requests through `handle` and `upgrade`. */
   server?: Server;
   /** Channels of the workspace, with or without `#`. The bot is in them unless told otherwise. */
   channels: readonly (string | ChannelSeed)[];
@@ -81,11 +81,13 @@ const realClock: Clock = {
 
 /**
  * A workspace on the loopback that speaks Slack's wire (Web API, Socket Mode, response URLs, views) and refuses what Slack
- * refuses, with a chat page for people. Nothing is kept beyond `close`. Rejects when the port is taken.
+ * refuses, with a chat page for people. Nothing is kept beyond `close`. Rejects when the port is taken,
+ * or the server is bound to another address than 127.0.0.1.
  */
 export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promise<LocalWorkspace> {
   const clock = options.clock ?? realClock;
   const server = options.server ?? createServer({ requestTimeout: 30_000 });
+  if (options.server !== undefined) portOf(server);
   const closing = new AbortController();
   const changes = openChanges();
   const directory = openDirectory({
@@ -207,6 +209,9 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
 function portOf(server: Server): number {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port');
+  // All that is handed out says 127.0.0.1: bound elsewhere, nobody would be there, or somebody else.
+  if (!['127.0.0.1', '0.0.0.0', '::', '::ffff:127.0.0.1'].includes(address.address))
+    throw new Error(`The local workspace needs a server on 127.0.0.1, not on ${address.address}`);
   return address.port;
 }
 

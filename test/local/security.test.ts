@@ -212,6 +212,18 @@ describe('a shared server', () => {
     server.close();
   });
 
+  it('that listens on another address of the loopback is refused in words', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.2', resolve);
+    });
+
+    await expect(openLocalWorkspace({ server, channels: ['#oom'], commands: [] })).rejects.toThrow(
+      'The local workspace needs a server on 127.0.0.1, not on 127.0.0.2',
+    );
+    server.close();
+  });
+
   it.skipIf(foreign === undefined)(
     'that listens on more than the loopback gives nobody else the workspace',
     async () => {
