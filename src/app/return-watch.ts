@@ -1,6 +1,8 @@
 import type { BackState, Incident, Kill } from '../incident/incident.ts';
 import { describeReturn } from '../notice/thread-notice.ts';
-import { parseProcScan } from '../oom/proc-scan.ts';
+import { identifyCgroup } from '../oom/cgroup.ts';
+import { parseProcScan, type ProcessFacts } from '../oom/proc-scan.ts';
+import type { Identity } from '../oom/report.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Fleet, HostLink } from './host-link.ts';
 import { mutedUntil } from './mute-target.ts';
@@ -27,11 +29,13 @@ export interface ReturnWatch {
 
 /** After a kill, systemd restarts at once or after RestartSec; people take longer. Then the question closes itself. */
 const LOOKS_MS = [3_000, 10_000, 30_000, 2 * 60_000, 10 * 60_000] as const;
-/** What died longer ago is history. */
+/** Of what died just now, one look without it says little. */
 const FRESH_MS = 60_000;
 const LOOPS_FROM = 3;
 const LOOP_WINDOW_MS = 10 * 60_000;
 const INCIDENTS_AT_ONCE = 200;
+/** After a restart or a lost link, incidents that are still open are looked at again. */
+const RECONNECTED_EVERY_MS = 15_000;
 
 /** Answers "is it back?" by looking: at the unit, or for a process of that name which started after the death. */
 export function openReturnWatch(world: ReturnWorld): ReturnWatch {
@@ -40,20 +44,48 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
   const watched = new Map<string, Promise<void>>();
 
   function see(saved: SavedBatch): void {
-    const nowMs = clock.nowMs();
-    for (const incident of saved.incidents) {
-      const last = incident.kills.at(-1);
-      const isNews = last !== undefined && last.record.pid !== null && nowMs - last.atMs < FRESH_MS;
-      if (!isNews || watched.has(incident.id) || watched.size >= INCIDENTS_AT_ONCE) continue;
-      watched.set(
-        incident.id,
-        follow(incident.id)
-          .catch((error: unknown) => {
-            if (!closing.signal.aborted)
-              log.warn({ err: error, host: incident.host }, 'Whether a service is back could not be found out');
-          })
-          .finally(() => watched.delete(incident.id)),
-      );
+    const fresh = new Set(saved.fresh.map((kill) => kill.key));
+    for (const incident of saved.incidents) if (incident.kills.some((kill) => fresh.has(kill.key))) begin(incident);
+  }
+
+  function begin(incident: Incident): void {
+    if (incident.closedAtMs !== null || watched.has(incident.id) || watched.size >= INCIDENTS_AT_ONCE) return;
+    watched.set(
+      incident.id,
+      follow(incident.id)
+        .catch((error: unknown) => {
+          if (!closing.signal.aborted)
+            log.warn({ err: error, host: incident.host }, 'Whether a service is back could not be found out');
+        })
+        .finally(() => watched.delete(incident.id)),
+    );
+  }
+
+  async function keepResuming(): Promise<void> {
+    let connectedSinceMs = new Map<string, number>();
+    while (!closing.signal.aborted) {
+      const now = new Map<string, number>();
+      for (const { name } of fleet.hosts()) {
+        const state = fleet.link(name)?.state();
+        if (state?.kind !== 'connected' || world.bootAtMs(name) === null) continue;
+        if (connectedSinceMs.get(name) === state.sinceMs || (await resume(name))) now.set(name, state.sinceMs);
+      }
+      connectedSinceMs = now;
+      await clock.sleep(RECONNECTED_EVERY_MS, closing.signal).catch(() => undefined);
+    }
+  }
+
+  /** Looks at what a channel was told and is not known to be back. False: that could not be read. */
+  async function resume(host: string): Promise<boolean> {
+    try {
+      for (const incident of await store.openIncidents(host)) {
+        const isAnswered = incident.back.kind === 'restarted' || incident.back.kind === 'loop';
+        if (!isAnswered && (await store.postedOf(incident.id)).length > 0) begin(incident);
+      }
+      return true;
+    } catch (error) {
+      log.warn({ err: error, host }, 'Open incidents could not be read');
+      return false;
     }
   }
 
@@ -124,11 +156,12 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
     else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, back);
   }
 
+  const resuming = keepResuming();
   return {
     see,
     close: async () => {
       closing.abort();
-      await Promise.all(watched.values());
+      await Promise.all([resuming, ...watched.values()]);
     },
   };
 }
@@ -148,14 +181,35 @@ async function lookAtProcesses(link: HostLink, kill: Kill, bootAtMs: number): Pr
   const text = await link.scan('all');
   const scan = text === null ? null : parseProcScan(text);
   if (scan === null || scan.kind !== 'scan' || !scan.complete || !scan.seesAll) return null;
-  const born = scan.processes
-    .filter((one) => one.name === kill.record.name && one.pid !== kill.record.pid)
-    .map((one) => ({ pid: one.pid, atMs: bootAtMs + (one.startTicks / scan.clockTicksPerSecond) * 1_000 }));
-  const next = born.filter((one) => one.atMs >= kill.atMs - kill.atErrorMs).toSorted((a, b) => a.atMs - b.atMs)[0];
+  const namesakes = scan.processes.filter((one) => one.name === kill.record.name && one.pid !== kill.record.pid);
+  const next = namesakes
+    .filter((one) => isSameService(kill, one))
+    .map((one) => ({ pid: one.pid, atMs: bootAtMs + (one.startTicks / scan.clockTicksPerSecond) * 1_000 }))
+    .filter((one) => one.atMs >= kill.atMs - kill.atErrorMs)
+    .toSorted((a, b) => a.atMs - b.atMs)[0];
   if (next !== undefined)
     return { kind: 'restarted', afterMs: Math.max(0, Math.round(next.atMs - kill.atMs)), pid: next.pid };
-  // Others of its name that lived on: one worker of a pool is missing, which is no outage.
-  return born.length > 0 ? null : { kind: 'down', sinceMs: kill.atMs };
+  // Others of its name that lived on, one worker of a pool is missing, or are somebody else's: that is not known to be an outage.
+  return namesakes.length > 0 ? null : { kind: 'down', sinceMs: kill.atMs };
+}
+
+/** Of the same user and the same unit, container or pod; a name alone says too little. */
+function isSameService({ record, who }: Kill, one: ProcessFacts): boolean {
+  const uid = record.uid ?? who?.uid ?? null;
+  const path = record.taskMemcg ?? who?.cgroup ?? null;
+  const home = record.identity === null ? null : nameOf(record.identity);
+  const wanted = home ?? placeOf(path);
+  return (uid === null || uid === one.uid) && wanted !== null && wanted === placeOf(one.cgroup);
+}
+
+/** What a cgroup belongs to, else its path; null for the root group, which everybody may be in. */
+function placeOf(path: string | null): string | null {
+  if (path === null || path === '/') return null;
+  return nameOf(identifyCgroup(path)) ?? path;
+}
+
+function nameOf({ pod, container, unit }: Identity): string | null {
+  return pod ?? container ?? unit;
 }
 
 function sameBack(a: BackState, b: BackState): boolean {

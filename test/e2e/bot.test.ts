@@ -1,13 +1,14 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Message } from '../../src/local/message-log.ts';
 import { run } from '../../src/main.ts';
 import { loadConfig } from '../../src/config.ts';
 import { openStore } from '../../src/store/store.ts';
-import { canKill, causeKill } from '../support/kernel-kill.ts';
+import { canKill, causeKill, startInGroup } from '../support/kernel-kill.ts';
 import { openOwnKernelLog } from '../support/own-kernel-log.ts';
 import { faultsOfSent } from '../support/sent-payloads.ts';
 import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
@@ -27,7 +28,6 @@ const GROUP = `oombot-bot${MARK}`;
 describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket Mode', { timeout: 120_000 }, () => {
   let sshd: Sshd;
   let bot: WholeBot;
-  const children: ChildProcess[] = [];
   let log: { close: () => void };
   let firstPid = 0;
   /** The message that tells of it. */
@@ -59,7 +59,6 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
   }, 90_000);
 
   afterAll(async () => {
-    for (const child of children) child.kill('SIGKILL');
     await bot.close();
     log.close();
     await sshd.close();
@@ -123,10 +122,14 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
     return idsOf(card).includes(id);
   }
 
-  it('says in the message that it is back, once a process of that name runs again', async () => {
+  it('says in the message that it is back, once a process of that name runs again in its group', async () => {
     kill();
-    const next = spawn(path.join(sshd.dir, VICTIM), ['-f', '/dev/null'], { stdio: 'ignore' });
-    children.push(next);
+    const { child, dir } = startInGroup(GROUP, path.join(sshd.dir, VICTIM), ['-f', '/dev/null']);
+    onTestFinished(async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      rmdirSync(dir);
+    });
 
     await bot.workspace.until(() => {
       const message = bot.workspace.messages('#db-alerts').find((one) => one.ts === card.ts);

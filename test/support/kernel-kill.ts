@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -17,6 +17,20 @@ export function causeKill(group = `oombot-test-${process.pid}`, program = 'tail'
   });
   rmdirSync(dir);
   return pid;
+}
+
+/** Runs a program in a memory cgroup of that name, as a restarted service would; end it before `rmdirSync` of the returned directory. */
+export function startInGroup(
+  group: string,
+  program: string,
+  args: readonly string[],
+): { child: ChildProcess; dir: string } {
+  const dir = path.join(v1, group);
+  mkdirSync(dir, { recursive: true });
+  const child = spawn('sh', ['-c', `echo $$ > ${dir}/cgroup.procs; exec "$@"`, 'sh', program, ...args], {
+    stdio: 'ignore',
+  });
+  return { child, dir };
 }
 
 /** The kernel's own count. */
