@@ -2,7 +2,7 @@ import { amendKills, closeQuiet, groupKills, type Grouping } from '../incident/g
 import type { Incident, Kill } from '../incident/incident.ts';
 import { describeEvidence, describeLaterKill, describeMoreKills } from '../notice/thread-notice.ts';
 import { mutedUntil } from './mute-target.ts';
-import type { Mute } from './ports.ts';
+import type { Mute, Posted } from './ports.ts';
 import { writeReply, type ReplyBody } from './reply-body.ts';
 import type { BatchDecision, BatchView, NewDelivery } from './store-port.ts';
 
@@ -38,6 +38,18 @@ export function placeKills(view: BatchView, placing: Placing): BatchDecision {
 /** Closes the incidents of one host that have been quiet; those that changed. */
 export function closeQuietIncidents(open: readonly Incident[], nowMs: number): Incident[] {
   return changedOf(open, closeQuiet(open, nowMs).incidents);
+}
+
+/** Has the message of an incident that was closed say so; nothing where none was posted. */
+export function tellClosed(incident: Incident, posted: readonly Posted[], nowMs: number): NewDelivery[] {
+  if (incident.closedAtMs === null) return [];
+  return posted.map(({ channel }) => ({
+    incidentId: incident.id,
+    channel,
+    kind: 'incident',
+    body: null,
+    notBeforeMs: nowMs,
+  }));
 }
 
 function changedOf(before: readonly Incident[], after: Grouping['incidents']): Incident[] {

@@ -23,6 +23,11 @@ export async function loadOpenIncidents(database: Database, trx: Reader, host: s
   return Promise.all(rows.toReversed().map((row) => withKills(trx, row)));
 }
 
+export async function hostsWithOpenIncidents(db: Reader): Promise<string[]> {
+  const rows = await db.selectFrom('incidents').select('host').distinct().where('closed_at_ms', 'is', null).execute();
+  return rows.map((row) => row.host);
+}
+
 export async function loadIncident(db: Reader, id: string): Promise<Incident | null> {
   const row = await db.selectFrom('incidents').selectAll().where('id', '=', id).executeTakeFirst();
   return row === undefined ? null : withKills(db, row);
