@@ -13,6 +13,8 @@ import type { Targets } from './targets.ts';
 
 /** A card without "who is next" is better than a card that comes late. */
 const NEXT_WITHIN_MS = 2_000;
+/** It says as of when it is, so a recent one will do. */
+const NEXT_AGE_MS = 30_000;
 const NEXT_ROWS = 10;
 const REPORT_KILLS_MAX = 100;
 
@@ -43,7 +45,10 @@ export function openIncidentAnswers(
   }
 
   async function card(incident: Incident, asAnswer: boolean): Promise<[Notice, LiveScan]> {
-    const [before, live] = await Promise.all([seenBefore(store, incident), scans.read(incident.host, NEXT_WITHIN_MS)]);
+    const [before, live] = await Promise.all([
+      seenBefore(store, incident),
+      scans.read(incident.host, NEXT_WITHIN_MS, NEXT_AGE_MS),
+    ]);
     const context: IncidentContext = {
       nowMs: clock.nowMs(),
       seenBefore: before,

@@ -11,18 +11,25 @@ export type LiveScan =
   | { kind: 'unreadable'; sentence: string };
 
 export interface LiveScans {
-  /** Reads all processes of a host of the fleet. Never takes longer than `limitMs`. */
-  read: (host: string, limitMs: number) => Promise<LiveScan>;
+  /** Reads all processes of a host of the fleet. Never takes longer than `limitMs`. A scan of the last `maxAgeMs` will do. */
+  read: (host: string, limitMs: number, maxAgeMs?: number) => Promise<LiveScan>;
 }
 
 /** A scan that is still under way after so long was lost. */
 const SHARED_MAX_MS = 30_000;
+/** Scans of large hosts are megabytes. */
+const KEPT_MAX = 20;
 
 /** Live scans; people who ask at the same time share one. */
 export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
   const underWay = new Map<string, { startedAtMs: number; scan: Promise<LiveScan> }>();
 
-  async function read(host: string, limitMs: number): Promise<LiveScan> {
+  /** The newest scan of each host, for those whom a recent one will do. */
+  const newest = new Map<string, Extract<LiveScan, { kind: 'scan' }>>();
+
+  async function read(host: string, limitMs: number, maxAgeMs = 0): Promise<LiveScan> {
+    const recent = newest.get(host);
+    if (recent !== undefined && clock.nowMs() - recent.atMs < maxAgeMs) return recent;
     const link = fleet.link(host);
     if (!link) return { kind: 'away', state: { kind: 'connecting', sinceMs: clock.nowMs(), sentence: 'not watched' } };
     const result = await withinMs(clock, limitMs, async (signal) => {
@@ -54,7 +61,13 @@ export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
       return { kind: 'unreadable', sentence: 'the scan of its processes gave no answer.' };
     }
     const scan = parseProcScan(text);
-    if (scan.kind === 'scan') return { kind: 'scan', scan, atMs };
+    if (scan.kind === 'scan') {
+      const live = { kind: 'scan' as const, scan, atMs };
+      newest.delete(link.host);
+      newest.set(link.host, live);
+      for (const [oldest] of newest) if (newest.size > KEPT_MAX) newest.delete(oldest);
+      return live;
+    }
     const said = scan.text.trim();
     return {
       kind: 'unreadable',
