@@ -27,6 +27,7 @@ export type AnswersStore = Pick<
   | 'removeHost'
   | 'addedHosts'
   | 'appendAudit'
+  | 'enqueue'
   | 'audit'
 >;
 
@@ -69,6 +70,8 @@ export interface AnswersWorld {
   groupMembers: (groupId: string) => Promise<readonly string[]>;
   /** null: hosts come from the configuration file alone. */
   editing: HostEditing | null;
+  /** Where the kills of a host are told: a mute is announced there. Without it nowhere. */
+  channelOf?: (of: { host: string }) => string;
   /** Messages wait to be edited. */
   wake: () => void;
   /** Kills older than this are pruned. */

@@ -5,6 +5,7 @@ import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
 import { mutedUntil, serviceOnHost } from './mute-target.ts';
 import type { Mute } from './ports.ts';
+import { writeReply } from './reply-body.ts';
 import type { Targets } from './targets.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -17,7 +18,7 @@ const TRIES = 5;
 
 /** Silence for a while. The record goes on; messages that stand in channels say that they are muted. */
 export function openMuteAnswers(
-  { store, fleet, clock, wake }: AnswersWorld,
+  { store, fleet, clock, wake, channelOf }: AnswersWorld,
   targets: Targets,
 ): Pick<Handlers, 'mute' | 'unmute' | 'muteIncident'> {
   async function mute(ask: { target: string; forMs: number | null }, { userId }: { userId: string }): Promise<Answer> {
@@ -29,6 +30,7 @@ export function openMuteAnswers(
     if (!(forMs > 0 && forMs <= MUTE_MAX_MS)) return badValue('time', sayDuration(forMs), 'at most 30 d');
     const put = { target: target.name, untilMs: clock.nowMs() + forMs, by: userId };
     await putMute(put, target.kind === 'host' ? target.name : null);
+    await announce(put, target.kind === 'host' ? [target.name] : await hostsOf(target.name));
     await showMutes(await openOf(target));
     return { kind: 'notice', notice: describeMuted(target.name, put.untilMs, forMs) };
   }
@@ -41,6 +43,7 @@ export function openMuteAnswers(
     // The button of a muted incident says "1 h more".
     const untilMs = Math.min(Math.max(nowMs, incident.mutedUntilMs ?? 0) + HOUR_MS, nowMs + MUTE_MAX_MS);
     await putMute({ target, untilMs, by: userId }, incident.host);
+    await announce({ target, untilMs, by: userId }, [incident.host]);
     const others = (await store.openIncidents(incident.host)).filter((one) => one.id !== incidentId);
     await showMutes([incident, ...others]);
     return { kind: 'notice', notice: describeMuted(target, untilMs, untilMs - nowMs) };
@@ -50,6 +53,19 @@ export function openMuteAnswers(
     await store.putMute(put);
     const { target, untilMs } = put;
     await store.appendAudit({ atMs: clock.nowMs(), actor: put.by, action: 'mute', host, details: { target, untilMs } });
+  }
+
+  /** Silence that nobody was told of would look like health. */
+  async function announce({ target, untilMs, by }: Mute, hosts: readonly string[]): Promise<void> {
+    if (channelOf === undefined) return;
+    const nowMs = clock.nowMs();
+    const muted = describeMuted(target, untilMs, untilMs - nowMs);
+    const notice = { ...muted, headline: [...muted.headline, { words: ', by ' }, { userId: by }] };
+    const body = writeReply({ notice, upToKill: null });
+    const channels = new Set(hosts.map((host) => channelOf({ host })));
+    await store.enqueue(
+      [...channels].map((channel) => ({ incidentId: '', channel, kind: 'news', body, notBeforeMs: nowMs })),
+    );
   }
 
   async function unmute({ target: asked }: { target: string }, { userId }: { userId: string }): Promise<Answer> {
@@ -74,10 +90,15 @@ export function openMuteAnswers(
   /** Incidents that are still going on there. */
   async function openOf(target: { kind: 'host' | 'service'; name: string }): Promise<Incident[]> {
     if (target.kind === 'host') return store.openIncidents(target.name);
-    const sinceMs = clock.nowMs() - OPEN_SINCE_MS;
-    const counts = await store.countKills({ hosts: null, service: target.name, sinceMs, untilMs: null, limit: 1_000 });
-    const hosts = [...new Set(counts.map((count) => count.host))].slice(0, INCIDENTS_MAX);
+    const hosts = await hostsOf(target.name);
     return (await Promise.all(hosts.map((host) => store.openIncidents(host)))).flat();
+  }
+
+  /** Hosts where a service died lately. */
+  async function hostsOf(service: string): Promise<string[]> {
+    const sinceMs = clock.nowMs() - OPEN_SINCE_MS;
+    const counts = await store.countKills({ hosts: null, service, sinceMs, untilMs: null, limit: 1_000 });
+    return [...new Set(counts.map((count) => count.host))].slice(0, INCIDENTS_MAX);
   }
 
   /** Writes into incidents until when they are muted now, and has their messages edited. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readReply } from '../../src/app/reply-body.ts';
 import { mutedUntil } from '../../src/app/mute-target.ts';
 import { parseCommand } from '../../src/slack/grammar.ts';
 import { plainText } from '../../src/notice/render-text.ts';
@@ -44,6 +45,18 @@ describe('muting', () => {
     expect(await bot.store.mutes(NOW_MS)).toEqual([{ target: muted, untilMs: NOW_MS + hours * HOUR_MS, by: 'U1' }]);
     expect(await saidBy(bot)).toEqual([]);
     expect(await bot.store.incidents('db01', 10)).toHaveLength(2);
+  });
+
+  it('is announced in the channel, with who asked for it and until when', async () => {
+    const bot = await anAnsweringBot({ channelOf: () => '#db' });
+
+    await bot.handlers.mute({ target: 'db01', forMs: HOUR_MS }, ASKER);
+
+    const [said, ...others] = await bot.store.claimDeliveries('#db', 'sender', NOW_MS, 10);
+    const notice = readReply(said?.body ?? null)?.notice;
+    expect(notice?.headline).toContainEqual({ userId: 'U1' });
+    expect(notice?.headline).toContainEqual({ atMs: NOW_MS + HOUR_MS });
+    expect([said?.kind, others]).toEqual(['news', []]);
   });
 
   it('ends by itself', async () => {
