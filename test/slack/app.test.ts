@@ -483,6 +483,24 @@ describe('posting', () => {
     });
   });
 
+  it('asks once a minute for a channel that is not there, and anew for one that was archived', async () => {
+    const { slack, standIn } = await aBench();
+    const lists = () => standIn.calls.filter((call) => call.method === 'conversations.list').length;
+
+    await slack.post({ channel: '#nowhere', notice, mark });
+    await slack.post({ channel: '#nowhere', notice, mark });
+    expect(lists()).toBe(1);
+
+    await slack.post({ channel: '#oom', notice, mark });
+    standIn.script.answer = ({ method }) =>
+      method === 'chat.postMessage' ? { status: 200, body: { ok: false, error: 'is_archived' } } : null;
+    await slack.post({ channel: '#oom', notice, mark });
+    expect(lists()).toBe(1);
+    standIn.script.answer = () => null;
+    expect(await slack.post({ channel: '#oom', notice, mark })).toMatchObject({ kind: 'sent' });
+    expect(lists()).toBe(2);
+  });
+
   it('knows who is in a user group, and asks once', async () => {
     const { slack, standIn } = await aBench();
 
