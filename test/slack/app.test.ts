@@ -485,7 +485,9 @@ describe('posting', () => {
 
   it('asks once a minute for a channel that is not there, and anew for one that was archived', async () => {
     const { slack, standIn } = await aBench();
-    const lists = () => standIn.calls.filter((call) => call.method === 'conversations.list').length;
+    function lists(): number {
+      return standIn.calls.filter((call) => call.method === 'conversations.list').length;
+    }
 
     await slack.post({ channel: '#nowhere', notice, mark });
     await slack.post({ channel: '#nowhere', notice, mark });
