@@ -70,6 +70,17 @@ describe('the fleet', () => {
     ]);
   });
 
+  it('names the logs that a host is watched through, and nothing else that is kept with them', async () => {
+    const bot = await anAnsweringBot();
+    const sources = ['file:/var/log/kern.log', 'kmsg', 'lookup', 'past', 'watched-since'];
+    await bot.store.saveBatch(
+      { host: 'db01', kills: [], positions: sources.map((source) => ({ source, value: '1' })) },
+      () => ({ placed: {}, incidents: [], deliveries: [] }),
+    );
+
+    expect(textOf(await bot.handlers.answerHosts(ASKER))).toContain('through file:/var/log/kern.log, kmsg.');
+  });
+
   it('gives examples of help that work: the host with the newest kill first', async () => {
     const bot = await anAnsweringBot();
     await bot.happen([aKill({ host: 'web1' })]);
