@@ -17,6 +17,7 @@ import {
   type StreamState,
 } from './stream-state.ts';
 import { readRow } from './tasks.ts';
+import { readStat } from './memcg.ts';
 import { openUserspaceReader, type UserspaceKill, type UserspaceLine } from './userspace.ts';
 
 export interface Assembler {
@@ -31,6 +32,7 @@ export interface Assembler {
   isIdle: () => boolean;
 }
 
+const NONE: readonly string[] = [];
 // How lines begin that name somebody or decide something, by their first letter. Others belong to the body of an open report, or to
 // nobody. A header begins with a process name, which may be anything.
 const BEGINNINGS = byFirstLetter([
@@ -60,7 +62,6 @@ const BEGINNINGS = byFirstLetter([
 const IDLE_LINES_MAX = 3000;
 const RECENT_LINES = 20_000;
 const AFTERMATH_MAX = 20;
-const NONE: readonly string[] = [];
 const SHORT = 16; // a piece of a name: 15 bytes and less
 const BEFORE_MAX = 3;
 
@@ -125,8 +126,8 @@ export function openAssembler(nextReport: () => number): Assembler {
 
   function feed(line: LogLine): void {
     const { text } = line;
-    const table = state.open?.table;
-    if (table != null && state.split === null && line.program === null && readRow(table, text, line.line)) return;
+    const { open } = state;
+    if (open !== null && state.split === null && line.program === null && readFrequent(open, line)) return;
     while (recent.length > 0 && line.line - (recent[0]?.line.line ?? 0) > RECENT_LINES) closeOldest(state);
     if (takePiece(line)) return;
     const isSpecial = mayBeSpecial(text, state.open);
@@ -163,20 +164,32 @@ export function openAssembler(nextReport: () => number): Assembler {
   };
 }
 
-function byFirstLetter(beginnings: readonly string[]): Map<number, string[]> {
-  const byLetter = new Map<number, string[]>();
+/** By character code; most have none. */
+function byFirstLetter(beginnings: readonly string[]): (readonly string[])[] {
+  const byLetter = Array.from({ length: 128 }, (): readonly string[] => NONE);
   for (const beginning of beginnings) {
     const letter = beginning.charCodeAt(0);
-    byLetter.set(letter, [...(byLetter.get(letter) ?? []), beginning]);
+    byLetter[letter] = [...(byLetter[letter] ?? NONE), beginning];
   }
   return byLetter;
+}
+
+/** What most lines of a report are. */
+function readFrequent(report: ReportState, line: LogLine): boolean {
+  const { table, memcg } = report;
+  const isTaken =
+    table !== null
+      ? readRow(table, line.text, line.line)
+      : memcg !== null && memcg.statsOpen && readStat(memcg, line.text);
+  if (isTaken) report.idle = 0;
+  return isTaken;
 }
 
 /** Cheap tests: this is asked of every line that is not a row of a task table. */
 function mayBeSpecial(text: string, open: ReportState | null): boolean {
   const start = text.charCodeAt(0) === 32 ? 1 : 0;
   const first = text.charCodeAt(start);
-  for (const beginning of BEGINNINGS.get(first) ?? NONE) if (text.startsWith(beginning, start)) return true;
+  for (const beginning of BEGINNINGS[first] ?? NONE) if (text.startsWith(beginning, start)) return true;
   // "-" is rarer than "o": the search for it is the faster one.
   if (text.includes('-killer')) return true;
   if (open === null) return text.includes('age allocation failure');

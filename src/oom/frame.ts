@@ -97,11 +97,12 @@ export function openFramer(): Framer {
   }
 
   function frameText(raw: string, line: number, out: LogLine[]): void {
-    if (pushPrefixed(out, raw, 0, line)) return;
     const first = raw.charCodeAt(0);
+    const isIndented = first === 32 || first === 9;
+    if (!isIndented && pushPrefixed(out, raw, 0, line)) return;
     if (above.form === 'kmsg' && first === 32 && KMSG_FIELD.test(raw)) return;
     // Without a prefix of its own: the rest of a record with line breaks, padded to the width of the prefix above it.
-    if (widthAbove > 0 && (first === 32 || first === 9) && isPadded(raw, widthAbove)) {
+    if (widthAbove > 0 && isIndented && isPadded(raw, widthAbove)) {
       push(out, raw.slice(widthAbove), line, above, true);
       return;
     }

@@ -18,6 +18,8 @@ export interface LogParser {
 }
 
 const STREAMS_MAX = 64;
+/** printk cuts at 1 to 2 KiB (LOG_LINE_MAX); with room for what wrappers add. Nothing behind it is the kernel's. */
+const TEXT_MAX = 8_192;
 const NO_EVENTS: OomEvent[] = [];
 
 /** A parser for one input, a file or a live stream. With `lastWordOnly` only `closed` events are given, which saves work on files. */
@@ -63,6 +65,7 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
   function takeLines(): OomEvent[] {
     let events = NO_EVENTS;
     for (const line of lines) {
+      if (line.text.length > TEXT_MAX) line.text = line.text.slice(0, TEXT_MAX);
       const assembler = assemblerOf(line.stream);
       assembler.feed(line);
       if (assembler.events.length === 0 && evicted.length === 0) continue;

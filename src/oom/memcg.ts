@@ -45,7 +45,6 @@ const TASK_IN = /^ ?Task in (.*) killed as a result of limit of (.*)$/s;
 const NO_VICTIM = /^ ?Memory limit reached of cgroup (.*)$/s;
 const COUNTER = /^ ?(memory|memory\+swap|kmem|swap): usage (\d+)kB, limit (\d+)kB, failcnt (\d+)/;
 const STATS = /^ ?Memory cgroup stats(?: for (.*?))?:(?: ?((?:\w+:\d+[kK]B ?)+))?\s*$/s;
-const STAT = /^ *([a-z][a-z0-9_]*) (\d+)\s*$/;
 const EVENT = /^(?:total_)?(?:pg(?!tables)|workingset_|thp_|numa_|nr_|zswp|swpin|swpout|pswp)/;
 /** "No limit": 2^63 bytes, 2^64 bytes, or counters of 4 KiB pages, in the spellings of all versions. */
 const UNLIMITED_KIB = 2 ** 53 - 4096;
@@ -53,14 +52,8 @@ const KEYS_MAX = 200;
 
 /** Takes one line of a memory group's block into `state`; false: not such a line. */
 export function readMemcgLine(state: MemcgState, text: string): boolean {
+  if (state.statsOpen && readStat(state, text)) return true;
   const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
-  if (state.statsOpen && first >= 97 && first <= 122) {
-    const stat = STAT.exec(text);
-    if (stat !== null) {
-      keepStat(state, stat[1] ?? '', Number(stat[2]));
-      return true;
-    }
-  }
   const counter = text.includes('usage ') ? COUNTER.exec(text) : null;
   if (counter !== null) {
     readCounter(state.facts, counter[1] ?? '', Number(counter[2]), Number(counter[3]), Number(counter[4]));
@@ -104,22 +97,44 @@ function readCounter(facts: MemcgFacts, name: string, usageKiB: number, limit: n
   } else facts.kmemUsageKiB ??= usageKiB;
 }
 
-function keepStat(state: MemcgState, key: string, value: number): void {
-  if ((state.statCount += 1) > KEYS_MAX) return;
-  const { events, statsKiB } = state.facts;
-  if (isEvent(key)) events[key] ??= value;
-  else statsKiB[key] ??= Math.round(value / 1024);
+/** Takes `anon 15728640`; false: something else. Read by hand: a report has some fifty of them. */
+export function readStat(state: MemcgState, text: string): boolean {
+  let start = 0;
+  while (text.charCodeAt(start) === 32) start += 1;
+  let at = start;
+  for (let code = text.charCodeAt(at); isKeyCharacter(code); code = text.charCodeAt((at += 1)));
+  if (at === start || text.charCodeAt(at) !== 32 || text.charCodeAt(start) < 97) return false;
+  const digits = at + 1;
+  let value = 0;
+  let end = digits;
+  for (let code = text.charCodeAt(end); code >= 48 && code <= 57; code = text.charCodeAt((end += 1)))
+    value = value * 10 + code - 48;
+  if (end === digits || (end < text.length && text.slice(end).trim() !== '')) return false;
+  if ((state.statCount += 1) > KEYS_MAX) return true;
+  const { name, isEvent } = knowKey(text.slice(start, at));
+  if (isEvent) state.facts.events[name] ??= value;
+  else state.facts.statsKiB[name] ??= Math.round(value / 1024);
+  return true;
+}
+
+function isKeyCharacter(code: number): boolean {
+  return (code >= 97 && code <= 122) || code === 95 || (code >= 48 && code <= 57);
+}
+
+interface Key {
+  name: string;
+  isEvent: boolean;
 }
 
 /** The names are the same few in every report. */
-const knownKeys = new Map<string, boolean>();
+const knownKeys = new Map<string, Key>();
 
-function isEvent(key: string): boolean {
-  const known = knownKeys.get(key);
+function knowKey(name: string): Key {
+  const known = knownKeys.get(name);
   if (known !== undefined) return known;
-  const event = EVENT.test(key);
-  if (knownKeys.size < KEYS_MAX) knownKeys.set(key, event);
-  return event;
+  const key: Key = { name, isEvent: EVENT.test(name) };
+  if (knownKeys.size < KEYS_MAX) knownKeys.set(name, key);
+  return key;
 }
 
 function addStat(stats: Record<string, number>, key: string, kiB: number): void {

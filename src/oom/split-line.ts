@@ -37,11 +37,10 @@ export function frontPiece(line: LogLine, inReport: boolean): SplitLine | null {
   return kind === null ? null : { kind, line, pieces: 1, waited: 0 };
 }
 
-const WRAPPED = /(?: invoked oom-killer: gfp_mask=.*|illed process \d+ \(.*\).*kB),\s*$/;
 const WRAPPED_REST = /^\s*(?:order=|nodemask=|oom_score_adj|oom_adj=|anon-rss:|file-rss:|shmem-rss:|UID:|pgtables:)/;
 
 function kindOfFront(text: string, inReport = true): Kind | null {
-  if (WRAPPED.test(text)) return 'wrapped';
+  if (isWrapped(text)) return 'wrapped';
   if (text.includes('oom-kill:constraint='))
     return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
   if (text.includes('illed process '))
@@ -51,6 +50,13 @@ function kindOfFront(text: string, inReport = true): Kind | null {
   if (text.includes('oom_reaper: '))
     return /(?:process :?|pid:)\d+ \(/.test(text) && parseReaper(text) === null ? 'reaper' : null;
   return inReport && CPU_FRONT.test(text) && parseCpuLine(text) === null ? 'cpu' : null;
+}
+
+/** Broken at a blank behind a comma. Cheap tests in order: a giant line may hold the words a thousand times. */
+function isWrapped(text: string): boolean {
+  const end = text.trimEnd();
+  if (!end.endsWith(',')) return false;
+  return end.includes(' invoked oom-killer: gfp_mask=') || (end.endsWith('kB,') && /illed process \d+ \(/.test(end));
 }
 
 export type Joined =
@@ -78,7 +84,7 @@ function joinWrapped(split: SplitLine, next: LogLine): Joined {
   const isRest = next.timeText === null && next.kernelUs === null && WRAPPED_REST.test(next.text);
   if (!isRest || split.pieces >= PIECES_MAX) return { kind: 'other', givenUp: true };
   const line = { ...split.line, text: `${split.line.text.trimEnd()} ${next.text.trimStart()}` };
-  return WRAPPED.test(line.text)
+  return isWrapped(line.text)
     ? { kind: 'longer', split: { ...split, line, pieces: split.pieces + 1 } }
     : { kind: 'whole', line };
 }
@@ -98,7 +104,7 @@ function isWhole(kind: Kind, text: string): boolean {
     case 'cpu':
       return fits(parseCpuLine(text)?.comm ?? null);
     case 'wrapped':
-      return !WRAPPED.test(text);
+      return !isWrapped(text);
   }
 }
 
