@@ -175,6 +175,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       },
       hostsChanged,
     },
+    channelOf,
     wake: () => wake(),
     keepKillsMs: KEEP_KILLS_MS,
     protect: false,

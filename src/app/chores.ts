@@ -1,6 +1,6 @@
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Fleet } from './host-link.ts';
-import { closeQuietIncidents } from './place-kills.ts';
+import { closeQuietIncidents, tellClosed } from './place-kills.ts';
 import type { Clock } from './ports.ts';
 import type { Store } from './store-port.ts';
 
@@ -41,20 +41,19 @@ export async function shareWork(world: {
 /** Closes incidents that have been quiet, and lets go of what is too old to keep. Ends with the signal. */
 export async function tidyUp(world: {
   store: Store;
-  fleet: Fleet;
   clock: Clock;
   log: DeliveryLog;
   signal: AbortSignal;
 }): Promise<void> {
-  const { store, fleet, clock, log, signal } = world;
+  const { store, clock, log, signal } = world;
   while (!signal.aborted) {
     await clock.sleep(TIDY_EVERY_MS, signal).catch(() => undefined);
     if (signal.aborted) return;
     try {
       const nowMs = clock.nowMs();
-      for (const { name } of fleet.hosts()) {
+      for (const name of await store.hostsWithOpenIncidents()) {
         for (const incident of closeQuietIncidents(await store.openIncidents(name), nowMs))
-          await store.updateIncident(incident, []);
+          await store.updateIncident(incident, tellClosed(incident, await store.postedOf(incident.id), nowMs));
       }
       await store.prune({
         nowMs,
