@@ -3,12 +3,13 @@
 //   message: 'Memory cgroup out of memory: Killed process …'                                     kubectl -o yaml
 //   Warning  OOMKilling  28s (x3 over 2m)  kernel-monitor  Memory cgroup out of memory: …        kubectl describe, get events
 const FIELD = /^\s*(?:- )?[Mm]essage:\s*['"]?(?:\(combined from similar events\): ?)?/;
-const ROW = /\sOOMKilling\s.*?\s(?=(?:Memory cgroup o|O)ut of memory: )/;
-
 /** The kernel's text in a line of such an event, or null. */
 export function readEventText(raw: string): string | null {
   const field = raw.includes('essage:') ? FIELD.exec(raw) : null;
   if (field !== null) return raw.slice(field[0].length).replace(/['"]\s*$/, '');
-  const row = raw.includes(' OOMKilling ') ? ROW.exec(raw) : null;
-  return row === null ? null : raw.slice(row.index + row[0].length);
+  const reason = raw.indexOf(' OOMKilling ');
+  if (reason < 0) return null;
+  const ofMemory = raw.indexOf('ut of memory: ', reason);
+  const start = ofMemory < 0 ? -1 : raw.lastIndexOf('  ', ofMemory) + 2;
+  return start > reason ? raw.slice(start) : null;
 }

@@ -528,6 +528,31 @@ describe('bounds', { timeout: 60_000 }, () => {
     parser.end();
   });
 
+  it.each([
+    'Killed process 1 (',
+    'Kill process 1 (',
+    'a invoked oom-killer: gfp_mask=,',
+    'oom-kill:constraint=A,task=,pid=1',
+    'Tasks in a are going to be killed due to ',
+    'oom_reaper: reaped process 1 (a), now anon-rss',
+    'CPU: 1 PID: 1 Comm: Tainted: ',
+    'Memory cgroup stats for a: b:1KB ',
+    ' OOMKilling out of memory: ',
+    'sending SIGTERM to process 1 "": ',
+    '** 1 printk messages dropped ** ',
+    '[    1.000000] ',
+    'message: "',
+  ])('reads 64 KiB of %j in no time', (words) => {
+    const line = words.repeat(65_536 / words.length);
+    const start = process.cpuUsage();
+
+    for (const prefix of ['', '[    1.000000] ', 'Nov 22 19:51:00 h kernel: ', '4,1,1,-;'])
+      parseLines([prefix + line, prefix + line]);
+
+    // A pattern that goes back and forth would need minutes.
+    expect(process.cpuUsage(start).user / 1e6).toBeLessThan(2);
+  });
+
   it('takes lines of any length', () => {
     const giant = 'x'.repeat(5_000_000);
 
