@@ -86,7 +86,8 @@ it.skipIf(!canRun)(
     for (const host of ['good', 'motd']) {
       const kills = await watched.untilKills({ pids: [pid], sinceSeconds: group.sinceSeconds, host });
       expect(kills).toHaveLength(1);
-      expect((kills[0]?.seenAtMs ?? Infinity) - deadAtMs).toBeLessThan(3_000);
+      // The floods come from this very process.
+      expect((kills[0]?.seenAtMs ?? Infinity) - deadAtMs).toBeLessThan(20_000);
     }
     await sleep(3_000);
     function stateOf(host: string): string {
