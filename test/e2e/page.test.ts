@@ -102,6 +102,8 @@ describe.skipIf(why !== null)('the bot in its local workspace, as npm start open
       .filter({ hasText: /mysql.* was killed/, hasNotText: 'Only visible to you' })
       .last();
     await message.getByRole('heading', { name: /Back after/ }).waitFor(SLOW);
+    // It is asked after the message is posted, and comes with an edit of its own.
+    await message.getByText('Who is next').first().waitFor(SLOW);
     const text = await message.innerText();
     expect(text).toMatch(/\d+ kills since/);
     expect(text).toContain('Who is next');
