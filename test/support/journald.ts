@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const journald = '/lib/systemd/systemd-journald';
@@ -13,7 +13,7 @@ export interface Journald {
   close: () => void;
 }
 
-/** Starts one unless one runs. Its journal is volatile; another process's journald is used and left alone. */
+/** Starts one unless one runs, with an empty journal that takes up the kernel's ring; one that runs is used and left alone. */
 export async function openJournald(): Promise<Journald> {
   let child: ChildProcess | null = null;
 
@@ -32,6 +32,9 @@ export async function openJournald(): Promise<Journald> {
   }
 
   if (spawnSync('pgrep', ['-x', 'systemd-journal']).status !== 0) {
+    // What earlier runs left: their journals, and how far they had read the ring.
+    rmSync('/run/log/journal', { recursive: true, force: true });
+    rmSync('/run/systemd/journal/kernel-seqnum', { force: true });
     mkdirSync('/run/systemd/journal', { recursive: true });
     mkdirSync('/run/log/journal', { recursive: true });
     await start();
