@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { openAnswers } from './app/answers.ts';
 import type { Answer, Handlers } from './app/handlers.ts';
 import { checkConnection } from './check-connection.ts';
+import { openLiveScans } from './app/live-scan.ts';
 import type { Store } from './app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
@@ -37,6 +38,7 @@ export async function ask(question: (handlers: Handlers) => Promise<Answer>): Pr
     const handlers = openAnswers({
       store,
       fleet,
+      scans: openLiveScans(fleet, clock),
       clock,
       log,
       settings: () => ({ admins: [], hosts: [] }),

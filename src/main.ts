@@ -8,7 +8,6 @@ import type { HostDraft } from './app/handlers.ts';
 import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
-import { openIncidentMessages } from './app/incident-messages.ts';
 import type { Clock } from './app/ports.ts';
 import type { SavedBatch, Store } from './app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
@@ -16,6 +15,7 @@ import { openFleet, type WatchedFleet } from './fleet.ts';
 import type { Incident } from './incident/incident.ts';
 import { openLocal, type Local } from './local-run.ts';
 import { describeIncident } from './notice/incident-notice.ts';
+import type { Notice } from './notice/notice.ts';
 import { renderText } from './notice/render-text.ts';
 import { openHttp, openMeters, watchFleet, watchOutbox, type Health, type Meters } from './serve.ts';
 import { openSlack, type Slack } from './slack/app.ts';
@@ -109,16 +109,17 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     return route?.channel ?? config.workspace.channel;
   }
 
-  const messages = openIncidentMessages({ store, scans, clock, log, channelOf, wake: () => wake(), protect: false });
+  async function describe(incident: Incident): Promise<Notice> {
+    const past = await seenBefore(store, incident);
+    return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: false });
+  }
 
   /** Kills that happened just now, for whoever looks at the terminal. */
   async function printNews(saved: SavedBatch): Promise<void> {
     const fresh = new Set(saved.fresh.filter((kill) => kill.seenAtMs - kill.atMs < NEWS_MS).map((kill) => kill.key));
     for (const incident of saved.incidents) {
       if (!incident.kills.some((kill) => fresh.has(kill.key))) continue;
-      const past = await seenBefore(store, incident);
-      const notice = describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, next: null, protect: false });
-      print(`${renderText(notice)}\n\n`);
+      print(`${renderText(await describe(incident))}\n\n`);
     }
   }
 
@@ -141,6 +142,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   const returns = openReturnWatch({
     store,
     fleet,
+    scans,
     clock,
     log,
     channelOf,
@@ -157,6 +159,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   const handlers = openAnswers({
     store,
     fleet,
+    scans,
     clock,
     log,
     settings: () => ({
@@ -207,7 +210,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     clock,
     log,
     owner,
-    describe: messages.describe,
+    describe,
     isMine: (channel) => channels?.has(channel) ?? true,
   });
   wake = delivery.wake;

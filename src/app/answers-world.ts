@@ -1,6 +1,7 @@
 import type { DeliveryLog } from './delivery-world.ts';
 import type { HostDraft, HostKeySeen } from './handlers.ts';
 import type { Fleet } from './host-link.ts';
+import type { LiveScans } from './live-scan.ts';
 import type { Clock } from './ports.ts';
 import type { Store } from './store-port.ts';
 
@@ -59,6 +60,7 @@ export interface HostEditing {
 export interface AnswersWorld {
   store: AnswersStore;
   fleet: Fleet;
+  scans: LiveScans;
   clock: Clock;
   log: DeliveryLog;
   settings: () => AnswersSettings;

@@ -7,7 +7,6 @@ import { openHistoryAnswer } from './history-answer.ts';
 import { openHostEditing } from './host-editing.ts';
 import { openHostsAnswers } from './hosts-answer.ts';
 import { openIncidentAnswers } from './incident-answers.ts';
-import { openLiveScans } from './live-scan.ts';
 import { openMuteAnswers } from './mute-answers.ts';
 import { openRights } from './rights.ts';
 import { openScoresAnswer } from './scores-answer.ts';
@@ -15,9 +14,8 @@ import { openTargets } from './targets.ts';
 
 /** Everything that can be asked of the bot, from a chat or a terminal. Nothing here needs a chat to be there. */
 export function openAnswers(world: AnswersWorld): Handlers {
-  const { store, fleet, clock } = world;
+  const { store, fleet, scans } = world;
   const targets = openTargets(fleet, store);
-  const scans = openLiveScans(fleet, clock);
   const rights = openRights(world);
 
   /** Hosts that have something to show come first: the examples should work. */

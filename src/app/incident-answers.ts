@@ -2,12 +2,11 @@ import type { Incident } from '../incident/incident.ts';
 import { nextUnknownText, sharedText, type NextUnknown } from '../notice/answer-notes.ts';
 import { describeIncident, type IncidentContext } from '../notice/incident-notice.ts';
 import type { Notice } from '../notice/notice.ts';
-import type { ScoreRow } from '../notice/scores-notice.ts';
 import { describeReport } from '../notice/thread-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
 import type { LiveScan, LiveScans } from './live-scan.ts';
-import { rankingOf, scanOfGroup } from './ranking.ts';
+import { whoIsNext } from './ranking.ts';
 import { seenBefore } from './seen-before.ts';
 import type { Targets } from './targets.ts';
 
@@ -15,7 +14,6 @@ import type { Targets } from './targets.ts';
 const NEXT_WITHIN_MS = 2_000;
 /** It says as of when it is, so a recent one will do. */
 const NEXT_AGE_MS = 30_000;
-const NEXT_ROWS = 10;
 const REPORT_KILLS_MAX = 100;
 
 /** The questions about one incident. */
@@ -52,11 +50,11 @@ export function openIncidentAnswers(
     const context: IncidentContext = {
       nowMs: clock.nowMs(),
       seenBefore: before,
-      next: live.kind === 'scan' ? { rows: nextRows(incident, live), atMs: live.atMs } : null,
       protect: world.protect,
       asAnswer,
     };
-    return [describeIncident(incident, context), live];
+    const next = live.kind === 'scan' ? whoIsNext(incident, live) : null;
+    return [describeIncident({ ...incident, next }, context), live];
   }
 
   function whyUnknown(live: Exclude<LiveScan, { kind: 'scan' }>, host: string): NextUnknown {
@@ -83,16 +81,6 @@ export function openIncidentAnswers(
 }
 
 const STALE: Answer = { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
-
-/** Who is next where the memory ran out: on the host, or in the group whose limit was hit. */
-/** Who would die next of those among whom this incident's victim was chosen. */
-export function nextRows(incident: Incident, live: Extract<LiveScan, { kind: 'scan' }>): readonly ScoreRow[] {
-  const record = incident.kills.at(-1)?.record;
-  const group = record?.domain === 'memcg' ? record.oomMemcg : null;
-  const { scan, atMs } = live;
-  const there = record && group !== null && group !== '/' ? scanOfGroup(scan, group, record.memcgLimitKiB) : scan;
-  return rankingOf(incident.host, { scan: there, atMs }, NEXT_ROWS).rows;
-}
 
 function withSmall(notice: Notice, why: NextUnknown | null): Notice {
   return why === null ? notice : { ...notice, small: [...notice.small, nextUnknownText(why)] };

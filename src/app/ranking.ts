@@ -1,3 +1,4 @@
+import type { Incident } from '../incident/incident.ts';
 import { sayKiB } from '../oom/units.ts';
 import type { ScoreRow, Ranking } from '../notice/scores-notice.ts';
 import { sayShare } from '../notice/units.ts';
@@ -8,6 +9,7 @@ import { rankNext, type LiveRank, type ProcessFacts, type ProcScan } from '../oo
 /** Memory groups whose limit was hit before: path → limit in KiB, null where the report did not say. */
 export type LimitedGroups = ReadonlyMap<string, number | null>;
 
+const NEXT_COUNT = 3;
 /** A tenth of the time in which everybody waits for memory is felt by users. */
 const PRESSURE_WORTH_SAYING = 10;
 
@@ -51,6 +53,19 @@ export function scanOfGroup(scan: ProcScan, group: string, limitKiB: number | nu
     swapTotalKiB: limitKiB === null ? scan.swapTotalKiB : 0,
     processes: scan.processes.filter(({ cgroup }) => isWithin(cgroup, group)),
   };
+}
+
+/** The first who would die next among those of whom this incident's victim was chosen: on the host, or in the full group. */
+export function whoIsNext(incident: Incident, live: { scan: ProcScan; atMs: number }): Incident['next'] {
+  const record = incident.kills.at(-1)?.record;
+  const group = record?.domain === 'memcg' ? record.oomMemcg : null;
+  const scan =
+    record && group !== null && group !== '/' ? scanOfGroup(live.scan, group, record.memcgLimitKiB) : live.scan;
+  const candidates = orderOf(scan, rankNext(scan))
+    .filter(({ points }) => points !== null)
+    .slice(0, NEXT_COUNT)
+    .map(({ facts: { pid, name, rssKiB, swapKiB, oomScoreAdj } }) => ({ pid, name, rssKiB, swapKiB, oomScoreAdj }));
+  return { candidates, atMs: live.atMs };
 }
 
 function isWithin(cgroup: string | null, group: string): boolean {

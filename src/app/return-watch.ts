@@ -1,18 +1,21 @@
 import type { BackState, Incident, Kill } from '../incident/incident.ts';
 import { describeReturn } from '../notice/thread-notice.ts';
 import { identifyCgroup } from '../oom/cgroup.ts';
-import { parseProcScan, type ProcessFacts } from '../oom/proc-scan.ts';
+import type { ProcessFacts } from '../oom/proc-scan.ts';
 import type { Identity } from '../oom/report.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Fleet, HostLink } from './host-link.ts';
+import type { LiveScan, LiveScans } from './live-scan.ts';
 import { mutedUntil } from './mute-target.ts';
 import type { Clock } from './ports.ts';
+import { whoIsNext } from './ranking.ts';
 import { writeReply } from './reply-body.ts';
 import type { NewDelivery, SavedBatch, Store } from './store-port.ts';
 
 export interface ReturnWorld {
   store: Store;
   fleet: Fleet;
+  scans: LiveScans;
   clock: Clock;
   log: DeliveryLog;
   channelOf: (incident: Incident) => string;
@@ -37,9 +40,20 @@ const INCIDENTS_AT_ONCE = 200;
 /** After a restart or a lost link, incidents that are still open are looked at again. */
 const RECONNECTED_EVERY_MS = 15_000;
 
-/** Answers "is it back?" by looking: at the unit, or for a process of that name which started after the death. */
+/** A host that has just run out of memory may be slow. */
+const SCAN_WITHIN_MS = 10_000;
+/** One scan answers both questions of a look. */
+const SCAN_AGE_MS = 2_000;
+
+/** What a look found out; null: nothing new. */
+interface Finding {
+  back: BackState | null;
+  next: Incident['next'];
+}
+
+/** Answers "who is next?" after each kill, and "is it back?" by looking: at the unit, or for a process of that name which started after the death. */
 export function openReturnWatch(world: ReturnWorld): ReturnWatch {
-  const { store, fleet, clock, log } = world;
+  const { store, fleet, scans, clock, log } = world;
   const closing = new AbortController();
   const watched = new Map<string, Promise<void>>();
 
@@ -100,11 +114,13 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       // It died again meanwhile: the question begins anew.
       look = incident.killCount > deaths && deaths > 0 ? 0 : look + 1;
       deaths = incident.killCount;
-      if (look <= 1) await showAgain(incident);
       const back = await lookAt(incident, kill, look === LOOKS_MS.length);
-      if (back === null || sameBack(back, incident.back)) continue;
-      await tell(incident, back);
-      if (back.kind === 'restarted') return;
+      const finding: Finding = {
+        back: back === null || sameBack(back, incident.back) ? null : back,
+        next: incident.next === null && (await isTold(incident)) ? await askWhoIsNext(incident) : null,
+      };
+      if (finding.back !== null || finding.next !== null) await tell(incident, finding);
+      if (finding.back?.kind === 'restarted') return;
     }
   }
 
@@ -112,48 +128,46 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
     const link = fleet.link(incident.host);
     const bootAtMs = world.bootAtMs(incident.host);
     if (link === null || bootAtMs === null || link.state().kind !== 'connected') return null;
-    const found = (await lookAtUnit(link, kill, bootAtMs)) ?? (await lookAtProcesses(link, kill, bootAtMs));
+    const found =
+      (await lookAtUnit(link, kill, bootAtMs)) ?? lookAtProcesses(await scanOf(incident.host), kill, bootAtMs);
     const recent = incident.kills.filter((one) => kill.atMs - one.atMs <= LOOP_WINDOW_MS);
     if (recent.length >= LOOPS_FROM && found?.kind === 'restarted') return { kind: 'loop', restarts: recent.length };
     // One missing look says little; several do.
     return found?.kind === 'down' && !isLast && clock.nowMs() - kill.atMs < FRESH_MS ? null : found;
   }
 
-  /** By now it can be said who is next: the message is edited, if there is one. */
-  async function showAgain(incident: Incident): Promise<void> {
-    const posted = await store.postedOf(incident.id);
-    if (posted.length === 0 || (await isMuted(incident))) return;
-    await store.enqueue([messageOf(incident)]);
-    world.wake();
+  function scanOf(host: string): Promise<LiveScan> {
+    return scans.read(host, SCAN_WITHIN_MS, SCAN_AGE_MS);
   }
 
-  async function isMuted(incident: Incident): Promise<boolean> {
+  async function askWhoIsNext(incident: Incident): Promise<Incident['next']> {
+    const live = await scanOf(incident.host);
+    return live.kind === 'scan' ? whoIsNext(incident, live) : null;
+  }
+
+  /** An incident that was never told (muted, history) is not told because something was found out about it. */
+  async function isTold(incident: Incident): Promise<boolean> {
     const nowMs = clock.nowMs();
-    return mutedUntil(await store.mutes(nowMs), incident, nowMs) !== null;
+    return (
+      (await store.postedOf(incident.id)).length > 0 && mutedUntil(await store.mutes(nowMs), incident, nowMs) === null
+    );
   }
 
-  function messageOf(incident: Incident): NewDelivery {
-    return {
+  async function tell(incident: Incident, { back, next }: Finding): Promise<void> {
+    const changed: Incident = { ...incident, back: back ?? incident.back, next: next ?? incident.next };
+    const message: NewDelivery = {
       incidentId: incident.id,
       channel: world.channelOf(incident),
       kind: 'incident',
       body: null,
       notBeforeMs: clock.nowMs(),
     };
-  }
-
-  async function tell(incident: Incident, back: BackState): Promise<void> {
-    const changed: Incident = { ...incident, back };
-    const message = messageOf(incident);
-    const notice = describeReturn(changed);
+    const notice = back === null ? null : describeReturn(changed);
     const reply: NewDelivery[] =
       notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice, upToKill: null }) }];
-    const posted = await store.postedOf(incident.id);
-    // An incident that was never told (muted, history) is not told because it came back.
-    const isSilent = posted.length === 0 || (await isMuted(incident));
-    const result = await store.updateIncident(changed, isSilent ? [] : [message, ...reply]);
+    const result = await store.updateIncident(changed, (await isTold(incident)) ? [message, ...reply] : []);
     if (result.kind === 'saved') world.wake();
-    else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, back);
+    else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, { back, next });
   }
 
   const resuming = keepResuming();
@@ -177,10 +191,9 @@ async function lookAtUnit(link: HostLink, kill: Kill, bootAtMs: number): Promise
   return { kind: 'restarted', afterMs: Math.max(0, Math.round(sinceMs - kill.atMs)), pid: state.mainPid };
 }
 
-async function lookAtProcesses(link: HostLink, kill: Kill, bootAtMs: number): Promise<BackState | null> {
-  const text = await link.scan('all');
-  const scan = text === null ? null : parseProcScan(text);
-  if (scan === null || scan.kind !== 'scan' || !scan.complete || !scan.seesAll) return null;
+function lookAtProcesses(live: LiveScan, kill: Kill, bootAtMs: number): BackState | null {
+  if (live.kind !== 'scan' || !live.scan.complete || !live.scan.seesAll) return null;
+  const { scan } = live;
   const namesakes = scan.processes.filter((one) => one.name === kill.record.name && one.pid !== kill.record.pid);
   const next = namesakes
     .filter((one) => isSameService(kill, one))

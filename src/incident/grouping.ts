@@ -127,6 +127,7 @@ function openIncident(id: string, kill: Kill): Incident {
     killCount: 1,
     kills: [kill],
     back: { kind: 'unknown' },
+    next: null,
     mutedUntilMs: null,
     closedAtMs: null,
     revision: 0,
@@ -141,8 +142,9 @@ function addKill(incident: Incident, kill: Kill): Incident {
       lastAtMs: Math.max(incident.lastAtMs, kill.atMs),
       killCount: incident.killCount + 1,
       victims: count(incident.victims, serviceOf(kill), 1),
-      // It died again: what was known about its return is past.
+      // It died again: what was known about its return and its heirs is past.
       back: { kind: 'unknown' },
+      next: null,
     },
     [...incident.kills, kill],
   );

@@ -40,6 +40,16 @@ export type BackState =
   | { kind: 'restarted'; afterMs: number; pid: number | null }
   | { kind: 'loop'; restarts: number };
 
+/** A process that can be killed, as a live look ranked it. */
+export interface Candidate {
+  pid: number;
+  name: string;
+  rssKiB: number;
+  /** null: the kernel does not tell it. */
+  swapKiB: number | null;
+  oomScoreAdj: number;
+}
+
 export interface ServiceCount {
   service: string;
   count: number;
@@ -62,6 +72,8 @@ export interface Incident {
   /** Newest last, at most 20; all kills are in the store. */
   kills: Kill[];
   back: BackState;
+  /** Who would die next, first to die first, as seen after the newest kill; null: not looked yet. */
+  next: { candidates: Candidate[]; atMs: number } | null;
   mutedUntilMs: number | null;
   closedAtMs: number | null;
   /** Goes up by one with each saved change. */

@@ -8,15 +8,13 @@ import { incidentFacts } from './incident-facts.ts';
 import type { Button, Fact, Notice, Part, Text, Tone } from './notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart, pastKillsChart } from './pictures.ts';
 import { backText, seenBeforeText } from './recurrence-text.ts';
-import { nextText, type ScoreRow } from './scores-notice.ts';
+import { nextText } from './scores-notice.ts';
 
 /** What else is known when an incident is told. */
 export interface IncidentContext {
   nowMs: number;
   /** Kills of the same service on the same host before this incident; null: none. undefined: not looked up. */
   seenBefore?: Recurrence | null;
-  /** Live ranking of the host after the kill; null: not known. */
-  next: { rows: readonly ScoreRow[]; atMs: number } | null;
   /** True where changes can be proposed; without it there is no button for them. */
   protect: boolean;
   /** The answer to a question gets a share button in place of the mute button. */
@@ -79,13 +77,12 @@ function toneOf(incident: Incident): Tone {
 
 function statusFacts(incident: Incident, context: IncidentContext): Fact[] {
   const back = backText(incident.back);
-  const next = context.next ? nextText(context.next.rows) : null;
+  const { next } = incident;
+  const heirs = next ? nextText(next.candidates) : null;
   return [
     ...(context.seenBefore === undefined ? [] : [{ label: 'Seen before', value: seenBeforeText(context.seenBefore) }]),
     ...(back ? [{ label: 'Is it back', value: back }] : []),
-    ...(next && context.next
-      ? [{ label: 'Who is next', value: [...next, { words: ', as of ' }, { atMs: context.next.atMs }] }]
-      : []),
+    ...(next && heirs ? [{ label: 'Who is next', value: [...heirs, { words: ', as of ' }, { atMs: next.atMs }] }] : []),
   ];
 }
 

@@ -1,18 +1,14 @@
+import type { Candidate } from '../incident/incident.ts';
 import { sayKiB } from '../oom/units.ts';
 import { aNotice, joinTexts, type Cell, type Notice, type Text } from './notice.ts';
 import { sayCount, sayNumber } from './units.ts';
 
 /** One process of a live ranking, first to die first. */
-export interface ScoreRow {
-  pid: number;
-  name: string;
+export interface ScoreRow extends Candidate {
   unit: string | null;
   container: string | null;
-  rssKiB: number;
-  swapKiB: number | null;
   /** `/proc/PID/oom_score`; its scale differs between kernels, so it is shown but never compared between hosts. */
   score: number | null;
-  oomScoreAdj: number;
   /** The kernel's badness in pages; null: cannot be chosen (adj -1000, kernel thread, init). */
   points: number | null;
 }
@@ -90,14 +86,13 @@ function placeText(row: ScoreRow): Text {
 }
 
 /** `mysqld` (pid 512, 5.9 GiB, adj -500). */
-export function candidateText(row: ScoreRow): Text {
+export function candidateText(row: Candidate): Text {
   const adj = row.oomScoreAdj === 0 ? '' : `, adj ${row.oomScoreAdj}`;
   return [{ hostText: row.name }, { words: ` (pid ${row.pid}, ${sayKiB(row.rssKiB + (row.swapKiB ?? 0))}${adj})` }];
 }
 
-/** The first `count` that can be killed at all, as one line. null: none. */
-export function nextText(rows: readonly ScoreRow[], count = 3): Text | null {
-  const candidates = rows.filter((row) => row.points !== null).slice(0, count);
+/** Who dies first, second and so on, as one line. null: none of them. */
+export function nextText(candidates: readonly Candidate[]): Text | null {
   return candidates.length === 0 ? null : joinTexts(candidates.map(candidateText), ', then ');
 }
 

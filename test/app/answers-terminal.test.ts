@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { openLiveScans } from '../../src/app/live-scan.ts';
 import { openAnswers } from '../../src/app/answers.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
@@ -32,6 +33,7 @@ it('a terminal is answered from a record that it may only read, beside a running
         killCount: 1,
         kills: fresh,
         back: { kind: 'unknown' },
+        next: null,
         mutedUntilMs: null,
         closedAtMs: null,
         revision: 0,
@@ -49,9 +51,11 @@ it('a terminal is answered from a record that it may only read, beside a running
   const clock = fakeClock(NOW_MS);
   const link = scriptedHost('db01', clock);
   link.scanSays(aScan([{ pid: 200, name: 'mysqld', rssKiB: 2_000_000 }]));
+  const fleet = scriptedFleet(new Map([['db01', { link, tags: [] }]]));
   const handlers = openAnswers({
     store,
-    fleet: scriptedFleet(new Map([['db01', { link, tags: [] }]])),
+    fleet,
+    scans: openLiveScans(fleet, clock),
     clock,
     log: { info: () => {}, warn: () => {}, error: () => {} },
     settings: () => ({ admins: [], hosts: [] }),

@@ -47,7 +47,7 @@ async function aBench(): Promise<Bench> {
       log: QUIET,
       owner,
       isMine,
-      describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), next: null, protect: false }),
+      describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
     });
     running.push(delivery);
     return delivery;

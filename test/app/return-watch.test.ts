@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { openLiveScans } from '../../src/app/live-scan.ts';
 import { placeKills } from '../../src/app/place-kills.ts';
 import { openReturnWatch, type ReturnWatch } from '../../src/app/return-watch.ts';
 import type { SavedBatch, Store } from '../../src/app/store-port.ts';
@@ -40,9 +41,11 @@ async function aScene(learnedAfterMs = 0): Promise<Scene> {
   });
 
   function start(): ReturnWatch {
+    const fleet = scriptedFleet(new Map([['db01', { link: host, tags: [] }]]));
     const watch = openReturnWatch({
       store,
-      fleet: scriptedFleet(new Map([['db01', { link: host, tags: [] }]])),
+      fleet,
+      scans: openLiveScans(fleet, clock),
       clock,
       log: { info: () => {}, warn: () => {}, error: () => {} },
       channelOf: () => '#oom',
@@ -121,6 +124,21 @@ describe('is it back?', () => {
     await clock.advance(60_000);
 
     expect(await back()).toMatchObject({ kind: 'restarted' });
+  });
+
+  it('comes with who is next, in one change of the message', async () => {
+    const { store, clock, host, start, happen } = await aScene();
+    host.scanSays(aScan([NEXT, { pid: 300, name: 'icinga2', rssKiB: 5_000_000 }]));
+    start().see(await happen());
+    await clock.advance(5_000);
+
+    const told = await store.incident('i1');
+    expect(told).toMatchObject({ back: { kind: 'restarted' }, next: { atMs: DIED_AT_MS + 3_000 }, revision: 2 });
+    expect(told?.next?.candidates.map((one) => one.name)).toEqual(['icinga2', 'mysqld']);
+    expect(await store.claimDeliveries('#oom', 'me', clock.nowMs(), 10)).toMatchObject([
+      // Its thread waits until the message is up to date.
+      { incidentId: 'i1', kind: 'incident' },
+    ]);
   });
 
   it('is not told while it is muted', async () => {

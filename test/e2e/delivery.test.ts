@@ -53,7 +53,7 @@ async function aBench(channels: readonly string[] = ['#oom']): Promise<Bench> {
     clock: realClock,
     log: pino({ level: 'silent' }),
     owner: randomUUID(),
-    describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), next: null, protect: false }),
+    describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), protect: false }),
   });
   return {
     workspace,
@@ -289,7 +289,7 @@ async function aChainOfDeaths(deaths: number): Promise<number> {
     clock: realClock,
     log: pino({ level: 'silent' }),
     owner: randomUUID(),
-    describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), next: null, protect: false }),
+    describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), protect: false }),
   });
   await settled(store);
 

@@ -14,7 +14,7 @@ import { anIncident } from '../support/an-incident.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
-const CONTEXT: IncidentContext = { nowMs: T0 + 60_000, next: null, protect: false };
+const CONTEXT: IncidentContext = { nowMs: T0 + 60_000, protect: false };
 
 function headline(notice: Notice): string {
   return renderText(notice).split('\n')[0] ?? '';
@@ -35,7 +35,16 @@ function headlineOf(kills: Kill[], given: Parameters<typeof anIncident>[0] = {})
 
 describe('a kill’s message', () => {
   it('tells somebody who was just woken up, in this order', () => {
-    const incident = anIncident({ back: { kind: 'restarted', afterMs: 4_000, pid: 20_111 } });
+    const incident = anIncident({
+      back: { kind: 'restarted', afterMs: 4_000, pid: 20_111 },
+      next: {
+        atMs: T0 + 30_000,
+        candidates: [
+          { pid: 20_111, name: 'mysqld', rssKiB: 2_097_152, swapKiB: 0, oomScoreAdj: 0 },
+          { pid: 2_200, name: 'icinga2', rssKiB: 1_608_452, swapKiB: 0, oomScoreAdj: 0 },
+        ],
+      },
+    });
     const notice = describeIncident(incident, {
       ...CONTEXT,
       seenBefore: {
@@ -45,33 +54,6 @@ describe('a kill’s message', () => {
         lastAtMs: T0 - 6_600_000,
         typicalGapMs: 6_600_000,
         clockMinute: null,
-      },
-      next: {
-        atMs: T0 + 30_000,
-        rows: [
-          {
-            pid: 20_111,
-            name: 'mysqld',
-            unit: 'mysql.service',
-            container: null,
-            rssKiB: 2_097_152,
-            swapKiB: 0,
-            score: 700,
-            oomScoreAdj: 0,
-            points: 524_288,
-          },
-          {
-            pid: 2_200,
-            name: 'icinga2',
-            unit: null,
-            container: null,
-            rssKiB: 1_608_452,
-            swapKiB: 0,
-            score: 690,
-            oomScoreAdj: 0,
-            points: 402_113,
-          },
-        ],
       },
     });
 

@@ -193,7 +193,7 @@ describe('a click', () => {
     const incident = anIncident();
     const notice = describeIncident(incident, {
       nowMs: incident.lastAtMs,
-      next: null,
+
       protect: false,
       asAnswer: true,
     });
@@ -396,7 +396,7 @@ describe('events', () => {
 
 describe('posting', () => {
   const incident = anIncident();
-  const notice = describeIncident(incident, { nowMs: incident.lastAtMs, next: null, protect: false });
+  const notice = describeIncident(incident, { nowMs: incident.lastAtMs, protect: false });
   const mark = { id: incident.id, also: [] };
 
   it('posts to a channel by its name, with an unseen mark, edits it, and finds it again', async () => {

@@ -86,10 +86,10 @@ describe('whatever a host writes, Slack takes the message', () => {
         (kills, name) => {
           const unique = [...new Map(kills.map((kill) => [kill.key, kill])).values()];
           const incidents = incidentsOf(unique);
-          const next = { rows: [aScore(name, 1), aScore(name, 2)], atMs: NOW };
+          const next = { candidates: [aScore(name, 1), aScore(name, 2)], atMs: NOW };
           const notices = [
             ...incidents.map((incident) =>
-              describeIncident(incident, { nowMs: NOW, next, protect: true, seenBefore: null }),
+              describeIncident({ ...incident, next }, { nowMs: NOW, protect: true, seenBefore: null }),
             ),
             ...incidents.map((incident) => describeReport(incident, incident.kills)),
             ...unique.map(describeEvidence),
@@ -195,7 +195,7 @@ function saidOf(host: string): Text {
 }
 
 function labelsOf(protect: boolean): string[] {
-  return describeIncident(anIncident(), { nowMs: NOW, next: null, protect }).buttons.map((button) => button.label);
+  return describeIncident(anIncident(), { nowMs: NOW, protect }).buttons.map((button) => button.label);
 }
 
 describe('host text is never interpreted', () => {
@@ -258,7 +258,7 @@ describe('host text is never interpreted', () => {
 describe('the form of a message', () => {
   it('has a header, native table and chart, facts, buttons, and a text that carries the facts', () => {
     const { text, blocks } = renderContent(
-      describeIncident(anIncident(), { nowMs: NOW, next: null, protect: false, seenBefore: null }),
+      describeIncident(anIncident(), { nowMs: NOW, protect: false, seenBefore: null }),
       'message',
     );
 
@@ -281,7 +281,7 @@ describe('the form of a message', () => {
   });
 
   it('shows no tables or charts where Slack has none', () => {
-    const notice = describeIncident(anIncident(), { nowMs: NOW, next: null, protect: false });
+    const notice = describeIncident(anIncident(), { nowMs: NOW, protect: false });
 
     const types = new Set(renderContent(notice, 'plain').blocks.map((block) => block.type));
 

@@ -31,9 +31,7 @@ function recordsOf(file: string): KillRecord[] {
 function noticesOf(kills: Kill[]): Notice[] {
   const { incidents } = groupKills([], kills, NOW, (kill) => kill.key);
   return [
-    ...incidents.map((incident) =>
-      describeIncident(incident, { nowMs: NOW, next: null, protect: true, seenBefore: null }),
-    ),
+    ...incidents.map((incident) => describeIncident(incident, { nowMs: NOW, protect: true, seenBefore: null })),
     ...incidents.map((incident) => describeReport(incident, incident.kills)),
     ...kills.slice(0, 30).flatMap((kill) => [describeEvidence(kill), describeLaterKill(kill)]),
     describeStorm(incidents),

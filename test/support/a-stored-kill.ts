@@ -37,6 +37,7 @@ export function anIncident(facts: Partial<Incident> = {}): Incident {
     killCount: 1,
     kills: [first],
     back: { kind: 'unknown' },
+    next: null,
     mutedUntilMs: null,
     closedAtMs: null,
     revision: 0,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { AnswersWorld } from '../../src/app/answers-world.ts';
+import { openLiveScans } from '../../src/app/live-scan.ts';
 import { openAnswers } from '../../src/app/answers.ts';
 import type { Answer, Handlers } from '../../src/app/handlers.ts';
 import { placeKills } from '../../src/app/place-kills.ts';
@@ -49,9 +50,11 @@ export async function anAnsweringBot(given: Partial<AnswersWorld> = {}): Promise
   );
   const warnings: string[] = [];
   let wakes = 0;
+  const fleet = scriptedFleet(hosts);
   const handlers = openAnswers({
     store,
-    fleet: scriptedFleet(hosts),
+    fleet,
+    scans: openLiveScans(fleet, clock),
     clock,
     log: { info: () => {}, warn: (_facts, message) => void warnings.push(message), error: () => {} },
     settings: () => ({

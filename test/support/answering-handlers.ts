@@ -25,7 +25,7 @@ export function answeringHandlers(): AnsweringHandlers {
   const asked: string[] = [];
   const known = ['db01', 'web1'];
   const incident = anIncident();
-  const context = { nowMs: incident.lastAtMs, next: null, protect: false, seenBefore: null };
+  const context = { nowMs: incident.lastAtMs, protect: false, seenBefore: null };
 
   function note(what: string, ...about: unknown[]): void {
     asked.push([what, ...about.map(String)].join(' '));

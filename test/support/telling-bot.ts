@@ -30,7 +30,7 @@ const delivery = openDelivery({
   clock: realClock,
   log,
   owner: randomUUID(),
-  describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), next: null, protect: false }),
+  describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), protect: false }),
 });
 for (let number = 0; number < KILLS; number += 1) {
   const host = `host-${randomUUID().slice(0, 8)}`;
