@@ -5,7 +5,7 @@ import { shCommand } from './remote-script.ts';
  *
  * In, a line each: a random word; the path; `dev:inode` read last, or -; the offset read up to; the length of the last line
  * before it and its SHA-1, by which the place is known again (0 and -: none); since when rotated files matter (epoch; 0: a
- * week); 1 to follow, 0 to stop at the end.
+ * week); for how many seconds of following rotated files must not change; 1 to follow, 0 to stop at the end.
  * Out: the bytes of the segments, each headed by a line that starts with the random word, which no log can know:
  *
  *   WORD hello 1795400000
@@ -13,15 +13,16 @@ import { shCommand } from './remote-script.ts';
  *   WORD old 254:2049123 51200 0     bytes of a rotated file from this offset follow
  *   WORD live 254:2049177 0 812      bytes of the file itself follow, for as long as it stays that file; its size at first
  *   WORD rotated                     it is another file now, or was cut: ask again with the new offset
+ *   WORD again                       it may have been cut between two looks: ask again with the place before the live bytes
  *
  * Rotated by rename, compressed or copied: the place is where the last line stands at the same offset. Of those files the
  * 10 newest are looked at, and 32 MiB of each are read at most.
  */
 export const FILE_COMMAND = shCommand(`
-IFS= read -r n; IFS= read -r f; IFS= read -r di; IFS= read -r off; IFS= read -r back; IFS= read -r hash; IFS= read -r since; IFS= read -r follow
+IFS= read -r n; IFS= read -r f; IFS= read -r di; IFS= read -r off; IFS= read -r back; IFS= read -r hash; IFS= read -r since; IFS= read -r guard; IFS= read -r follow
 case $n in ''|*[!a-f0-9]*) exit 64;; esac
 case $hash in -) ;; ''|*[!a-f0-9]*) exit 64;; esac
-for v in "$off" "$back" "$since" "$follow"; do case $v in ''|*[!0-9]*) exit 64;; esac; done
+for v in "$off" "$back" "$since" "$guard" "$follow"; do case $v in ''|*[!0-9]*) exit 64;; esac; done
 case $di in -) ;; ''|*[!0-9:]*) exit 64;; esac
 case $f in /*) ;; *) exit 64;; esac
 max=33554432
@@ -63,14 +64,40 @@ read_rotated() {
     [ "$found" != no ]
   }
 }
-lid= size=0 start=0
+# Id and size of the file; which rotated one changed last, and when: a new copy shows in both, one that is compressed, removed or
+# written to in one at most.
+look() {
+  id= now_size=0 sec=0 part=0 newest=
+  if [ -e "$f" ]; then
+    set -- $(stat -L -c '%d:%i %s %Y %y' -- "$f" "$f".* "$f"-* 2>/dev/null)
+    [ "$#" -ge 6 ] || return 0
+    id=$1 now_size=$2
+    shift 6
+  else
+    set -- $(stat -L -c '%d:%i %s %Y %y' -- "$f".* "$f"-* 2>/dev/null)
+  fi
+  while [ "$#" -ge 6 ]; do
+    frac=\${5##*.}
+    case $frac in ''|*[!0-9]*) frac=0;; esac
+    if [ "$3" -gt "$sec" ] || { [ "$3" -eq "$sec" ] && [ "$frac" -gt "$part" ]; }; then sec=$3 part=$frac newest=$1; fi
+    shift 6
+  done
+}
+is_new_copy() { [ "$newest" != "$copy" ] && [ "$sec.$part" != "$copied" ]; }
+gnu=$(tail --version 2>/dev/null | grep GNU)
+look
+copy=$newest copied=$sec.$part
+again=3 lid= size=0 start=0
 if [ -r "$f" ] && [ -f "$f" ]; then
   exec 4<"$f"
   set -- $(stat -L -c '%d:%i %s' /proc/self/fd/4)
   lid=$1 size=$2
 fi
-if [ -n "$lid" ] && [ "$lid" = "$di" ] && [ "$size" -ge "$off" ] && is_place <"$f"; then
+if [ -n "$lid" ] && [ "$lid" = "$di" ] && [ "$size" -ge "$off" ] && [ "$off" -gt 0 ] && is_place <"$f"; then
   start=$off
+elif [ "$off" = 0 ] && [ "$di" != - ]; then
+  # Nothing was read of it yet: what was rotated since was written since.
+  read_rotated all
 elif [ "$di" = - ]; then
   read_rotated all
   [ "$size" -le "$max" ] || start=$((size - max))
@@ -98,7 +125,6 @@ fi
 exec 3<&0
 # GNU tail is woken by the kernel and says on standard error when the file was cut, in order if both go one way.
 # Others are asked each second, and read on where they stopped.
-gnu=$(tail --version 2>/dev/null | grep GNU)
 if [ -n "$gnu" ]; then
   tail -c +$((start + 1)) -f /proc/self/fd/4 </dev/null 2>&1 3<&- & p=$!
 else
@@ -107,19 +133,30 @@ fi
 ( exec >/dev/null 2>&1; while read -r _ <&3; do :; done; kill "$p" ) & w=$!
 (
   exec >/dev/null 2>&1 3<&-
-  while sleep 1 && kill -0 "$$"; do
-    set -- $(stat -L -c '%d:%i %s' -- "$f")
-    [ "$#" = 2 ] || continue
-    # How far fd 4 was read is exact, where it is what is read.
-    [ -n "$gnu" ] || read -r _ size < /proc/self/fdinfo/4
-    [ "$1" = "$lid" ] && [ "$2" -ge "$size" ] || break
-    size=$2
+  say=0 waited=
+  while kill -0 "$$"; do
+    look
+    if [ -n "$id" ]; then
+      # How far fd 4 was read is exact, where it is what is read.
+      [ -n "$gnu" ] || read -r _ size < /proc/self/fdinfo/4
+      [ "$id" = "$lid" ] && [ "$now_size" -ge "$size" ] || break
+      size=$now_size
+      # Copied: a cut will follow. When none is seen, it came before the file was opened or read: the copy holds what nobody saw.
+      if [ "$guard" -gt 0 ] && is_new_copy; then
+        if [ "$waited" = "$sec.$part" ]; then say=$again; break; fi
+        waited=$sec.$part
+      fi
+    fi
+    [ "$guard" = 0 ] || guard=$((guard - 1))
+    sleep 1
   done
   kill -0 "$$" && kill "$p"
+  exit "$say"
 ) & r=$!
 wait "$p"
 kill "$w" "$r" 2>/dev/null
-printf '%s rotated\\n' "$n"
+wait "$r" 2>/dev/null
+if [ "$?" = "$again" ]; then printf '%s again\\n' "$n"; else printf '%s rotated\\n' "$n"; fi
 `);
 
 /** What GNU tail says when the file became shorter than what it has read. */

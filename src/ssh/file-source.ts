@@ -31,11 +31,15 @@ type FilePosition = z.output<typeof FilePosition>;
 
 /** A rotated file that changed this long before the last line was read may still hold lines that were not. */
 const ROTATED_SLACK_SEC = 120;
+/** Rotation by copy takes seconds at most. What changes for ever beside the log is no copy of it. */
+const GUARD_SEC = 60;
+const AGAIN_MAX = 20;
 
 /** A log file, from the position on, through rotation by rename, by copy and cut, and into compressed archives. */
 export function followFile(context: SourceContext, options: FileOptions): Promise<SourceEnd> {
   const source = `file:${options.path}`;
   let last = readPosition(FilePosition, options.position);
+  let againInRow = 0;
 
   async function once(): Promise<SourceEnd | { kind: 'reopen' }> {
     const word = randomBytes(16).toString('hex');
@@ -44,6 +48,8 @@ export function followFile(context: SourceContext, options: FileOptions): Promis
     let hostEpochSec = 0;
     let saidAtMs = 0;
     let segment: { old: boolean; id: string; offset: number; size: number; startedAt: number } | null = null;
+    let beforeLive = last;
+    let isUnknown = false;
     let rotated = false;
 
     function onData(chunk: Buffer): void {
@@ -78,11 +84,13 @@ export function followFile(context: SourceContext, options: FileOptions): Promis
         saidAtMs = context.clock.nowMs();
       } else if ((kind === 'old' || kind === 'live') && id !== undefined) {
         segment = { old: kind === 'old', id, offset: Number(offset), size: Number(size), startedAt };
-        // The file is another, or is read from elsewhere: from now on this is the place.
-        if (kind === 'live' && (last?.id !== id || last.offset !== segment.offset)) {
-          last = { id, offset: segment.offset, back: 0, hash: '-', atSec: nowSec() };
-        }
+        if (kind === 'old') return;
+        beforeLive = last;
+        // At its beginning nothing tells the file from what it is after the next cut: the place before is kept, by which it is found.
+        const isKnown = last !== null && !isUnknown && (segment.offset === 0 || last.offset === segment.offset);
+        if (!isKnown) last = { id, offset: segment.offset, back: 0, hash: '-', atSec: nowSec() };
       } else if (kind === 'unknown' && last !== null) {
+        isUnknown = true;
         const sentence = `${options.path} is not as it was when reading stopped; everything since is read again.`;
         context.onGap({
           source,
@@ -92,7 +100,14 @@ export function followFile(context: SourceContext, options: FileOptions): Promis
           toMs: nowSec() * 1000,
           sentence,
         });
-      } else if (kind === 'rotated') rotated = true;
+      } else if (kind === 'rotated') {
+        rotated = true;
+        againInRow = 0;
+      } else if (kind === 'again') {
+        rotated = true;
+        againInRow += 1;
+        last = beforeLive;
+      }
     }
 
     function nowSec(): number {
@@ -138,6 +153,7 @@ export function followFile(context: SourceContext, options: FileOptions): Promis
       last?.back ?? 0,
       last?.hash ?? '-',
       last === null ? 0 : Math.max(1, last.atSec - ROTATED_SLACK_SEC),
+      againInRow < AGAIN_MAX ? GUARD_SEC : 0,
       options.follow ? 1 : 0,
     ];
     const { end, stderr } = await context.connection.stream(FILE_COMMAND, {

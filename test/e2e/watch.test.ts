@@ -32,7 +32,7 @@ describe.skipIf(!canRun)('a host with a real sshd and a real kernel', { timeout:
     await sshd.close();
   });
 
-  it('records a kill with its facts at once, as an incident', async () => {
+  it('records a kill with its facts within a second, as an incident', async () => {
     const pid = await group.kill('mysqld');
     const deadAtMs = Date.now();
 
@@ -61,8 +61,7 @@ describe.skipIf(!canRun)('a host with a real sshd and a real kernel', { timeout:
     expect(kill?.record.anonRssKiB).toBeGreaterThan(1_000);
     expect(kill?.bootId).toMatch(/^[0-9a-f-]{36}$/);
     expect(Math.abs((kill?.atMs ?? 0) - deadAtMs)).toBeLessThan(1_000 + (kill?.atErrorMs ?? 0));
-    // How many milliseconds it takes is for the bench to say: other tests run beside this one.
-    expect((kill?.seenAtMs ?? Infinity) - deadAtMs).toBeLessThan(10_000);
+    expect((kill?.seenAtMs ?? Infinity) - deadAtMs).toBeLessThan(1_000);
     // Others' kills on this machine in the same minute make one storm of it.
     const incidents = await watched.store.incidents('here', 10);
     const incident = incidents.find((one) => one.kills.some(({ key }) => key === kill?.key));

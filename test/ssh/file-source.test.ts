@@ -164,6 +164,28 @@ describe.skipIf(!canRunSshd).each([
     },
   );
 
+  it.each([0, 30, 150, 400])('loses nothing when the log is copied and cut again after %i ms', async (gapMs) => {
+    const log = aLog();
+    append(log, 0, 1);
+    const watch = await follow(log);
+    await watch.until('line 0.');
+    // Of the rotated files the ten newest are looked at.
+    for (let round = 0; round < 9; round++) {
+      // The first rotations come while the last lines of the round before are still being read.
+      const n = 1 + round * 5;
+      append(log, n, n + 5);
+      copyFileSync(log, `${log}.${round}`);
+      truncateSync(log);
+      await sleep(round % 4 === 3 ? 1_500 : gapMs);
+    }
+    append(log, 46, 47);
+    await watch.until('line 46.');
+    for (let n = 0; n < 47; n++) await watch.until(`line ${n}.`);
+    await watch.stop();
+
+    expect(watch.gaps).toEqual([]);
+  });
+
   it.each([
     ['renamed', (log: string) => renameSync(log, `${log}.1`)],
     ['renamed and compressed', (log: string) => (renameSync(log, `${log}.1`), execFileSync('gzip', [`${log}.1`]))],
