@@ -45,6 +45,8 @@ export interface Watched {
   kind: 'starting' | 'watching' | 'waiting' | 'failed';
   sinceMs: number;
   sentence: string;
+  /** Logs that lines came from since watching began: `kmsg`, `journal`, `file:/var/log/kern.log`, `dmesg`. */
+  sources: readonly string[];
   /** Times that lines may have been lost. */
   gaps: number;
 }

@@ -66,7 +66,8 @@ export function openHostsAnswers(
       case 'waiting':
         return { kind: 'connecting' };
       case 'watching': {
-        const sources = (await store.positions(host)).map(({ source }) => source).filter((one) => LOG.test(one));
+        const places = (await store.positions(host)).map(({ source }) => source).filter((one) => LOG.test(one));
+        const sources = [...new Set([...places, ...watch.sources])];
         return { kind: 'connected', sinceMs: watch.sinceMs, source: sources.join(', ') || 'SSH' };
       }
     }

@@ -1,3 +1,4 @@
+import type { Watched } from './answers-world.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { HostFacts, HostLink, LogBatch, LogGap } from './host-link.ts';
@@ -31,12 +32,8 @@ export interface HostWatch {
 }
 
 /** `watching`: the log is followed now. */
-export interface WatchState {
-  kind: 'starting' | 'watching' | 'waiting' | 'failed';
-  sinceMs: number;
-  sentence: string;
+export interface WatchState extends Watched {
   lastLineAtMs: number | null;
-  gaps: number;
   facts: HostFacts | null;
 }
 
@@ -80,6 +77,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     sinceMs: clock.nowMs(),
     sentence: '',
     lastLineAtMs: null,
+    sources: [],
     gaps: 0,
     facts: null,
   };
@@ -101,7 +99,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const positions = await store.positions(host);
     await snapshots.load();
     watchedSinceMs = beginWatching(positions);
-    state = { ...state, facts };
+    state = { ...state, facts, sources: [] };
     become('watching', '');
 
     const leave = new AbortController();
@@ -116,6 +114,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     function take(batch: LogBatch): void {
       world.onLines(batch.lines.length);
       state.lastLineAtMs = batch.arrivedAtMs;
+      if (!state.sources.includes(batch.source)) state.sources = [...state.sources, batch.source];
       keep(reader.take(batch));
     }
     const beside = [keepResting(reader, keep, until), keepCounting(facts, take, until), keepSnapshots(until)];

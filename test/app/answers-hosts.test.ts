@@ -7,7 +7,7 @@ import { BOOT_ID } from '../support/scripted-host.ts';
 
 const ASKER = { userId: 'U1', channelId: 'C1' };
 const DAY_MS = 24 * 3_600_000;
-const WATCHING: Watched = { kind: 'watching', sinceMs: NOW_MS, sentence: '', gaps: 0 };
+const WATCHING: Watched = { kind: 'watching', sinceMs: NOW_MS, sentence: '', gaps: 0, sources: [] };
 
 describe('the fleet', () => {
   it('is listed with states, tags, last kills and sources, what is off first', async () => {

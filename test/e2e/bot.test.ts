@@ -153,7 +153,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
     expect(await ask('Ben', '#oom', '/oom history db01 1d')).toContain(VICTIM);
     expect(await ask('Ben', '#oom', '/oom history db 7d')).toContain(VICTIM);
     expect(await ask('Ben', '#oom', '/oom scores db01 5')).toMatch(/db01/);
-    expect(await ask('Ben', '#oom', '/oom hosts')).toMatch(/db01.*watched since .* through `[^`]+`\./);
+    expect(await ask('Ben', '#oom', '/oom hosts')).toMatch(/db01.*watched since .* through `file:[^,`]*kern\.log`\./);
     expect(await ask('Ben', '#oom', '/oom hosts check')).toContain('1 host');
     expect(await ask('Ben', '#oom', '/oom help')).toContain('/oom last db01');
     expect(await ask('Ben', '#oom', '/oom')).toContain('/oom last db01');

@@ -61,7 +61,7 @@ export async function anAnsweringBot(given: Partial<AnswersWorld> = {}): Promise
       admins: [],
       hosts: [...hosts.keys()].map((name) => ({ name, address: `${name}.example.net` })),
     }),
-    watchState: () => ({ kind: 'watching', sinceMs: NOW_MS, sentence: '', gaps: 0 }),
+    watchState: () => ({ kind: 'watching', sinceMs: NOW_MS, sentence: '', gaps: 0, sources: [] }),
     checkHost: () => Promise.resolve([]),
     groupMembers: () => Promise.resolve([]),
     editing: null,
