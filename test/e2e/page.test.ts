@@ -5,6 +5,7 @@ import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { run, type Running } from '../../src/main.ts';
+import { tabTo, unnamed } from '../support/accessibility.ts';
 import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
 import { eventually } from '../support/whole-bot.ts';
 
@@ -269,38 +270,3 @@ describe.skipIf(why !== null)('the bot in its local workspace, as npm start open
     expect(words - ground).toBeGreaterThan(150);
   });
 });
-
-async function tabTo(page: Page, name: string): Promise<void> {
-  for (let step = 0; step < 150; step += 1) {
-    await page.keyboard.press('Tab');
-    const focused = await page.evaluate<string>(
-      'document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent ?? ""',
-    );
-    if (focused === name) return;
-  }
-  throw new Error(`Tab does not reach ${name}`);
-}
-
-const CONTROLS = new Set([
-  'button',
-  'link',
-  'textbox',
-  'combobox',
-  'radio',
-  'checkbox',
-  'tab',
-  'menuitem',
-  'dialog',
-  'log',
-]);
-
-/** Roles of controls that a screen reader could not name. */
-async function unnamed(page: Page): Promise<string[]> {
-  const session = await page.context().newCDPSession(page);
-  const { nodes } = (await session.send('Accessibility.getFullAXTree')) as {
-    nodes: { ignored: boolean; role?: { value: string }; name?: { value: string } }[];
-  };
-  return nodes
-    .filter((node) => !node.ignored && CONTROLS.has(node.role?.value ?? '') && (node.name?.value ?? '').trim() === '')
-    .map((node) => node.role?.value ?? '');
-}

@@ -5,6 +5,7 @@ import type { App } from '@slack/bolt';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
+import { tabTo, unnamed } from '../support/accessibility.ts';
 import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
 import { openTestWorkspace } from './a-bolt-app.ts';
 import { asBlocks, startDemoApp } from './demo-app.ts';
@@ -408,48 +409,3 @@ describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
     await page.getByText('after the restart').waitFor();
   }, 30_000);
 });
-
-function focusedName(page: Page): Promise<string> {
-  return page.evaluate<string>(
-    'document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent ?? ""',
-  );
-}
-
-async function tabTo(page: Page, name: string, steps = 40): Promise<void> {
-  for (let step = 0; step < steps; step++) {
-    await page.keyboard.press('Tab');
-    if ((await focusedName(page)) === name) return;
-  }
-  throw new Error(`Tab does not reach ${name}`);
-}
-
-const CONTROLS = new Set([
-  'button',
-  'link',
-  'textbox',
-  'combobox',
-  'radio',
-  'checkbox',
-  'tab',
-  'menuitem',
-  'dialog',
-  'log',
-  'region',
-]);
-
-interface AxNode {
-  ignored: boolean;
-  role?: { value: string };
-  name?: { value: string };
-  description?: { value: string };
-  properties?: { name: string; value: { value: unknown } }[];
-}
-
-/** Roles of controls that a screen reader could not name. */
-async function unnamed(page: Page): Promise<string[]> {
-  const session = await page.context().newCDPSession(page);
-  const { nodes } = (await session.send('Accessibility.getFullAXTree')) as { nodes: AxNode[] };
-  return nodes
-    .filter((node) => !node.ignored && CONTROLS.has(node.role?.value ?? '') && (node.name?.value ?? '').trim() === '')
-    .map((node) => node.role?.value ?? '');
-}
