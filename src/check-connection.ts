@@ -2,7 +2,7 @@ import type { Clock } from './app/ports.ts';
 import type { HostConfig } from './config.ts';
 import { checkHost } from './setup/check.ts';
 import type { CheckedHost, Finding } from './setup/finding.ts';
-import type { Connection } from './ssh/connection.ts';
+import type { Connection, ConnectionState } from './ssh/connection.ts';
 import { probeHost } from './ssh/probe.ts';
 
 const LOGIN_PATIENCE_MS = 30_000;
@@ -27,13 +27,17 @@ export async function checkConnection(config: HostConfig, connection: Connection
 
 /** Resolves when the connection is there, or is known not to come now. */
 async function settled(connection: Connection, clock: Clock): Promise<void> {
-  if (connection.state().kind !== 'connecting') return;
+  if (!isOpen(connection.state())) return;
   const changed = new AbortController();
   const stop = connection.onState((state) => {
-    if (state.kind !== 'connecting') changed.abort();
+    if (!isOpen(state)) changed.abort();
   });
   await clock.sleep(LOGIN_PATIENCE_MS, changed.signal).catch(() => undefined);
   stop();
+}
+
+function isOpen({ kind }: ConnectionState): boolean {
+  return kind === 'connecting' || kind === 'resting';
 }
 
 function checkedHost({ name, target }: HostConfig): CheckedHost {

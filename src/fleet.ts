@@ -41,6 +41,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
   function add(config: HostConfig): void {
     const connection = world.ssh.connect(config.target);
     const link = openHostLink(config.name, connection, { logFiles: config.logFiles, clock: world.clock });
+    connection.rest();
     members.set(config.name, { config, connection, link, watch: null });
   }
 
@@ -55,11 +56,16 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
     const ended: Promise<void>[] = [];
     for (const [name, member] of members) {
       const wanted = mine === null || mine.has(name);
-      if (wanted && member.watch === null) member.watch = watchHost(member.link, world);
+      if (wanted && member.watch === null) {
+        member.connection.keepUp();
+        member.watch = watchHost(member.link, world);
+      }
       if (!wanted && member.watch !== null) {
         ended.push(member.watch.close());
         member.watch = null;
       }
+      // Another process follows its log: here it is connected to for questions only.
+      if (!wanted) member.connection.rest();
     }
     await Promise.all(ended);
   }
@@ -95,7 +101,10 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
     hosts: () => [...members.values()].map(({ config: { name, tags, channel } }) => ({ name, tags, channel })),
     check: async (host) => {
       const member = members.get(host);
-      const findings = member === undefined ? [] : await checkConnection(member.config, member.connection, world.clock);
+      if (member === undefined) return [];
+      member.connection.keepUp();
+      const findings = await checkConnection(member.config, member.connection, world.clock);
+      if (member.watch === null) member.connection.rest();
       return findings.map(({ what, cost, fix }) => `${what} ${cost}${fix === null ? '' : ` Fix: ${fix.line}`}`);
     },
     lookAgain: (host) => members.get(host)?.connection.lookAgain(),

@@ -103,7 +103,7 @@ export function watchFleet(meters: Meters, fleet: WatchedFleet): void {
     registers: [meters.registry],
     collect: () => {
       gauge.reset();
-      for (const state of ['connecting', 'connected', 'unreachable', 'refused']) gauge.set({ state }, 0);
+      for (const state of ['connecting', 'connected', 'unreachable', 'refused', 'resting']) gauge.set({ state }, 0);
       for (const { name } of fleet.hosts()) gauge.inc({ state: fleet.link(name)?.state().kind ?? 'connecting' });
     },
   });

@@ -1,8 +1,8 @@
 import type { Position } from './ports.ts';
 
-/** `unreachable` is tried again by itself, `refused` waits for a person. `sentence` says what is wrong and what to do. */
+/** `unreachable` is tried again by itself, `refused` waits for a person, `resting` for a question. `sentence` says what is wrong and what to do. */
 export interface LinkState {
-  kind: 'connecting' | 'connected' | 'unreachable' | 'refused';
+  kind: 'connecting' | 'connected' | 'unreachable' | 'refused' | 'resting';
   sinceMs: number;
   sentence: string;
 }

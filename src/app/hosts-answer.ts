@@ -56,6 +56,7 @@ export function openHostsAnswers(
   async function stateOf(host: string): Promise<HostState> {
     const link = fleet.link(host)?.state();
     if (!link || link.kind === 'connecting') return { kind: 'connecting' };
+    if (link.kind === 'resting') return { kind: 'elsewhere' };
     if (link.kind !== 'connected') return { kind: 'unreachable', sinceMs: link.sinceMs, reason: link.sentence };
     const watch = world.watchState(host);
     if (watch === null) return { kind: 'elsewhere' };
@@ -114,7 +115,8 @@ export function openHostsAnswers(
   }
 
   async function problemsOf(host: string, untilMs: number): Promise<readonly string[]> {
-    if (fleet.link(host)?.state().kind !== 'connected') return [];
+    const state = fleet.link(host)?.state().kind;
+    if (state !== 'connected' && state !== 'resting') return [];
     const limitMs = Math.min(CHECK_HOST_MS, untilMs - clock.nowMs());
     if (limitMs <= 0) return ['not checked: there was no time left'];
     const looked = await withinMs(clock, limitMs, async () => [

@@ -34,7 +34,9 @@ export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
     if (!link) return { kind: 'away', state: { kind: 'connecting', sinceMs: clock.nowMs(), sentence: 'not watched' } };
     const result = await withinMs(clock, limitMs, async (signal) => {
       const state = await settledState(link, signal);
-      return state.kind === 'connected' ? sharedScan(link) : { kind: 'away' as const, state };
+      return state.kind === 'connected' || state.kind === 'resting'
+        ? sharedScan(link)
+        : { kind: 'away' as const, state };
     });
     return result.kind === 'done' ? result.value : { kind: 'late', waitedMs: limitMs };
   }

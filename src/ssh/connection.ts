@@ -1,20 +1,19 @@
 import type { Duplex } from 'node:stream';
 
-import PQueue from 'p-queue';
 import type { Client } from 'ssh2';
 
 import type { Clock } from '../app/ports.ts';
-import { runChannel, type ChannelEnd } from './channel.ts';
 import type { Handshakes } from './handshakes.ts';
 import type { Identities } from './identity.ts';
 import { knownKeysFor, type KnownHostsFiles } from './known-hosts.ts';
 import { login, type LoginResult } from './login.ts';
 import type { FailureReason, HostKey } from './login-failure.ts';
+import { openRemoteCommands, type RemoteCommands } from './remote-commands.ts';
 import { targetKey, type SshTarget } from './target.ts';
 
-/** `unreachable` is tried again by itself, `refused` waits for a person. `sentence` says what is wrong and what to do. */
+/** `unreachable` is tried again by itself, `refused` waits for a person, `resting` until somebody asks. `sentence` says what is wrong and what to do. */
 export interface ConnectionState {
-  kind: 'connecting' | 'connected' | 'unreachable' | 'refused';
+  kind: 'connecting' | 'connected' | 'unreachable' | 'refused' | 'resting';
   sinceMs: number;
   sentence: string;
   /** null unless unreachable or refused. */
@@ -23,45 +22,20 @@ export interface ConnectionState {
   hostKey: HostKey | null;
 }
 
-export interface ExecOptions {
-  stdin?: string;
-  /** Includes the wait for a free session. */
-  timeoutMs: number;
-  maxBytes: number;
-  signal?: AbortSignal;
-}
-
-export interface ExecResult {
-  stdout: Buffer;
-  /** At most 8 KiB. */
-  stderr: string;
-  end: ChannelEnd;
-}
-
-export interface StreamOptions {
-  /** Written at once; the input then stays open until the stream is left, so that the remote end notices. */
-  stdin: string;
-  signal: AbortSignal;
-  /** Called with the bytes as they arrive, with no delay between. */
-  onData: (chunk: Buffer) => void;
-}
-
 /** One SSH connection to one host, kept up by itself. */
-export interface Connection {
+export interface Connection extends RemoteCommands {
   target: SshTarget;
   state: () => ConnectionState;
   /** Calls back on every change from now on; returns how to stop that. */
   onState: (listener: (state: ConnectionState) => void) => () => void;
   /** Resolves once connected, rejects when the signal aborts or the connection is closed. */
   whenConnected: (signal: AbortSignal) => Promise<void>;
-  /** A short command: fixed text, data over stdin. Never throws; says how it ended. At most 4 run at once. */
-  exec: (command: string, options: ExecOptions) => Promise<ExecResult>;
-  /** A lasting command. Never throws. */
-  stream: (command: string, options: StreamOptions) => Promise<{ end: ChannelEnd; stderr: string }>;
-  /** A way on to another host, for those behind this one. */
-  forward: (address: string, port: number) => Promise<Duplex>;
   /** Tries at once what would be tried later: after a reload, or when a person says so. */
   lookAgain: () => void;
+  /** Hangs up after a while in which nothing was asked; from then on it connects for commands only. */
+  rest: () => void;
+  /** Connects, and stays connected: what an open connection does until it is told to rest. */
+  keepUp: () => void;
   close: () => Promise<void>;
 }
 
@@ -83,20 +57,23 @@ const BACKOFF_MAX_MS = 300_000;
 const PERSON_MS = 600_000;
 /** A connection that lasted this long starts the back-off anew. */
 const STEADY_MS = 60_000;
-// sshd's MaxSessions is 10: up to 5 lasting streams beside these.
-const SHORT_AT_ONCE = 4;
-const SHORT_WAITING_MAX = 64;
-const NOT_CONNECTED: ChannelEnd = { kind: 'refused', sentence: 'not connected' };
+/** Who asks once often asks again. */
+const LINGER_MS = 5 * 60_000;
 
 /** Opens the connection and keeps it up until `close`. `jump` is the connection to the target's jump host, if it has one. */
 export function openConnection(target: SshTarget, jump: Connection | null, world: ConnectionWorld): Connection {
   const { clock, random } = world;
   const closing = new AbortController();
   const listeners = new Set<(state: ConnectionState) => void>();
-  const short = new PQueue({ concurrency: SHORT_AT_ONCE });
+  const commands = openRemoteCommands(target.name, () => client, awake);
   let client: Client | null = null;
   let wake = new AbortController();
   let hangUp: (() => void) | null = null;
+  let isKeptUp = true;
+  /** Commands that wait for the connection or run. */
+  let asking = 0;
+  let asks = 0;
+  let roused = new AbortController();
   let current: ConnectionState = {
     kind: 'connecting',
     sinceMs: clock.nowMs(),
@@ -163,6 +140,11 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   async function run(): Promise<void> {
     let failures = 0;
     while (!closing.signal.aborted) {
+      if (!isWanted()) {
+        failures = 0;
+        await rested();
+        continue;
+      }
       wake = new AbortController();
       const result = await tryOnce();
       if (closing.signal.aborted) {
@@ -178,6 +160,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
         void lostOf(client).then(gone.resolve);
         await gone.promise;
         client = null;
+        if (!isWanted()) continue;
         if (clock.nowMs() - connectedAtMs >= STEADY_MS) failures = 0;
         become('connecting', `The connection to ${target.name} was lost; connecting again.`);
         await pause(random() * backoffMs(failures++));
@@ -189,61 +172,75 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     }
   }
 
+  function isWanted(): boolean {
+    return isKeptUp || asking > 0;
+  }
+
+  async function rested(): Promise<void> {
+    roused = new AbortController();
+    jump?.rest();
+    become('resting', `${target.name} is connected to when somebody asks.`);
+    const signal = AbortSignal.any([closing.signal, roused.signal]);
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    if (closing.signal.aborted) return;
+    jump?.keepUp();
+    become('connecting', `Connecting to ${target.name}.`);
+  }
+
+  function rouse(): void {
+    roused.abort();
+  }
+
+  function rest(): void {
+    isKeptUp = false;
+    void hangUpIdle();
+  }
+
+  async function hangUpIdle(): Promise<void> {
+    const asksBefore = asks;
+    await clock.sleep(LINGER_MS, closing.signal).catch(() => {});
+    if (isWanted() || client === null || asks > asksBefore) return;
+    await goodbye(client);
+    hangUp?.();
+  }
+
+  /** For a command: connects if need be, and waits until it is known whether that worked. */
+  async function awake<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+    asking += 1;
+    asks += 1;
+    rouse();
+    try {
+      if (current.kind === 'resting' || (current.kind === 'connecting' && !isKeptUp)) await settled(signal);
+      return await ask();
+    } finally {
+      asking -= 1;
+      if (!isKeptUp) void hangUpIdle();
+    }
+  }
+
+  function settled(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      function done(): void {
+        leave();
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+      const leave = onState(({ kind }) => {
+        if (kind !== 'connecting' && kind !== 'resting') done();
+      });
+      if (signal.aborted) done();
+      else signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  function onState(listener: (state: ConnectionState) => void): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
   async function pause(ms: number): Promise<void> {
     const signal = AbortSignal.any([closing.signal, wake.signal]);
     await clock.sleep(ms, signal).catch(() => {});
-  }
-
-  async function exec(command: string, options: ExecOptions): Promise<ExecResult> {
-    if (short.size >= SHORT_WAITING_MAX) {
-      return {
-        stdout: Buffer.alloc(0),
-        stderr: '',
-        end: { kind: 'refused', sentence: `too many commands are waiting for ${target.name}` },
-      };
-    }
-    const limit = AbortSignal.timeout(options.timeoutMs);
-    const signal = options.signal ? AbortSignal.any([limit, options.signal]) : limit;
-    return short.add(async () => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      function onStdout(chunk: Buffer): boolean {
-        const rest = chunk.subarray(0, options.maxBytes - bytes);
-        bytes += rest.length;
-        chunks.push(rest);
-        return rest.length === chunk.length;
-      }
-      const { end, stderr } =
-        client === null
-          ? { end: NOT_CONNECTED, stderr: '' }
-          : await runChannel(client, command, { stdin: options.stdin ?? '', endStdin: true, signal, onStdout });
-      const timedOut = end.kind === 'aborted' && limit.aborted;
-      return { stdout: Buffer.concat(chunks), stderr, end: timedOut ? { kind: 'timeout' } : end };
-    });
-  }
-
-  async function stream(command: string, options: StreamOptions): Promise<{ end: ChannelEnd; stderr: string }> {
-    if (client === null) return { end: { kind: 'lost' }, stderr: '' };
-    const ended = await runChannel(client, command, {
-      stdin: options.stdin,
-      endStdin: false,
-      signal: options.signal,
-      onStdout: (chunk) => {
-        options.onData(chunk);
-        return true;
-      },
-    });
-    return ended.end.kind === 'refused' && client === null ? { ...ended, end: { kind: 'lost' } } : ended;
-  }
-
-  function forward(address: string, port: number): Promise<Duplex> {
-    return new Promise((resolve, reject) => {
-      if (client === null) throw new Error('the jump host is not connected');
-      client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
-        if (error) reject(error);
-        else resolve(channel);
-      });
-    });
   }
 
   function whenConnected(signal: AbortSignal): Promise<void> {
@@ -265,25 +262,30 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     });
   }
 
-  // What ends the loop is `close`; a fault of our own must not take the other hosts along.
-  const running = run().catch((error: unknown) => {
-    become('unreachable', `Watching ${target.name} failed: ${error instanceof Error ? error.message : String(error)}.`);
-  });
+  // Begun a moment later, so that a connection may be told to rest before it dials. What ends the loop is `close`; a fault of our own must not take the other hosts along.
+  const running = Promise.resolve()
+    .then(run)
+    .catch((error: unknown) => {
+      become(
+        'unreachable',
+        `Watching ${target.name} failed: ${error instanceof Error ? error.message : String(error)}.`,
+      );
+    });
 
   return {
     target,
     state: () => current,
-    onState: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onState,
     whenConnected,
-    exec,
-    stream,
-    forward,
+    ...commands,
     // A host that is there has nothing to try again: its next loss waits as any other's does.
     lookAgain: () => {
       if (client === null) wake.abort();
+    },
+    rest,
+    keepUp: () => {
+      isKeptUp = true;
+      rouse();
     },
     close: async () => {
       closing.abort();

@@ -26,7 +26,7 @@ export interface Ssh {
 
 /** The SSH side of one process. */
 export function openSsh(options: SshOptions): Ssh {
-  const open = new Map<string, { connection: Connection; users: number }>();
+  const open = new Map<string, { connection: Connection; users: number; wanting: number }>();
   const world = {
     clock: options.clock,
     random: options.random,
@@ -39,19 +39,34 @@ export function openSsh(options: SshOptions): Ssh {
 
   function connect(target: SshTarget): Connection {
     const key = targetKey(target);
-    const shared = open.get(key) ?? { connection: openOne(target, key), users: 0 };
+    const shared = open.get(key) ?? { connection: openOne(target, key), users: 0, wanting: 0 };
     open.set(key, shared);
     shared.users++;
+    shared.wanting++;
+    shared.connection.keepUp();
     let left = false;
+    let isResting = false;
+    function rest(): void {
+      if (isResting) return;
+      isResting = true;
+      if (--shared.wanting === 0) shared.connection.rest();
+    }
+    function keepUp(): void {
+      if (!isResting) return;
+      isResting = false;
+      shared.wanting++;
+      shared.connection.keepUp();
+    }
     async function close(): Promise<void> {
       if (left) return;
       left = true;
+      rest();
       if (--shared.users === 0) {
         open.delete(key);
         await shared.connection.close();
       }
     }
-    return { ...shared.connection, target, close };
+    return { ...shared.connection, target, rest, keepUp, close };
   }
 
   function openOne(target: SshTarget, key: string): Connection {

@@ -317,6 +317,39 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     expect(waits).toEqual([[50, false]]);
   });
 
+  it('that rests dials for a command only, and hangs up when nothing more is asked', async () => {
+    // Five minutes pass in half a second.
+    const clock = {
+      nowMs: () => realClock.nowMs() * 600,
+      sleep: (ms: number, signal?: AbortSignal) => realClock.sleep(ms / 600, signal),
+    };
+    const proxy = await openTcpProxy(sshd.port);
+    opened.unshift(proxy);
+    const fingerprints = [fingerprintOf(Buffer.from(sshd.publicKey('ed25519').split(' ')[1] ?? '', 'base64'))];
+    const connection = anSsh({ clock, readyTimeoutMs: 10_000 }).connect(
+      sshd.target({ port: proxy.port, fingerprints }),
+    );
+    connection.rest();
+    await stateOf(connection, 'resting');
+    await sleep(300);
+    expect(proxy.connections()).toBe(0);
+
+    const answers = await Promise.all(
+      ['one', 'two'].map((word) => connection.exec(`echo ${word}`, { timeoutMs: 10_000, maxBytes: 100 })),
+    );
+    expect(answers.map(({ stdout }) => stdout.toString())).toEqual(['one\n', 'two\n']);
+    expect(connection.state().kind).toBe('connected');
+    await stateOf(connection, 'resting');
+    await sleep(100);
+    expect(proxy.connections()).toBe(0);
+
+    connection.keepUp();
+    await stateOf(connection, 'connected');
+    await sleep(1_500);
+    expect(connection.state().kind).toBe('connected');
+    expect(proxy.connections()).toBe(2);
+  });
+
   it('closes at once while it waits to try again', async () => {
     const ssh = anSsh({ random: () => 1 });
     const port = await freePort();

@@ -1,0 +1,112 @@
+import type { Duplex } from 'node:stream';
+
+import PQueue from 'p-queue';
+import type { Client } from 'ssh2';
+
+import { runChannel, type ChannelEnd } from './channel.ts';
+
+export interface ExecOptions {
+  stdin?: string;
+  /** Includes the wait for a free session. */
+  timeoutMs: number;
+  maxBytes: number;
+  signal?: AbortSignal;
+}
+
+export interface ExecResult {
+  stdout: Buffer;
+  /** At most 8 KiB. */
+  stderr: string;
+  end: ChannelEnd;
+}
+
+export interface StreamOptions {
+  /** Written at once; the input then stays open until the stream is left, so that the remote end notices. */
+  stdin: string;
+  signal: AbortSignal;
+  /** Called with the bytes as they arrive, with no delay between. */
+  onData: (chunk: Buffer) => void;
+}
+
+/** What can be asked of a connection. */
+export interface RemoteCommands {
+  /** A short command: fixed text, data over stdin. Never throws; says how it ended. At most 4 run at once. Wakes what rests. */
+  exec: (command: string, options: ExecOptions) => Promise<ExecResult>;
+  /** A lasting command. Never throws. */
+  stream: (command: string, options: StreamOptions) => Promise<{ end: ChannelEnd; stderr: string }>;
+  /** A way on to another host, for those behind this one. */
+  forward: (address: string, port: number) => Promise<Duplex>;
+}
+
+// sshd's MaxSessions is 10: up to 5 lasting streams beside these.
+const SHORT_AT_ONCE = 4;
+const SHORT_WAITING_MAX = 64;
+const NOT_CONNECTED: ChannelEnd = { kind: 'refused', sentence: 'not connected' };
+
+/** Channels of a connection that comes and goes; `awake` brings it about that it is there, if it can be, while `ask` runs. */
+export function openRemoteCommands(
+  host: string,
+  clientNow: () => Client | null,
+  awake: <T>(signal: AbortSignal, ask: () => Promise<T>) => Promise<T>,
+): RemoteCommands {
+  const short = new PQueue({ concurrency: SHORT_AT_ONCE });
+
+  async function exec(command: string, options: ExecOptions): Promise<ExecResult> {
+    if (short.size >= SHORT_WAITING_MAX) {
+      return {
+        stdout: Buffer.alloc(0),
+        stderr: '',
+        end: { kind: 'refused', sentence: `too many commands are waiting for ${host}` },
+      };
+    }
+    const limit = AbortSignal.timeout(options.timeoutMs);
+    const signal = options.signal ? AbortSignal.any([limit, options.signal]) : limit;
+    return short.add(() => awake(signal, runNow));
+
+    async function runNow(): Promise<ExecResult> {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      function onStdout(chunk: Buffer): boolean {
+        const rest = chunk.subarray(0, options.maxBytes - bytes);
+        bytes += rest.length;
+        chunks.push(rest);
+        return rest.length === chunk.length;
+      }
+      const client = clientNow();
+      const { end, stderr } =
+        client === null
+          ? { end: NOT_CONNECTED, stderr: '' }
+          : await runChannel(client, command, { stdin: options.stdin ?? '', endStdin: true, signal, onStdout });
+      const timedOut = end.kind === 'aborted' && limit.aborted;
+      return { stdout: Buffer.concat(chunks), stderr, end: timedOut ? { kind: 'timeout' } : end };
+    }
+  }
+
+  async function stream(command: string, options: StreamOptions): Promise<{ end: ChannelEnd; stderr: string }> {
+    const client = clientNow();
+    if (client === null) return { end: { kind: 'lost' }, stderr: '' };
+    const ended = await runChannel(client, command, {
+      stdin: options.stdin,
+      endStdin: false,
+      signal: options.signal,
+      onStdout: (chunk) => {
+        options.onData(chunk);
+        return true;
+      },
+    });
+    return ended.end.kind === 'refused' && clientNow() === null ? { ...ended, end: { kind: 'lost' } } : ended;
+  }
+
+  function forward(address: string, port: number): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      const client = clientNow();
+      if (client === null) throw new Error('the jump host is not connected');
+      client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+        if (error) reject(error);
+        else resolve(channel);
+      });
+    });
+  }
+
+  return { exec, stream, forward };
+}
