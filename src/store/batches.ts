@@ -5,7 +5,8 @@ import { serviceOf } from '../incident/service.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenIncidents, saveIncident } from './incidents.ts';
 import { insertDeliveries } from './outbox.ts';
-import type { Database, Trx } from './schema.ts';
+import { keepQuery, keepRowsQuery } from './kept-query.ts';
+import type { Database, Tables, Trx } from './schema.ts';
 
 const ROWS_PER_STATEMENT = 100;
 
@@ -37,7 +38,7 @@ export function saveBatch(
     if (fresh.length + changed.length === 0) return { fresh: [], amended: [], incidents: [] };
 
     const amended = changed.map((one) => one.kill);
-    for (const { id, kill } of changed) await updateKill(trx, id, kill);
+    for (const { id, kill } of changed) await updateKill(database, trx, id, kill);
     const nowOpen = await loadOpenIncidents(database, trx, batch.host);
     const decision = decide({ host: batch.host, nowOpen, fresh, amended });
 
@@ -49,14 +50,22 @@ export function saveBatch(
   });
 }
 
-async function savePositions(trx: Trx, batch: Batch): Promise<void> {
-  for (const { source, value } of batch.positions) {
-    await trx
-      .insertInto('positions')
-      .values({ host: batch.host, source: columnText(source), value: JSON.stringify({ source, value }) })
-      .onConflict((on) => on.columns(['host', 'source']).doUpdateSet((row) => ({ value: row.ref('excluded.value') })))
-      .execute();
-  }
+const PUT_POSITIONS = keepRowsQuery((db, rows: { host: string; source: string; value: string }[]) =>
+  db
+    .insertInto('positions')
+    .values(rows.map(({ host, source, value }) => ({ host, source, value })))
+    .onConflict((on) => on.columns(['host', 'source']).doUpdateSet((row) => ({ value: row.ref('excluded.value') }))),
+);
+
+async function savePositions(trx: Trx, { host, positions }: Batch): Promise<void> {
+  // The last word on a source counts; PostgreSQL takes each row once in a statement.
+  const last = new Map(positions.map((position) => [columnText(position.source), position]));
+  const rows = [...last].map(([source, position]) => ({
+    host,
+    source,
+    value: JSON.stringify({ source: position.source, value: position.value }),
+  }));
+  for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await PUT_POSITIONS(trx, slice);
 }
 
 function foldByKey(kills: Kill[]): Map<string, Kill> {
@@ -68,15 +77,25 @@ function foldByKey(kills: Kill[]): Map<string, Kill> {
   return told;
 }
 
+const KNOWN = keepRowsQuery((db, keys: { host: string; key: string }[]) =>
+  db
+    .selectFrom('kills')
+    .select(['id', 'body'])
+    .where('host', '=', keys[0]?.host ?? '')
+    .where(
+      'key',
+      'in',
+      keys.map(({ key }) => key),
+    ),
+);
+
 async function loadKnown(trx: Trx, host: string, keys: string[]): Promise<Map<string, Known>> {
   const known = new Map<string, Known>();
   for (const slice of slicesOf(keys, ROWS_PER_STATEMENT)) {
-    const rows = await trx
-      .selectFrom('kills')
-      .select(['id', 'body'])
-      .where('host', '=', host)
-      .where('key', 'in', slice.map(columnText))
-      .execute();
+    const { rows } = await KNOWN(
+      trx,
+      slice.map((key) => ({ host, key: columnText(key) })),
+    );
     for (const row of rows) {
       const kill = JSON.parse(row.body) as Kill;
       known.set(kill.key, { id: row.id, kill });
@@ -85,33 +104,46 @@ async function loadKnown(trx: Trx, host: string, keys: string[]): Promise<Map<st
   return known;
 }
 
-async function updateKill(trx: Trx, id: number, kill: Kill): Promise<void> {
-  const values = {
+type KillFacts = Pick<Tables['kills'], 'killer' | 'outcome' | 'source' | 'service' | 'body'>;
+type NewRow = Omit<Tables['kills'], 'id'>;
+
+const UPDATE = keepQuery((db, { id, killer, outcome, source, service, body }: KillFacts & { id: number }) =>
+  db.updateTable('kills').set({ killer, outcome, source, service, body }).where('id', '=', id),
+);
+
+const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
+  db.insertInto('kills').values(
+    rows.map(({ host, key, boot_id, at_ms, killer, outcome, source, service, incident_id, body }) => ({
+      ...{ host, key, boot_id, at_ms, killer, outcome, source, service, incident_id, body },
+    })),
+  ),
+);
+
+function factColumns(kill: Kill): KillFacts {
+  return {
     killer: kill.record.killer,
     outcome: kill.record.outcome,
     source: columnText(kill.source),
     service: columnText(serviceOf(kill)),
     body: JSON.stringify(kill),
   };
-  await trx.updateTable('kills').set(values).where('id', '=', id).execute();
+}
+
+async function updateKill({ killCache }: Database, trx: Trx, id: number, kill: Kill): Promise<void> {
+  killCache?.forget(kill.host, kill.key);
+  await UPDATE(trx, { id, ...factColumns(kill) });
 }
 
 async function insertKills(trx: Trx, kills: Kill[], placed: Record<string, string>): Promise<void> {
-  const rows = kills.map((kill) => {
-    return {
-      host: kill.host,
-      key: columnText(kill.key),
-      boot_id: kill.bootId,
-      at_ms: kill.atMs,
-      killer: kill.record.killer,
-      outcome: kill.record.outcome,
-      source: columnText(kill.source),
-      service: columnText(serviceOf(kill)),
-      incident_id: placed[kill.key] ?? null,
-      body: JSON.stringify(kill),
-    };
-  });
-  for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await trx.insertInto('kills').values(slice).execute();
+  const rows = kills.map((kill): NewRow => ({
+    host: kill.host,
+    key: columnText(kill.key),
+    boot_id: kill.bootId,
+    at_ms: kill.atMs,
+    incident_id: placed[kill.key] ?? null,
+    ...factColumns(kill),
+  }));
+  for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await INSERT(trx, slice);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
-import { sql } from 'kysely';
+import { CompiledQuery } from 'kysely';
 import type { Database, Reader, Trx } from './schema.ts';
 
 /** How long transactions may be gathered into one commit; also how long the event loop may stand still. */
@@ -8,11 +8,16 @@ const GROUP_MS = 8;
 const BUSY_MS = 5000;
 const BUSY_PAUSE_MS = 50;
 
+const SAVEPOINT = CompiledQuery.raw('savepoint job');
+const ROLL_BACK = CompiledQuery.raw('rollback to job');
+const RELEASE = CompiledQuery.raw('release job');
+
 /**
  * Transactions that wait at the same time share one commit, so a storm on many hosts costs one write to the disk, not many.
  * Each is a savepoint of its own: one that throws takes nothing else with it. None is reported done before the commit.
+ * `onUndone`: something that was written is not there any more.
  */
-export function gatherTransactions(db: Reader): Database['transact'] {
+export function gatherTransactions(db: Reader, onUndone: () => void): Database['transact'] {
   interface Job {
     run: (trx: Trx) => Promise<void>;
     settle: (fault: unknown) => void;
@@ -40,6 +45,7 @@ export function gatherTransactions(db: Reader): Database['transact'] {
         });
       } catch (error) {
         fault = error;
+        onUndone();
       }
       if (fault !== undefined && group.length === 0) {
         busySinceMs ??= performance.now();
@@ -61,15 +67,16 @@ export function gatherTransactions(db: Reader): Database['transact'] {
       let outcome: { result: T } | { error: unknown };
       waiting.push({
         run: async (trx) => {
-          await sql`savepoint job`.execute(trx);
+          await trx.executeQuery(SAVEPOINT);
           try {
             outcome = { result: await work(trx) };
           } catch (error) {
             outcome = { error };
+            onUndone();
             // Where SQLite has rolled back everything (disk full), the reason is the error, not the missing savepoint.
-            await sql`rollback to job`.execute(trx).catch(() => Promise.reject(error));
+            await trx.executeQuery(ROLL_BACK).catch(() => Promise.reject(error));
           }
-          await sql`release job`.execute(trx);
+          await trx.executeQuery(RELEASE);
         },
         settle: (fault) => {
           if (fault !== undefined) reject(fault);

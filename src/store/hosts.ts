@@ -1,6 +1,7 @@
 import type { MemorySample, Snapshot } from '../app/store-port.ts';
 import type { AddedHost, Mute } from '../app/ports.ts';
 import { columnText, slicesOf } from './column-text.ts';
+import { keepQuery } from './kept-query.ts';
 import type { Reader, Trx } from './schema.ts';
 
 const ROWS_PER_STATEMENT = 100;
@@ -19,8 +20,12 @@ export async function removeMute(db: Reader, target: string): Promise<boolean> {
   return done.numDeletedRows > 0n;
 }
 
+const MUTES = keepQuery((db, { nowMs }: { nowMs: number }) =>
+  db.selectFrom('mutes').select('body').where('until_ms', '>', nowMs).orderBy('target'),
+);
+
 export async function loadMutes(db: Reader, nowMs: number): Promise<Mute[]> {
-  const rows = await db.selectFrom('mutes').select('body').where('until_ms', '>', nowMs).orderBy('target').execute();
+  const { rows } = await MUTES(db, { nowMs });
   return rows.map((row) => JSON.parse(row.body) as Mute);
 }
 

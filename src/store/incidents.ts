@@ -1,26 +1,46 @@
 import type { NewDelivery, UpdateResult } from '../app/store-port.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
-import { columnText } from './column-text.ts';
+import { columnText, slicesOf } from './column-text.ts';
+import { keepQuery, keepRowsQuery } from './kept-query.ts';
 import { insertDeliveries } from './outbox.ts';
 import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 const OPEN_MAX = 200;
+const KEYS_PER_STATEMENT = 500;
 
 type Row = Tables['incidents'];
 type Body = Omit<Incident, 'kills' | 'revision'>;
 
-/** Incidents of a host that are not closed, oldest first, locked until the transaction ends. */
-export async function loadOpenIncidents(database: Database, trx: Reader, host: string): Promise<Incident[]> {
-  const rows = await trx
+const OPEN = keepQuery((db, { host }: { host: string }) => openOf(db, host));
+const OPEN_LOCKED = keepQuery((db, { host }: { host: string }) => openOf(db, host).forUpdate());
+
+function openOf(db: Reader, host: string) {
+  return db
     .selectFrom('incidents')
     .selectAll()
     .where('host', '=', host)
     .where('closed_at_ms', 'is', null)
     .orderBy('last_at_ms', 'desc')
-    .limit(OPEN_MAX)
-    .$if(database.hasRowLocks && trx.isTransaction, (query) => query.forUpdate())
-    .execute();
-  return Promise.all(rows.toReversed().map((row) => withKills(trx, row)));
+    .limit(OPEN_MAX);
+}
+
+const NEWEST = keepQuery((db, { host, limit }: { host: string; limit: number }) =>
+  db
+    .selectFrom('incidents')
+    .selectAll()
+    .where('host', '=', host)
+    .orderBy('last_at_ms', 'desc')
+    .orderBy('id')
+    .limit(limit),
+);
+
+const BY_ID = keepQuery((db, { id }: { id: string }) => db.selectFrom('incidents').selectAll().where('id', '=', id));
+
+/** Incidents of a host that are not closed, oldest first, locked until the transaction ends. */
+export async function loadOpenIncidents(database: Database, trx: Reader, host: string): Promise<Incident[]> {
+  const load = database.hasRowLocks && trx.isTransaction ? OPEN_LOCKED : OPEN;
+  const { rows } = await load(trx, { host });
+  return withKills(database, trx, rows.toReversed());
 }
 
 export async function hostsWithOpenIncidents(db: Reader): Promise<string[]> {
@@ -28,27 +48,21 @@ export async function hostsWithOpenIncidents(db: Reader): Promise<string[]> {
   return rows.map((row) => row.host);
 }
 
-export async function loadIncident(db: Reader, id: string): Promise<Incident | null> {
-  const row = await db.selectFrom('incidents').selectAll().where('id', '=', id).executeTakeFirst();
-  return row === undefined ? null : withKills(db, row);
+export async function loadIncident(database: Database, db: Reader, id: string): Promise<Incident | null> {
+  const { rows } = await BY_ID(db, { id });
+  const [incident = null] = await withKills(database, db, rows);
+  return incident;
 }
 
-export async function loadIncidents(db: Reader, host: string, limit: number): Promise<Incident[]> {
-  const rows = await db
-    .selectFrom('incidents')
-    .selectAll()
-    .where('host', '=', host)
-    .orderBy('last_at_ms', 'desc')
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return Promise.all(rows.map((row) => withKills(db, row)));
+export async function loadIncidents(database: Database, host: string, limit: number): Promise<Incident[]> {
+  const { rows } = await NEWEST(database.db, { host, limit });
+  return withKills(database, database.db, rows);
 }
 
 /** Writes an incident and counts its revision up. Throws when it is not the stored one: callers hold the lock of its host. */
 export async function saveIncident(trx: Trx, incident: Incident): Promise<Incident> {
   const saved = { ...incident, revision: incident.revision + 1 };
-  if (incident.revision === 0) await trx.insertInto('incidents').values(rowOf(saved)).execute();
+  if (incident.revision === 0) await INSERT(trx, rowOf(saved));
   else if (!(await replace(trx, incident.revision, saved))) {
     throw new Error(`incident ${incident.id} is not stored with revision ${incident.revision}`);
   }
@@ -64,22 +78,29 @@ export function updateIncident(
   return database.transact(async (trx) => {
     const saved = { ...incident, revision: incident.revision + 1 };
     if (!(await replace(trx, incident.revision, saved))) {
-      return { kind: 'conflict', current: await loadIncident(trx, incident.id) };
+      return { kind: 'conflict', current: await loadIncident(database, trx, incident.id) };
     }
     await insertDeliveries(trx, deliveries);
     return { kind: 'saved', incident: saved };
   });
 }
 
+const INSERT = keepQuery((db, { id, host, last_at_ms, closed_at_ms, revision, kill_keys, body }: Row) =>
+  db.insertInto('incidents').values({ id, host, last_at_ms, closed_at_ms, revision, kill_keys, body }),
+);
+
+const REPLACE = keepQuery(
+  (db, { id, expected, host, last_at_ms, closed_at_ms, revision, kill_keys, body }: Row & { expected: number }) =>
+    db
+      .updateTable('incidents')
+      .set({ host, last_at_ms, closed_at_ms, revision, kill_keys, body })
+      .where('id', '=', id)
+      .where('revision', '=', expected),
+);
+
 async function replace(trx: Trx, expectedRevision: number, next: Incident): Promise<boolean> {
-  const { id, ...values } = rowOf(next);
-  const done = await trx
-    .updateTable('incidents')
-    .set(values)
-    .where('id', '=', id)
-    .where('revision', '=', expectedRevision)
-    .executeTakeFirst();
-  return done.numUpdatedRows === 1n;
+  const done = await REPLACE(trx, { ...rowOf(next), expected: expectedRevision });
+  return done.numAffectedRows === 1n;
 }
 
 function rowOf(incident: Incident): Row {
@@ -96,24 +117,54 @@ function rowOf(incident: Incident): Row {
   };
 }
 
-async function withKills(db: Reader, row: Row): Promise<Incident> {
-  const keys = JSON.parse(row.kill_keys) as string[];
+/** All incidents are of one host. */
+async function withKills(database: Database, db: Reader, rows: readonly Row[]): Promise<Incident[]> {
+  const keysOf = rows.map((row) => JSON.parse(row.kill_keys) as string[]);
+  const [host = ''] = rows.map((row) => row.host);
+  const kills = await loadKillsByKey(database, db, host, keysOf.flat());
+  return rows.map((row, at) => ({
+    ...(JSON.parse(row.body) as Body),
+    revision: row.revision,
+    kills: (keysOf[at] ?? []).flatMap((key) => kills.get(key) ?? []),
+  }));
+}
+
+async function loadKillsByKey(
+  { killCache }: Database,
+  db: Reader,
+  host: string,
+  keys: readonly string[],
+): Promise<Map<string, Kill>> {
   const kills = new Map<string, Kill>();
-  if (keys.length > 0) {
-    const rows = await db
-      .selectFrom('kills')
-      .select('body')
-      .where('host', '=', row.host)
-      .where('key', 'in', keys.map(columnText))
-      .execute();
+  const missing: string[] = [];
+  for (const key of keys) {
+    const known = killCache?.get(host, key);
+    if (known === undefined) missing.push(key);
+    else kills.set(key, known);
+  }
+  const edition = killCache?.edition() ?? 0;
+  for (const slice of slicesOf(missing, KEYS_PER_STATEMENT)) {
+    const { rows } = await BODIES(
+      db,
+      slice.map((key) => ({ host, key: columnText(key) })),
+    );
     for (const { body } of rows) {
       const kill = JSON.parse(body) as Kill;
       kills.set(kill.key, kill);
+      killCache?.put(kill, body.length, edition);
     }
   }
-  return {
-    ...(JSON.parse(row.body) as Body),
-    revision: row.revision,
-    kills: keys.flatMap((key) => kills.get(key) ?? []),
-  };
+  return kills;
 }
+
+const BODIES = keepRowsQuery((db, keys: { host: string; key: string }[]) =>
+  db
+    .selectFrom('kills')
+    .select('body')
+    .where('host', '=', keys[0]?.host ?? '')
+    .where(
+      'key',
+      'in',
+      keys.map(({ key }) => key),
+    ),
+);

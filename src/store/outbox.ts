@@ -1,5 +1,7 @@
 import type { DeliveryOutcome, FailedDelivery, NewDelivery, QueueLength } from '../app/store-port.ts';
 import type { Delivery, Posted } from '../app/ports.ts';
+import { slicesOf } from './column-text.ts';
+import { keepRowsQuery } from './kept-query.ts';
 import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 type Row = Pick<
@@ -11,24 +13,33 @@ function waitingKey(delivery: { kind: string; incidentId: string; channel: strin
   return delivery.kind === 'incident' ? `${delivery.incidentId} ${delivery.channel}` : null;
 }
 
+const ROWS_PER_STATEMENT = 50;
+type NewRow = Pick<Row, 'incident_id' | 'channel' | 'kind' | 'body' | 'not_before_ms'> & { waiting_key: string | null };
+
+const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
+  db
+    .insertInto('outbox')
+    .values(
+      rows.map(({ incident_id, channel, kind, body, not_before_ms, waiting_key }) => ({
+        ...{ incident_id, channel, kind, body, not_before_ms, waiting_key },
+        attempts: 0,
+        in_flight: 0,
+      })),
+    )
+    .onConflict((on) => on.column('waiting_key').doNothing()),
+);
+
 /** Queues deliveries in order. An incident's own message that still waits for a channel stays where it is: its text is made when it is sent. */
 export async function insertDeliveries(trx: Reader, deliveries: NewDelivery[]): Promise<void> {
-  for (const delivery of deliveries) {
-    await trx
-      .insertInto('outbox')
-      .values({
-        incident_id: delivery.incidentId === '' ? null : delivery.incidentId,
-        channel: delivery.channel,
-        kind: delivery.kind,
-        body: delivery.body,
-        attempts: 0,
-        not_before_ms: delivery.notBeforeMs,
-        in_flight: 0,
-        waiting_key: waitingKey(delivery),
-      })
-      .onConflict((on) => on.column('waiting_key').doNothing())
-      .execute();
-  }
+  const rows = deliveries.map((delivery): NewRow => ({
+    incident_id: delivery.incidentId === '' ? null : delivery.incidentId,
+    channel: delivery.channel,
+    kind: delivery.kind,
+    body: delivery.body,
+    not_before_ms: delivery.notBeforeMs,
+    waiting_key: waitingKey(delivery),
+  }));
+  for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await INSERT(trx, slice);
 }
 
 export function claimDeliveries(

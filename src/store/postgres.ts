@@ -52,6 +52,7 @@ export function openPostgres(url: string, readOnly: boolean): Database {
       await sql`select pg_advisory_xact_lock(hashtextextended(${`oombot ${name}`}, 0))`.execute(trx);
     },
     hasRowLocks: true,
+    killCache: null,
     countingKey: 'bigint generated always as identity primary key',
     close: async () => {
       // A pool that is ended while it connects never answers the one who waits for that connection (pg 8.23).

@@ -49,6 +49,7 @@ export async function prune(database: Database, retention: Retention): Promise<n
       const rows = await database.transact(async (trx) => {
         const done = await statement.execute(trx);
         await rememberKills(trx, done.rows as GoneKill[]);
+        database.killCache?.clear();
         return Math.max(done.rows.length, Number(done.numAffectedRows ?? 0n));
       });
       total += rows;

@@ -1,4 +1,5 @@
 import type { Generated, Kysely, Transaction } from 'kysely';
+import type { KillCache } from './kill-cache.ts';
 
 // Columns are what is asked for; the whole value is JSON in `body`. Times are milliseconds since 1970, flags are 0 or 1.
 export interface Tables {
@@ -83,5 +84,7 @@ export interface Database {
   hasRowLocks: boolean;
   /** Column type of a number that counts up by itself and is never given twice. */
   countingKey: string;
+  /** null where other processes may write too. */
+  killCache: KillCache | null;
   close: () => Promise<void>;
 }

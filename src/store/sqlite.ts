@@ -5,6 +5,7 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
 import { gatherTransactions } from './gather-transactions.ts';
+import { openKillCache } from './kill-cache.ts';
 import type { Database, Tables } from './schema.ts';
 
 // SQLite waits with the event loop standing still; the longer wait is in gather-transactions.ts.
@@ -45,13 +46,15 @@ export function openSqlite(file: string, readOnly: boolean): Database {
 
 function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release: (() => void) | null): Database {
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(raw, place, readOnly) }) });
-  const transact = gatherTransactions(db);
+  const killCache = readOnly ? null : openKillCache();
+  const transact = gatherTransactions(db, () => killCache?.clear());
   return {
     db,
     transact,
     // Transactions run one after the other in the one process that writes.
     lock: () => Promise.resolve(),
     hasRowLocks: false,
+    killCache,
     countingKey: 'integer primary key autoincrement',
     close: async () => {
       // Behind all that wait.

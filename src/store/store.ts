@@ -98,8 +98,8 @@ function storeOf(database: Database): Store {
     saveCounter: (reading) => transact((trx) => saveCounter(trx, reading)),
     counter: (host, bootId) => loadCounter(db, host, bootId),
 
-    incident: (id) => loadIncident(db, id),
-    incidents: (host, limit) => loadIncidents(db, host, limit),
+    incident: (id) => loadIncident(database, db, id),
+    incidents: (host, limit) => loadIncidents(database, host, limit),
     hostsWithOpenIncidents: () => hostsWithOpenIncidents(db),
     openIncidents: (host) => loadOpenIncidents(database, db, host),
     updateIncident: (incident, deliveries) => updateIncident(database, incident, deliveries),
