@@ -68,8 +68,9 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     decide: (view, mutes) =>
       placeKills(view, { nowMs: clock.nowMs(), newId: world.newId, isHistory, mutes, channelOf: world.channelOf }),
     onSaved: (saved) => {
-      if (saved.fresh.length > 0) killed.abort();
+      // First what people wait for.
       world.onSaved(saved);
+      if (saved.fresh.length > 0) killed.abort();
     },
   });
   let state: WatchState = {

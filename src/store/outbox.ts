@@ -21,7 +21,12 @@ const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
     .insertInto('outbox')
     .values(
       rows.map(({ incident_id, channel, kind, body, not_before_ms, waiting_key }) => ({
-        ...{ incident_id, channel, kind, body, not_before_ms, waiting_key },
+        incident_id,
+        channel,
+        kind,
+        body,
+        not_before_ms,
+        waiting_key,
         attempts: 0,
         in_flight: 0,
       })),
