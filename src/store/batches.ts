@@ -114,7 +114,16 @@ const UPDATE = keepQuery((db, { id, killer, outcome, source, service, body }: Ki
 const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
   db.insertInto('kills').values(
     rows.map(({ host, key, boot_id, at_ms, killer, outcome, source, service, incident_id, body }) => ({
-      ...{ host, key, boot_id, at_ms, killer, outcome, source, service, incident_id, body },
+      host,
+      key,
+      boot_id,
+      at_ms,
+      killer,
+      outcome,
+      source,
+      service,
+      incident_id,
+      body,
     })),
   ),
 );
