@@ -1,31 +1,15 @@
-// Child process of the Slack bench: an ssh2 server that stands in for any number of hosts whose kernels talk. Prints its port and key.
-// node busy-hosts.ts LINES-A-SECOND KILL-EVERY-S, for each host. Short commands are run on this machine once, and answered from then on.
-import { spawnSync } from 'node:child_process';
+// Child process of the Slack bench: any number of hosts whose kernels talk. node busy-hosts.ts LINES-A-SECOND KILL-EVERY-S, for each host.
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import ssh2, { type Connection, type ServerChannel } from 'ssh2';
+import type { ServerChannel } from 'ssh2';
+import { serveHosts } from './host-server.ts';
 
 const [lines = '', killEvery = ''] = process.argv.slice(2);
 const LINES_PER_S = Number(lines);
 const KILL_EVERY_S = Number(killEvery);
 const UPTIME_S = 5_000;
 
-const answers = new Map<string, Buffer>();
-const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519');
 const startedAtMs = Date.now();
 let hosts = 0;
-
-function answerOf(command: string, stdin: string): Buffer {
-  const key = `${command}\n${stdin}`;
-  const known = answers.get(key);
-  if (known !== undefined) return known;
-  const { stdout } = spawnSync('sh', ['-c', command], { input: stdin, maxBuffer: 2 ** 24 });
-  // With a journal each host would have this machine's past.
-  const text = stdout.toString('latin1').replaceAll(/^(?:journal|killer|file) ?.*\n/gm, '');
-  const answer = Buffer.from(text, 'latin1');
-  answers.set(key, answer);
-  return answer;
-}
 
 function talk(channel: ServerChannel): void {
   const host = (hosts += 1);
@@ -48,27 +32,4 @@ function talk(channel: ServerChannel): void {
   channel.resume();
 }
 
-function takeCommand(channel: ServerChannel, command: string): void {
-  channel.on('error', () => {});
-  if (command.includes('cat /dev/kmsg')) return talk(channel);
-  let stdin = '';
-  channel.on('data', (chunk: Buffer) => (stdin += chunk.toString('latin1')));
-  channel.on('end', () => {
-    channel.write(answerOf(command, stdin));
-    channel.exit(0);
-    channel.end();
-  });
-}
-
-function takeClient(client: Connection): void {
-  client.on('error', () => {});
-  client.on('authentication', (attempt) => attempt.accept());
-  client.on('session', (accept) => {
-    accept().on('exec', (acceptCommand, _, { command }) => takeCommand(acceptCommand(), command));
-  });
-}
-
-const server = new ssh2.Server({ hostKeys: [hostKey] }, takeClient);
-server.listen(0, '127.0.0.1', () => {
-  process.stdout.write(`${JSON.stringify({ port: (server.address() as AddressInfo).port, publicKey })}\n`);
-});
+serveHosts({ answer: (text) => text, followKmsg: talk });

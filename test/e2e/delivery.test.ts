@@ -1,24 +1,17 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pino from 'pino';
 import { describe, expect, it } from 'vitest';
-import { openDelivery, type Deliveries } from '../../src/app/delivery.ts';
-import { placeKills } from '../../src/app/place-kills.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
-import { describeIncident } from '../../src/notice/incident-notice.ts';
-import { openSlack, type Slack } from '../../src/slack/app.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
-import { answeringHandlers } from '../support/answering-handlers.ts';
+import { openDelivering } from '../support/delivering.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 import { faultsOfSent, mrkdwnOfSent } from '../support/sent-payloads.ts';
-import { realClock } from '../support/sshd.ts';
 import { eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
 
 const node = path.join(import.meta.dirname, '../../node_modules/.bin/node');
@@ -38,43 +31,16 @@ async function aBench(channels: readonly string[] = ['#oom']): Promise<Bench> {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-delivery-'));
   const workspace = await openWorkspaceOfManifest({ channels });
   const store = await openStore(`sqlite:${path.join(dir, 'oombot.db')}`);
-  const slack: Slack = await openSlack({
-    botToken: workspace.botToken,
-    appToken: workspace.appToken,
-    apiUrl: workspace.apiUrl,
-    handlers: answeringHandlers(),
-    logger: pino({ level: 'silent' }),
-    clock: realClock,
-    signal: new AbortController().signal,
-  });
-  const delivery: Deliveries = openDelivery({
-    store,
-    workspace: slack,
-    clock: realClock,
-    log: pino({ level: 'silent' }),
-    owner: randomUUID(),
-    describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), protect: false }),
-  });
+  const delivering = await openDelivering(store, workspace);
   return {
     workspace,
     store,
     async happen(kills, channel = '#oom') {
-      for (const [host, ofHost] of Map.groupBy(kills, (kill) => kill.host)) {
-        await store.saveBatch({ host, kills: ofHost, positions: [] }, (view) =>
-          placeKills(view, {
-            nowMs: Date.now(),
-            newId: () => randomUUID(),
-            isHistory: () => false,
-            mutes: [],
-            channelOf: () => channel,
-          }),
-        );
-      }
-      delivery.wake();
+      for (const [host, ofHost] of Map.groupBy(kills, (kill) => kill.host))
+        await delivering.happen(host, ofHost, channel);
     },
     async close() {
-      await delivery.close();
-      await slack.close();
+      await delivering.close();
       await store.close();
       await workspace.close();
       rmSync(dir, { recursive: true, force: true });
@@ -274,28 +240,11 @@ async function aChainOfDeaths(deaths: number): Promise<number> {
   }
   workspace.faults.clear();
   const store = await openStore(url);
-  const slack = await openSlack({
-    botToken: workspace.botToken,
-    appToken: workspace.appToken,
-    apiUrl: workspace.apiUrl,
-    handlers: answeringHandlers(),
-    logger: pino({ level: 'silent' }),
-    clock: realClock,
-    signal: new AbortController().signal,
-  });
-  const delivery = openDelivery({
-    store,
-    workspace: slack,
-    clock: realClock,
-    log: pino({ level: 'silent' }),
-    owner: randomUUID(),
-    describe: async (incident) => describeIncident(incident, { nowMs: Date.now(), protect: false }),
-  });
+  const delivering = await openDelivering(store, workspace);
   await settled(store);
 
   const count = await expectToldOnce(store, workspace, channels);
-  await delivery.close();
-  await slack.close();
+  await delivering.close();
   await store.close();
   await workspace.close();
   rmSync(dir, { recursive: true, force: true });
