@@ -1,6 +1,6 @@
 // Child process of the watch bench: hosts watched as `oombot run` does, on an SQLite file.
 // node fleet-client.ts COUNT TARGET-JSON SQLITE-FILE
-// Prints "connected MS" when all are watched, and "kill PID MS-SINCE-1970" as soon as an incident with it is on record.
+// With COUNT 0 it ends at once: what it compiled is kept. Prints "connected MS" when all are watched, and "kill PID MS-SINCE-1970" as soon as an incident with it is on record.
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -63,3 +63,8 @@ const fleet = openFleet(hosts, {
 await fleet.watchOnly(null);
 while (hosts.some(({ name }) => fleet.watchState(name)?.kind !== 'watching')) await sleep(20);
 process.stdout.write(`connected ${performance.now() - startedAt}\n`);
+if (count === '0') {
+  await fleet.close();
+  await store.close();
+  process.exit(0);
+}

@@ -7,6 +7,7 @@ import {
   fdatasyncSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -25,7 +26,10 @@ const HERE = import.meta.dirname;
 const KILLS = Number(process.env['OOMBOT_BENCH_KILLS'] ?? 100);
 const IDLE_S = Number(process.env['OOMBOT_BENCH_IDLE_S'] ?? 20);
 const SETTLE_S = Number(process.env['OOMBOT_BENCH_SETTLE_S'] ?? 45); // the first look at each host's counter is past
-const SIZES = (process.env['OOMBOT_BENCH_SIZES'] ?? '200,500,1000').split(',').map(Number);
+const SIZES = (process.env['OOMBOT_BENCH_SIZES'] ?? '200,500,1000')
+  .split(',')
+  .map(Number)
+  .filter((size) => size > 0);
 const OPENSSH_CLIENTS = 20;
 /** The bot runs under Node as `npm start` runs it. */
 const START = (
@@ -36,7 +40,8 @@ const KMSG = `sh -c 'echo "#kmsg 1 - 0 0"; exec cat /dev/kmsg'`;
 
 export async function run(): Promise<void> {
   if (!canRunSshd) return say('skipped: it needs root and sshd');
-  if (canKill) for (const place of [tmpdir(), '/dev/shm']) await benchLatency(place);
+  if (KILLS === 0) say('latency: skipped, no kills are wanted');
+  else if (canKill) for (const place of [tmpdir(), '/dev/shm']) await benchLatency(place);
   else say('latency: skipped, it needs a memory cgroup of v1');
   for (const size of SIZES) await benchStreams(size);
 }
@@ -48,10 +53,12 @@ interface Child {
   end: () => Promise<void>;
 }
 
-function child(file: string, ...args: string[]): Child {
+/** `compiled`: a folder of compiled modules, as `oombot run` keeps one from its first start on. */
+function child(file: string, args: string[], compiled: string | null = null): Child {
   const options = file === 'fleet-client.ts' ? NODE_OPTIONS : [];
   const started = spawn(process.execPath, ['--no-warnings', ...options, path.join(HERE, file), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    ...(compiled === null ? {} : { env: { ...process.env, NODE_COMPILE_CACHE: compiled } }),
   });
   const lines: string[] = [];
   let rest = '';
@@ -87,8 +94,8 @@ async function benchLatency(place: string): Promise<void> {
   const dir = mkdtempSync(path.join(place, 'oombot-bench-'));
   const sshd = await openSshd();
   const group = openKillGroup();
-  const bare = child('bare-client.ts', String(sshd.port), sshd.identityFile, '1', KMSG);
-  const fleet = child('fleet-client.ts', '1', JSON.stringify(sshd.target()), path.join(dir, 'a.db'));
+  const bare = child('bare-client.ts', [String(sshd.port), sshd.identityFile, '1', KMSG]);
+  const fleet = child('fleet-client.ts', ['1', JSON.stringify(sshd.target()), path.join(dir, 'a.db')]);
   try {
     await bare.until('connected');
     await fleet.until('connected');
@@ -136,7 +143,7 @@ function momentOf(lines: string[], pid: number): number {
 
 async function benchStreams(size: number): Promise<void> {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-bench-'));
-  const hosts = child('fake-hosts.ts');
+  const hosts = child('fake-hosts.ts', []);
   try {
     const { port, publicKey } = JSON.parse(await hosts.until('{')) as { port: number; publicKey: string };
     const identityFile = path.join(dir, 'id');
@@ -146,8 +153,12 @@ async function benchStreams(size: number): Promise<void> {
     const base = { address: '127.0.0.1', port, user: 'root', identityFile, knownHosts: [knownHosts] };
     const target = JSON.stringify({ name: 'host', ...base, fingerprints: [], jump: null });
 
-    const bare = await costOf(child('bare-client.ts', String(port), identityFile, String(size), KMSG));
-    const fleet = await costOf(child('fleet-client.ts', String(size), target, path.join(dir, 'a.db')));
+    const compiled = path.join(dir, 'compiled');
+    const first = child('fleet-client.ts', ['0', target, path.join(dir, 'first.db')], compiled);
+    await first.until('connected');
+    await once(first.process, 'exit');
+    const bare = await costOf(child('bare-client.ts', [String(port), identityFile, String(size), KMSG], compiled));
+    const fleet = await costOf(child('fleet-client.ts', [String(size), target, path.join(dir, 'a.db')], compiled));
     const ssh = await costOfOpenSsh(base);
     say(`${size} streams          RSS        idle CPU    connected in   per second`);
     say(`  bare ssh2 client   ${row(bare, size)}`);
@@ -204,12 +215,11 @@ function rssMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024;
 }
 
-/** User and system time; ticks are 10 ms. */
+/** Time on a processor, of all threads. The ticks of /proc/PID/stat miss what is shorter than they are, as keep-alives are. */
 function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const times = threads.map((tid) => Number(readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8').split(' ')[0]));
+  return times.reduce((sum, one) => sum + one, 0) / 1e9;
 }
 
 function quantile(values: number[], q: number): number {
