@@ -96,7 +96,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     .option('--user <name>', 'the account to make', 'oombot')
     .option('--key <file>', 'public key that may log in as it')
     .option('--separate-writer [file]', 'public key of a second account, which alone may apply changes')
-    .option('--min <value>', 'lowest oom_score_adj that the helper will set', '-900')
+    .option('--min <value>', 'lowest oom_score_adj that the helper will set', '-1000')
     .option('--remove', 'print the script that takes it all away again')
     .action(
       async (options: {

@@ -10,18 +10,20 @@ export interface HelperHello {
   capability: boolean;
   writable: boolean;
   file: 'oom_score_adj' | 'oom_adj';
+  /** The host runs systemd, so that a service can be given a drop-in. */
+  units: boolean;
 }
 
 const VERSION = 1;
-// ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj
+// ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes
 const HELLO =
-  /^ok oom-adj=(\d{1,4}) min=(-?\d{1,4}) max=(-?\d{1,4}) capability=(yes|no) writable=(yes|no) file=(oom_score_adj|oom_adj)$/;
+  /^ok oom-adj=(\d{1,4}) min=(-?\d{1,4}) max=(-?\d{1,4}) capability=(yes|no) writable=(yes|no) file=(oom_score_adj|oom_adj) units=(yes|no)$/;
 
 /** The helper's answer to `v1 hello`. null: it is another one. */
 export function readHelperHello(answer: string): HelperHello | null {
   const found = HELLO.exec(answer.trim());
   if (!found) return null;
-  const [, version, min, max, capability, writable, file] = found;
+  const [, version, min, max, capability, writable, file, units] = found;
   return {
     version: Number(version),
     min: Number(min),
@@ -29,6 +31,7 @@ export function readHelperHello(answer: string): HelperHello | null {
     capability: capability === 'yes',
     writable: writable === 'yes',
     file: file === 'oom_adj' ? 'oom_adj' : 'oom_score_adj',
+    units: units === 'yes',
   };
 }
 

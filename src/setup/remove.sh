@@ -29,6 +29,9 @@ without_block /etc/doas.conf
 gone /usr/local/sbin/oom-adj
 gone /usr/local/sbin/oom-kmsg
 gone /run/oom-adj
+for file in /etc/systemd/system/*.service.d/50-oombot.conf; do
+  if [ -e "$file" ]; then say "! $file stays: a service was protected by it. To end that: rm '$file' && systemctl daemon-reload"; fi
+done
 
 before=$changes
 gone "/etc/ssh/sshd_config.d/50-$READER.conf"

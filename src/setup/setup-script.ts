@@ -13,7 +13,7 @@ export interface SetupOptions {
   remove: boolean;
 }
 
-export const MIN_OOM_SCORE_ADJ = -900;
+export const MIN_OOM_SCORE_ADJ = -1000;
 const PASTE = 'PASTE THE PUBLIC KEY HERE';
 const HERE_END = 'OOMBOT_END_OF_TEXT';
 const MIN_LINE = `MIN=${MIN_OOM_SCORE_ADJ}`;
@@ -76,7 +76,8 @@ function summary(user: string, separate: boolean, min: number): string[] {
     '#',
     `#   1. Account ${user}: no password, one key, no terminal and no forwarding; in the groups that may read the kernel log.`,
     '#   2. /usr/local/sbin/oom-kmsg and oom-adj, owned by root: the first reads the kernel log, the second sets one',
-    `#      oom_score_adj, from ${min} to 1000, of the process that its start time names.`,
+    `#      oom_score_adj, from ${min} to 1000, of the process that its start time names, or the drop-in 50-oombot.conf by which`,
+    '#      systemd starts a service with such a value.',
     `#   3. The rule for sudo or doas by which ${separate ? `${user} may run the first and ${user}-w the second` : `${user} may run these two`}, and nothing else.`,
     ...(separate ? [`#   4. Account ${user}-w: its key can do nothing but ask oom-adj.`] : []),
     '#',

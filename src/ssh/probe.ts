@@ -60,7 +60,7 @@ export interface SetupFacts {
   /** What calling a helper gave where it could not be called: `sudo sudo: a password is required`. */
   kmsgHelperError: string | null;
   oomAdjError: string | null;
-  /** `ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj`; `refused …` of another version. */
+  /** `ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes`; `refused …` of another version. */
   oomAdjSays: string | null;
   helperRights: { path: string; uid: number; mode: string }[];
   /** There is an account of its own for changes, which cannot be tried through this one. */

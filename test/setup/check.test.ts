@@ -25,7 +25,7 @@ function aHost(change: Partial<CheckedHost> = {}): CheckedHost {
   };
 }
 
-const HELLO = 'ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj';
+const HELLO = 'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes';
 
 /** A host where nothing is off. */
 function facts(change: Partial<HostFacts> = {}, setup: Partial<HostFacts['setup']> = {}): HostFacts {
@@ -162,10 +162,10 @@ describe('checkHost', () => {
       { oomAdj: null },
       { writer: true, oomAdjSays: null, oomAdjError: 'sudo sudo: a password is required' },
     );
-    const lower = facts({}, { writer: true, oomAdjSays: HELLO.replace('min=-900', 'min=-1000').replace('=1 ', '=3 ') });
+    const lower = facts({}, { writer: true, oomAdjSays: HELLO.replace('min=-1000', 'min=-900').replace('=1 ', '=3 ') });
 
     expect(check(separate)).toEqual([]);
-    expect(check(lower)[0]?.fix?.line).toBe('oombot setup --separate-writer --min -1000 | ssh root@10.0.0.11 sh');
+    expect(check(lower)[0]?.fix?.line).toBe('oombot setup --separate-writer --min -900 | ssh root@10.0.0.11 sh');
   });
 
   it.each<[LoginTrouble['reason'], CheckedHost, string | null]>([
@@ -269,11 +269,12 @@ describe('readHelperHello', () => {
   it('reads what the helper says of itself, and nothing else', () => {
     expect(readHelperHello(HELLO)).toEqual({
       version: 1,
-      min: -900,
+      min: -1000,
       max: 1000,
       capability: true,
       writable: true,
       file: 'oom_score_adj',
+      units: true,
     });
     expect(readHelperHello('refused fields')).toBeNull();
     expect(readHelperHello(`${HELLO} x`)).toBeNull();

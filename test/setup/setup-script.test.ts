@@ -34,8 +34,8 @@ describe('the printed set-up script', () => {
   });
 
   it('holds the lowest value that was asked for', () => {
-    expect(renderSetup(setupOptions())).toContain('\nMIN=-900\n');
-    expect(renderSetup(setupOptions({ minOomScoreAdj: -1000 }))).toContain('\nMIN=-1000\n');
+    expect(renderSetup(setupOptions())).toContain('\nMIN=-1000\n');
+    expect(renderSetup(setupOptions({ minOomScoreAdj: -900 }))).toContain('\nMIN=-900\n');
   });
 
   it.each([
