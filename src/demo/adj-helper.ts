@@ -7,10 +7,11 @@ export interface HelperAnswer {
   code: number;
 }
 
-const MIN = -900;
+const MIN = -1000;
 const MAX = 1000;
 /** Never made likelier to die than they were found. */
 const KEPT = /^(?:sshd|systemd|systemd-.*|dbus-daemon|init|containerd|dockerd)$/;
+const KEPT_UNIT = /^(?:ssh|sshd|systemd-.*|dbus|containerd|docker|user@.*)\.service$/;
 
 /** The root-owned helper of a simulated machine: takes a request line and answers by the same protocol as on a real host. */
 export function openAdjHelper(machine: DemoMachine): (request: string) => HelperAnswer {
@@ -21,11 +22,35 @@ export function openAdjHelper(machine: DemoMachine): (request: string) => Helper
     return { line: `refused ${reason}`, code };
   }
 
+  function changeUnit(unit: string, current: string, wanted: string): HelperAnswer {
+    const starts = machine.startsWith(unit);
+    const value = wanted === '-' ? null : Number(wanted);
+    if (value !== null && (value < MIN || value > MAX)) return refuse('range', 1);
+    const old = String(starts?.dropIn ?? '-');
+    if (old !== current) return refuse(`changed:${old}`, 4);
+    if (value !== null && starts === null) return refuse('unit', 1);
+    if (value !== null && starts !== null && KEPT_UNIT.test(unit) && value > (starts.dropIn ?? starts.own))
+      return refuse('protected', 1);
+    machine.setDropIn(unit, value);
+    return { line: `ok unit=${unit} old=${old} new=${wanted}`, code: 0 };
+  }
+
   return (request) => {
     if (!request.endsWith('\n')) return refuse('incomplete', 1);
     const line = request.slice(0, -1);
     if (line === 'v1 hello') {
-      return { line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj`, code: 0 };
+      return {
+        line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj units=yes`,
+        code: 0,
+      };
+    }
+    const ofUnit =
+      /^v1 unit ([0-9a-f-]{36}) ([A-Za-z0-9_:][A-Za-z0-9._@:\\-]{0,190}\.service) (-|-?\d{1,4}) (-|-?\d{1,4})$/.exec(
+        line,
+      );
+    if (ofUnit !== null) {
+      const [, boot, unit = '', current = '', wanted = ''] = ofUnit;
+      return boot === machine.bootId ? changeUnit(unit, current, wanted) : refuse('boot', 3);
     }
     const fields = /^v1 ([0-9a-f-]{36}) (\d{1,7}) (\d{1,18}) (-?\d{1,4}) (-?\d{1,4})$/.exec(line);
     if (fields === null) return refuse('fields', 1);

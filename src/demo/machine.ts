@@ -40,6 +40,10 @@ export interface DemoMachine {
   countKill: () => void;
   /** False: there is no such process any more. */
   setOomScoreAdj: (pid: number, oomScoreAdj: number) => boolean;
+  /** What a service is started with by its own file and by oombot's drop-in (null: there is none). null: no such service. */
+  startsWith: (unit: string) => { own: number; dropIn: number | null } | null;
+  /** Its next start has it. null takes the drop-in away. */
+  setDropIn: (unit: string, oomScoreAdj: number | null) => void;
   /** Writes to the kernel's log, now. */
   logKernel: (lines: readonly KernelText[]) => void;
   /** Writes as a unit to the journal, now. */
@@ -70,6 +74,8 @@ export function openDemoMachine(options: { bootAtMs: number; journal: Journal; c
   const running = new Map<number, Running>();
   /** By cgroup: how often its unit was started again. */
   const restarts = new Map<string, number>();
+  /** By unit. */
+  const dropIns = new Map<string, number>();
   let nextPid = 1;
   let oomKills = 0;
   let lastUsec = 0;
@@ -83,7 +89,7 @@ export function openDemoMachine(options: { bootAtMs: number; journal: Journal; c
       pid,
       parentPid: pid === 1 ? 0 : (first?.process.pid ?? 1),
       startTicks: Math.max(1, Math.floor((startedAtMs - bootAtMs) / 10)),
-      oomScoreAdj: kind.oomScoreAdj,
+      oomScoreAdj: dropIns.get(kind.cgroup.slice(kind.cgroup.lastIndexOf('/') + 1)) ?? kind.oomScoreAdj,
       anonPages: kind.anonPages,
       filePages: kind.filePages,
       totalVmPages: kind.totalVmPages,
@@ -161,6 +167,14 @@ export function openDemoMachine(options: { bootAtMs: number; journal: Journal; c
       const one = running.get(pid);
       if (one) one.process = { ...one.process, oomScoreAdj };
       return one !== undefined;
+    },
+    startsWith: (unit) => {
+      const kind = PROCESS_KINDS.find((one) => one.cgroup.endsWith(`/${unit}`));
+      return kind === undefined ? null : { own: kind.oomScoreAdj, dropIn: dropIns.get(unit) ?? null };
+    },
+    setDropIn: (unit, oomScoreAdj) => {
+      if (oomScoreAdj === null) dropIns.delete(unit);
+      else dropIns.set(unit, oomScoreAdj);
     },
     logKernel: (lines) => {
       for (const line of lines) write(line, stamp());

@@ -64,7 +64,7 @@ describe('the simulated machine', () => {
     ['a process that has gone', (one: DemoProcess) => ask({ ...one, pid: 999_999 }, 0, -500), 'refused gone', 3],
     ['a pid with another start', (one: DemoProcess) => ask({ ...one, startTicks: 1 }, 0, -500), 'refused reused', 3],
     ['a value that has changed', (one: DemoProcess) => ask(one, 100, -500), 'refused changed:0', 4],
-    ['-1000', (one: DemoProcess) => ask(one, 0, -1000), 'refused range', 1],
+    ['-1001', (one: DemoProcess) => ask(one, 0, -1001), 'refused range', 1],
     ['pid 1', (one: DemoProcess) => ask({ ...one, pid: 1 }, 0, -500), 'refused pid', 1],
     ['a second line', (one: DemoProcess) => `${ask(one, 0, -500)}x\n`, 'refused fields', 1],
     ['a line without its end', (one: DemoProcess) => ask(one, 0, -500).trimEnd(), 'refused incomplete', 1],
@@ -75,6 +75,27 @@ describe('the simulated machine', () => {
 
     expect(answer).toEqual({ line, code });
     expect(machine.processes().map((one) => one.oomScoreAdj)).toEqual(before);
+  });
+
+  it('starts a service with what its drop-in says, until that is taken away', () => {
+    function askUnit(unit: string, current: number | '-', wanted: number | '-'): string {
+      return helper(`v1 unit ${machine.bootId} ${unit} ${current} ${wanted}\n`).line;
+    }
+    function startedWith(): number {
+      return machine.start(processOf('mysqld').kind).oomScoreAdj;
+    }
+    const unit = processOf('mysqld').kind.cgroup.split('/').at(-1) ?? '';
+
+    expect(askUnit(unit, '-', -600)).toBe(`ok unit=${unit} old=- new=-600`);
+    expect(processOf('mysqld').oomScoreAdj).toBe(0);
+    expect(startedWith()).toBe(-600);
+    expect(askUnit(unit, '-', -500)).toBe('refused changed:-600');
+    expect(askUnit(unit, -600, '-')).toBe(`ok unit=${unit} old=-600 new=-`);
+    expect(startedWith()).toBe(0);
+    expect(askUnit('nowhere.service', '-', -500)).toBe('refused unit');
+    expect(askUnit('../x.service', '-', -500)).toBe('refused fields');
+    expect(askUnit('systemd-journald.service', '-', 0)).toBe('refused protected');
+    expect(askUnit(unit, '-', 1001)).toBe('refused range');
   });
 
   it('makes a kept process no likelier to die than it was found, but takes back what it did', () => {
