@@ -116,7 +116,10 @@ change_unit() {
   fi
   has_systemd || no no-systemd
   safe /etc && safe "${UNITS%/*}" && safe "$UNITS" || no unsafe 5
-  mkdir -p "$KEPT" && safe "$KEPT" && exec 9>"$KEPT/lock" && flock -w 20 9 || no busy 5
+  # Tried before exec: a shell whose exec cannot open a file is gone, without an answer.
+  { mkdir -p "$KEPT" && safe "$KEPT" && printf '' >>"$KEPT/lock"; } 2>/dev/null || no note 5
+  exec 9>>"$KEPT/lock"
+  flock -w 20 9 || no busy 5
   dir=$UNITS/$unit.d had=yes
   [ -e "$dir" ] || [ -h "$dir" ] || had=no
   old=-

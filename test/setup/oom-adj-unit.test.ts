@@ -214,6 +214,7 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
       'verify:77',
     ],
     ['a systemd that does not read again', `echo 0 >/run/sick`, 'reload'],
+    ['no place to take turns', `mkdir -p /run/oom-adj && mount -o ro -t tmpfs t /run/oom-adj`, 'note'],
     ['a folder that cannot be written to', `mount --bind . . && mount -o remount,ro,bind .`, 'read-only'],
   ])('leaves all as it was with %s', (_, prepare, reason) => {
     const answer = host.run(
