@@ -1,3 +1,4 @@
+import { withCause } from '../incident/cause.ts';
 import { cutTextNote } from '../notice/answer-notes.ts';
 import { describeExplanation } from '../notice/answer-notice.ts';
 import { encodeText } from '../oom/bytes.ts';
@@ -19,7 +20,7 @@ export function explainText(text: string): Answer {
     const lineCount = read.split('\n').filter((line) => line.trim() !== '').length;
     return { kind: 'refused', refusal: { kind: 'no-report-found', lineCount } };
   }
-  const notice = describeExplanation(best);
+  const notice = describeExplanation(best.map(withCause));
   if (text.length <= TEXT_MAX) return { kind: 'notice', notice };
   return { kind: 'notice', notice: { ...notice, small: [cutTextNote(TEXT_MAX), ...notice.small] } };
 }

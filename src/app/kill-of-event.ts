@@ -1,3 +1,4 @@
+import { withCause } from '../incident/cause.ts';
 import type { Kill, ProcessIdentity } from '../incident/incident.ts';
 import { timeOfDeath, type UncertainTime } from '../incident/time-of-death.ts';
 import type { KillRecord } from '../oom/report.ts';
@@ -52,7 +53,7 @@ export function killOf(record: KillRecord, around: Surroundings): Kill {
     seenAtMs: nowMs,
     source: batch.source,
     verified: !/^file:.*\/(?:syslog|messages)[^/]*$/.test(batch.source),
-    record,
+    record: withCause(record),
     who: pid === null ? null : around.who({ pid, name, bootId, atMs }),
   };
 }

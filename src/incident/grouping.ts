@@ -1,3 +1,4 @@
+import { judgeIncident } from './cause.ts';
 import type { Incident, Kill, ServiceCount } from './incident.ts';
 import { serviceOf, shortageOf } from './service.ts';
 
@@ -114,14 +115,14 @@ function gapBetween(incident: Incident, kill: Kill): number {
 }
 
 function openIncident(id: string, kill: Kill): Incident {
-  return {
+  const incident: Incident = {
     id,
     host: kill.host,
     service: serviceOf(kill),
     victims: [{ service: serviceOf(kill), count: 1 }],
     killer: kill.record.killer,
     domain: kill.record.domain,
-    cause: kill.record.cause,
+    cause: null,
     firstAtMs: kill.atMs,
     lastAtMs: kill.atMs,
     killCount: 1,
@@ -132,6 +133,7 @@ function openIncident(id: string, kill: Kill): Incident {
     closedAtMs: null,
     revision: 0,
   };
+  return { ...incident, cause: judgeIncident(incident) };
 }
 
 function addKill(incident: Incident, kill: Kill): Incident {
@@ -145,6 +147,7 @@ function addKill(incident: Incident, kill: Kill): Incident {
       // It died again: what was known about its return and its heirs is past.
       back: { kind: 'unknown' },
       next: null,
+      hostFacts: null,
     },
     [...incident.kills, kill],
   );
@@ -164,14 +167,14 @@ function amend(incident: Incident, kills: readonly Kill[]): Incident {
   }, incident);
 }
 
-/** Sets the kills shown and what follows from them: cause and domain are those of the newest kill that has one. */
+/** Sets the kills shown and what follows from them: domain is that of the newest kill that has one. */
 function withKills(incident: Incident, kills: Kill[]): Incident {
   const shown = kills.toSorted(byTime).slice(-KILLS_KEPT);
   const newest = shown.toReversed();
   return {
     ...incident,
     kills: shown,
-    cause: newest.find((kill) => kill.record.cause)?.record.cause ?? incident.cause,
+    cause: judgeIncident({ ...incident, kills: shown }) ?? incident.cause,
     domain: newest.find((kill) => kill.record.domain)?.record.domain ?? incident.domain,
   };
 }

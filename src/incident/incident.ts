@@ -1,4 +1,6 @@
 import type { Cause, Domain, Killer, KillRecord } from '../oom/report.ts';
+import type { HistoryFacts } from './history-facts.ts';
+import type { HostFacts } from './host-facts.ts';
 
 /** Who a process was, from a snapshot taken before it died. Secrets in the command line are masked on the host already. */
 export interface ProcessIdentity {
@@ -74,6 +76,10 @@ export interface Incident {
   back: BackState;
   /** Who would die next, first to die first, as seen after the newest kill; null: not looked yet. */
   next: { candidates: Candidate[]; atMs: number } | null;
+  /** What a look at the host after the newest kill found; missing or null: not looked yet. */
+  hostFacts?: HostFacts | null;
+  /** What earlier kills of the service say; missing or null: not looked up. */
+  history?: HistoryFacts | null;
   mutedUntilMs: number | null;
   closedAtMs: number | null;
   /** Goes up by one with each saved change. */

@@ -1,4 +1,4 @@
-import { hasLived } from '../oom/certain-cause.ts';
+import { hasLived } from '../oom/lived.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { scoreFacts } from './incident-facts.ts';
 import { causeText } from './incident-notice.ts';

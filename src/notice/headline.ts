@@ -1,5 +1,5 @@
 import type { Incident, Kill } from '../incident/incident.ts';
-import { hasLived } from '../oom/certain-cause.ts';
+import { hasLived } from '../oom/lived.ts';
 import type { Text } from './notice.ts';
 import { reapedOf, shortageText, victimText } from './roles.ts';
 import { sayCount, sayDuration, sayNumber } from './units.ts';

@@ -1,5 +1,5 @@
 import { sayKiB } from '../oom/units.ts';
-import { hasLived } from '../oom/certain-cause.ts';
+import { hasLived } from '../oom/lived.ts';
 import type { Identity, KillRecord, Prediction } from '../oom/report.ts';
 import { showHostLine, showHostText } from './host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';

@@ -1,10 +1,10 @@
 import { identifyCgroup } from './cgroup.ts';
 import { decodeText } from './bytes.ts';
-import { explainCertain } from './certain-cause.ts';
 import { describeMemory } from './memory.ts';
 import { predictVictim } from './prediction.ts';
 import type { DeathState, ReportState } from './report-state.ts';
-import type { Domain, Holder, Identity, KillRecord, MemcgFacts, MemoryPicture, Prediction, TaskRow } from './report.ts';
+import type { Domain, Holder, Identity, KillRecord, MemcgFacts, MemoryPicture, Prediction, TaskFacts, TaskRow } from './report.ts';
+import { describeTasks } from './task-facts.ts';
 import { keepRows, largestTasks, sumByName, type RowFacts } from './holders.ts';
 import { parseTime } from './time.ts';
 
@@ -20,6 +20,7 @@ interface Shared {
   memory: MemoryPicture | null;
   memcg: MemcgFacts | null;
   prediction: Prediction | null;
+  tasks: TaskFacts | null;
 }
 
 const shared = new WeakMap<ReportState, Shared>();
@@ -47,7 +48,7 @@ export function buildRecord(death: DeathState): KillRecord {
   const oomMemcg = verdict?.oomMemcg ?? memcg?.oomMemcg ?? null;
   const taskMemcg =
     userspace?.cgroup ?? chosen?.taskMemcg ?? (report.deaths[0] === death ? (memcg?.taskMemcg ?? null) : report.group);
-  const record: KillRecord = {
+  return {
     line: death.line.line,
     report: report.report,
     killer: report.killer,
@@ -89,11 +90,12 @@ export function buildRecord(death: DeathState): KillRecord {
     memcg: facts.memcg,
     holders: facts.holders,
     slabs: report.slabs,
+    tasks: facts.tasks,
+    slabNamed: report.slabsOpen,
+    byPageFault: report.roads.has('page-fault'),
     reason: userspace?.reason ?? null,
     aftermath: death.aftermath,
   };
-  record.cause = explainCertain(record, { slabNamed: report.slabsOpen, byPageFault: report.roads.has('page-fault') });
-  return record;
 }
 
 /** A name with a line break may have lost its first part in the header; the CPU line has it whole. */
@@ -177,6 +179,7 @@ export function shareFacts(report: ReportState, death: DeathState): Shared {
     memory: describeMemory(report.memory, pageSizeKiB ?? 4),
     memcg: report.memcg?.facts ?? null,
     prediction: null,
+    tasks: describeTasks(rows, death.pid, pageSizeKiB ?? 4, report.recentPids),
   };
   facts.prediction = predict(report, death, facts);
   shared.set(report, facts);

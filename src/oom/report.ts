@@ -66,6 +66,40 @@ export interface Holder {
   largestPid: number;
 }
 
+/** One task as the kernel weighs it: `kiB` is what is resident, what is swapped out, and page tables. */
+export interface TaskWeight {
+  name: string;
+  pid: number;
+  kiB: number;
+  rssKiB: number;
+  swapKiB: number;
+  pageTablesKiB: number;
+  oomScoreAdj: number | null;
+}
+
+/** The task table summed up. Sums of resident memory count what is shared once for each task. */
+export interface TaskFacts {
+  count: number;
+  largest: TaskWeight | null;
+  victim: TaskWeight | null;
+  /** The largest beside the victim that no negative adj made less likely. */
+  largestUnshifted: TaskWeight | null;
+  /** The largest of those with an adj of -900 or below. */
+  largestProtected: TaskWeight | null;
+  protectedCount: number;
+  protectedKiB: number;
+  /** Those with -1000. */
+  unkillableCount: number;
+  pageTablesKiB: number;
+  mostPageTables: TaskWeight | null;
+  rssKiB: number;
+  /** Only tables of 6.8 and newer tell these two. */
+  anonKiB: number | null;
+  mostShmemKiB: number | null;
+  /** null where the table has no such column. */
+  swapKiB: number | null;
+}
+
 /** Where the RAM was, from the Mem-Info part, in KiB. null: the report does not say. */
 export interface MemoryPicture {
   /** Sum of `managed` over the zones (`present` on kernels before 3.9), else RAM minus reserved pages. */
@@ -150,11 +184,16 @@ export interface Prediction {
   reason: string | null;
 }
 
+/** How sure: the log or the host says so; the numbers fit and one thing dominates; worth a look. */
+export type Sure = 'certain' | 'likely' | 'hint';
+
 export interface Cause {
   code: string;
-  sure: 'certain' | 'likely' | 'hint';
+  sure: Sure;
   text: string;
   numbers: Record<string, number>;
+  /** What else was found, most telling first; each with its own certainty. */
+  also?: { code: string; sure: Sure; text: string; numbers: Record<string, number> }[];
 }
 
 export interface EvidenceLine {
@@ -197,6 +236,7 @@ export interface KillRecord {
   kernelSeconds: number | null;
   identity: Identity | null;
   predictedVictim: Prediction | null;
+  /** The parser leaves it null: `incident/cause.ts` judges. */
   cause: Cause | null;
   evidence: EvidenceLine[];
   warnings: string[];
@@ -211,6 +251,12 @@ export interface KillRecord {
   /** Largest first, at most 20. */
   holders: Holder[];
   slabs: { name: string; usedKiB: number; totalKiB: number }[];
+  /** What the whole task table adds up to; missing in records of older versions. */
+  tasks?: TaskFacts | null;
+  /** The kernel printed its caches because they hold more than all processes. */
+  slabNamed?: boolean;
+  /** The kill was raised while a page fault was handled. */
+  byPageFault?: boolean;
   /** Words of a userspace killer: why it acted. */
   reason: string | null;
   /** What lines after the kill said: "unable to reap", signals, exit. */

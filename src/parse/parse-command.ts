@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { withCause } from '../incident/cause.ts';
 import { explainReport, listKills, NO_PAINT, type Paint } from '../notice/kill-report.ts';
 import { openLogParser } from '../oom/log-parser.ts';
 import type { KillRecord } from '../oom/report.ts';
@@ -86,7 +87,7 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
   return {
     drain,
     take: (events) => {
-      for (const { record } of events) records.push(record);
+      for (const { record } of events) records.push(withCause(record));
       if (records.length > 2_000) flush();
     },
     end: async () => {

@@ -4,7 +4,7 @@ import { describeIncident, type IncidentContext } from '../../src/notice/inciden
 import type { Notice } from '../../src/notice/notice.ts';
 import { describeUnreachable } from '../../src/notice/fleet-notice.ts';
 import { explainReport } from '../../src/notice/kill-report.ts';
-import { explainCertain } from '../../src/oom/certain-cause.ts';
+import { explainCertain } from '../../src/oom/lived.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 import { shellWord } from '../../src/notice/host-text.ts';
