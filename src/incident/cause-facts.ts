@@ -131,7 +131,8 @@ export function ownShare({ record, memory, group, totalKiB }: CauseFacts): numbe
   if (memory?.activeAnonKiB == null || memory.inactiveAnonKiB === null || totalKiB === null) return 1;
   const swapped = (record.totalSwapKiB ?? 0) - (record.freeSwapKiB ?? record.totalSwapKiB ?? 0);
   // Locked pages of processes stand on a list of their own.
-  const resident = memory.activeAnonKiB + memory.inactiveAnonKiB + (memory.unevictableKiB ?? 0) - (memory.shmemKiB ?? 0);
+  const resident =
+    memory.activeAnonKiB + memory.inactiveAnonKiB + (memory.unevictableKiB ?? 0) - (memory.shmemKiB ?? 0);
   return Math.max(0, Math.min(1, (resident + swapped) / totalKiB));
 }
 
@@ -198,6 +199,13 @@ export function isOtherThanVictim(facts: CauseFacts, holder: NamedTasks): boolea
   if (record.pid === null || record.name === null) return false;
   const name = titleOf(record.selected?.name ?? record.name);
   if (holder.name === name || holder.name === titleOf(record.name)) return false;
-  const own = holders.find((one) => one.name === name)?.kiB ?? facts.victim?.kiB ?? null;
+  const own = holders.find((one) => one.name === name)?.kiB ?? victimKiB(facts);
   return own !== null && holder.kiB >= own * THRESHOLDS.nearFactor;
+}
+
+/** What the victim weighed, by the task table, else by the kill line; null: neither says. */
+export function victimKiB({ victim, record }: CauseFacts): number | null {
+  if (victim !== null) return victim.kiB;
+  const parts = [record.anonRssKiB, record.fileRssKiB, record.shmemRssKiB].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
 }

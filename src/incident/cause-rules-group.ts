@@ -12,7 +12,8 @@ export const GROUP_RULES: readonly Rule[] = [
     meaning: 'tmpfs and shared memory count against the limit of a group',
     advice: 'group-shmem',
     sure: 'likely',
-    say: (part) => `Shared memory and tmpfs files fill ${part}: they count against its limit, and a kill need not free them.`,
+    say: (part) =>
+      `Shared memory and tmpfs files fill ${part}: they count against its limit, and a kill need not free them.`,
   }),
   ofGroup('mlocked', 'M10', 'lockedKiB', THRESHOLDS.lockedShare, {
     meaning: 'locked memory in a group',

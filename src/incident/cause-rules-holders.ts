@@ -1,5 +1,5 @@
 import { sayKiB } from '../oom/units.ts';
-import { isOtherThanVictim, type CauseFacts, type NamedTasks } from './cause-facts.ts';
+import { isOtherThanVictim, victimKiB, type CauseFacts, type NamedTasks } from './cause-facts.ts';
 import type { Finding, Rule } from './cause-rule.ts';
 import { THRESHOLDS } from './cause-thresholds.ts';
 import { sayName, sayPart, sayTasks } from './cause-words.ts';
@@ -39,10 +39,11 @@ export const HOLDER_RULES: readonly Rule[] = [
     find: (facts) => {
       const holder = mainHolder(facts);
       if (holder === null || !isOtherThanVictim(facts, holder)) return null;
-      const own = facts.victim === null ? '' : ` (${sayKiB(facts.victim.kiB)})`;
+      const size = victimKiB(facts);
+      const own = size === null ? '' : ` (${sayKiB(size)})`;
       return {
         text: `${sayName(facts.record.name ?? 'The victim')}${own} is not the cause: ${sayTasks(holder.name, holder.count)} held ${heldBy(facts, holder)}.`,
-        numbers: { ...holderNumbers(holder), ...(facts.victim === null ? {} : { victimKiB: facts.victim.kiB }) },
+        numbers: { ...holderNumbers(holder), ...(size === null ? {} : { victimKiB: size }) },
         share: holder.share,
       };
     },

@@ -6,22 +6,25 @@ import type { Finding, Rule } from './cause-rule.ts';
 import { sayName, sayPercent } from './cause-words.ts';
 
 const USERSPACE = ['systemd-oomd', 'earlyoom', 'nohang', 'oomd'] as const;
-const SOURCES = { 'systemd-oomd': 'man systemd-oomd.service', earlyoom: 'earlyoom README', nohang: 'nohang README', oomd: 'oomd docs' };
+const SOURCES = {
+  'systemd-oomd': 'man systemd-oomd.service',
+  earlyoom: 'earlyoom README',
+  nohang: 'nohang README',
+  oomd: 'oomd docs',
+};
 
 /** Which kind of kill it was: these decide alone, whatever held the memory. */
 export const KIND_RULES: readonly Rule[] = [
-  ...USERSPACE.map(
-    (killer): Rule => ({
-      code: killer,
-      id: killer === 'systemd-oomd' ? 'S10' : 'S11',
-      place: 'decides',
-      sure: 'certain',
-      meaning: `${killer} killed before the kernel had to`,
-      advice: killer === 'systemd-oomd' ? 'systemd-oomd' : null,
-      source: SOURCES[killer],
-      find: ({ record }) => (record.killer === killer ? byUserspace(record) : null),
-    }),
-  ),
+  ...USERSPACE.map((killer): Rule => ({
+    code: killer,
+    id: killer === 'systemd-oomd' ? 'S10' : 'S11',
+    place: 'decides',
+    sure: 'certain',
+    meaning: `${killer} killed before the kernel had to`,
+    advice: killer === 'systemd-oomd' ? 'systemd-oomd' : null,
+    source: SOURCES[killer],
+    find: ({ record }) => (record.killer === killer ? byUserspace(record) : null),
+  })),
   {
     code: 'sysrq',
     id: 'S4',

@@ -91,7 +91,13 @@ function apply(rule: Rule, facts: CauseFacts): Found | null {
   if (finding === null || (finding.share ?? 0) > SHARE_MAX) return null;
   const place = finding.place ?? (isSmall(rule, finding) ? 'aside' : rule.place);
   const share = HOLDERS.has(rule.code) ? Math.min(finding.share ?? 0, ownShare(facts)) : (finding.share ?? 0);
-  return { rule, finding, place, sure: finding.sure ?? rule.sure, weight: place === 'memory' ? share * weightOf(rule) : 0 };
+  return {
+    rule,
+    finding,
+    place,
+    sure: finding.sure ?? rule.sure,
+    weight: place === 'memory' ? share * weightOf(rule) : 0,
+  };
 }
 
 function isSmall(rule: Rule, finding: Finding): boolean {
@@ -143,7 +149,9 @@ function killsOf(kills: readonly Kill[], from: Kill): KillsFacts {
 
 /** All who die of `memory.oom.group` are one death of their service. */
 function isLoner({ record }: Kill): boolean {
-  return record.pid !== null && (record.oomGroup === null || record.selected === null || record.selected.pid === record.pid);
+  return (
+    record.pid !== null && (record.oomGroup === null || record.selected === null || record.selected.pid === record.pid)
+  );
 }
 
 /** Whether the later victims were not there yet when an earlier one died, as far as the tables tell. */

@@ -1,7 +1,7 @@
 import { hasLived } from '../oom/lived.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { scoreFacts } from './incident-facts.ts';
-import { causeText } from './incident-notice.ts';
+import { alsoPart, causeText } from './incident-notice.ts';
 import { aNotice, type Button, type Notice, type Part, type Text } from './notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { domainText, freedWords, reapedOf } from './roles.ts';
@@ -59,7 +59,9 @@ function outcomeWords(record: KillRecord): string {
 function explainOne(record: KillRecord): Part[] {
   const table = holdersTable(record);
   const chart = memoryChart(record);
+  const also = record.cause ? alsoPart(record.cause) : null;
   return [
+    ...(also ? [also] : []),
     { kind: 'facts', facts: recordFacts(record) },
     ...(table ? [table] : []),
     ...(countsSharedTwice(record)

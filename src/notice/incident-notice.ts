@@ -21,6 +21,9 @@ export interface IncidentContext {
   asAnswer?: boolean;
 }
 
+/** A message is one screen. */
+const ALSO_SHOWN = 3;
+
 const SURE: Record<Cause['sure'], string> = {
   certain: 'Certain: the log says so.',
   likely: 'Likely: the numbers fit.',
@@ -38,13 +41,14 @@ export function describeIncident(incident: Incident, context: IncidentContext): 
     headline: headlineOf(incident),
     sentence: incident.cause ? causeText(incident.cause) : null,
     parts: [
+      ...some(incident.cause ? alsoPart(incident.cause) : null),
       { kind: 'facts', facts: incidentFacts(incident) },
       ...some(table),
       ...some(table && record && countsSharedTwice(record) ? SHARED : null),
       ...some(record ? memoryChart(record) : null),
       ...(status.length === 0 ? [] : [{ kind: 'facts' as const, facts: status }]),
       ...some(pastKillsChart(incident)),
-      ...some(kill ? adviceFor(kill) : null),
+      ...some(adviceFor(incident)),
     ],
     small: smallPrint(incident),
     buttons: buttonsOf(incident, context),
@@ -56,6 +60,18 @@ export function causeText(cause: Cause): Text {
   const said = cause.text.trim();
   const ending = /[.!?]$/.test(said) ? ' ' : '. ';
   return [{ prose: said }, { words: `${ending}${SURE[cause.sure]}` }];
+}
+
+/** What else was found, each with how sure it is; null: nothing. */
+export function alsoPart({ also }: Cause): Part | null {
+  if (also === undefined || also.length === 0) return null;
+  const text = also
+    .slice(0, ALSO_SHOWN)
+    .flatMap((one, at): Text => [
+      { prose: `${at === 0 ? '' : ' '}${one.text.trim()}` },
+      { words: ` (${one.sure === 'hint' ? 'a hint' : one.sure})` },
+    ]);
+  return { kind: 'text', text: [{ strong: 'Also:' }, { words: ' ' }, ...text] };
 }
 
 const SHARED: Part = {

@@ -28,7 +28,12 @@ export function explainReport(records: readonly [KillRecord, ...KillRecord[]], p
   const [record] = records;
   const lines = [
     paint.bold(paint.alarm(headline(records))),
-    ...(record.cause === null ? [] : [`${record.cause.text} ${paint.dim(sureWords(record.cause.sure))}`]),
+    ...(record.cause === null
+      ? []
+      : [`${showHostText(record.cause.text, 1_000)} ${paint.dim(sureWords(record.cause.sure))}`]),
+    ...(record.cause?.also ?? []).map((one, at) =>
+      labelled(at === 0 ? 'also' : '', `${showHostText(one.text, 500)} ${sureWords(one.sure)}`, paint),
+    ),
     ...factLines(record, paint),
     ...(records.length === 1
       ? []

@@ -3,7 +3,17 @@ import { decodeText } from './bytes.ts';
 import { describeMemory } from './memory.ts';
 import { predictVictim } from './prediction.ts';
 import type { DeathState, ReportState } from './report-state.ts';
-import type { Domain, Holder, Identity, KillRecord, MemcgFacts, MemoryPicture, Prediction, TaskFacts, TaskRow } from './report.ts';
+import type {
+  Domain,
+  Holder,
+  Identity,
+  KillRecord,
+  MemcgFacts,
+  MemoryPicture,
+  Prediction,
+  TaskFacts,
+  TaskRow,
+} from './report.ts';
 import { describeTasks } from './task-facts.ts';
 import { keepRows, largestTasks, sumByName, type RowFacts } from './holders.ts';
 import { parseTime } from './time.ts';

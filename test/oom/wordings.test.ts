@@ -1,4 +1,5 @@
 // One row for each way in which kernels and killers have put it; facts from mm/oom_kill.c of the versions named, and from the killers' own sources.
+import { judgeRecord } from '../../src/incident/cause.ts';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
@@ -423,7 +424,7 @@ describe('killers in userspace', () => {
 
     expect(records).toHaveLength(1);
     expect(records[0]).toMatchObject({ outcome: 'killed', ...facts });
-    expect(records[0]?.cause).toMatchObject({ code: facts.killer, sure: 'certain' });
+    expect(records[0] && judgeRecord(records[0])).toMatchObject({ code: facts.killer, sure: 'certain' });
   });
 
   it('keeps what earlyoom says afterwards', () => {
