@@ -5,6 +5,7 @@ import { openAnswers } from './app/answers.ts';
 import { openLiveScans } from './app/live-scan.ts';
 import { seenBefore } from './app/seen-before.ts';
 import type { HostDraft } from './app/handlers.ts';
+import { openCauseWatch } from './app/cause-watch.ts';
 import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
@@ -150,7 +151,12 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     wake: () => wake(),
   });
   opened.push(returns.close);
-  see = returns.see;
+  const causes = openCauseWatch({ store, fleet, clock, log, channelOf, wake: () => wake() });
+  opened.push(causes.close);
+  see = (saved) => {
+    returns.see(saved);
+    causes.see(saved);
+  };
 
   async function hostsChanged(): Promise<void> {
     await fleet.replace(await hostsNow());
@@ -246,6 +252,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       const steps = [
         () => Promise.all(chores),
         returns.close,
+        causes.close,
         fleet.close,
         delivery.close,
         () => slack?.close(),

@@ -86,7 +86,15 @@ export interface HostLink {
   scan: (which: 'all' | 'light') => Promise<string | null>;
   /** What systemd says of a unit now; null: it does not say. */
   unit: (name: string) => Promise<UnitState | null>;
+  /** The text of a short look at the host after a kill (`incident/host-look.ts` reads it); null: no answer. */
+  lookAround: (request: LookRequest) => Promise<string | null>;
   close: () => Promise<void>;
+}
+
+/** What to look at beside the host itself: the victim's unit, and the memory group that was full. */
+export interface LookRequest {
+  unit: string | null;
+  group: string | null;
 }
 
 export interface UnitState {

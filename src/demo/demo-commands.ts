@@ -1,6 +1,7 @@
 import type { Clock } from '../app/ports.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
 import { SCAN_COMMAND } from '../ssh/host-link.ts';
+import { LOOK_COMMAND } from '../ssh/host-look.ts';
 import { journalCommand } from '../ssh/journal-source.ts';
 import { KMSG_COMMANDS } from '../ssh/kmsg-source.ts';
 import { PROBE_COMMAND } from '../ssh/probe-script.ts';
@@ -10,7 +11,7 @@ import { openAdjHelper, type HelperAnswer } from './adj-helper.ts';
 import type { JournalFilter, JournalFrom } from './journal.ts';
 import { renderKmsg } from './kernel-ring.ts';
 import { endChannel, type CommandSession } from './loopback-server.ts';
-import { KERNEL_RELEASE, TOTAL_PAGES, type DemoMachine } from './machine.ts';
+import { KERNEL_RELEASE, TOTAL_PAGES, type DemoMachine, type DemoUnit } from './machine.ts';
 import { rssPagesOf } from './processes.ts';
 import { scoreOf } from './report-text.ts';
 
@@ -47,6 +48,7 @@ export function openDemoCommands(
     [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()}\n`)],
     [SCAN_COMMAND, scan],
     [UNIT_COMMAND, showUnit],
+    [LOOK_COMMAND, lookAround],
     [KMSG_COMMANDS.sudo, followRing],
   ]);
   for (const filter of ['all', 'killers'] as const) {
@@ -68,6 +70,28 @@ export function openDemoCommands(
     io.write(
       `#unit 1\nMainPID=${mainPid}\nNRestarts=${restarts}\nActiveState=${activeState}\nActiveEnterTimestampMonotonic=${activeSinceUsec}\n`,
     );
+    return 0;
+  }
+
+  async function lookAround(io: Io): Promise<number> {
+    const name = await io.firstLine();
+    const total = TOTAL_PAGES * 4;
+    const lines = [
+      '#look 1',
+      `up ${uptimeOf(machine, clock)}`,
+      `mem MemTotal ${total}`,
+      'mem SwapTotal 0',
+      'mem SwapFree 0',
+      'mem HugePages_Total 0',
+      'mem HugePages_Free 0',
+      `count oom_kill ${machine.oomKills()}`,
+      'vm overcommit_memory 0',
+      'vm swappiness 60',
+      'vm min_free_kbytes 67584',
+      ...(name ? unitLines(machine.unit(name)) : []),
+      '#end',
+    ];
+    io.write(`${lines.join('\n')}\n`);
     return 0;
   }
 
@@ -95,6 +119,20 @@ export function openDemoCommands(
     }
     endChannel(session.channel, await answer(openIo(session)));
   };
+}
+
+/** No limits are set there. */
+function unitLines({ activeState, restarts, activeSinceUsec }: DemoUnit): string[] {
+  return [
+    `ActiveState=${activeState}`,
+    `NRestarts=${restarts}`,
+    'Restart=on-failure',
+    'MemoryMax=infinity',
+    'MemoryHigh=infinity',
+    'TasksMax=14417',
+    'OOMScoreAdjust=0',
+    `ActiveEnterTimestampMonotonic=${activeSinceUsec}`,
+  ].map((line) => `unit ${line}`);
 }
 
 /** Passes on what comes until nobody listens any more. */

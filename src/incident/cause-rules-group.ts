@@ -184,7 +184,7 @@ function limitTooSmall({ group, host, kills, history, record }: CauseFacts): Fin
   const now = host?.group ?? null;
   const anonNow = now?.statsKiB['anon'] ?? now?.statsKiB['rss'] ?? 0;
   const afterMs = host === null || kills === null ? null : host.atMs - kills.diedAtMs;
-  if (now?.limitKiB && afterMs !== null && anonNow / now.limitKiB >= THRESHOLDS.groupFullShare)
+  if (now?.limitKiB && afterMs !== null && afterMs > 0 && anonNow / now.limitKiB >= THRESHOLDS.groupFullShare)
     return {
       text: `Its limit of ${sayKiB(now.limitKiB)} is too small for what it steadily needs: ${saySpan(afterMs)} after the kill it holds ${sayPart(anonNow, now.limitKiB)} again.`,
       numbers: { limitKiB: now.limitKiB, againKiB: anonNow, afterMs },

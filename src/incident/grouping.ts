@@ -147,7 +147,6 @@ function addKill(incident: Incident, kill: Kill): Incident {
       // It died again: what was known about its return and its heirs is past.
       back: { kind: 'unknown' },
       next: null,
-      hostFacts: null,
     },
     [...incident.kills, kill],
   );

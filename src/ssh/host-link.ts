@@ -4,6 +4,7 @@ import { decodeText } from '../oom/bytes.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
+import { lookAtHost } from './host-look.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { shCommand } from './remote-script.ts';
 import { readUnitState } from './unit-state.ts';
@@ -50,6 +51,7 @@ export function openHostLink(
       return end.kind === 'exit' ? decodeText(stdout.toString('latin1')) : null;
     },
     unit: (name) => readUnitState(connection, name),
+    lookAround: (request) => lookAtHost(connection, request),
     close: connection.close,
   };
 }

@@ -8,6 +8,7 @@ import type {
   HostLink,
   LinkState,
   LogBatch,
+  LookRequest,
   UnitState,
 } from '../../src/app/host-link.ts';
 import type { Clock } from '../../src/app/ports.ts';
@@ -33,6 +34,9 @@ export interface ScriptedHost extends HostLink {
   scans: () => number;
   countersSay: (counters: HostCounters | null) => void;
   unitSays: (name: string, state: UnitState | null) => void;
+  /** What a look after a kill answers from now on, and what it was asked about. */
+  lookSays: (answer: Promise<string | null> | string | null) => void;
+  looks: () => readonly LookRequest[];
   factsSay: (facts: Partial<HostFacts> | { sentence: string }) => void;
   /** Log lines (byte strings) arrive on the stream that is followed. Throws when nobody follows. */
   say: (lines: string[], batch?: Partial<LogBatch>) => void;
@@ -49,6 +53,8 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   let looked: Awaited<ReturnType<HostLink['look']>> = { kind: 'facts', facts: someFacts({}) };
   let following: { request: FollowRequest; end: (how: FollowEnd) => void } | null = null;
   const units = new Map<string, UnitState | null>();
+  let around: Promise<string | null> | string | null = null;
+  const looks: LookRequest[] = [];
   let lasting: string[] | null = null;
   let lineCount = 0;
 
@@ -148,6 +154,14 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
       return Promise.resolve(scan);
     },
     unit: (name) => Promise.resolve(units.get(name) ?? null),
+    lookAround: (request) => {
+      looks.push(request);
+      return Promise.resolve(around);
+    },
+    lookSays: (answer) => {
+      around = answer;
+    },
+    looks: () => looks,
     close: () => {
       following?.end({ kind: 'aborted' });
       listeners.clear();
