@@ -3,6 +3,7 @@ import { notReachedText } from '../notice/answer-notes.ts';
 import { describeHistory, type History, type HistoryRow } from '../notice/history-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Handlers } from './handlers.ts';
+import { pastOf } from './service-past.ts';
 import type { KillCount, KillTime } from './store-port.ts';
 import type { Target, Targets } from './targets.ts';
 
@@ -12,6 +13,8 @@ const SPAN_MAX_MS = 366 * DAY_MS;
 const COUNTS_MAX = 20_000;
 /** The newest kills, whose times tell how things repeat. */
 const TIMES_MAX = 5_000;
+/** Whose sizes at death are looked at: whole reports are read for that. */
+const PASTS_MAX = 3;
 
 type Known = Exclude<Target, { kind: 'refused' }> | { kind: 'fleet' };
 
@@ -31,11 +34,13 @@ export function openHistoryAnswer(
       store.countKills({ ...query, limit: COUNTS_MAX }),
       store.killTimes({ ...query, limit: TIMES_MAX }),
     ]);
+    const rows = rowsOf(counts, times);
+    const pasts = await Promise.all(rows.slice(0, PASTS_MAX).map((row) => pastOf(store, { ...row, sinceMs }, nowMs)));
     const notice = describeHistory({
       target: target.kind === 'fleet' ? 'all hosts' : target.name,
       sinceMs,
       untilMs: nowMs,
-      rows: rowsOf(counts, times),
+      rows: rows.map((row, at) => ({ ...row, past: pasts[at] ?? null })),
       days: daysOf(counts, sinceMs, nowMs),
       complete: spanMs <= keepKillsMs && counts.length < COUNTS_MAX,
     });
@@ -61,7 +66,7 @@ function queryOf(target: Known): { hosts: string[] | null; service: string | nul
   }
 }
 
-function rowsOf(counts: readonly KillCount[], times: readonly KillTime[]): HistoryRow[] {
+function rowsOf(counts: readonly KillCount[], times: readonly KillTime[]): Omit<HistoryRow, 'past'>[] {
   const timesOf = Map.groupBy(times, keyOf);
   return [...Map.groupBy(counts, keyOf)]
     .flatMap(([key, hours]) => {

@@ -1,4 +1,5 @@
 import { INCIDENT_WINDOW_MS } from './grouping.ts';
+import { median } from './least-squares.ts';
 
 /** How a service has died before, as numbers. */
 export interface Recurrence {
@@ -50,13 +51,6 @@ function sameClockTime(starts: number[]): number | null {
     return Math.min(apart, DAY_MIN - apart) <= CLOCK_SPREAD_MIN;
   });
   return fits ? Math.round(middle) % DAY_MIN : null;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
 function angle(minute: number): number {

@@ -1,7 +1,11 @@
+import type { Leak, SizeAt } from '../incident/leak.ts';
+import { median } from '../incident/least-squares.ts';
 import type { Recurrence } from '../incident/recurrence.ts';
-import { aNotice, type Cell, type Notice, type Part } from './notice.ts';
+import { sayKiB } from '../oom/units.ts';
+import { leakText, sizesChart } from './growth-text.ts';
+import { aNotice, type Cell, type Notice, type Part, type Text } from './notice.ts';
 import { seenBeforeText } from './recurrence-text.ts';
-import { sayCount, sayDuration, sayNumber } from './units.ts';
+import { sayClock, sayCount, sayDuration, sayNumber } from './units.ts';
 
 /** Kills of one service on one host over the asked time. */
 export interface HistoryRow {
@@ -9,6 +13,8 @@ export interface HistoryRow {
   service: string;
   kills: number;
   recurrence: Recurrence;
+  /** Sizes at death, oldest first, and what they show; null: not looked at. */
+  past: { sizes: readonly SizeAt[]; leak: Leak | null; isFaster: boolean } | null;
 }
 
 export interface History {
@@ -33,6 +39,9 @@ export function describeHistory(history: History): Notice {
   const span = sayDuration(history.untilMs - history.sinceMs);
   const worst = rows[0];
   const hosts = new Set(rows.map((row) => row.host)).size;
+  const shown = rows.slice(0, ROWS_SHOWN);
+  const hasSizes = shown.some((row) => sizeAtDeath(row) !== null);
+  const hasPatterns = shown.some((row) => patternText(row).length > 0);
   if (!worst) {
     return aNotice({
       tone: 'good',
@@ -62,8 +71,10 @@ export function describeHistory(history: History): Notice {
           { title: 'Times', align: 'right' },
           { title: 'About every', align: 'right' },
           { title: 'Last', align: 'left' },
+          ...(hasSizes ? [{ title: 'At death', align: 'right' as const }] : []),
+          ...(hasPatterns ? [{ title: 'Pattern', align: 'left' as const }] : []),
         ],
-        rows: rows.slice(0, ROWS_SHOWN).map((row): Cell[] => [
+        rows: shown.map((row): Cell[] => [
           ...(hosts > 1 ? [{ text: [{ hostText: row.host }] }] : []),
           { text: [{ hostText: row.service }] },
           { text: [{ words: sayNumber(row.kills) }], sortBy: row.kills },
@@ -73,13 +84,49 @@ export function describeHistory(history: History): Notice {
             sortBy: row.recurrence.typicalGapMs ?? 0,
           },
           { text: [{ atMs: row.recurrence.lastAtMs }] },
+          ...(hasSizes ? [sizeCell(sizeAtDeath(row))] : []),
+          ...(hasPatterns ? [{ text: patternText(row) }] : []),
         ]),
       },
+      ...leaksPart(shown, hosts > 1),
+      ...sizesPart(worst),
       ...daysChart(history),
     ],
     small: incomplete(history),
     buttons: hosts === 1 ? [{ id: 'run', label: 'Last kill', value: `last ${worst.host}` }] : [],
   });
+}
+
+/** The middle one of its sizes at death. */
+function sizeAtDeath({ past }: HistoryRow): number | null {
+  return past === null || past.sizes.length === 0 ? null : median(past.sizes.map((size) => size.sizeKiB));
+}
+
+function sizeCell(sizeKiB: number | null): Cell {
+  return { text: [{ words: sizeKiB === null ? '' : sayKiB(sizeKiB) }], sortBy: sizeKiB ?? 0 };
+}
+
+function patternText({ recurrence, past }: HistoryRow): Text {
+  const words = [
+    ...(recurrence.clockMinute === null ? [] : [`near ${sayClock(recurrence.clockMinute)} UTC`]),
+    ...(past?.leak ? ['leak'] : []),
+  ];
+  return words.length === 0 ? [] : [{ words: words.join(', ') }];
+}
+
+function leaksPart(rows: readonly HistoryRow[], withHosts: boolean): Part[] {
+  return rows.flatMap(({ host, service, past }): Part[] => {
+    if (!past?.leak) return [];
+    const of: Text = withHosts ? [{ words: ' on ' }, { hostText: host }] : [];
+    return [
+      { kind: 'text', text: [{ hostText: service }, ...of, { words: ' ' }, ...leakText(past.leak, past.isFaster)] },
+    ];
+  });
+}
+
+function sizesPart({ past }: HistoryRow): Part[] {
+  const chart = past === null ? null : sizesChart(past.sizes);
+  return chart === null ? [] : [chart];
 }
 
 function daysChart(history: History): Part[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
-import { aKill } from '../support/a-kill.ts';
+import { aKill, aRecord } from '../support/a-kill.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, textOf } from '../support/an-answering-bot.ts';
 
 const ASKER = { userId: 'terminal', channelId: null };
@@ -24,7 +24,7 @@ describe('history', () => {
 
     expect(plainText(notice.headline)).toBe('3 kills on db01 in the last 7 d');
     expect(renderText(notice)).toMatch(/mysql\.service +3 +3 +2 d +2026-08-30 01:49:08 UTC/);
-    const chart = notice.parts.find((part) => part.kind === 'chart');
+    const chart = notice.parts.findLast((part) => part.kind === 'chart');
     expect(chart?.points.map((point) => point.value)).toEqual([0, 0, 0, 1, 0, 1, 0, 1]);
     expect(chart?.points.at(-1)?.label).toBe('2026-08-30');
     expect(notice.small).toEqual([]);
@@ -94,6 +94,35 @@ describe('history', () => {
     expect(textOf(await bot.handlers.answerHistory({ target: 'db01', forMs: null }, ASKER))).toContain(
       'Not reachable now, so newer kills may be missing: db01 does not answer.',
     );
+  });
+
+  it('shows the size at each death, and what leaks with its next kill', async () => {
+    const bot = await anAnsweringBot();
+    const lastMs = NOW_MS - 6 * 3_600_000;
+    for (const [at, mib] of [5_900, 6_050, 6_000, 6_100].entries()) {
+      const atMs = lastMs - (3 - at) * 26 * 3_600_000;
+      await bot.happen([aKill({ atMs, record: aRecord({ anonRssKiB: mib * 1_024, pid: 400 + at }) })]);
+    }
+
+    const notice = noticeOf(await bot.handlers.answerHistory({ target: 'db01', forMs: null }, ASKER));
+
+    const text = renderText(notice);
+    expect(text).toMatch(/mysql\.service +4 +4 +1 d 2 h +2026-08-29 19:50:08 UTC +5\.9 GiB +leak/);
+    expect(text).toContain('grows about 233 MiB an hour from each start until it is killed at about 5.9 GiB');
+    expect(text).toContain('The next kill is expected about 2026-08-30 21:50:08 UTC.');
+    const chart = notice.parts.find((part) => part.kind === 'chart');
+    expect(chart?.title).toBe('Memory at each kill, first row');
+    expect(chart?.points.map((point) => point.value)).toEqual([5_900, 6_050, 6_000, 6_100]);
+  });
+
+  it('names the clock time that a service keeps, and calls that no leak', async () => {
+    const bot = await anAnsweringBot();
+    for (const days of [3, 2, 1]) await bot.happen([aKill({ atMs: NOW_MS - days * DAY_MS, pid: 500 + days })]);
+
+    const text = textOf(await bot.handlers.answerHistory({ target: 'db01', forMs: null }, ASKER));
+
+    expect(text).toMatch(/near 01:50 UTC/);
+    expect(text).not.toContain('leak');
   });
 
   it('of something unknown asks whether a host, tag or service was meant', async () => {

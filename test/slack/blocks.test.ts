@@ -77,6 +77,16 @@ function aHost(name: string): HostRow {
   };
 }
 
+const SIZES = Array.from({ length: 40 }, (_, at) => ({ atMs: NOW + at, sizeKiB: 9_000 }));
+const LEAK = {
+  slopeKiBPerHour: 300_000,
+  r2: 0.97,
+  nextAtMs: NOW,
+  lives: 4,
+  typicalLifeMs: 90_000_000,
+  typicalSizeKiB: 6_000_000,
+};
+
 describe('whatever a host writes, Slack takes the message', () => {
   it('for the messages of any kills', () => {
     fc.assert(
@@ -136,6 +146,7 @@ describe('whatever a host writes, Slack takes the message', () => {
             service: name,
             kills: at,
             recurrence,
+            past: at < 3 ? { sizes: SIZES, leak: LEAK, isFaster: true } : null,
           })),
           days: Array.from({ length: 30 }, (_day, at) => ({ dayMs: at * 86_400_000, kills: at })),
           complete: false,
