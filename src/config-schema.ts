@@ -46,6 +46,23 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   { key: 'hosts[].tags', default: '[]', meaning: 'words for routes and commands' },
   { key: 'hosts[].channel', default: 'by the routes', meaning: 'where the kills of this host are told' },
   { key: 'hosts[].logFiles', default: 'by detection', meaning: 'read these log files only' },
+  {
+    key: 'digest.at',
+    default: 'mon 09:00',
+    meaning: 'weekday and time of the weekly digest in each channel that had kills; off: none',
+  },
+  { key: 'digest.zone', default: 'UTC', meaning: 'time zone of digest.at, such as Europe/Berlin' },
+  {
+    key: 'samples.every',
+    default: '1m',
+    meaning: 'how often memory, pressure and the largest services of each host are noted, 10s to 10m; off: not',
+  },
+  {
+    key: 'earlyWarning[].tags',
+    default: '(required)',
+    meaning: 'hosts with all of these tags get early warnings; the first match wins, without a match there are none',
+  },
+  { key: 'earlyWarning[].within', default: '30m', meaning: 'warn when memory would be used up within this time' },
   { key: 'database', default: 'sqlite:./data/oombot.db', meaning: 'sqlite:PATH or postgres://…' },
   {
     key: 'http',
@@ -123,6 +140,32 @@ const duration = value(
     .transform((given) => ms(given as ms.StringValue))
     .pipe(z.number().min(1000).max(ms('365d'))),
 );
+const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+const weekTime = value(
+  'a weekday and a time such as mon 09:00, or off',
+  z
+    .string()
+    .regex(/^(off|(mon|tue|wed|thu|fri|sat|sun)[a-z]* ([01]?\d|2[0-3]):[0-5]\d)$/i)
+    .transform((given): { weekday: number; minute: number } | null => {
+      const [day = '', time = ''] = given.toLowerCase().split(' ');
+      const [hours, minutes] = time.split(':').map(Number);
+      return day === 'off'
+        ? null
+        : { weekday: WEEKDAYS.indexOf(day.slice(0, 3)), minute: (hours ?? 0) * 60 + (minutes ?? 0) };
+    }),
+);
+const zone = value('a time zone such as UTC or Europe/Berlin', z.string().refine(isTimeZone));
+const pace = value(
+  'a duration from 10s to 10m, or off',
+  z.union([
+    z.literal('off').transform(() => null),
+    z
+      .string()
+      .regex(/^\d+ ?(s|m|sec|min|minutes?|seconds?)$/)
+      .transform((given): number | null => ms(given as ms.StringValue))
+      .pipe(z.number().min(ms('10s')).max(ms('10m'))),
+  ]),
+);
 const logFile = value('an absolute path of a log file', z.string().regex(/^\/[^\0-\x1f\x7f]{1,1000}$/));
 
 export const httpAddress = value(
@@ -190,7 +233,21 @@ export const ConfigFile = section({
     configFile: path.default('~/.ssh/config'),
   }).prefault({}),
   hosts: list(HostEntry).default([]),
+  digest: section({
+    at: weekTime.default({ weekday: 1, minute: 9 * 60 }),
+    zone: zone.default('UTC'),
+  }).prefault({}),
+  samples: section({ every: pace.default(ms('1m')) }).prefault({}),
+  earlyWarning: list(section({ tags: list(tag), within: duration.default(ms('30m')) })).default([]),
   database: database.default({ kind: 'sqlite', path: './data/oombot.db' }),
   http: httpAddress.default({ host: '127.0.0.1', port: 3000 }),
 });
 export type ConfigFile = z.output<typeof ConfigFile>;
+
+function isTimeZone(given: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: given }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false; // RangeError: no such zone
+  }
+}

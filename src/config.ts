@@ -23,6 +23,12 @@ export interface Config {
   };
   admins: string[];
   hosts: HostConfig[];
+  /** When each channel gets its weekly digest; null: never. `weekday` 0 is Sunday, `minute` is of the day there. */
+  digest: { weekday: number; minute: number; zone: string } | null;
+  /** How often memory is noted on each host; null: not. */
+  sampleEveryMs: number | null;
+  /** First match wins. */
+  earlyWarning: { tags: string[]; withinMs: number }[];
   /** What a host gets that names nothing itself: those added from Slack. */
   sshDefaults: { user: string; port: number; identityFile: string | null; knownHosts: string[] };
   database: Database;
@@ -64,6 +70,9 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     },
     admins: given.admins,
     hosts,
+    digest: given.digest.at === null ? null : { ...given.digest.at, zone: given.digest.zone },
+    sampleEveryMs: given.samples.every,
+    earlyWarning: given.earlyWarning.map(({ tags, within }) => ({ tags, withinMs: within })),
     sshDefaults: {
       user: given.ssh.user,
       port: given.ssh.port,
@@ -81,6 +90,10 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     sshPassphrase: setOr(env['OOMBOT_SSH_PASSPHRASE'], null),
     sshAgentSocket: setOr(env['SSH_AUTH_SOCK'], null),
   };
+  if (config.sampleEveryMs === null && config.earlyWarning.length > 0)
+    faults.push(
+      `${document?.where(['earlyWarning']) ?? ''}earlyWarning needs samples, and samples.every is off, expected a duration such as 1m there.`,
+    );
   if ((config.slack.botToken === null) !== (config.slack.appToken === null)) {
     faults.push(
       'SLACK_BOT_TOKEN and SLACK_APP_TOKEN: only one of them is set, expected both (Slack) or neither (local workspace).',

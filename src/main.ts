@@ -10,6 +10,7 @@ import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
 import type { Clock } from './app/ports.ts';
+import { tellWeeks } from './app/weekly-digest.ts';
 import type { SavedBatch, Store } from './app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
@@ -225,7 +226,10 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     delivery.wake();
   }
   const work = { store, fleet, clock, log, signal };
-  const chores = [tidyUp(work)];
+  const chores = [
+    tidyUp(work),
+    tellWeeks({ ...work, schedule: () => config.digest, channelOf, wake: () => wake(), keepKillsMs: KEEP_KILLS_MS }),
+  ];
   if (config.database.kind === 'postgres')
     chores.push(shareWork({ ...work, owner, watchOnly: fleet.watchOnly, serveOnly }));
 

@@ -108,6 +108,30 @@ describe('loadConfig', () => {
     expect(config.http).toEqual({ host: '127.0.0.1', port: 3000 });
   });
 
+  it('reads when to tell the week, how often to look, and whom to warn', () => {
+    const text = [
+      'digest: { at: Friday 17:30, zone: Europe/Berlin }',
+      'samples: { every: 20s }',
+      'earlyWarning: [{ tags: [db], within: 1h }, { tags: [] }]',
+    ].join('\n');
+    const config = loadConfig({ path: aFile(text), env: {} });
+    const plain = loadConfig({ path: aFile('database: sqlite:./x.db\n'), env: {} });
+    const off = loadConfig({ path: aFile('digest: { at: off }\nsamples: { every: off }\n'), env: {} });
+
+    expect(config.digest).toEqual({ weekday: 5, minute: 17 * 60 + 30, zone: 'Europe/Berlin' });
+    expect(config.sampleEveryMs).toBe(20_000);
+    expect(config.earlyWarning).toEqual([
+      { tags: ['db'], withinMs: 3_600_000 },
+      { tags: [], withinMs: 1_800_000 },
+    ]);
+    expect([plain.digest, plain.sampleEveryMs, plain.earlyWarning]).toEqual([
+      { weekday: 1, minute: 540, zone: 'UTC' },
+      60_000,
+      [],
+    ]);
+    expect([off.digest, off.sampleEveryMs]).toEqual([null, null]);
+  });
+
   it('takes the environment over the file, and an empty variable as unset', () => {
     const env = {
       DATABASE_URL: 'postgres://bot:secret@db/oombot',
@@ -132,6 +156,24 @@ describe('loadConfig', () => {
       'an unheard-of key',
       'admins: []\nzebra: 1\n',
       [expect.stringMatching(/^F:2: zebra is not a known key: known here: workspace, routes/)],
+    ],
+    [
+      'times of the week',
+      'digest:\n  at: monday\n  zone: Mars/Base\n',
+      [
+        'F:2: digest.at is "monday", expected a weekday and a time such as mon 09:00, or off.',
+        'F:3: digest.zone is "Mars/Base", expected a time zone such as UTC or Europe/Berlin.',
+      ],
+    ],
+    [
+      'a pace that would be a burden',
+      'samples:\n  every: 1s\n',
+      ['F:2: samples.every is "1s", expected a duration from 10s to 10m, or off.'],
+    ],
+    [
+      'warnings without samples',
+      'samples: { every: off }\nearlyWarning:\n  - tags: [db]\n',
+      ['F:2: earlyWarning needs samples, and samples.every is off, expected a duration such as 1m there.'],
     ],
     ['a wrong type', 'ssh:\n  user: me\n  port: abc\n', ['F:3: ssh.port is "abc", expected a port, 1 to 65535.']],
     [

@@ -29,6 +29,7 @@ export type AnswersStore = Pick<
   | 'addedHosts'
   | 'appendAudit'
   | 'enqueue'
+  | 'outlooks'
   | 'audit'
 >;
 

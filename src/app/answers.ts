@@ -8,6 +8,7 @@ import { openHostEditing } from './host-editing.ts';
 import { openHostsAnswers } from './hosts-answer.ts';
 import { openIncidentAnswers } from './incident-answers.ts';
 import { openMuteAnswers } from './mute-answers.ts';
+import { openReportAnswer } from './report-answer.ts';
 import { openRights } from './rights.ts';
 import { openScoresAnswer } from './scores-answer.ts';
 import { openTargets } from './targets.ts';
@@ -35,6 +36,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openHostEditing(world, rights),
     answerAudit: openAuditAnswer(world, targets),
     answerHistory: openHistoryAnswer(world, targets),
+    answerReport: openReportAnswer(world, targets),
     answerScores: openScoresAnswer(world, targets, scans),
     answerHelp,
     explain: ({ text }) => Promise.resolve(explainText(text)),

@@ -177,8 +177,10 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     return all.length === 1 ? world.describe(first) : describeStorm(all);
   }
 
-  /** All news that wait, as one message. */
-  async function sendNews(waiting: readonly Item[]): Promise<void> {
+  /** All news that wait, as one message; what fills one by itself goes alone. */
+  async function sendNews(all: readonly Item[]): Promise<void> {
+    const at = all.findIndex(fillsMessage);
+    const waiting = at === -1 ? all : all.slice(0, Math.max(1, at));
     const [first, ...others] = waiting.flatMap((item) => (item.reply ? [item.reply.notice] : []));
     if (!first) return;
     const [id = '', ...also] = waiting.map(seenAs);
@@ -188,6 +190,10 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     if (outcome.kind !== 'sent') return failed(waiting, outcome, true);
     failures = 0;
     for (const item of waiting) await done(item, null);
+  }
+
+  function fillsMessage({ reply }: Item): boolean {
+    return reply?.notice.parts.some((part) => part.kind === 'table' || part.kind === 'rows') ?? false;
   }
 
   async function sendReply(item: Item): Promise<void> {

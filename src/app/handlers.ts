@@ -33,6 +33,8 @@ export interface Handlers {
   answerLast: (ask: { host: string }, asker: Asker) => Promise<Answer>;
   /** Kills over time of a host, a tag or (null) the fleet. */
   answerHistory: (ask: { target: string | null; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  /** The weekly digest now: of a host, a tag, a service or (null) the fleet. */
+  answerReport: (ask: { target: string | null; forMs: number | null }, asker: Asker) => Promise<Answer>;
   /** Who dies next, live. */
   answerScores: (ask: { host: string; limit: number | null }, asker: Asker) => Promise<Answer>;
   answerHosts: (asker: Asker) => Promise<Answer>;

@@ -1,11 +1,11 @@
-import { recurrenceOf, type Recurrence } from '../incident/recurrence.ts';
 import { notReachedText } from '../notice/answer-notes.ts';
-import { describeHistory, type History, type HistoryRow } from '../notice/history-notice.ts';
+import { describeHistory, type History } from '../notice/history-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Handlers } from './handlers.ts';
+import { queryOf, rowsOf } from './kill-rows.ts';
 import { pastOf } from './service-past.ts';
-import type { KillCount, KillTime } from './store-port.ts';
-import type { Target, Targets } from './targets.ts';
+import type { KillCount } from './store-port.ts';
+import type { Targets } from './targets.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const SPAN_MS = 7 * DAY_MS;
@@ -15,8 +15,6 @@ const COUNTS_MAX = 20_000;
 const TIMES_MAX = 5_000;
 /** Whose sizes at death are looked at: whole reports are read for that. */
 const PASTS_MAX = 3;
-
-type Known = Exclude<Target, { kind: 'refused' }> | { kind: 'fleet' };
 
 /** Kills over time of a host, a tag, a service or the fleet. */
 export function openHistoryAnswer(
@@ -51,39 +49,6 @@ export function openHistoryAnswer(
       notice: away ? { ...notice, small: [...notice.small, notReachedText(state.sentence)] } : notice,
     };
   };
-}
-
-function queryOf(target: Known): { hosts: string[] | null; service: string | null } {
-  switch (target.kind) {
-    case 'fleet':
-      return { hosts: null, service: null };
-    case 'host':
-      return { hosts: [target.name], service: null };
-    case 'tag':
-      return { hosts: target.hosts, service: null };
-    case 'service':
-      return { hosts: null, service: target.name };
-  }
-}
-
-function rowsOf(counts: readonly KillCount[], times: readonly KillTime[]): Omit<HistoryRow, 'past'>[] {
-  const timesOf = Map.groupBy(times, keyOf);
-  return [...Map.groupBy(counts, keyOf)]
-    .flatMap(([key, hours]) => {
-      const [newest] = hours;
-      if (!newest) return [];
-      const kills = hours.reduce((sum, hour) => sum + hour.count, 0);
-      // Beyond the newest kills only the hour is known.
-      const exact = timesOf.get(key)?.map((time) => time.atMs) ?? hours.map((hour) => hour.hourMs);
-      const recurrence: Recurrence | null = recurrenceOf(exact);
-      const { host, service } = newest;
-      return recurrence === null ? [] : [{ host, service, kills, recurrence: { ...recurrence, kills } }];
-    })
-    .toSorted((a, b) => b.kills - a.kills || b.recurrence.lastAtMs - a.recurrence.lastAtMs);
-}
-
-function keyOf({ host, service }: { host: string; service: string }): string {
-  return `${host} ${service}`;
 }
 
 function daysOf(counts: readonly KillCount[], sinceMs: number, nowMs: number): History['days'] {

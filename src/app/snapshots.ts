@@ -1,4 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { findOddAdj } from '../incident/odd-adj.ts';
 import type { ProcessIdentity } from '../incident/incident.ts';
 import { parseProcScan, type ProcScan } from '../oom/proc-scan.ts';
 import type { HostLink } from './host-link.ts';
@@ -52,6 +53,13 @@ export function openSnapshots(host: string, link: HostLink, store: Store, clock:
       const taken: Snapshot = { host, bootId: scan.bootId, atMs: clock.nowMs(), processes: identities(scan) };
       keep(taken);
       await store.saveSnapshot(taken);
+      await store.saveOutlook({
+        host,
+        atMs: taken.atMs,
+        totalKiB: scan.memTotalKiB,
+        totalSwapKiB: scan.swapTotalKiB,
+        oddAdj: findOddAdj(scan),
+      });
       const { memTotalKiB: totalKiB, memAvailableKiB: availableKiB, swapTotalKiB, swapFreeKiB: freeSwapKiB } = scan;
       if (availableKiB === null) return;
       await store.saveSamples([

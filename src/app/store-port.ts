@@ -1,4 +1,5 @@
 import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
+import type { OddAdj } from '../incident/odd-adj.ts';
 import type { AddedHost, Batch, Delivery, KillQuery, Mute, NewDelivery, Position, Posted } from './ports.ts';
 
 export type { NewDelivery } from './ports.ts';
@@ -106,6 +107,15 @@ export interface Snapshot {
   processes: ProcessIdentity[];
 }
 
+/** What the last light scan of a host showed that a report should say. */
+export interface Outlook {
+  host: string;
+  atMs: number;
+  totalKiB: number;
+  totalSwapKiB: number;
+  oddAdj: OddAdj[];
+}
+
 export interface MemorySample {
   host: string;
   atMs: number;
@@ -209,6 +219,15 @@ export interface Store {
   saveSamples: (samples: MemorySample[]) => Promise<void>;
   /** Oldest first. */
   samples: (host: string, sinceMs: number, untilMs: number) => Promise<MemorySample[]>;
+
+  /** Replaces the host's outlook before. */
+  saveOutlook: (outlook: Outlook) => Promise<void>;
+  outlooks: () => Promise<Outlook[]>;
+
+  /** The time that stands under this name; the first to ask sets it. */
+  marker: (name: string, atMs: number) => Promise<number>;
+  /** Queues deliveries and marks the name, in one step, unless it was marked before. False: it was; nothing is queued. */
+  enqueueOnce: (name: string, atMs: number, deliveries: NewDelivery[]) => Promise<boolean>;
 
   /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
   claimLeases: (request: LeaseRequest) => Promise<string[]>;

@@ -1,3 +1,4 @@
+import { identifyCgroup } from '../oom/cgroup.ts';
 import type { Identity } from '../oom/report.ts';
 import type { Kill } from './incident.ts';
 
@@ -7,12 +8,20 @@ const FRAME_UNIT = /^(?:session-[^.]*\.scope|user@\d+\.service|init\.scope)$/;
 /** What people call the victim: its unit, else its pod (a container's id is new at each restart, the pod's is not), container, or name. */
 export function serviceOf(kill: Kill): string {
   const { identity, oomGroup, name } = kill.record;
+  return placeName(identity) ?? oomGroup ?? name ?? kill.who?.name ?? '(unknown process)';
+}
+
+/** What people call a living process, in the same words. */
+export function serviceOfProcess({ name, cgroup }: { name: string; cgroup: string | null }): string {
+  return placeName(cgroup === null ? null : identifyCgroup(cgroup)) ?? name;
+}
+
+function placeName(identity: Identity | null): string | null {
   const isFrame = identity?.unit && (FRAME_UNIT.test(identity.unit) || isContainerScope(identity));
   if (identity?.unit && !isFrame) return identity.unit;
   if (identity?.pod) return `pod ${identity.pod.slice(0, 8)}`;
   if (identity?.container) return `container ${identity.container.slice(0, 12)}`;
-  if (oomGroup) return oomGroup;
-  return name ?? kill.who?.name ?? '(unknown process)';
+  return null;
 }
 
 /** A container engine's own unit, `docker-4f1e….scope`: it is the container, with a longer name. */

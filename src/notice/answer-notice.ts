@@ -123,6 +123,7 @@ export function describeHelp(hosts: readonly string[], tags: readonly string[]):
   const examples: { command: string; does: string; run: boolean }[] = [
     { command: `last ${host}`, does: 'the newest kill there: what died, why, what to do', run: true },
     { command: `history ${group} 7d`, does: 'kills over time, of a host or a tag', run: true },
+    { command: `report ${group}`, does: 'the week in one screen: the worst services and what to do', run: true },
     { command: `scores ${host}`, does: 'who dies next, live', run: true },
     { command: 'hosts', does: 'which hosts are watched, and what is off', run: true },
     { command: `mute ${host} 1h`, does: 'quiet for a while; kills are still recorded', run: false },

@@ -36,6 +36,8 @@ async function answerCommand(command: Command, handlers: Handlers, asker: Asker)
       return read(noticeOf(await handlers.answerLast(command, asker)));
     case 'history':
       return read(noticeOf(await handlers.answerHistory(command, asker)));
+    case 'report':
+      return read(noticeOf(await handlers.answerReport(command, asker)));
     case 'scores':
       return read(noticeOf(await handlers.answerScores(command, asker)));
     case 'hosts':

@@ -4,6 +4,7 @@ import { nearest } from '../app/nearest.ts';
 export type Command =
   | { verb: 'last'; host: string }
   | { verb: 'history'; target: string | null; forMs: number | null }
+  | { verb: 'report'; target: string | null; forMs: number | null }
   | { verb: 'scores'; host: string; limit: number | null }
   | { verb: 'hosts' }
   | { verb: 'hosts add' }
@@ -23,7 +24,7 @@ export type Parsed =
   | { kind: 'incomplete'; verb: string; wanted: string; example: string }
   | { kind: 'bad-value'; name: string; given: string; expected: string };
 
-const VERBS = ['last', 'history', 'scores', 'hosts', 'mute', 'unmute', 'explain', 'audit', 'help'] as const;
+const VERBS = ['last', 'history', 'report', 'scores', 'hosts', 'mute', 'unmute', 'explain', 'audit', 'help'] as const;
 /** Known, and not there yet. */
 const LATER_VERBS = ['protect', 'unprotect', 'rules', 'pending'];
 const HOSTS_VERBS = ['add', 'remove', 'check', 'list'] as const;
@@ -34,6 +35,9 @@ const SAME: Record<string, (typeof VERBS)[number]> = {
   host: 'hosts',
   '?': 'help',
   latest: 'last',
+  digest: 'report',
+  week: 'report',
+  weekly: 'report',
 };
 const TEXT_MAX = 4_000;
 const SCORES_MAX = 50;
@@ -54,7 +58,8 @@ export function parseCommand(text: string): Parsed {
     case 'last':
       return withTarget(verb, rest[0], 'a host', (host) => ({ verb, host }));
     case 'history':
-      return parseHistory(rest);
+    case 'report':
+      return parseSpan(verb, rest);
     case 'scores':
       return parseScores(rest);
     case 'hosts':
@@ -71,12 +76,12 @@ export function parseCommand(text: string): Parsed {
   }
 }
 
-function parseHistory(words: string[]): Parsed {
+function parseSpan(verb: 'history' | 'report', words: string[]): Parsed {
   const first = words[0];
   // `/oom history 7d` asks for all hosts.
   const alone = words.length === 1 && first !== undefined && readDuration(first) !== null;
   const target = alone ? null : (first ?? null);
-  return withDuration(alone ? words : words.slice(1), (forMs) => ({ verb: 'history', target, forMs }));
+  return withDuration(alone ? words : words.slice(1), (forMs) => ({ verb, target, forMs }));
 }
 
 function parseMute(words: string[]): Parsed {

@@ -11,6 +11,7 @@ function migrations(countingKey: string): Record<string, Migration> {
         await sql`alter table counters add column pruned bigint not null default 0`.execute(db);
       },
     },
+    '004-outlook': { up: addOutlook },
   };
 }
 
@@ -52,6 +53,21 @@ async function createRecord(db: Kysely<unknown>, countingKey: string): Promise<v
        primary key (kind, name))`,
     `create table audit (seq bigint primary key, host text, previous_hash text not null, hash text not null, body text not null)`,
     `create index audit_by_host on audit (host, seq)`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+/** What is noted between kills: of a host for reports, and what was told once. */
+async function addOutlook(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    `create table outlooks (host text primary key, at_ms bigint not null, body text not null)`,
+    `create table markers (name text primary key, at_ms bigint not null)`,
+    `create table posted_news (name text primary key, channel text not null, ts text not null, at_ms bigint not null)`,
+    // In hundredths of a per cent; null: the kernel does not tell.
+    `alter table samples add column pressure bigint`,
+    `alter table samples add column services text`,
+    // 0: only for the hours around a kill; 1: one of the few that stay for a day.
+    `alter table samples add column lasting smallint not null default 1`,
   ];
   for (const statement of statements) await sql.raw(statement).execute(db);
 }

@@ -35,6 +35,9 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
           (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
     sql`delete from counters where at_ms < ${before}`,
     sql`delete from snapshots where at_ms < ${before}`,
+    sql`delete from outlooks where at_ms < ${before}`,
+    // Names of what is done once have a blank; what has none is a beginning, which stays.
+    sql`delete from markers where at_ms < ${before} and name like '% %'`,
     sql`delete from mutes where until_ms <= ${nowMs}`,
     sql`delete from leases where expires_ms < ${before}`,
     sql`delete from owners where expires_ms < ${before}`,

@@ -65,6 +65,9 @@ export interface Tables {
     total_swap_kib: number;
     free_swap_kib: number;
   };
+  outlooks: { host: string; at_ms: number; body: string };
+  /** What was done once for ever, or since when something is done. */
+  markers: { name: string; at_ms: number };
   owners: { owner: string; expires_ms: number };
   leases: { kind: string; name: string; owner: string; expires_ms: number };
   audit: { seq: number; host: string | null; previous_hash: string; hash: string; body: string };

@@ -26,6 +26,7 @@ import {
   loadPositions,
   saveCounter,
 } from './kills.ts';
+import { enqueueOnce, loadOutlooks, readMarker, saveOutlook } from './outlook.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
 import {
@@ -125,6 +126,12 @@ function storeOf(database: Database): Store {
     snapshot: (host) => loadSnapshot(db, host),
     saveSamples: (samples) => transact((trx) => saveSamples(trx, samples)),
     samples: (host, sinceMs, untilMs) => loadSamples(db, host, sinceMs, untilMs),
+
+    saveOutlook: (outlook) => transact((trx) => saveOutlook(trx, outlook)),
+    outlooks: () => loadOutlooks(db),
+
+    marker: (name, atMs) => transact((trx) => readMarker(trx, name, atMs)),
+    enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),
 
     claimLeases: (request) => claimLeases(database, request),
     releaseLeases: (owner) => releaseLeases(database, owner),

@@ -579,6 +579,59 @@ export function describeStore(createDatabase: () => Promise<string>): void {
     });
   });
 
+  describe('outlooks and markers', () => {
+    it('keeps the newest outlook of each host', async () => {
+      const store = await openNew();
+      const outlook = { host: 'db01', atMs: 1, totalKiB: 4_000, totalSwapKiB: 0, oddAdj: [] };
+      const odd = {
+        kind: 'immortal' as const,
+        service: 'a',
+        name: '<!channel>',
+        pid: 7,
+        oomScoreAdj: -1_000,
+        sizeKiB: 9,
+        count: 1,
+      };
+      await store.saveOutlook({ ...outlook, host: 'web1' });
+      await store.saveOutlook(outlook);
+      await store.saveOutlook({ ...outlook, atMs: 2, oddAdj: [odd] });
+
+      expect(await store.outlooks()).toEqual([
+        { ...outlook, atMs: 2, oddAdj: [odd] },
+        { ...outlook, host: 'web1' },
+      ]);
+    });
+
+    it('keeps the first time under a name', async () => {
+      const store = await openNew();
+
+      expect(await store.marker('digests-since', 5)).toBe(5);
+      expect(await store.marker('digests-since', 9)).toBe(5);
+    });
+
+    it('queues what is to be told once only once, whoever asks', async () => {
+      const store = await openNew();
+      const news = { incidentId: '', channel: '#a', kind: 'news' as const, body: '{}', notBeforeMs: 0 };
+
+      const asked = await Promise.all([1, 2, 3].map((atMs) => store.enqueueOnce('digest #a 1', atMs, [news])));
+      await store.enqueueOnce('digest #a 2', 4, [news]);
+
+      expect(asked.filter(Boolean)).toHaveLength(1);
+      expect((await store.queueLengths())[0]?.waiting).toBe(2);
+    });
+
+    it('forgets old names of what is done once, and no beginnings', async () => {
+      const store = await openNew();
+      await store.marker('digests-since', 1);
+      await store.enqueueOnce('digest #a 1', 1, []);
+
+      await store.prune({ nowMs: 1_000, keepKillsMs: 500, keepSamplesMs: 100, maxKillsPerHost: 10_000 });
+
+      expect(await store.marker('digests-since', 9)).toBe(1);
+      expect(await store.enqueueOnce('digest #a 1', 9, [])).toBe(true);
+    });
+  });
+
   describe('leases', () => {
     it('gives all names to one owner alone', async () => {
       const store = await openNew();

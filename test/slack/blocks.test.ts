@@ -13,6 +13,7 @@ import {
 import { describeHistory } from '../../src/notice/history-notice.ts';
 import { describeIncident } from '../../src/notice/incident-notice.ts';
 import { aNotice, type Notice, type Text } from '../../src/notice/notice.ts';
+import { describeWeek } from '../../src/notice/report-notice.ts';
 import { describeRefusal, type Refusal } from '../../src/notice/refusal-text.ts';
 import { describeScores, type ScoreRow } from '../../src/notice/scores-notice.ts';
 import { describeStorm } from '../../src/notice/storm-notice.ts';
@@ -150,6 +151,35 @@ describe('whatever a host writes, Slack takes the message', () => {
           })),
           days: Array.from({ length: 30 }, (_day, at) => ({ dayMs: at * 86_400_000, kills: at })),
           complete: false,
+        }),
+        describeWeek({
+          target: name,
+          asked: name,
+          sinceMs: NOW - 86_400_000,
+          untilMs: NOW,
+          kills: 99,
+          killsBefore: 3,
+          hostCount: 40,
+          rows: Array.from({ length: 9 }, (_row, at) => ({
+            host: `${name}${at}`,
+            service: name,
+            kills: 9 - at,
+            recurrence,
+            leak: at === 0 ? LEAK : null,
+            cause: at === 1 ? 'memcg-limit' : 'host',
+          })),
+          causes: [{ code: 'memcg-limit', incidents: 4 }],
+          withoutSwap: Array.from({ length: 20 }, (_host, at) => `${name}${at}`),
+          oddAdj: (['hog', 'immortal'] as const).map((kind) => ({
+            kind,
+            host: name,
+            service: name,
+            name,
+            pid: 4_000,
+            oomScoreAdj: -1_000,
+            sizeKiB: 9_000,
+            count: 2,
+          })),
         }),
         describeHelp([name, name], [name]),
         describeTypo(name, name),

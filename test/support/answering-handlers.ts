@@ -47,6 +47,10 @@ export function answeringHandlers(): AnsweringHandlers {
       note('history', target, forMs);
       return notice(aNotice({ headline: [{ words: 'history' }] }));
     },
+    answerReport: async ({ target, forMs }) => {
+      note('report', target, forMs);
+      return notice(aNotice({ headline: [{ words: 'report' }] }));
+    },
     answerScores: async ({ host, limit }) => {
       note('scores', host, limit);
       return ofHost(host, () => notice(aNotice({ headline: [{ words: `scores of ${host}` }] })));

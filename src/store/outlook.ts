@@ -1,0 +1,39 @@
+import type { NewDelivery, Outlook } from '../app/store-port.ts';
+import { insertDeliveries } from './outbox.ts';
+import type { Reader, Trx } from './schema.ts';
+
+export async function saveOutlook(db: Reader, outlook: Outlook): Promise<void> {
+  const row = { at_ms: outlook.atMs, body: JSON.stringify(outlook) };
+  await db
+    .insertInto('outlooks')
+    .values({ host: outlook.host, ...row })
+    .onConflict((on) => on.column('host').doUpdateSet(row))
+    .execute();
+}
+
+export async function loadOutlooks(db: Reader): Promise<Outlook[]> {
+  const rows = await db.selectFrom('outlooks').select('body').orderBy('host').execute();
+  return rows.map((row) => JSON.parse(row.body) as Outlook);
+}
+
+export async function readMarker(trx: Trx, name: string, atMs: number): Promise<number> {
+  await setMarker(trx, name, atMs);
+  const row = await trx.selectFrom('markers').select('at_ms').where('name', '=', name).executeTakeFirst();
+  return row?.at_ms ?? atMs;
+}
+
+export async function enqueueOnce(trx: Trx, name: string, atMs: number, deliveries: NewDelivery[]): Promise<boolean> {
+  if (!(await setMarker(trx, name, atMs))) return false;
+  await insertDeliveries(trx, deliveries);
+  return true;
+}
+
+/** False: it is there already. Another transaction that sets it is waited for. */
+async function setMarker(trx: Trx, name: string, atMs: number): Promise<boolean> {
+  const done = await trx
+    .insertInto('markers')
+    .values({ name, at_ms: atMs })
+    .onConflict((on) => on.column('name').doNothing())
+    .executeTakeFirst();
+  return (done.numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
