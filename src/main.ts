@@ -10,6 +10,7 @@ import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
 import type { Clock } from './app/ports.ts';
+import { tellBefore } from './app/before-kill.ts';
 import { tellWeeks } from './app/weekly-digest.ts';
 import type { SavedBatch, Store } from './app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
@@ -93,9 +94,11 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     channelOf,
     onLines: (count) => meters.lines.inc(count),
     onGap: (host) => meters.gaps.inc({ host }),
+    sampleEveryMs: () => config.sampleEveryMs,
     onSaved: (saved) => {
       wake();
       see(saved);
+      void tellBefore(saved, { store, clock, log, channelOf, wake: () => wake() });
       count(meters, saved);
       printNews(saved).catch((error: unknown) => log.error({ err: error }, 'A kill could not be printed'));
     },

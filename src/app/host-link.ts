@@ -82,8 +82,8 @@ export interface HostLink {
   /** Reads a span (by the host's clock) of the lasting log once more. True: to its end; false: there is none, or it could not be read. */
   lookUp: (request: LookUpRequest) => Promise<boolean>;
   counters: () => Promise<HostCounters | null>;
-  /** The text of a process scan (`oom/proc-scan.ts` reads it); null: no answer. */
-  scan: (which: 'all' | 'light') => Promise<string | null>;
+  /** The text of a process scan (`oom/proc-scan.ts` reads it) or of a memory sample (`oom/memory-sample.ts`); null: no answer. */
+  scan: (which: 'all' | 'light' | 'sample') => Promise<string | null>;
   /** What systemd says of a unit now; null: it does not say. */
   unit: (name: string) => Promise<UnitState | null>;
   /** The text of a short look at the host after a kill (`incident/host-look.ts` reads it); null: no answer. */

@@ -1,4 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { largestServices, type Moment } from '../incident/growth.ts';
+import { serviceOfProcess } from '../incident/service.ts';
 import { findOddAdj } from '../incident/odd-adj.ts';
 import type { ProcessIdentity } from '../incident/incident.ts';
 import { parseProcScan, type ProcScan } from '../oom/proc-scan.ts';
@@ -23,7 +25,14 @@ const OLD_MS = 24 * 60 * 60_000;
 const SLACK_MS = 5_000;
 
 /** Now and then who runs on a host, so that a kill can be told with more than 15 bytes of name. */
-export function openSnapshots(host: string, link: HostLink, store: Store, clock: Clock): Snapshots {
+export function openSnapshots(
+  host: string,
+  link: HostLink,
+  store: Store,
+  clock: Clock,
+  /** Whether memory is noted by others, who look more often. */
+  isSampled: () => boolean = () => false,
+): Snapshots {
   /** Packed, as a string: a thousand hosts are remembered at once, few are asked about, and zlib's buffers hold far more than they use. */
   let kept: string | null = null;
   let unpacked: { bootId: string; atMs: number; byPid: Map<number, ProcessIdentity> } | null = null;
@@ -60,11 +69,8 @@ export function openSnapshots(host: string, link: HostLink, store: Store, clock:
         totalSwapKiB: scan.swapTotalKiB,
         oddAdj: findOddAdj(scan),
       });
-      const { memTotalKiB: totalKiB, memAvailableKiB: availableKiB, swapTotalKiB, swapFreeKiB: freeSwapKiB } = scan;
-      if (availableKiB === null) return;
-      await store.saveSamples([
-        { host, atMs: taken.atMs, totalKiB, availableKiB, totalSwapKiB: swapTotalKiB, freeSwapKiB },
-      ]);
+      const sample = isSampled() ? null : sampleOf(scan);
+      if (sample !== null) await store.saveSamples([{ ...sample, host, atMs: taken.atMs, isLasting: true }]);
     },
     who: ({ pid, name, bootId, atMs }) => {
       if (kept === null) return null;
@@ -75,6 +81,22 @@ export function openSnapshots(host: string, link: HostLink, store: Store, clock:
       if (known === undefined || (name !== null && known.name !== name)) return null;
       return { ...known, ageMs: known.ageMs === null ? null : known.ageMs + Math.max(0, atMs - unpacked.atMs) };
     },
+  };
+}
+
+/** Memory as this scan saw it, for hosts that are not looked at more often. */
+function sampleOf(scan: ProcScan): Omit<Moment, 'atMs'> | null {
+  const { memTotalKiB, memAvailableKiB, swapTotalKiB, swapFreeKiB, pressureFullAvg10, processes } = scan;
+  if (memAvailableKiB === null) return null;
+  return {
+    totalKiB: memTotalKiB,
+    availableKiB: memAvailableKiB,
+    totalSwapKiB: swapTotalKiB,
+    freeSwapKiB: swapFreeKiB,
+    pressureFullAvg10,
+    services: largestServices(
+      processes.map((one) => ({ service: serviceOfProcess(one), sizeKiB: one.rssKiB + one.swapKiB })),
+    ),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
+import type { Moment } from '../incident/growth.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
 import type { AddedHost, Batch, Delivery, KillQuery, Mute, NewDelivery, Position, Posted } from './ports.ts';
 
@@ -116,13 +117,10 @@ export interface Outlook {
   oddAdj: OddAdj[];
 }
 
-export interface MemorySample {
+export interface MemorySample extends Moment {
   host: string;
-  atMs: number;
-  totalKiB: number;
-  availableKiB: number;
-  totalSwapKiB: number;
-  freeSwapKiB: number;
+  /** False: only for the hours around a kill; true: one of the few that stay for a day. */
+  isLasting: boolean;
 }
 
 export interface AuditEntry {
@@ -215,7 +213,6 @@ export interface Store {
   /** Replaces the host's snapshot before. */
   saveSnapshot: (snapshot: Snapshot) => Promise<void>;
   snapshot: (host: string) => Promise<Snapshot | null>;
-  /** Nobody reads the samples yet: they are kept for the charts of the next version. */
   saveSamples: (samples: MemorySample[]) => Promise<void>;
   /** Oldest first. */
   samples: (host: string, sinceMs: number, untilMs: number) => Promise<MemorySample[]>;

@@ -8,6 +8,7 @@ import { tellOutages } from './outage.ts';
 import { placeKills } from './place-kills.ts';
 import type { Clock, Position } from './ports.ts';
 import { openSaveQueue } from './save-queue.ts';
+import { keepSampling } from './sampling.ts';
 import { openSnapshots } from './snapshots.ts';
 import type { SavedBatch, Store } from './store-port.ts';
 
@@ -23,6 +24,8 @@ export interface WatchWorld {
   /** Told of what went by: metrics. */
   onLines: (count: number) => void;
   onGap: (host: string, gap: LogGap) => void;
+  /** How often memory is noted; null or absent: only with each snapshot. */
+  sampleEveryMs?: () => number | null;
 }
 
 export interface HostWatch {
@@ -60,7 +63,8 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const { host } = link;
   const closing = new AbortController();
   const { signal } = closing;
-  const snapshots = openSnapshots(host, link, store, clock);
+  const { sampleEveryMs = () => null } = world;
+  const snapshots = openSnapshots(host, link, store, clock, () => sampleEveryMs() !== null);
   const saves = openSaveQueue(host, {
     store,
     clock,
@@ -118,7 +122,12 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       if (!state.sources.includes(batch.source)) state.sources = [...state.sources, batch.source];
       keep(reader.take(batch));
     }
-    const beside = [keepResting(reader, keep, until), keepCounting(facts, take, until), keepSnapshots(until)];
+    const beside = [
+      keepResting(reader, keep, until),
+      keepCounting(facts, take, until),
+      keepSnapshots(until),
+      keepSamples(until),
+    ];
     const end = await link
       .follow({
         positions,
@@ -204,6 +213,10 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       },
       SNAPSHOT_AFTER_MS,
     );
+  }
+
+  function keepSamples(until: AbortSignal): Promise<void> {
+    return keepSampling({ link, store, clock, log, everyMs: sampleEveryMs, onSample: ignore, signal: until });
   }
 
   /** Does it again and again until the signal aborts; sooner, `afterKillMs` behind it, when a kill was recorded. */
@@ -294,6 +307,10 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       await saves.close();
     },
   };
+}
+
+function ignore(): Promise<void> {
+  return Promise.resolve();
 }
 
 /** What a promise gives, or a rejection as soon as the signal aborts: what hangs on a host never holds up a shutdown. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../app/ports.ts';
+import { MEMORY_SAMPLE } from '../oom/memory-sample-script.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
 import { SCAN_COMMAND } from '../ssh/host-link.ts';
 import { LOOK_COMMAND } from '../ssh/host-look.ts';
@@ -58,6 +59,10 @@ export function openDemoCommands(
 
   async function scan(io: Io): Promise<number> {
     const script = await io.input();
+    if (script === MEMORY_SAMPLE) {
+      io.write(sampleText(machine));
+      return 0;
+    }
     if (script !== PROC_SCAN && script !== PROC_SCAN_LIGHT) return 127;
     io.write(scanText(machine, clock, script === PROC_SCAN ? 0 : 8_192));
     return 0;
@@ -231,9 +236,31 @@ has-group adm
 `;
 }
 
+function sampleText(machine: DemoMachine): string {
+  const groups = Map.groupBy(machine.processes(), ({ kind }) => `${kind.name}\t${kind.cgroup}`);
+  const rows = [...groups]
+    .map(([key, all]) => ({
+      sizeKiB: all.reduce((sum, one) => sum + one.anonPages * 4, 0),
+      line: [all.length, all[0]?.pid ?? 0, key].join('\t'),
+    }))
+    .toSorted((a, b) => b.sizeKiB - a.sizeKiB)
+    .slice(0, 16);
+  return [
+    `#memsample 1\ttotal=${TOTAL_PAGES * 4}\tavailable=${availableKiB(machine)}\tswap=0\tswapfree=0\tfullavg10=0.00`,
+    ...rows.map(({ sizeKiB, line }) => `${sizeKiB}\t${line}`),
+    `#end\t${rows.length}`,
+    '',
+  ].join('\n');
+}
+
+function availableKiB(machine: DemoMachine): number {
+  const heldPages = machine.processes().reduce((sofar, one) => sofar + one.anonPages + one.pageTablePages, 0);
+  // Some 70,000 pages are the kernel's own.
+  return Math.max(0, TOTAL_PAGES - 70_000 - heldPages) * 4;
+}
+
 function scanText(machine: DemoMachine, clock: Clock, leastKiB: number): string {
   const processes = machine.processes();
-  const heldPages = processes.reduce((sofar, one) => sofar + one.anonPages + one.pageTablePages, 0);
   const head = {
     boot: machine.bootId,
     kernel: KERNEL_RELEASE,
@@ -241,8 +268,7 @@ function scanText(machine: DemoMachine, clock: Clock, leastKiB: number): string 
     hz: 100,
     page: 4096,
     total: TOTAL_PAGES * 4,
-    // Some 70,000 pages are the kernel's own.
-    available: Math.max(0, TOTAL_PAGES - 70_000 - heldPages) * 4,
+    available: availableKiB(machine),
     swap: 0,
     swapfree: 0,
     oomkills: machine.oomKills(),

@@ -164,7 +164,7 @@ function decimal(text: string): number | null {
 }
 
 /** Undoes what the kernel's `status` and the script escape. */
-function unescapeName(text: string): string {
+export function unescapeName(text: string): string {
   const plain: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '\\': '\\' };
   return text.replace(/\\([ntr\\])/g, (whole, letter: string) => plain[letter] ?? whole);
 }

@@ -1,6 +1,7 @@
 import type { FollowRequest, HostLink, LinkState } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import { decodeText } from '../oom/bytes.ts';
+import { MEMORY_SAMPLE } from '../oom/memory-sample-script.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
@@ -13,6 +14,8 @@ const SCAN_MAX_BYTES = 32 * 1024 * 1024; // 2,500 processes with command lines w
 const SCAN_TIMEOUT_MS = 20_000;
 // The script comes over stdin, so that an account with another login shell runs it too.
 export const SCAN_COMMAND = shCommand('exec sh -s');
+
+const SCRIPTS = { all: PROC_SCAN, light: PROC_SCAN_LIGHT, sample: MEMORY_SAMPLE };
 
 /** A host of the configuration as the use cases see it, over its SSH connection. */
 export function openHostLink(
@@ -42,7 +45,7 @@ export function openHostLink(
       probe !== null && lookUpSpan({ connection, clock, onLines, signal }, { probe, logFiles, span }),
     counters: () => readCounters(connection, clock),
     scan: async (which) => {
-      const stdin = which === 'all' ? PROC_SCAN : PROC_SCAN_LIGHT;
+      const stdin = SCRIPTS[which];
       const { stdout, end } = await connection.exec(SCAN_COMMAND, {
         stdin,
         timeoutMs: SCAN_TIMEOUT_MS,

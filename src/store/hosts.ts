@@ -1,3 +1,4 @@
+import type { ServiceSize } from '../incident/growth.ts';
 import type { MemorySample, Snapshot } from '../app/store-port.ts';
 import type { AddedHost, Mute } from '../app/ports.ts';
 import { columnText, slicesOf } from './column-text.ts';
@@ -70,6 +71,9 @@ export async function saveSamples(trx: Trx, samples: MemorySample[]): Promise<vo
     available_kib: sample.availableKiB,
     total_swap_kib: sample.totalSwapKiB,
     free_swap_kib: sample.freeSwapKiB,
+    pressure: sample.pressureFullAvg10 === null ? null : Math.round(sample.pressureFullAvg10 * 100),
+    services: JSON.stringify(sample.services),
+    lasting: sample.isLasting ? 1 : 0,
   }));
   for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) {
     await trx
@@ -80,14 +84,21 @@ export async function saveSamples(trx: Trx, samples: MemorySample[]): Promise<vo
   }
 }
 
-export function loadSamples(db: Reader, host: string, sinceMs: number, untilMs: number): Promise<MemorySample[]> {
-  return db
+export async function loadSamples(db: Reader, host: string, sinceMs: number, untilMs: number): Promise<MemorySample[]> {
+  const rows = await db
     .selectFrom('samples')
     .select(['host', 'at_ms as atMs', 'total_kib as totalKiB', 'available_kib as availableKiB'])
     .select(['total_swap_kib as totalSwapKiB', 'free_swap_kib as freeSwapKiB'])
+    .select(['pressure', 'services', 'lasting'])
     .where('host', '=', host)
     .where('at_ms', '>=', sinceMs)
     .where('at_ms', '<', untilMs)
     .orderBy('at_ms')
     .execute();
+  return rows.map(({ pressure, services, lasting, ...row }) => ({
+    ...row,
+    pressureFullAvg10: pressure === null ? null : pressure / 100,
+    services: services === null ? [] : (JSON.parse(services) as ServiceSize[]),
+    isLasting: lasting === 1,
+  }));
 }

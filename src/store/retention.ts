@@ -5,6 +5,9 @@ import type { Database, Trx } from './schema.ts';
 /** Rows that go in one transaction, so that nobody waits long behind it. */
 const ROWS_PER_DELETE = 500;
 
+/** Samples of every minute; of the day before only every tenth or so is left. */
+const KEEP_FINE_MS = 3 * 60 * 60_000;
+
 /** What is asked of each kill that goes. */
 const GONE = sql.raw('returning host, boot_id, killer, outcome, source');
 
@@ -33,6 +36,8 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
           and not exists (select 1 from outbox where incident_id = incidents.id) limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in
           (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
+    sql`delete from samples where (host, at_ms) in
+          (select host, at_ms from samples where at_ms < ${nowMs - KEEP_FINE_MS} and lasting = 0 limit ${ROWS_PER_DELETE})`,
     sql`delete from counters where at_ms < ${before}`,
     sql`delete from snapshots where at_ms < ${before}`,
     sql`delete from outlooks where at_ms < ${before}`,

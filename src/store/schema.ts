@@ -64,6 +64,11 @@ export interface Tables {
     available_kib: number;
     total_swap_kib: number;
     free_swap_kib: number;
+    /** In hundredths of a per cent; null: the kernel does not tell. */
+    pressure: number | null;
+    /** JSON; null: not looked at. */
+    services: string | null;
+    lasting: Generated<number>;
   };
   outlooks: { host: string; at_ms: number; body: string };
   /** What was done once for ever, or since when something is done. */

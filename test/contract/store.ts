@@ -579,6 +579,26 @@ export function describeStore(createDatabase: () => Promise<string>): void {
     });
   });
 
+  it('lets go of the fine samples after three hours, of the others after a day', async () => {
+    const store = await openNew();
+    const nowMs = 100 * 3_600_000;
+    const hours = [1, 2, 4, 23, 25];
+    await store.saveSamples(hours.map((hour) => ({ ...aSample(nowMs - hour * 3_600_000), isLasting: false })));
+    await store.saveSamples(hours.map((hour) => ({ ...aSample(nowMs - hour * 3_600_000 - 1), isLasting: true })));
+
+    await store.prune({ nowMs, keepKillsMs: nowMs, keepSamplesMs: 24 * 3_600_000, maxKillsPerHost: 9 });
+
+    const left = await store.samples('db01', 0, nowMs);
+    expect(left.map(({ atMs, isLasting }) => [Math.round((nowMs - atMs) / 3_600_000), isLasting])).toEqual([
+      [23, true],
+      [4, true],
+      [2, true],
+      [2, false],
+      [1, true],
+      [1, false],
+    ]);
+  });
+
   describe('outlooks and markers', () => {
     it('keeps the newest outlook of each host', async () => {
       const store = await openNew();
@@ -972,7 +992,17 @@ function aProcess() {
 }
 
 function aSample(atMs: number) {
-  return { host: 'db01', atMs, totalKiB: 1000, availableKiB: 300, totalSwapKiB: 100, freeSwapKiB: 50 };
+  return {
+    host: 'db01',
+    atMs,
+    totalKiB: 1000,
+    availableKiB: 300,
+    totalSwapKiB: 100,
+    freeSwapKiB: 50,
+    pressureFullAvg10: atMs === 1 ? null : 31.25,
+    services: [{ service: 'a "b" <!channel>', sizeKiB: 9 }],
+    isLasting: true,
+  };
 }
 
 function anEntry(facts: { host?: string | null; atMs?: number } = {}) {

@@ -30,6 +30,8 @@ export interface ScriptedHost extends HostLink {
   become: (kind: LinkState['kind'], sentence?: string) => void;
   /** What a process scan answers from now on: a text, null (no answer), or what a promise gives in its time. */
   scanSays: (answer: Promise<string | null> | string | null) => void;
+  /** What a memory sample answers from now on; null: no answer. */
+  sampleSays: (answer: string | null) => void;
   /** Scans that were asked for. */
   scans: () => number;
   countersSay: (counters: HostCounters | null) => void;
@@ -48,6 +50,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   const listeners = new Set<(state: LinkState) => void>();
   let state: LinkState = { kind: 'connected', sinceMs: clock.nowMs(), sentence: `Connected to ${host}.` };
   let scan: Promise<string | null> | string | null = null;
+  let sample: string | null = null;
   let scanCount = 0;
   let counters: HostCounters | null = { bootId: BOOT_ID, oomKills: 0, readAtMs: clock.nowMs() };
   let looked: Awaited<ReturnType<HostLink['look']>> = { kind: 'facts', facts: someFacts({}) };
@@ -149,7 +152,8 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
     lookUp,
     lastingLogSays: (lines) => (lasting = lines),
     counters: () => Promise.resolve(state.kind === 'connected' ? counters : null),
-    scan: () => {
+    scan: (which) => {
+      if (which === 'sample') return Promise.resolve(sample);
       scanCount += 1;
       return Promise.resolve(scan);
     },
@@ -171,6 +175,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
     scanSays: (answer) => {
       scan = answer;
     },
+    sampleSays: (answer) => (sample = answer),
     scans: () => scanCount,
     countersSay: (next) => (counters = next),
     unitSays: (name, next) => void units.set(name, next),

@@ -1,0 +1,74 @@
+import { largestServices, type Moment } from '../incident/growth.ts';
+import { serviceOfProcess } from '../incident/service.ts';
+import { parseMemorySample } from '../oom/memory-sample.ts';
+import type { DeliveryLog } from './delivery-world.ts';
+import type { HostLink } from './host-link.ts';
+import type { Clock } from './ports.ts';
+import type { MemorySample, Store } from './store-port.ts';
+
+export interface Sampling {
+  link: Pick<HostLink, 'host' | 'scan'>;
+  store: Pick<Store, 'saveSamples' | 'samples'>;
+  clock: Clock;
+  log: DeliveryLog;
+  /** null: not now. Asked before each look, since the configuration may be read again. */
+  everyMs: () => number | null;
+  /** After each look, with those of the last hours, oldest first. */
+  onSample: (recent: readonly MemorySample[]) => Promise<void>;
+  signal: AbortSignal;
+}
+
+/** While it is off, it is asked this often whether that is still so. */
+const OFF_MS = 60_000;
+/** One in so long stays for a day. */
+const LASTING_EVERY_MS = 10 * 60_000;
+/** What is held in memory, for each host. */
+const RECENT_MS = 3 * 60 * 60_000;
+const RECENT_MAX = 400;
+
+/** Notes a host's memory and its largest services again and again. A look that gives no answer is left out. Ends with the signal. */
+export async function keepSampling(sampling: Sampling): Promise<void> {
+  const { link, store, clock, log, everyMs, onSample, signal } = sampling;
+  const { host } = link;
+  let recent: MemorySample[] | null = null;
+  let lastingAtMs = 0;
+  // Hosts that were connected at once are not asked at once.
+  let waitMs = (everyMs() ?? OFF_MS) * phaseOf(host);
+  while (!signal.aborted) {
+    await clock.sleep(waitMs, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    const pace = everyMs();
+    waitMs = pace ?? OFF_MS;
+    if (pace === null) continue;
+    try {
+      const nowMs = clock.nowMs();
+      const moment = await look(link, nowMs);
+      if (moment === null) continue;
+      const isLasting = nowMs - lastingAtMs >= LASTING_EVERY_MS;
+      if (isLasting) lastingAtMs = nowMs;
+      const sample = { ...moment, host, isLasting };
+      recent ??= await store.samples(host, nowMs - RECENT_MS, nowMs);
+      recent = [...recent.filter(({ atMs }) => atMs > nowMs - RECENT_MS), sample].slice(-RECENT_MAX);
+      await store.saveSamples([sample]);
+      await onSample(recent);
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error, host }, 'Memory of a host could not be noted; it is tried again');
+    }
+  }
+}
+
+async function look(link: Pick<HostLink, 'scan'>, atMs: number): Promise<Moment | null> {
+  const text = await link.scan('sample');
+  const seen = text === null ? null : parseMemorySample(text);
+  if (seen === null) return null;
+  const { rows, ...memory } = seen;
+  const services = largestServices(rows.map((row) => ({ service: serviceOfProcess(row), sizeKiB: row.sizeKiB })));
+  return { ...memory, atMs, services };
+}
+
+/** From 0 to 1, the same for the same host. */
+function phaseOf(host: string): number {
+  let sum = 0;
+  for (const letter of host) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 1_000;
+  return sum / 1_000;
+}
