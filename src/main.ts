@@ -95,6 +95,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     onLines: (count) => meters.lines.inc(count),
     onGap: (host) => meters.gaps.inc({ host }),
     sampleEveryMs: () => config.sampleEveryMs,
+    warnWithinMs,
     onSaved: (saved) => {
       wake();
       see(saved);
@@ -112,6 +113,11 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     if (host?.channel != null) return host.channel;
     const route = config.routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));
     return route?.channel ?? config.workspace.channel;
+  }
+
+  function warnWithinMs(name: string): number | null {
+    const host = fleet.hosts().find((one) => one.name === name);
+    return config.earlyWarning.find((one) => one.tags.every((tag) => host?.tags.includes(tag)))?.withinMs ?? null;
   }
 
   async function describe(incident: Incident): Promise<Notice> {

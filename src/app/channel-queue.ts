@@ -7,10 +7,10 @@ import { backOffMs, planStep, type ChannelView, type Step } from './delivery-pla
 import { settleRefused } from './delivery-refused.ts';
 import { markOf, seenAs, threadOf, type Item } from './delivery-item.ts';
 import type { DeliveryWorld } from './delivery-world.ts';
-import { describeNews } from './describe-news.ts';
 import { openDigests } from './digests.ts';
 import type { Delivery, Posted, SendOutcome } from './ports.ts';
 import { readReply } from './reply-body.ts';
+import { nextNews, noteFound, sendNews } from './send-news.ts';
 
 /** So many of each kind are held at once. Incidents have room of their own: no backlog of words keeps a new one waiting. */
 const CLAIM_MAX = { incident: 400, news: 200, reply: 100 } as const;
@@ -136,7 +136,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
         return editMessage(step.ts, []);
       case 'reply': {
         const reply = replies[step.index];
-        if (reply?.delivery.kind === 'news') return sendNews(replies.filter((one) => one.delivery.kind === 'news'));
+        if (reply?.delivery.kind === 'news') return tellNews(replies.filter((one) => one.delivery.kind === 'news'));
         return reply ? sendReply(reply) : sendDigest();
       }
     }
@@ -178,22 +178,16 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   }
 
   /** All news that wait, as one message; what fills one by itself goes alone. */
-  async function sendNews(all: readonly Item[]): Promise<void> {
-    const at = all.findIndex(fillsMessage);
-    const waiting = at === -1 ? all : all.slice(0, Math.max(1, at));
-    const [first, ...others] = waiting.flatMap((item) => (item.reply ? [item.reply.notice] : []));
-    if (!first) return;
-    const [id = '', ...also] = waiting.map(seenAs);
-    const outcome = memory.counted(
-      await workspace.post({ channel, notice: describeNews(first, others), mark: { id, also } }),
-    );
+  async function tellNews(all: readonly Item[]): Promise<void> {
+    const waiting = nextNews(all);
+    const sent = await sendNews(world, channel, waiting);
+    if (!sent) return;
+    const outcome = memory.counted(sent);
+    // It may have been an edit.
+    if (waiting[0]?.reply?.key != null) edits.freeAtMs = clock.nowMs() + EDIT_SPACING_MS;
     if (outcome.kind !== 'sent') return failed(waiting, outcome, true);
     failures = 0;
     for (const item of waiting) await done(item, null);
-  }
-
-  function fillsMessage({ reply }: Item): boolean {
-    return reply?.notice.parts.some((part) => part.kind === 'table' || part.kind === 'rows') ?? false;
   }
 
   async function sendReply(item: Item): Promise<void> {
@@ -321,6 +315,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     if (ts === undefined) return;
     const { incidentId, kind } = item.delivery;
     log.info({ channel, incidentId }, 'A doubtful message had arrived; it is not repeated');
+    if (kind === 'news') await noteFound(world, item, { channel, ts });
     if (kind !== 'incident') await done(item, null);
     // What it shows may be older than what is known: it is edited.
     else item.posted = { incidentId, channel, ts, revision: SEEN_REVISION };

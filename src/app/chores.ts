@@ -9,7 +9,8 @@ const LEASE_EVERY_MS = 5_000;
 const TIDY_EVERY_MS = 60_000;
 /** Kills are kept for a year and a month, so that last year's pattern can be seen. */
 export const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
-const KEEP_SAMPLES_MS = 24 * 60 * 60_000;
+/** A day and a little: what happens each night at a time must be known until it happens again. */
+const KEEP_SAMPLES_MS = 26 * 60 * 60_000;
 const MAX_KILLS_PER_HOST = 50_000;
 
 /** With PostgreSQL several processes share hosts and channels: each does what it holds leases on. Ends with the signal. */

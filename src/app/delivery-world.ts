@@ -11,6 +11,8 @@ export type DeliveryStore = Pick<
   | 'adoptDeliveries'
   | 'queueLengths'
   | 'postedOf'
+  | 'postedNews'
+  | 'savePostedNews'
   | 'postedTogether'
   | 'forgetPosted'
   | 'incident'

@@ -5,11 +5,14 @@ import type { Notice } from '../notice/notice.ts';
 export interface ReplyBody {
   notice: Notice;
   upToKill: number | null;
+  /** News under a key are one message: what comes later edits what stands. */
+  key?: string | null;
 }
 
 // Written by this program, perhaps by an older one: only the frame is checked.
 const Body = z.object({
   upToKill: z.number().nullable(),
+  key: z.string().nullish(),
   notice: z.object({
     tone: z.enum(['bad', 'warn', 'good', 'plain']),
     headline: z.array(z.looseObject({})),

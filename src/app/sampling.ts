@@ -1,3 +1,4 @@
+import { restOf } from '../incident/early-warning.ts';
 import { largestServices, type Moment } from '../incident/growth.ts';
 import { serviceOfProcess } from '../incident/service.ts';
 import { parseMemorySample } from '../oom/memory-sample.ts';
@@ -8,13 +9,13 @@ import type { MemorySample, Store } from './store-port.ts';
 
 export interface Sampling {
   link: Pick<HostLink, 'host' | 'scan'>;
-  store: Pick<Store, 'saveSamples' | 'samples'>;
+  store: Pick<Store, 'saveSamples'>;
   clock: Clock;
   log: DeliveryLog;
   /** null: not now. Asked before each look, since the configuration may be read again. */
   everyMs: () => number | null;
-  /** After each look, with those of the last hours, oldest first. */
-  onSample: (recent: readonly MemorySample[]) => Promise<void>;
+  /** After each look. */
+  onSample: (sample: MemorySample) => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -22,16 +23,14 @@ export interface Sampling {
 const OFF_MS = 60_000;
 /** One in so long stays for a day. */
 const LASTING_EVERY_MS = 10 * 60_000;
-/** What is held in memory, for each host. */
-const RECENT_MS = 3 * 60 * 60_000;
-const RECENT_MAX = 400;
+/** And what is lower than the last of these by such a share of all memory: how low it was must not be forgotten. */
+const LOWER_SHARE = 0.02;
 
 /** Notes a host's memory and its largest services again and again. A look that gives no answer is left out. Ends with the signal. */
 export async function keepSampling(sampling: Sampling): Promise<void> {
   const { link, store, clock, log, everyMs, onSample, signal } = sampling;
   const { host } = link;
-  let recent: MemorySample[] | null = null;
-  let lastingAtMs = 0;
+  let lasting: Moment | null = null;
   // Hosts that were connected at once are not asked at once.
   let waitMs = (everyMs() ?? OFF_MS) * phaseOf(host);
   while (!signal.aborted) {
@@ -44,17 +43,21 @@ export async function keepSampling(sampling: Sampling): Promise<void> {
       const nowMs = clock.nowMs();
       const moment = await look(link, nowMs);
       if (moment === null) continue;
-      const isLasting = nowMs - lastingAtMs >= LASTING_EVERY_MS;
-      if (isLasting) lastingAtMs = nowMs;
+      const isLasting = mustLast(moment, lasting);
+      if (isLasting) lasting = moment;
       const sample = { ...moment, host, isLasting };
-      recent ??= await store.samples(host, nowMs - RECENT_MS, nowMs);
-      recent = [...recent.filter(({ atMs }) => atMs > nowMs - RECENT_MS), sample].slice(-RECENT_MAX);
       await store.saveSamples([sample]);
-      await onSample(recent);
+      await onSample(sample);
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error, host }, 'Memory of a host could not be noted; it is tried again');
     }
   }
+}
+
+/** Whether a sample stays for a day, after the last one that does. */
+export function mustLast(moment: Moment, last: Moment | null): boolean {
+  if (last === null || moment.atMs - last.atMs >= LASTING_EVERY_MS) return true;
+  return restOf(last) - restOf(moment) >= LOWER_SHARE * (moment.totalKiB + moment.totalSwapKiB);
 }
 
 async function look(link: Pick<HostLink, 'scan'>, atMs: number): Promise<Moment | null> {

@@ -226,6 +226,10 @@ export interface Store {
   /** Queues deliveries and marks the name, in one step, unless it was marked before. False: it was; nothing is queued. */
   enqueueOnce: (name: string, atMs: number, deliveries: NewDelivery[]) => Promise<boolean>;
 
+  /** Where news with a key stand. null: they were not posted yet. */
+  postedNews: (key: string) => Promise<{ channel: string; ts: string } | null>;
+  savePostedNews: (key: string, at: { channel: string; ts: string; atMs: number }) => Promise<void>;
+
   /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
   claimLeases: (request: LeaseRequest) => Promise<string[]>;
   /** Gives everything back at once, for a clean stop. */

@@ -1,6 +1,7 @@
 import type { Watched } from './answers-world.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import type { DeliveryLog } from './delivery-world.ts';
+import { openEarlyWarning } from './early-warning.ts';
 import type { HostFacts, HostLink, LogBatch, LogGap } from './host-link.ts';
 import { openKillCounter } from './kill-counter.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
@@ -26,6 +27,8 @@ export interface WatchWorld {
   onGap: (host: string, gap: LogGap) => void;
   /** How often memory is noted; null or absent: only with each snapshot. */
   sampleEveryMs?: () => number | null;
+  /** Warn before memory is used up, so long before; null or absent: not for this host. */
+  warnWithinMs?: (host: string) => number | null;
 }
 
 export interface HostWatch {
@@ -216,7 +219,14 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   }
 
   function keepSamples(until: AbortSignal): Promise<void> {
-    return keepSampling({ link, store, clock, log, everyMs: sampleEveryMs, onSample: ignore, signal: until });
+    const warning = openEarlyWarning(host, {
+      store,
+      clock,
+      withinMs: () => world.warnWithinMs?.(host) ?? null,
+      channel: () => world.channelOf({ host }),
+      save: saves.add,
+    });
+    return keepSampling({ link, store, clock, log, everyMs: sampleEveryMs, onSample: warning.see, signal: until });
   }
 
   /** Does it again and again until the signal aborts; sooner, `afterKillMs` behind it, when a kill was recorded. */
@@ -307,10 +317,6 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       await saves.close();
     },
   };
-}
-
-function ignore(): Promise<void> {
-  return Promise.resolve();
 }
 
 /** What a promise gives, or a rejection as soon as the signal aborts: what hangs on a host never holds up a shutdown. */

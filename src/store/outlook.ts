@@ -37,3 +37,21 @@ async function setMarker(trx: Trx, name: string, atMs: number): Promise<boolean>
     .executeTakeFirst();
   return (done.numInsertedOrUpdatedRows ?? 0n) > 0n;
 }
+
+export async function loadPostedNews(db: Reader, key: string): Promise<{ channel: string; ts: string } | null> {
+  const row = await db.selectFrom('posted_news').select(['channel', 'ts']).where('name', '=', key).executeTakeFirst();
+  return row ?? null;
+}
+
+export async function savePostedNews(
+  db: Reader,
+  key: string,
+  { channel, ts, atMs }: { channel: string; ts: string; atMs: number },
+): Promise<void> {
+  const row = { channel, ts, at_ms: atMs };
+  await db
+    .insertInto('posted_news')
+    .values({ name: key, ...row })
+    .onConflict((on) => on.column('name').doUpdateSet(row))
+    .execute();
+}

@@ -41,6 +41,7 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
     sql`delete from counters where at_ms < ${before}`,
     sql`delete from snapshots where at_ms < ${before}`,
     sql`delete from outlooks where at_ms < ${before}`,
+    sql`delete from posted_news where at_ms < ${before}`,
     // Names of what is done once have a blank; what has none is a beginning, which stays.
     sql`delete from markers where at_ms < ${before} and name like '% %'`,
     sql`delete from mutes where until_ms <= ${nowMs}`,

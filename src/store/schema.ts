@@ -73,6 +73,7 @@ export interface Tables {
   outlooks: { host: string; at_ms: number; body: string };
   /** What was done once for ever, or since when something is done. */
   markers: { name: string; at_ms: number };
+  posted_news: { name: string; channel: string; ts: string; at_ms: number };
   owners: { owner: string; expires_ms: number };
   leases: { kind: string; name: string; owner: string; expires_ms: number };
   audit: { seq: number; host: string | null; previous_hash: string; hash: string; body: string };

@@ -26,7 +26,7 @@ import {
   loadPositions,
   saveCounter,
 } from './kills.ts';
-import { enqueueOnce, loadOutlooks, readMarker, saveOutlook } from './outlook.ts';
+import { enqueueOnce, loadOutlooks, loadPostedNews, readMarker, saveOutlook, savePostedNews } from './outlook.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
 import {
@@ -132,6 +132,9 @@ function storeOf(database: Database): Store {
 
     marker: (name, atMs) => transact((trx) => readMarker(trx, name, atMs)),
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),
+
+    postedNews: (key) => loadPostedNews(db, key),
+    savePostedNews: (key, at) => transact((trx) => savePostedNews(trx, key, at)),
 
     claimLeases: (request) => claimLeases(database, request),
     releaseLeases: (owner) => releaseLeases(database, owner),

@@ -254,6 +254,60 @@ describe('a backlog of words', () => {
     await delivery.close();
   }, 30_000);
 
+  it('is one message for all news under a key: posted once, then edited, and found again when in doubt', async () => {
+    const { store, clock, chat, start } = await aBench();
+    async function tell(key: string, host: string): Promise<void> {
+      const body = writeReply({ notice: describeUnreachable(host, T0, 'gone'), upToKill: null, key });
+      await store.enqueue([{ incidentId: '', channel: '#oom', kind: 'news', body, notBeforeMs: 0 }]);
+    }
+    // The first request arrives, and its answer is lost.
+    let requests = 0;
+    chat.script.fate = (method) =>
+      method === 'post' && (requests += 1) === 1
+        ? { taken: true, told: { kind: 'unknown', reason: 'cut' } }
+        : undefined;
+    const delivery = start('a');
+    await tell('warning db01 1', 'first');
+    await tell('warning db01 1', 'second');
+    await tell('warning db02 1', 'other');
+    delivery.wake();
+    await clock.advance(60_000);
+    await tell('warning db01 1', 'third');
+    delivery.wake();
+    await clock.advance(60_000);
+
+    expect(chat.messages.map((one) => one.text.split(' ')[0])).toEqual(['third', 'other']);
+    expect(chat.messages[0]?.edits).toHaveLength(2);
+
+    chat.remove(chat.messages[0]?.ts ?? '');
+    await tell('warning db01 1', 'fourth');
+    delivery.wake();
+    await clock.advance(60_000);
+
+    expect(chat.messages.map((one) => one.text.split(' ')[0])).toEqual(['other']);
+    expect((await store.queueLengths()).length).toBe(0);
+  });
+
+  it('sends what fills a message by itself alone', async () => {
+    const { store, clock, chat, start } = await aBench();
+    const plain = describeUnreachable('db01', T0, 'gone');
+    const table = { ...plain, parts: [{ kind: 'rows' as const, rows: [{ text: [{ words: 'one action' }] }] }] };
+    for (const notice of [plain, plain, table, plain]) {
+      const body = writeReply({ notice, upToKill: null });
+      await store.enqueue([{ incidentId: '', channel: '#oom', kind: 'news', body, notBeforeMs: 0 }]);
+    }
+
+    start('a').wake();
+    await clock.advance(60_000);
+
+    expect(chat.messages.map((one) => one.text.split('\n')[0])).toEqual([
+      '2 changes at once',
+      expect.stringContaining('db01'),
+      expect.stringContaining('db01'),
+    ]);
+    expect(chat.messages[1]?.text).toContain('one action');
+  });
+
   it('is told as one message when it is news of many hosts', async () => {
     const { chat, clock, start, store } = await aBench();
     const news = Array.from({ length: 150 }, (_, at): NewDelivery => ({

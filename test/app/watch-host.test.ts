@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Delivery } from '../../src/app/ports.ts';
-import { watchHost, type HostWatch } from '../../src/app/watch-host.ts';
+import { watchHost, type HostWatch, type WatchWorld } from '../../src/app/watch-host.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
+import { readReply } from '../../src/app/reply-body.ts';
+import { plainText } from '../../src/notice/render-text.ts';
+import { aSampleText } from '../support/a-sample.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { BOOT_ID, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
 
@@ -30,7 +33,7 @@ interface Scene {
   told: () => Promise<Delivery[]>;
 }
 
-async function aScene(store?: Store): Promise<Scene> {
+async function aScene(store?: Store, given: Partial<WatchWorld> = {}): Promise<Scene> {
   const clock = fakeClock(NOW);
   const record = store ?? (await aStore());
   const host = scriptedHost('db01', clock);
@@ -45,6 +48,7 @@ async function aScene(store?: Store): Promise<Scene> {
       onSaved: () => {},
       onLines: () => {},
       onGap: () => {},
+      ...given,
     });
   }
   const scene: Scene = {
@@ -416,5 +420,37 @@ describe('a record that takes nothing', () => {
     const pids = (await kills()).map((kill) => kill.record.pid);
     expect(pids.length).toBe(1_000);
     expect(await store.countKernelKills('db01', BOOT_ID)).toBe(3_000);
+  });
+});
+
+describe('between kills', () => {
+  it('notes memory as often as asked, and warns before it is used up', async () => {
+    const scene = await aScene(undefined, { sampleEveryMs: () => MINUTE_MS, warnWithinMs: () => 30 * MINUTE_MS });
+    for (let minute = 0; minute < 60; minute += 1) {
+      const availableMiB = 2_400 - 40 * minute;
+      const services = { gunicorn: 1_000 + 40 * minute };
+      scene.host.sampleSays(aSampleText({ availableMiB, services }));
+      await scene.clock.advance(MINUTE_MS);
+    }
+
+    const samples = await scene.store.samples('db01', NOW, NOW + 60 * MINUTE_MS);
+    const told = (await scene.told()).map(({ body }) => readReply(body));
+
+    expect(samples.length).toBeGreaterThanOrEqual(58);
+    expect(samples[0]?.services[0]?.service).toBe('gunicorn.service');
+    expect(plainText(told[0]?.notice.headline ?? [])).toMatch(
+      /^db01 runs out of memory in about \d+ min if this goes on/,
+    );
+    expect(plainText(told[0]?.notice.sentence ?? [])).toMatch(/gunicorn\.service grew .* in .* min/);
+    expect(new Set(told.map((one) => one?.key)).size).toBe(1);
+  });
+
+  it('asks nothing of a host when that is off', async () => {
+    const scene = await aScene(undefined, { sampleEveryMs: () => null, warnWithinMs: () => 30 * MINUTE_MS });
+    scene.host.sampleSays(aSampleText({ availableMiB: 10 }));
+
+    await scene.clock.advance(30 * MINUTE_MS);
+
+    expect(await scene.store.samples('db01', 0, NOW + 60 * MINUTE_MS)).toEqual([]);
   });
 });

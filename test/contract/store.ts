@@ -640,6 +640,15 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect((await store.queueLengths())[0]?.waiting).toBe(2);
     });
 
+    it('keeps where news with a key stand', async () => {
+      const store = await openNew();
+      await store.savePostedNews('warning db01 1', { channel: '#a', ts: '1.1', atMs: 1 });
+      await store.savePostedNews('warning db01 1', { channel: '#b', ts: '2.2', atMs: 2 });
+
+      expect(await store.postedNews('warning db01 1')).toEqual({ channel: '#b', ts: '2.2' });
+      expect(await store.postedNews('warning db01 2')).toBeNull();
+    });
+
     it('forgets old names of what is done once, and no beginnings', async () => {
       const store = await openNew();
       await store.marker('digests-since', 1);

@@ -1,0 +1,291 @@
+import { describe, expect, it } from 'vitest';
+import { openEarlyWarning, type EarlyWarning } from '../../src/app/early-warning.ts';
+import type { Position } from '../../src/app/ports.ts';
+import { readReply } from '../../src/app/reply-body.ts';
+import { mustLast } from '../../src/app/sampling.ts';
+import type { MemorySample } from '../../src/app/store-port.ts';
+import type { Moment } from '../../src/incident/growth.ts';
+import { plainText } from '../../src/notice/render-text.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MIN = 60;
+const DAY_MIN = 1_440;
+const START = Date.UTC(2026, 7, 1);
+const TOTAL_KIB = 16 * 1_024 * 1_024;
+
+interface Told {
+  atMs: number;
+  key: string;
+  text: string;
+}
+
+interface Replay {
+  /** Messages and edits, in order. */
+  told: Told[];
+  /** When episodes began. */
+  begun: () => number[];
+  play: (series: readonly Moment[]) => Promise<void>;
+  killAt: (atMs: number) => void;
+  mute: (isMuted: boolean) => void;
+  restart: () => void;
+}
+
+/** Early warning over samples that are kept and thinned as the store does. */
+function aReplay(withinMinutes: number | null = 30): Replay {
+  const told: Told[] = [];
+  const kept: MemorySample[] = [];
+  const kills: number[] = [];
+  let positions: Position[] = [];
+  let lasting: Moment | null = null;
+  let nowMs = START;
+  let muted = false;
+
+  function open(): EarlyWarning {
+    return openEarlyWarning('db01', {
+      store: {
+        samples: (_host, sinceMs, untilMs) =>
+          Promise.resolve(
+            kept.filter(
+              ({ atMs, isLasting }) =>
+                atMs >= sinceMs && atMs < untilMs && (isLasting || nowMs - atMs < 180 * MINUTE_MS),
+            ),
+          ),
+        killTimes: ({ sinceMs }) =>
+          Promise.resolve(
+            kills
+              .filter((atMs) => atMs >= (sinceMs ?? 0) && atMs <= nowMs)
+              .map((atMs) => ({ host: 'db01', service: 'a', atMs })),
+          ),
+        mutes: () => Promise.resolve(muted ? [{ target: 'db01', untilMs: Infinity, by: 'U1' }] : []),
+        positions: () => Promise.resolve(positions),
+      },
+      clock: { nowMs: () => nowMs, sleep: () => Promise.resolve() },
+      withinMs: () => (withinMinutes === null ? null : withinMinutes * MINUTE_MS),
+      channel: () => '#oom',
+      save: (what) => {
+        positions = [...(('positions' in what ? what.positions : undefined) ?? [])];
+        for (const { body } of 'deliveries' in what ? (what.deliveries ?? []) : []) {
+          const reply = readReply(body);
+          const { headline = [], sentence = [] } = reply?.notice ?? {};
+          told.push({
+            atMs: nowMs,
+            key: reply?.key ?? '',
+            text: `${plainText(headline)} ${plainText(sentence ?? [])}`,
+          });
+        }
+        return true;
+      },
+    });
+  }
+
+  let warning = open();
+  return {
+    told,
+    begun: () => told.filter(({ key }, at) => told.findIndex((one) => one.key === key) === at).map(({ atMs }) => atMs),
+    play: async (series) => {
+      for (const moment of series) {
+        ({ atMs: nowMs } = moment);
+        const isLasting = mustLast(moment, lasting);
+        if (isLasting) lasting = moment;
+        kept.push({ ...moment, host: 'db01', isLasting });
+        await warning.see(moment);
+      }
+    },
+    killAt: (atMs) => kills.push(atMs),
+    mute: (isMuted) => (muted = isMuted),
+    restart: () => (warning = open()),
+  };
+}
+
+/** A repeatable noise from -1 to 1. */
+function noise(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 1_073_741_824 - 1;
+  };
+}
+
+/** One sample a minute; `rest` gives what is left in per cent, for the minute since `from`. */
+function series(
+  fromMinute: number,
+  minutes: number,
+  rest: (minute: number) => number,
+  given: { seed?: number; noisePercent?: number; pressure?: number } = {},
+): Moment[] {
+  const next = noise(given.seed ?? 1);
+  return Array.from({ length: minutes }, (_, minute) => {
+    const percent = Math.max(0, rest(minute) + next() * (given.noisePercent ?? 0.5));
+    const availableKiB = Math.round((percent / 100) * TOTAL_KIB);
+    return {
+      atMs: START + (fromMinute + minute) * MINUTE_MS,
+      totalKiB: TOTAL_KIB,
+      availableKiB,
+      totalSwapKiB: 0,
+      freeSwapKiB: 0,
+      pressureFullAvg10: given.pressure ?? 0,
+      services: [{ service: 'gunicorn.service', sizeKiB: Math.round(0.9 * (TOTAL_KIB - availableKiB)) }],
+    };
+  });
+}
+
+function sawTooth(periodMinutes: number, high: number, low: number): (minute: number) => number {
+  return (minute) => high - ((high - low) * (minute % periodMinutes)) / periodMinutes;
+}
+
+function ramp(fromPercent: number, minutes: number): (minute: number) => number {
+  return (minute) => fromPercent * (1 - minute / minutes);
+}
+
+describe('early warning does not cry wolf', () => {
+  it.each<[string, (minute: number) => number, number]>([
+    ['flat with much left', () => 60, 0.5],
+    ['flat with little left', () => 8, 0.5],
+    ['flat and restless', () => 30, 5],
+    ...[10, 20, 45, 90].flatMap((period) =>
+      [12, 25, 40].map((low): [string, (minute: number) => number, number] => [
+        `a saw-tooth of ${period} min down to ${low} %`,
+        sawTooth(period, 80, low),
+        0.5,
+      ]),
+    ),
+    ['a day’s load', (minute) => 40 + 28 * Math.cos((minute / DAY_MIN) * 2 * Math.PI), 1],
+    ['a deep day’s load', (minute) => 36 + 30 * Math.cos((minute / DAY_MIN) * 2 * Math.PI), 1],
+    ['office hours', (minute) => (minute % DAY_MIN > 480 && minute % DAY_MIN < 1_080 ? 22 : 65), 1],
+  ])('over three days of %s', async (_, rest, noisePercent) => {
+    const replay = aReplay();
+
+    await replay.play(series(0, 3 * DAY_MIN, rest, { noisePercent }));
+
+    expect(replay.told).toEqual([]);
+  });
+
+  it('over a nightly job, once it has been seen', async () => {
+    const replay = aReplay();
+    // From 60 % to 15 % in 25 minutes, at two o'clock.
+    function nightly(minute: number): number {
+      const since = (minute % DAY_MIN) - 120;
+      return since >= 0 && since < 30 ? 60 - Math.min(since, 25) * 1.8 : 60;
+    }
+
+    await replay.play(series(0, 5 * DAY_MIN, nightly));
+
+    expect(replay.begun().filter((atMs) => atMs > START + DAY_MIN * MINUTE_MS)).toEqual([]);
+  });
+});
+
+describe('early warning comes in time', () => {
+  it.each([
+    [10, 2],
+    [15, 5],
+    [30, 10],
+    [60, 20],
+    [180, 20],
+  ])('over ramps that take %i min: at least %i min before', async (minutes, leastMinutes) => {
+    const leads: number[] = [];
+    for (const seed of [1, 2, 3, 4, 5, 6, 7]) {
+      const replay = aReplay();
+      const flat = 6 * HOUR_MIN;
+      await replay.play(series(0, flat, () => 60, { seed }));
+      await replay.play(series(flat, minutes, ramp(60, minutes), { seed: seed + 100 }));
+      const endMs = START + (flat + minutes) * MINUTE_MS;
+
+      expect(replay.begun()).toHaveLength(1);
+      leads.push((endMs - (replay.begun()[0] ?? endMs)) / MINUTE_MS);
+      expect(replay.told[0]?.text).toMatch(/^db01 runs out of memory in about \d+ min if this goes on/);
+      expect(replay.told[0]?.text).toMatch(/gunicorn\.service grew/);
+    }
+
+    const median = leads.toSorted((a, b) => a - b)[3] ?? 0;
+    expect(median).toBeGreaterThanOrEqual(leastMinutes);
+  });
+
+  it('also where every fall before ended in a kill', async () => {
+    const replay = aReplay();
+    const life = 3 * HOUR_MIN;
+    for (let at = 0; at < 5; at += 1) {
+      await replay.play(series(at * life, life, ramp(60, life), { seed: at + 1 }));
+      replay.killAt(START + (at + 1) * life * MINUTE_MS);
+    }
+
+    // The first two hours are too little to know a host by; then each life.
+    expect(replay.begun().length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('of a host that stalls, whatever the slope', async () => {
+    const replay = aReplay();
+    await replay.play(series(0, 300, () => 20));
+
+    await replay.play(series(300, 5, () => 12, { pressure: 35 }));
+
+    expect(replay.begun()).toHaveLength(1);
+    expect(replay.told[0]?.text).toContain('db01 is stalling');
+    expect(replay.told[0]?.text).toContain('waited for memory 35 %');
+  });
+});
+
+describe('an episode', () => {
+  /** Up to a warning, at a rest of about 15 %. */
+  async function warned(replay: Replay): Promise<number> {
+    await replay.play(series(0, 360, () => 60));
+    await replay.play(series(360, 45, ramp(60, 60)));
+    expect(replay.begun()).toHaveLength(1);
+    return 405;
+  }
+
+  it('is one message, edited now and then, and once more when it has passed', async () => {
+    const replay = aReplay();
+    const at = await warned(replay);
+
+    await replay.play(series(at, 120, () => 55));
+
+    expect(new Set(replay.told.map(({ key }) => key)).size).toBe(1);
+    expect(replay.told.length).toBeLessThanOrEqual(6);
+    expect(replay.told.at(-1)?.text).toMatch(/^It passed: db01 has memory again .*55 % of all\. It lasted/);
+  });
+
+  it('ends with the kill that it warned of', async () => {
+    const replay = aReplay();
+    const at = await warned(replay);
+    replay.killAt(START + (at + 3) * MINUTE_MS);
+
+    await replay.play(series(at, 30, () => 50));
+
+    expect(replay.told.at(-1)?.text).toMatch(/^It came to a kill on db01, \d+ min after this warning/);
+    expect(replay.begun()).toHaveLength(1);
+  });
+
+  it('goes on over a restart of the bot, without a second message', async () => {
+    const replay = aReplay();
+    const at = await warned(replay);
+    replay.restart();
+
+    await replay.play(series(at, 10, (minute) => 15 - minute));
+    await replay.play(series(at + 10, 60, () => 50));
+
+    expect(replay.begun()).toHaveLength(1);
+    expect(replay.told.at(-1)?.text).toMatch(/^It passed/);
+  });
+
+  it('does not begin on a muted host, and may once it is heard again', async () => {
+    const replay = aReplay();
+    replay.mute(true);
+    await replay.play(series(0, 360, () => 60));
+    await replay.play(series(360, 45, ramp(60, 60)));
+    expect(replay.told).toEqual([]);
+
+    replay.mute(false);
+    await replay.play(series(405, 5, (minute) => 15 - minute));
+
+    expect(replay.begun()).toHaveLength(1);
+  });
+
+  it('is off without a word in the configuration', async () => {
+    const replay = aReplay(null);
+
+    await replay.play(series(0, 360, () => 60));
+    await replay.play(series(360, 60, ramp(60, 60)));
+
+    expect(replay.told).toEqual([]);
+  });
+});
