@@ -14,7 +14,18 @@ export type Piece =
 export type Text = readonly Piece[];
 
 /** What a click asks for. The value beside it says about what. */
-export type ButtonId = 'scores' | 'report' | 'mute' | 'protect' | 'share' | 'run' | 'hosts-add' | 'hosts-remove';
+export type ButtonId =
+  | 'scores'
+  | 'report'
+  | 'mute'
+  | 'protect'
+  | 'approve'
+  | 'decline'
+  | 'undo'
+  | 'share'
+  | 'run'
+  | 'hosts-add'
+  | 'hosts-remove';
 
 export interface Button {
   id: ButtonId;

@@ -1,3 +1,5 @@
+import type { ChangeRefusal } from '../change/refusal.ts';
+import { changeRefusalText } from './change-refusal-text.ts';
 import { aNotice, joinTexts, type Notice, type Text } from './notice.ts';
 import { sayDuration } from './units.ts';
 
@@ -23,6 +25,7 @@ export type Refusal =
   | { kind: 'stale'; what: string }
   | { kind: 'needs-window'; command: string }
   | { kind: 'unknown-action' }
+  | { kind: 'change'; why: ChangeRefusal }
   | { kind: 'busy' }
   | { kind: 'fault'; reference: string };
 
@@ -119,6 +122,7 @@ const SAY = {
   'unknown-action': () => [
     { words: 'This button belongs to another version of the bot and does nothing now. Ask again with /oom.' },
   ],
+  change: (r) => changeRefusalText(r.why),
   busy: () => [{ words: 'Too many questions at once. Try again in a few seconds.' }],
   fault: (r) => [
     { words: 'Something went wrong inside the bot, and it has been logged as ' },

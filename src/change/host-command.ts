@@ -1,0 +1,163 @@
+import type { ChangeRefusal } from './refusal.ts';
+
+// The helper takes one line on standard input and answers one line:
+//   v1 <boot_id> <pid> <starttime_ticks> <current_adj> <new_adj>   ok pid=1306 old=0 new=-300 oom_score=468
+//   v1 unit <boot_id> <unit> <current|-> <new|->                   ok unit=mysql.service old=- new=-500
+//   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes]
+// or `refused <reason>`. It checks all of this again; what is checked here only keeps nonsense from being sent.
+
+const VERSION = 1;
+const BOOT_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+// systemd.unit(5), without what a shell or a path could take for more than a name.
+const UNIT = /^[A-Za-z0-9:_@\\][A-Za-z0-9:_.@\\-]{0,246}\.(?:service|scope|slice|socket|mount|swap)$/;
+
+export const HELLO_REQUEST = 'v1 hello\n';
+
+/** The request for one process. null: one of its parts is none. */
+export function processRequest(want: {
+  bootId: string;
+  pid: number;
+  startTicks: number;
+  from: number;
+  to: number;
+}): string | null {
+  const { bootId, pid, startTicks, from, to } = want;
+  if (!BOOT_ID.test(bootId) || !isWhole(pid, 2, 9_999_999) || !isWhole(startTicks, 0, 1e15)) return null;
+  if (!isAdj(from) || !isAdj(to)) return null;
+  return `v1 ${bootId} ${pid} ${startTicks} ${from + 0} ${to + 0}\n`;
+}
+
+/** The request for a unit's drop-in; null as a value stands for no drop-in. */
+export function unitRequest(want: {
+  bootId: string;
+  unit: string;
+  from: number | null;
+  to: number | null;
+}): string | null {
+  const { bootId, unit, from, to } = want;
+  if (!BOOT_ID.test(bootId) || !isUnitName(unit)) return null;
+  if ((from !== null && !isAdj(from)) || (to !== null && !isAdj(to))) return null;
+  return `v1 unit ${bootId} ${unit} ${from ?? '-'} ${to ?? '-'}\n`;
+}
+
+/** Whether a name can be a unit's, and can be sent. */
+export function isUnitName(text: string): boolean {
+  return UNIT.test(text) && !text.includes('..');
+}
+
+function isWhole(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** Whether a value is in the range that the kernel knows. */
+export function isAdj(value: number): boolean {
+  return isWhole(value, -1000, 1000);
+}
+
+export type HelperAnswer =
+  | { kind: 'written'; old: number; now: number }
+  | { kind: 'unit-written'; old: number | null; now: number | null }
+  | { kind: 'refused'; why: ChangeRefusal }
+  /** No such line: it may have been done or not. */
+  | { kind: 'unreadable' };
+
+const WRITTEN = /^ok pid=(\d{1,7}) old=(-?\d{1,4}) new=(-?\d{1,4}) oom_score=(?:-?\d{1,6}|-)(?: oom_adj=-?\d{1,3})?$/;
+const UNIT_WRITTEN = /^ok unit=(\S{1,255}) old=(-|-?\d{1,4}) new=(-|-?\d{1,4})$/;
+const REFUSED = /^refused ([a-z-]{1,30})(?::(-|-?\d{1,4}))?$/;
+
+/** Reads what came back for a request about `pid` or `unit`. Only the last such line counts: sudo may say something before. */
+export function readHelperAnswer(text: string, about: { pid: number } | { unit: string }): HelperAnswer {
+  const line = answerLine(text);
+  if (line === null) return { kind: 'unreadable' };
+  const written = WRITTEN.exec(line);
+  if (written) {
+    if (!('pid' in about) || Number(written[1]) !== about.pid) return { kind: 'unreadable' };
+    return { kind: 'written', old: Number(written[2]), now: Number(written[3]) };
+  }
+  const unit = UNIT_WRITTEN.exec(line);
+  if (unit) {
+    if (!('unit' in about) || unit[1] !== about.unit) return { kind: 'unreadable' };
+    return { kind: 'unit-written', old: valueOrNone(unit[2]), now: valueOrNone(unit[3]) };
+  }
+  const refused = REFUSED.exec(line);
+  return refused ? { kind: 'refused', why: refusalOf(refused[1] ?? '', refused[2] ?? null) } : { kind: 'unreadable' };
+}
+
+function answerLine(text: string): string | null {
+  return (
+    text
+      .slice(-4_000)
+      .split(/\r?\n/)
+      .findLast((line) => /^(?:ok|refused) /.test(line)) ?? null
+  );
+}
+
+function valueOrNone(text: string | undefined): number | null {
+  return text === undefined || text === '-' ? null : Number(text);
+}
+
+function refusalOf(reason: string, value: string | null): ChangeRefusal {
+  switch (reason) {
+    case 'boot':
+      return { kind: 'rebooted' };
+    case 'gone':
+      return { kind: 'process-gone' };
+    case 'reused':
+      return { kind: 'process-replaced' };
+    case 'changed':
+      return { kind: 'value-changed', now: value ?? '?' };
+    case 'protected':
+      return { kind: 'kept-process' };
+    case 'thread':
+    case 'kthread':
+    case 'pid':
+      return { kind: 'not-a-process' };
+    case 'capability':
+      return { kind: 'no-capability' };
+    case 'read-only':
+      return { kind: 'read-only' };
+    case 'write':
+    case 'verify':
+    case 'note':
+      return { kind: 'not-written' };
+    case 'version':
+      return { kind: 'helper-version' };
+    case 'no-systemd':
+      return { kind: 'no-systemd' };
+    case 'unit':
+      return { kind: 'no-unit' };
+    default:
+      return { kind: 'bad-request', reason: value === null ? reason : `${reason}:${value}` };
+  }
+}
+
+/** What the helper of a host can do. */
+export interface HelperMeans {
+  min: number;
+  max: number;
+  /** Root may lower a value below where a process started. */
+  capability: boolean;
+  /** The kernel has only oom_adj, -17 to 15. */
+  legacy: boolean;
+  /** It can write a unit's drop-in. */
+  units: boolean;
+}
+
+/** Reads the answer to HELLO_REQUEST. null: no helper that this version can talk to. */
+export function readMeans(text: string): HelperMeans | null {
+  const facts = new Map(
+    (answerLine(text) ?? '')
+      .split(' ')
+      .slice(1, 20)
+      .map((word): [string, string] => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
+  );
+  const [min, max] = [Number(facts.get('min') ?? Number.NaN), Number(facts.get('max') ?? Number.NaN)];
+  if (Number(facts.get('oom-adj')) !== VERSION || !isAdj(min) || !isAdj(max) || min > max) return null;
+  return {
+    min,
+    max,
+    capability: facts.get('capability') === 'yes',
+    legacy: facts.get('file') === 'oom_adj',
+    units: facts.get('units') === 'yes',
+  };
+}

@@ -1,0 +1,39 @@
+import type { Standing } from './decisions.ts';
+
+/** Who may approve, by the configuration. */
+export interface ApprovalPolicy {
+  /** Users (U…) and user groups (S…). Empty: anyone but the proposer. */
+  approvers: readonly string[];
+  quorum: number;
+  selfApproval: boolean;
+  /** How long a proposal waits. */
+  expireAfterMs: number;
+}
+
+/** Members by user group; null: they could not be found out. */
+export type GroupMembers = ReadonlyMap<string, readonly string[] | null>;
+
+const USER_GROUP = /^S[A-Z0-9]+$/;
+const PERSON = /^[UW][A-Z0-9]+$/;
+/** A risky change needs a second pair of eyes beside the first. */
+const CAREFUL_QUORUM = 2;
+
+/** The groups whose members decide. */
+export function groupsOf(policy: ApprovalPolicy): string[] {
+  return policy.approvers.filter((one) => USER_GROUP.test(one));
+}
+
+/** Whether somebody may approve. A group that cannot be looked up lets nobody in. */
+export function standingOf(userId: string, policy: ApprovalPolicy, groups: GroupMembers): Standing {
+  if (!PERSON.test(userId)) return 'may-not';
+  if (policy.approvers.length === 0) return 'may';
+  if (policy.approvers.includes(userId)) return 'may';
+  const members = groupsOf(policy).map((group) => groups.get(group) ?? null);
+  if (members.some((list) => list?.includes(userId))) return 'may';
+  return members.includes(null) ? 'unknown' : 'may-not';
+}
+
+/** How many must say yes. */
+export function quorumFor(policy: ApprovalPolicy, needsCare: boolean): number {
+  return Math.max(policy.quorum, needsCare ? CAREFUL_QUORUM : 1);
+}
