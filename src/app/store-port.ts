@@ -1,6 +1,7 @@
 import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
 import type { Moment } from '../incident/growth.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
+import type { ChangeStore } from './change-store.ts';
 import type { AddedHost, Batch, Delivery, KillQuery, Mute, NewDelivery, Position, Posted } from './ports.ts';
 
 export type { NewDelivery } from './ports.ts';
@@ -154,7 +155,7 @@ export interface Retention {
 }
 
 /** All that oombot remembers. Every function but `prune` either does all of its work or throws and has done nothing. */
-export interface Store {
+export interface Store extends ChangeStore {
   /** Saves kills with their positions, incidents and deliveries in one transaction. `decide` is pure and may be called more than once; it is not called when nothing is fresh or amended. */
   saveBatch: (batch: Batch, decide: (view: BatchView) => BatchDecision) => Promise<SavedBatch>;
   positions: (host: string) => Promise<Position[]>;

@@ -1,26 +1,24 @@
 import { createHash } from 'node:crypto';
 import type { AuditEntry, AuditRow, AuditVerdict } from '../app/store-port.ts';
-import type { Database, Reader, Tables } from './schema.ts';
+import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 const ROWS_PER_READ = 500;
 
 /** Appends one entry that carries the hash of the one before. */
 export function appendAudit(database: Database, entry: AuditEntry): Promise<AuditRow> {
-  return database.transact(async (trx) => {
-    await database.lock(trx, 'audit');
-    const last = await trx
-      .selectFrom('audit')
-      .select(['seq', 'hash'])
-      .orderBy('seq', 'desc')
-      .limit(1)
-      .executeTakeFirst();
-    const seq = (last?.seq ?? 0) + 1;
-    const previousHash = last?.hash ?? '';
-    const body = canonicalJson(entry);
-    const hash = hashOf(seq, previousHash, body);
-    await trx.insertInto('audit').values({ seq, host: entry.host, previous_hash: previousHash, hash, body }).execute();
-    return { ...entry, seq, previousHash, hash };
-  });
+  return database.transact((trx) => appendAuditIn(database, trx, entry));
+}
+
+/** The same within a transaction, so that what is done and its entry are saved together. */
+export async function appendAuditIn(database: Database, trx: Trx, entry: AuditEntry): Promise<AuditRow> {
+  await database.lock(trx, 'audit');
+  const last = await trx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  const seq = (last?.seq ?? 0) + 1;
+  const previousHash = last?.hash ?? '';
+  const body = canonicalJson(entry);
+  const hash = hashOf(seq, previousHash, body);
+  await trx.insertInto('audit').values({ seq, host: entry.host, previous_hash: previousHash, hash, body }).execute();
+  return { ...entry, seq, previousHash, hash };
 }
 
 export async function loadAudit(db: Reader, host: string | null, limit: number): Promise<AuditRow[]> {

@@ -11,6 +11,7 @@ function migrations(countingKey: string): Record<string, Migration> {
         await sql`alter table counters add column pruned bigint not null default 0`.execute(db);
       },
     },
+    '003-changes': { up: createChanges },
     '004-outlook': { up: addOutlook },
   };
 }
@@ -68,6 +69,21 @@ async function addOutlook(db: Kysely<unknown>): Promise<void> {
     `alter table samples add column services text`,
     // 0: only for the hours around a kill; 1: one of the few that stay for a day.
     `alter table samples add column lasting smallint not null default 1`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+async function createChanges(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    `create table changes (id text primary key, host text not null, state text not null, revision bigint not null,
+       proposed_at_ms bigint not null, body text not null)`,
+    `create index changes_by_state on changes (state, proposed_at_ms)`,
+    `create index changes_by_host on changes (host, proposed_at_ms)`,
+    `create table cards (change_id text primary key references changes (id) on delete cascade, channel text not null,
+       ts text, shown bigint not null, told text, trying text, trying_since_ms bigint, attempts bigint not null,
+       not_before_ms bigint not null, claimed_by text, claimed_until_ms bigint not null)`,
+    `create table rules (id text primary key, state text not null, revision bigint not null, made_at_ms bigint not null,
+       body text not null)`,
   ];
   for (const statement of statements) await sql.raw(statement).execute(db);
 }

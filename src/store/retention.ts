@@ -34,6 +34,9 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
     sql`delete from incidents where id in (select id from incidents where closed_at_ms < ${before}
           and not exists (select 1 from kills where incident_id = incidents.id)
           and not exists (select 1 from outbox where incident_id = incidents.id) limit ${ROWS_PER_DELETE})`,
+    // What came of a change stays in the audit log.
+    sql`delete from changes where id in (select id from changes where proposed_at_ms < ${before}
+          and state in ('declined', 'expired', 'refused', 'failed', 'undone') limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in
           (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in

@@ -76,6 +76,21 @@ export interface Tables {
   posted_news: { name: string; channel: string; ts: string; at_ms: number };
   owners: { owner: string; expires_ms: number };
   leases: { kind: string; name: string; owner: string; expires_ms: number };
+  changes: { id: string; host: string; state: string; revision: number; proposed_at_ms: number; body: string };
+  cards: {
+    change_id: string;
+    channel: string;
+    ts: string | null;
+    shown: number;
+    told: string | null;
+    trying: 'post' | 'reply' | null;
+    trying_since_ms: number | null;
+    attempts: number;
+    not_before_ms: number;
+    claimed_by: string | null;
+    claimed_until_ms: number;
+  };
+  rules: { id: string; state: string; revision: number; made_at_ms: number; body: string };
   audit: { seq: number; host: string | null; previous_hash: string; hash: string; body: string };
 }
 

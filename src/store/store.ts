@@ -1,6 +1,18 @@
 import path from 'node:path';
 import type { Store } from '../app/store-port.ts';
 import { appendAudit, loadAudit, verifyAudit } from './audit.ts';
+import {
+  addChange,
+  claimCards,
+  loadChange,
+  loadChanges,
+  loadOpenChanges,
+  loadRules,
+  putRule,
+  repairCard,
+  saveCard,
+  updateChange,
+} from './changes.ts';
 import { saveBatch } from './batches.ts';
 import {
   loadAddedHosts,
@@ -138,6 +150,17 @@ function storeOf(database: Database): Store {
 
     claimLeases: (request) => claimLeases(database, request),
     releaseLeases: (owner) => releaseLeases(database, owner),
+
+    addChange: (change, entry) => addChange(database, change, entry),
+    updateChange: (change, entries) => updateChange(database, change, entries),
+    change: (id) => loadChange(db, id),
+    changes: (host, limit) => loadChanges(db, host, limit),
+    openChanges: () => loadOpenChanges(db),
+    claimCards: (claim) => claimCards(database, claim),
+    saveCard: (card, owner) => transact((trx) => saveCard(trx, card, owner)),
+    repairCard: (changeId) => transact((trx) => repairCard(trx, changeId)),
+    putRule: (rule) => putRule(database, rule),
+    rules: () => loadRules(db),
 
     appendAudit: (entry) => appendAudit(database, entry),
     audit: (host, limit) => loadAudit(db, host, limit),

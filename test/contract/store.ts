@@ -7,6 +7,7 @@ import type { KillQuery } from '../../src/app/ports.ts';
 import type { BatchDecision, BatchView, LeaseRequest, NewDelivery, Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
+import { describeChanges } from './changes.ts';
 import { aKill, anIncident } from '../support/a-stored-kill.ts';
 
 const HOUR_MS = 3_600_000;
@@ -21,6 +22,13 @@ export function describeStore(createDatabase: () => Promise<string>): void {
   async function openNew(): Promise<Store> {
     return openTested(await createDatabase());
   }
+
+  describeChanges(async () => {
+    const url = await createDatabase();
+    const first = await openTested(url);
+    // SQLite is for one process: there the two share its store.
+    return [first, url.startsWith('postgres') ? await openTested(url) : first];
+  });
 
   describe('batches', () => {
     it('saves kills, positions, incident and deliveries, and tells which kills were new', async () => {

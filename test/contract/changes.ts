@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import type { Change } from '../../src/change/change.ts';
+import { decideApproval, decideDecline } from '../../src/change/decisions.ts';
+import type { Rule } from '../../src/change/rule.ts';
+import type { Store } from '../../src/app/store-port.ts';
+import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';
+
+const NOW = PROPOSED_AT_MS + 1_000;
+
+/** What any store does with changes. `openTwo` gives two stores over one database, or one twice. */
+export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
+  describe('changes', () => {
+    it('are kept with every part, and their first entry in the audit log', async () => {
+      const [store] = await openTwo();
+
+      const saved = await store.addChange(aChange({ revision: 0, why: 'it is <!channel> "x"\n' }), anEntry('propose'));
+
+      expect(saved.revision).toBe(1);
+      expect(await store.change('c1')).toEqual(saved);
+      expect(await store.change('c2')).toBeNull();
+      expect((await store.audit('db01', 10)).map((row) => row.action)).toEqual(['propose']);
+      expect(await store.verifyAudit()).toMatchObject({ kind: 'intact', entries: 1 });
+    });
+
+    it('of one id are kept once, without a second entry', async () => {
+      const [store] = await openTwo();
+      await store.addChange(aChange(), anEntry('propose'));
+
+      await expect(store.addChange(aChange(), anEntry('propose'))).rejects.toThrow();
+
+      expect(await store.audit(null, 10)).toHaveLength(1);
+    });
+
+    it('move on from the stored revision only; who was slower is told what is there, and leaves no entry', async () => {
+      const [first, second] = await openTwo();
+      const change = await first.addChange(aChange(), anEntry('propose'));
+
+      const yes = await first.updateChange({ ...change, quorum: 2 }, [anEntry('approve')]);
+      const late = await second.updateChange({ ...change, quorum: 3 }, [anEntry('decline')]);
+
+      expect(yes).toMatchObject({ kind: 'saved', change: { revision: 2, quorum: 2 } });
+      expect(late).toMatchObject({ kind: 'conflict', current: { revision: 2, quorum: 2 } });
+      expect((await first.audit(null, 10)).map((row) => row.action)).toEqual(['approve', 'propose']);
+    });
+
+    it('end in one outcome when two decide at the same moment, again and again', async () => {
+      const [first, second] = await openTwo();
+      for (let round = 0; round < 10; round += 1) {
+        const change = await first.addChange(aChange({ id: `race-${round}` }), anEntry('propose'));
+        const [yes, no] = [approved(change), declined(change)];
+
+        const results = await Promise.all([
+          first.updateChange(yes, [anEntry('approve')]),
+          second.updateChange(no, [anEntry('decline')]),
+        ]);
+
+        expect(results.map((one) => one.kind).toSorted()).toEqual(['conflict', 'saved']);
+        const winner = results[0]?.kind === 'saved' ? 'approved' : 'declined';
+        expect((await first.change(change.id))?.state.kind).toBe(winner);
+      }
+      expect(await first.verifyAudit()).toMatchObject({ kind: 'intact', entries: 20 });
+    });
+
+    it('are listed newest first, the open ones oldest first', async () => {
+      const [store] = await openTwo();
+      for (const [id, host, atMs] of [
+        ['a', 'db01', 1],
+        ['b', 'web1', 2],
+        ['c', 'db01', 3],
+      ] as const)
+        await store.addChange(aChange({ id, host, proposedAtMs: atMs }), anEntry('propose'));
+      const b = (await store.change('b'))!;
+      await store.updateChange(declined(b), []);
+
+      expect((await store.changes(null, 10)).map((one) => one.id)).toEqual(['c', 'b', 'a']);
+      expect((await store.changes('db01', 1)).map((one) => one.id)).toEqual(['c']);
+      expect((await store.openChanges()).map((one) => one.id)).toEqual(['a', 'c']);
+    });
+  });
+
+  describe('cards', () => {
+    const claim = { owner: 'me', nowMs: NOW, ttlMs: 1_000, limit: 10 };
+
+    it('wait until they show the change as it is, for one owner at a time', async () => {
+      const [store, other] = await openTwo();
+      const change = await store.addChange(aChange(), anEntry('propose'));
+
+      const [card] = await store.claimCards(claim);
+      expect(card).toEqual({
+        changeId: 'c1',
+        channel: 'C1',
+        ts: null,
+        shown: -1,
+        told: null,
+        trying: null,
+        tryingSinceMs: null,
+        attempts: 0,
+        notBeforeMs: 0,
+      });
+      expect(await other.claimCards({ ...claim, owner: 'other' })).toEqual([]);
+      expect(await store.saveCard({ ...card!, ts: '1.2', shown: change.revision }, 'me')).toBe(true);
+      expect(await store.claimCards(claim)).toEqual([]);
+
+      await store.updateChange(declined(change), []);
+      expect(await other.claimCards({ ...claim, owner: 'other', nowMs: NOW + 2_000 })).toMatchObject([
+        { ts: '1.2', shown: 1 },
+      ]);
+      expect(await store.saveCard({ ...card!, shown: 9 }, 'me')).toBe(false);
+    });
+
+    it('are shown anew when somebody asks for it', async () => {
+      const [store] = await openTwo();
+      const change = await store.addChange(aChange(), anEntry('propose'));
+      const [card] = await store.claimCards(claim);
+      await store.saveCard({ ...card!, ts: '1.2', shown: change.revision }, 'me');
+
+      await store.repairCard('c1');
+
+      expect(await store.claimCards(claim)).toMatchObject([{ ts: '1.2', shown: -1 }]);
+    });
+  });
+
+  describe('rules', () => {
+    it('are kept, replaced by their revision, and gone from the list when ended', async () => {
+      const [store, other] = await openTwo();
+      const rule = (await store.putRule(aRule()))!;
+      expect(await store.rules()).toEqual([rule]);
+
+      const paused = (await store.putRule({ ...rule, state: 'paused' }))!;
+      expect(await other.putRule({ ...rule, state: 'ended' })).toBeNull();
+      expect(await store.rules()).toEqual([paused]);
+
+      await store.putRule({ ...paused, state: 'ended' });
+      expect(await store.rules()).toEqual([]);
+    });
+  });
+}
+
+function anEntry(action: string) {
+  return { atMs: NOW, actor: 'UANN', action, host: 'db01', details: { change: 'c1' } };
+}
+
+function approved(change: Change): Change {
+  const request = { by: 'UBEN', nowMs: NOW, standing: 'may', selfApproval: false, stillMay: [] } as const;
+  const decision = decideApproval({ ...change, expiresAtMs: NOW + 1 }, request);
+  if (decision.kind === 'refused') throw new Error(decision.refusal.kind);
+  return decision.next;
+}
+
+function declined(change: Change): Change {
+  const decision = decideDecline({ ...change, expiresAtMs: NOW + 1 }, { by: 'UCAT', nowMs: NOW, standing: 'may' });
+  if (decision.kind === 'refused') throw new Error(decision.refusal.kind);
+  return decision.next;
+}
+
+function aRule(): Rule {
+  return {
+    id: 'r1',
+    revision: 0,
+    hosts: ['db01'],
+    tag: null,
+    name: 'mysqld',
+    unit: null,
+    adj: -500,
+    state: 'active',
+    madeBy: 'UANN',
+    madeAtMs: NOW,
+    changeId: 'c1',
+    channel: 'C1',
+  };
+}
