@@ -40,7 +40,19 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
 
   function add(config: HostConfig): void {
     const connection = world.ssh.connect(config.target);
-    const link = openHostLink(config.name, connection, { logFiles: config.logFiles, clock: world.clock });
+    const link = openHostLink(config.name, connection, {
+      logFiles: config.logFiles,
+      clock: world.clock,
+      // The account for changes alone has a key of its own beside the other: `oombot_ed25519-w`.
+      openWriter: () => {
+        const { user, identityFile } = config.target;
+        return world.ssh.connect({
+          ...config.target,
+          user: `${user}-w`,
+          identityFile: identityFile === null ? null : `${identityFile}-w`,
+        });
+      },
+    });
     connection.rest();
     members.set(config.name, { config, connection, link, watch: null });
   }

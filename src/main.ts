@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import { openAnswers } from './app/answers.ts';
+import { openChangeCards } from './app/change-cards.ts';
+import { openChangeWork } from './app/change-work.ts';
+import type { ChangeWorld } from './app/change-world.ts';
 import { openLiveScans } from './app/live-scan.ts';
 import { seenBefore } from './app/seen-before.ts';
 import type { HostDraft } from './app/handlers.ts';
@@ -122,7 +125,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
 
   async function describe(incident: Incident): Promise<Notice> {
     const past = await seenBefore(store, incident);
-    return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: false });
+    return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: true });
   }
 
   /** Kills that happened just now, for whoever looks at the terminal. */
@@ -172,6 +175,22 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     await fleet.replace(await hostsNow());
   }
 
+  let wakeChanges: () => void = ignore;
+  const changes: ChangeWorld = {
+    store,
+    fleet,
+    scans,
+    clock,
+    log,
+    owner,
+    shared: config.database.kind === 'postgres',
+    newId: () => randomUUID().slice(0, 8),
+    approvals: () => config.approvals,
+    groupMembersNow: (group) =>
+      slack?.groupMembers(group, APPROVERS_AGE_MS) ?? Promise.reject(new Error('Slack is not connected yet')),
+    channelOf,
+    wake: () => wakeChanges(),
+  };
   const handlers = openAnswers({
     store,
     fleet,
@@ -195,9 +214,13 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       hostsChanged,
     },
     channelOf,
-    wake: () => wake(),
+    wake: () => {
+      wake();
+      wakeChanges();
+    },
     keepKillsMs: KEEP_KILLS_MS,
-    protect: false,
+    protect: true,
+    changes,
   });
 
   /** Where a host is that somebody wants to add: its key is not known yet. */
@@ -230,6 +253,13 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     isMine: (channel) => channels?.has(channel) ?? true,
   });
   wake = delivery.wake;
+  const cards = openChangeCards({ store, workspace: slack, clock, log, owner });
+  const changeWork = openChangeWork(changes);
+  wakeChanges = () => {
+    changeWork.wake();
+    cards.wake();
+    wake();
+  };
   function serveOnly(mine: readonly string[]): void {
     channels = new Set(mine);
     delivery.wake();
@@ -266,8 +296,10 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
         () => Promise.all(chores),
         returns.close,
         causes.close,
+        changeWork.close,
         fleet.close,
         delivery.close,
+        cards.close,
         () => slack?.close(),
         ssh.close,
         () => local?.close(),
@@ -287,6 +319,8 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
 
 /** These are read once, at the start. */
 const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
+/** Members of an approvers' group are asked for anew; one card is decided within seconds by several. */
+const APPROVERS_AGE_MS = 2_000;
 const NEWS_MS = 10 * 60_000;
 const LIVE_MS = 60_000;
 

@@ -1,3 +1,4 @@
+import type { ChangeWorld } from './change-world.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { HostDraft, HostKeySeen } from './handlers.ts';
 import type { Fleet } from './host-link.ts';
@@ -31,6 +32,14 @@ export type AnswersStore = Pick<
   | 'enqueue'
   | 'outlooks'
   | 'audit'
+  | 'addChange'
+  | 'updateChange'
+  | 'change'
+  | 'changes'
+  | 'openChanges'
+  | 'repairCard'
+  | 'putRule'
+  | 'rules'
 >;
 
 /** What of the configuration matters here. Read anew for each question: it may be reloaded. */
@@ -83,4 +92,6 @@ export interface AnswersWorld {
   keepKillsMs: number;
   /** True where changes can be proposed. */
   protect: boolean;
+  /** What changes need beside all this; without it none can be proposed. */
+  changes?: Omit<ChangeWorld, 'store' | 'fleet' | 'scans' | 'clock' | 'log' | 'channelOf' | 'wake'>;
 }

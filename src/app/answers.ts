@@ -1,6 +1,8 @@
 import { describeHelp } from '../notice/answer-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
+import { openApprovers } from './approvers.ts';
 import { openAuditAnswer } from './audit-answer.ts';
+import { openChangeAnswers } from './change-answers.ts';
 import { explainText } from './explain.ts';
 import type { Handlers } from './handlers.ts';
 import { openHistoryAnswer } from './history-answer.ts';
@@ -9,7 +11,9 @@ import { openHostsAnswers } from './hosts-answer.ts';
 import { openIncidentAnswers } from './incident-answers.ts';
 import { openMuteAnswers } from './mute-answers.ts';
 import { openReportAnswer } from './report-answer.ts';
+import { openNoChanges } from './no-changes.ts';
 import { openRights } from './rights.ts';
+import { openRuleAnswers } from './rule-answers.ts';
 import { openScoresAnswer } from './scores-answer.ts';
 import { openTargets } from './targets.ts';
 
@@ -29,7 +33,16 @@ export function openAnswers(world: AnswersWorld): Handlers {
     return { kind: 'notice', notice: describeHelp(hosts, targets.tags()) };
   }
 
+  function openChanges() {
+    if (world.changes === undefined) return openNoChanges();
+    const changeWorld = { ...world, ...world.changes, channelOf: world.channelOf ?? (() => '') };
+    const approvers = openApprovers(changeWorld);
+    const answers = openChangeAnswers(changeWorld, targets, approvers);
+    return { ...answers, ...openRuleAnswers(changeWorld, targets, approvers, answers.protect) };
+  }
+
   return {
+    ...openChanges(),
     ...openIncidentAnswers(world, targets, scans),
     ...openHostsAnswers(world, targets, rights),
     ...openMuteAnswers(world, targets),

@@ -24,6 +24,25 @@ export interface HostKeySeen {
   fingerprint: string;
 }
 
+/** A protection that somebody asks for. `adj` null: the smallest value that changes the outcome; `keep`: as a standing rule. */
+export interface ProtectAsk {
+  host: string;
+  /** A process's name, a pid or a unit. */
+  what: string;
+  adj: number | null;
+  forMs: number | null;
+  why: string | null;
+  keep: boolean;
+  incidentId: string | null;
+}
+
+/** What a form for a protection is filled with. */
+export interface ProtectForm {
+  host: string;
+  what: string;
+  incidentId: string;
+}
+
 /**
  * What a chat can ask of the bot. Each answers with a notice or a refusal; a throw is a fault, and the chat then says so to whoever
  * asked. Rights are decided here, not in the chat.
@@ -61,6 +80,23 @@ export interface Handlers {
   ) => Promise<{ kind: 'key'; key: HostKeySeen } | { kind: 'refused'; refusal: Refusal }>;
   addHost: (draft: HostDraft, fingerprint: string, asker: Asker) => Promise<Answer>;
   removeHost: (ask: { host: string }, asker: Asker) => Promise<Answer>;
+  /** Proposes a change with its proof; several matches are shown to choose from. */
+  protect: (ask: ProtectAsk, asker: Asker) => Promise<Answer>;
+  /** Proposes the way back. */
+  unprotect: (ask: { host: string; what: string; why: string | null }, asker: Asker) => Promise<Answer>;
+  /** What the form for an incident's victim is filled with. */
+  protectForm: (
+    ask: { incidentId: string },
+    asker: Asker,
+  ) => Promise<{ kind: 'form'; form: ProtectForm } | { kind: 'refused'; refusal: Refusal }>;
+  approve: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
+  /** By an approver; by the proposer it is taken back. */
+  decline: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
+  undo: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
+  answerPending: (asker: Asker) => Promise<Answer>;
+  /** Standing protections of a host or (null) of all. */
+  answerRules: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  editRule: (ask: { rule: string; to: 'active' | 'paused' | 'ended' }, asker: Asker) => Promise<Answer>;
   /** App Home: the fleet, last kills. */
   answerHome: (asker: Asker) => Promise<Notice>;
 }

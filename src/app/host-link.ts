@@ -68,6 +68,34 @@ export interface LookUpRequest {
 export type FollowEnd =
   { kind: 'lost' } | { kind: 'aborted' } | { kind: 'done' } | { kind: 'failed'; sentence: string };
 
+/** How a request to the host's helper ended. */
+export type RequestEnd =
+  /** `asUid`: there is no helper, and the same check and write was tried as that user. */
+  | { kind: 'answered'; text: string; asUid: number | null }
+  /** It certainly did not get there. */
+  | { kind: 'unsent'; sentence: string }
+  /** The host will not let the helper be called. */
+  | { kind: 'no-helper'; sentence: string }
+  /** It may have been carried out. */
+  | { kind: 'unknown'; sentence: string };
+
+/** The innermost memory group around a process that has a limit. */
+export interface LimitedGroup {
+  path: string;
+  limitKiB: number;
+}
+
+/** Asking a host for changes. Nothing here throws for what the host does. */
+export interface ChangeAccess {
+  /** Hands one request line (`change/host-command.ts`) to the helper. Never repeated by itself. */
+  request: (line: string) => Promise<RequestEnd>;
+  /** null: no limit around that group, or no answer. */
+  limitOf: (cgroup: string) => Promise<LimitedGroup | null>;
+  /** Userspace killers that run there. */
+  killers: () => Promise<readonly string[]>;
+  close: () => Promise<void>;
+}
+
 /** One host as the use cases see it; how it is reached is the business of `ssh/`. No function throws for what the host does. */
 export interface HostLink {
   host: string;
@@ -88,6 +116,7 @@ export interface HostLink {
   unit: (name: string) => Promise<UnitState | null>;
   /** The text of a short look at the host after a kill (`incident/host-look.ts` reads it); null: no answer. */
   lookAround: (request: LookRequest) => Promise<string | null>;
+  changes: ChangeAccess;
   close: () => Promise<void>;
 }
 

@@ -1,8 +1,9 @@
 import { describeScores } from '../notice/scores-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
-import type { Answer, Handlers } from './handlers.ts';
-import type { LiveScan, LiveScans } from './live-scan.ts';
+import type { Handlers } from './handlers.ts';
+import type { LiveScans } from './live-scan.ts';
 import { rankingOf, type LimitedGroups } from './ranking.ts';
+import { scanRefusal } from './scan-refusal.ts';
 import type { Targets } from './targets.ts';
 
 const WITHIN_MS = 10_000;
@@ -23,7 +24,7 @@ export function openScoresAnswer(
     const target = await targets.host(host);
     if (target.kind === 'refused') return target;
     const [live, limited] = await Promise.all([scans.read(target.name, WITHIN_MS), limitedGroups(target.name)]);
-    if (live.kind !== 'scan') return refusalOf(target.name, live);
+    if (live.kind !== 'scan') return scanRefusal(target.name, live);
     const rows = Math.min(ROWS_MAX, Math.max(1, Math.trunc(limit ?? ROWS) || ROWS));
     return { kind: 'notice', notice: describeScores(rankingOf(target.name, live, rows, limited)) };
   };
@@ -39,19 +40,5 @@ export function openScoresAnswer(
         groups.set(oomMemcg, memcgLimitKiB);
     }
     return groups;
-  }
-}
-
-function refusalOf(host: string, live: Exclude<LiveScan, { kind: 'scan' }>): Answer {
-  switch (live.kind) {
-    case 'away': {
-      const { kind, sinceMs, sentence } = live.state;
-      const since = kind === 'connecting' ? null : sinceMs;
-      return { kind: 'refused', refusal: { kind: 'host-unreachable', host, sinceMs: since, reason: sentence } };
-    }
-    case 'late':
-      return { kind: 'refused', refusal: { kind: 'too-slow', host, waitedMs: live.waitedMs } };
-    case 'unreadable':
-      return { kind: 'refused', refusal: { kind: 'scores-unread', host, reason: live.sentence } };
   }
 }

@@ -9,7 +9,9 @@ export interface Told {
   why: ChangeRefusal | null;
 }
 
-const RETRY_UNDO_MS = 30_000;
+/** A way back that could not be gone is tried again: soon where the host was away, seldom where it said no. */
+const RETRY_AWAY_MS = 30_000;
+const RETRY_MS = 10 * 60_000;
 
 /** What an attempt to apply came to. Only what was read back everywhere is `applied`. */
 export function concludeApply(change: Change, told: Told, nowMs: number): Change {
@@ -42,7 +44,13 @@ export function concludeUndo(change: Change, told: Told, nowMs: number, askedBy:
     ...next,
     processes,
     dropIn,
-    state: { kind: 'applied', atMs: nowMs, untilMs: null, undoFailed, tryAgainAtMs: nowMs + RETRY_UNDO_MS },
+    state: {
+      kind: 'applied',
+      atMs: nowMs,
+      untilMs: nowMs,
+      undoFailed,
+      tryAgainAtMs: nowMs + (undoFailed.kind === 'host-away' ? RETRY_AWAY_MS : RETRY_MS),
+    },
   };
 }
 

@@ -27,8 +27,8 @@ const STORM_EVERY_MS = 60;
 // printk_ratelimit of oom_kill_process(): DEFAULT_RATELIMIT_INTERVAL and _BURST.
 const DUMPS_MAX = 10;
 const DUMPS_EVERY_MS = 5_000;
-const REDIS_LIMIT_PAGES = 32_768;
-const WEB_LIMIT_PAGES = 65_536;
+export const REDIS_LIMIT_PAGES = 32_768;
+export const WEB_LIMIT_PAGES = 65_536;
 const BATCH_LIMIT_PAGES = 32_768;
 const WAITING_MAX = 3;
 

@@ -3,6 +3,7 @@ import { MEMORY_SAMPLE } from '../oom/memory-sample-script.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
 import { SCAN_COMMAND } from '../ssh/host-link.ts';
 import { LOOK_COMMAND } from '../ssh/host-look.ts';
+import { HELPER_COMMANDS, LIMIT_COMMAND } from '../ssh/change-requests.ts';
 import { journalCommand } from '../ssh/journal-source.ts';
 import { KMSG_COMMANDS } from '../ssh/kmsg-source.ts';
 import { PROBE_COMMAND } from '../ssh/probe-script.ts';
@@ -13,12 +14,18 @@ import type { JournalFilter, JournalFrom } from './journal.ts';
 import { renderKmsg } from './kernel-ring.ts';
 import { endChannel, type CommandSession } from './loopback-server.ts';
 import { KERNEL_RELEASE, TOTAL_PAGES, type DemoMachine, type DemoUnit } from './machine.ts';
-import { rssPagesOf } from './processes.ts';
+import { REDIS_LIMIT_PAGES, WEB_LIMIT_PAGES } from './controls.ts';
+import { REDIS_SCOPE, rssPagesOf, WEB_UNIT } from './processes.ts';
 import { scoreOf } from './report-text.ts';
 
 /** A client that does not read is left when so much waits for it. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 const INPUT_BYTES_MAX = 64 * 1024;
+/** Memory groups that have a limit. */
+const LIMITS = new Map([
+  [REDIS_SCOPE, REDIS_LIMIT_PAGES],
+  [WEB_UNIT, WEB_LIMIT_PAGES],
+]);
 /** What a shell says of a command ended by SIGTERM. */
 const TERMINATED = 143;
 
@@ -50,6 +57,8 @@ export function openDemoCommands(
     [SCAN_COMMAND, scan],
     [UNIT_COMMAND, showUnit],
     [LOOK_COMMAND, lookAround],
+    [HELPER_COMMANDS.sudo, askHelper],
+    [LIMIT_COMMAND, showLimit],
     [KMSG_COMMANDS.sudo, followRing],
   ]);
   for (const filter of ['all', 'killers'] as const) {
@@ -65,6 +74,19 @@ export function openDemoCommands(
     }
     if (script !== PROC_SCAN && script !== PROC_SCAN_LIGHT) return 127;
     io.write(scanText(machine, clock, script === PROC_SCAN ? 0 : 8_192));
+    return 0;
+  }
+
+  async function askHelper(io: Io): Promise<number> {
+    const { line, code } = helper(await io.input());
+    io.write(`${line}\n`);
+    return code;
+  }
+
+  async function showLimit(io: Io): Promise<number> {
+    const group = await io.firstLine();
+    const limitPages = group === null ? undefined : LIMITS.get(group);
+    io.write(`#limit 1\n${limitPages === undefined ? '' : `limit ${limitPages * 4096} ${group}\n`}`);
     return 0;
   }
 

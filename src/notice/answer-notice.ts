@@ -125,10 +125,17 @@ export function describeHelp(hosts: readonly string[], tags: readonly string[]):
     { command: `history ${group} 7d`, does: 'kills over time, of a host or a tag', run: true },
     { command: `report ${group}`, does: 'the week in one screen: the worst services and what to do', run: true },
     { command: `scores ${host}`, does: 'who dies next, live', run: true },
+    {
+      command: `protect ${host} mysqld`,
+      does: 'propose a protection, with proof; a second person approves',
+      run: false,
+    },
+    { command: 'pending', does: 'changes that wait for somebody, or are under way', run: true },
+    { command: 'rules', does: 'standing protections, and what is protected now', run: true },
     { command: 'hosts', does: 'which hosts are watched, and what is off', run: true },
     { command: `mute ${host} 1h`, does: 'quiet for a while; kills are still recorded', run: false },
     { command: 'explain', does: 'paste a report from anywhere, and have it explained to you alone', run: false },
-    { command: 'audit', does: 'who muted what, and who added or removed hosts', run: true },
+    { command: 'audit', does: 'who proposed, approved, muted, added and removed what', run: true },
     { command: 'hosts add', does: 'watch another host', run: false },
   ];
   return aNotice({

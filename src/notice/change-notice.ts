@@ -110,7 +110,9 @@ export function stateText(change: Change): Text {
         { atMs: state.atMs },
         { words: ', approved by ' },
         ...approversText(change),
-        ...(state.untilMs === null ? [] : [{ words: '. It ends by itself ' }, { atMs: state.untilMs }]),
+        ...(state.untilMs === null || state.undoFailed !== null
+          ? []
+          : [{ words: '. It ends by itself ' }, { atMs: state.untilMs }]),
         { words: '.' },
         ...(state.undoFailed === null
           ? []

@@ -121,7 +121,7 @@ const SAY = {
   interrupted: () => [
     {
       words:
-        'The bot was interrupted before it asked the host, and too much time has passed since. Nothing was changed.',
+        'The bot was interrupted, and the host does not have the new value. Propose it again if it is still wanted.',
     },
   ],
 } satisfies { [K in ChangeRefusal['kind']]: (refusal: Extract<ChangeRefusal, { kind: K }>) => Text };

@@ -13,7 +13,6 @@ export type Refusal =
   | { kind: 'scores-unread'; host: string; reason: string }
   | { kind: 'not-allowed'; what: string; whoMay: string }
   | { kind: 'unknown-word'; word: string; nearest: string | null }
-  | { kind: 'not-yet'; verb: string }
   | { kind: 'incomplete'; verb: string; wanted: string; example: string }
   | { kind: 'bad-value'; name: string; given: string; expected: string }
   | { kind: 'no-report-found'; lineCount: number }
@@ -75,12 +74,6 @@ const SAY = {
     { words: ' ' },
     { hostText: '/oom help' },
     { words: ' shows everything.' },
-  ],
-  'not-yet': (r) => [
-    { hostText: `/oom ${r.verb}` },
-    { words: ' is not yet in this version: oombot watches and explains, and changes nothing on hosts. ' },
-    { hostText: '/oom help' },
-    { words: ' shows what there is.' },
   ],
   incomplete: (r) => [{ words: `“${r.verb}” needs ${r.wanted}, for example: ` }, { hostText: r.example }],
   'bad-value': (r) => [{ hostText: r.given }, { words: ` is no ${r.name} that I understand; expected ${r.expected}.` }],

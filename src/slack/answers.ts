@@ -23,7 +23,6 @@ export async function answerWords(parsed: Parsed, handlers: Handlers, asker: Ask
     case 'typo':
       if (parsed.corrected !== null) return read(describeTypo(parsed.word, parsed.corrected));
       return read(describeRefusal({ kind: 'unknown-word', word: parsed.word, nearest: null }));
-    case 'not-yet':
     case 'incomplete':
     case 'bad-value':
       return read(describeRefusal(parsed));
@@ -48,6 +47,16 @@ async function answerCommand(command: Command, handlers: Handlers, asker: Asker)
       return read(noticeOf(await handlers.mute(command, asker)));
     case 'unmute':
       return read(noticeOf(await handlers.unmute(command, asker)));
+    case 'protect':
+      return read(noticeOf(await handlers.protect({ ...command, incidentId: null }, asker)));
+    case 'unprotect':
+      return read(noticeOf(await handlers.unprotect(command, asker)));
+    case 'pending':
+      return read(noticeOf(await handlers.answerPending(asker)));
+    case 'rules':
+      return read(noticeOf(await handlers.answerRules(command, asker)));
+    case 'rules edit':
+      return read(noticeOf(await handlers.editRule(command, asker)));
     case 'audit':
       return read(noticeOf(await handlers.answerAudit(command, asker)));
     case 'help':

@@ -21,8 +21,8 @@ export interface SlackOptions {
 }
 
 export interface Slack extends Workspace {
-  /** The members of a user group, remembered for some minutes. Throws when Slack does not say. */
-  groupMembers: (groupId: string) => Promise<string[]>;
+  /** The members of a user group, remembered for some minutes or at most `maxAgeMs`. Throws when Slack does not say. */
+  groupMembers: (groupId: string, maxAgeMs?: number) => Promise<string[]>;
   /** Waits for answers under way, then disconnects. */
   close: () => Promise<void>;
 }

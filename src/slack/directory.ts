@@ -19,8 +19,8 @@ export interface Directory {
   channelId: (channel: string) => Promise<string>;
   /** Slack does not know this channel any more, or it was archived: its name may belong to another one now. */
   forgetChannel: (channel: string) => void;
-  /** The members of a user group. */
-  groupMembers: (groupId: string) => Promise<string[]>;
+  /** The members of a user group, as they were at most `maxAgeMs` ago. */
+  groupMembers: (groupId: string, maxAgeMs?: number) => Promise<string[]>;
 }
 
 /** Names to ids, remembered: Slack allows few such questions a minute. `nowMs` is the clock. */
@@ -64,9 +64,9 @@ export function openDirectory(client: Client, nowMs: () => number): Directory {
     }
   }
 
-  async function groupMembers(groupId: string): Promise<string[]> {
+  async function groupMembers(groupId: string, maxAgeMs = KEEP_MS): Promise<string[]> {
     const known = groups.get(groupId);
-    if (known && nowMs() - known.atMs < KEEP_MS) return known.users;
+    if (known && nowMs() - known.atMs < maxAgeMs) return known.users;
     const { users } = GroupUsers.parse(await client.usergroups.users.list({ usergroup: groupId }));
     groups.set(groupId, { atMs: nowMs(), users });
     return users;

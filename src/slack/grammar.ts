@@ -1,5 +1,6 @@
 import ms from 'ms';
 import { nearest } from '../app/nearest.ts';
+import { parseProtect, parseRules, parseUnprotect } from './protect-grammar.ts';
 
 export type Command =
   | { verb: 'last'; host: string }
@@ -13,20 +14,45 @@ export type Command =
   | { verb: 'mute'; target: string; forMs: number | null }
   | { verb: 'unmute'; target: string }
   | { verb: 'audit'; host: string | null }
+  | {
+      verb: 'protect';
+      host: string;
+      what: string;
+      adj: number | null;
+      forMs: number | null;
+      keep: boolean;
+      why: string | null;
+    }
+  | { verb: 'unprotect'; host: string; what: string; why: string | null }
+  | { verb: 'pending' }
+  | { verb: 'rules'; host: string | null }
+  | { verb: 'rules edit'; rule: string; to: 'active' | 'paused' | 'ended' }
   | { verb: 'explain' }
   | { verb: 'help' };
 
 export type Parsed =
   | { kind: 'command'; command: Command }
-  | { kind: 'not-yet'; verb: string }
   /** `corrected` is the whole text with the slip put right; null: nothing is near. */
   | { kind: 'typo'; word: string; corrected: string | null }
   | { kind: 'incomplete'; verb: string; wanted: string; example: string }
   | { kind: 'bad-value'; name: string; given: string; expected: string };
 
-const VERBS = ['last', 'history', 'report', 'scores', 'hosts', 'mute', 'unmute', 'explain', 'audit', 'help'] as const;
-/** Known, and not there yet. */
-const LATER_VERBS = ['protect', 'unprotect', 'rules', 'pending'];
+const VERBS = [
+  'last',
+  'history',
+  'report',
+  'scores',
+  'protect',
+  'unprotect',
+  'pending',
+  'rules',
+  'hosts',
+  'mute',
+  'unmute',
+  'explain',
+  'audit',
+  'help',
+] as const;
 const HOSTS_VERBS = ['add', 'remove', 'check', 'list'] as const;
 // What people also write.
 const SAME: Record<string, (typeof VERBS)[number]> = {
@@ -52,7 +78,6 @@ export function parseCommand(text: string): Parsed {
   if (first === undefined) return { kind: 'command', command: { verb: 'help' } };
   const said = first.toLowerCase().replace(/^-+/, '');
   const verb = VERBS.find((known) => known === said) ?? (Object.hasOwn(SAME, said) ? SAME[said] : undefined);
-  if (LATER_VERBS.includes(said)) return { kind: 'not-yet', verb: said };
   if (!verb) return typo(first, nearest(said, VERBS), rest);
   switch (verb) {
     case 'last':
@@ -70,6 +95,13 @@ export function parseCommand(text: string): Parsed {
       return withTarget(verb, rest[0], 'a host or a service', (target) => ({ verb, target }));
     case 'audit':
       return { kind: 'command', command: { verb, host: rest[0] ?? null } };
+    case 'protect':
+      return parseProtect(rest);
+    case 'unprotect':
+      return parseUnprotect(rest);
+    case 'rules':
+      return parseRules(rest);
+    case 'pending':
     case 'explain':
     case 'help':
       return { kind: 'command', command: { verb } };

@@ -5,6 +5,7 @@ import { hostMistakes } from '../app/host-editing.ts';
 import { describeRefusal } from '../notice/refusal-text.ts';
 import { noticeOf } from './answers.ts';
 import { inputValue, ViewPayload } from './payload.ts';
+import { readProtectForm } from './protect-view.ts';
 import { fillWindow, type ReplyTo } from './reply.ts';
 import { isRoute, type ViewRoute } from './routes.ts';
 import { hostConfirmView, REPORT_FIELDS, waitingView } from './views.ts';
@@ -14,6 +15,7 @@ type Answered = (what: string, reply: ReplyTo, work: () => Promise<void>) => Pro
 
 const TITLES: Record<ViewRoute, string> = {
   explain: 'Explanation',
+  protect: 'Propose a protection',
   'host-add': 'Add a host',
   'host-confirm': 'Add a host',
   'host-remove': 'Remove a host',
@@ -43,7 +45,8 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
       return;
     }
     const payload = read.data;
-    const mistakes = route === 'host-add' ? mistakesIn(draftOf(payload)) : {};
+    const mistakes =
+      route === 'host-add' ? mistakesIn(draftOf(payload)) : route === 'protect' ? protectMistakes(payload) : {};
     if (Object.keys(mistakes).length > 0) {
       await ack({ response_action: 'errors', errors: mistakes });
       return;
@@ -67,6 +70,11 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
         const text = REPORT_FIELDS.map((field) => inputValue(payload, field)).join('\n');
         return reply(noticeOf(await handlers.explain({ text }, asker)));
       }
+      case 'protect': {
+        const form = readProtectForm(payload);
+        if ('mistakes' in form) return;
+        return reply(noticeOf(await handlers.protect(form.ask, asker)));
+      }
       case 'host-add': {
         const draft = draftOf(payload);
         const seen = await handlers.readHostKey(draft, asker);
@@ -83,6 +91,11 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
         return reply(noticeOf(await handlers.removeHost({ host: inputValue(payload, 'name') }, asker)));
     }
   }
+}
+
+function protectMistakes(payload: ViewPayload): Record<string, string> {
+  const form = readProtectForm(payload);
+  return 'mistakes' in form ? form.mistakes : {};
 }
 
 function draftOf(payload: ViewPayload): HostDraft {

@@ -10,6 +10,7 @@ import { parseCommand, plainTyping } from './grammar.ts';
 import { ActionPayload, CommandPayload, DirectMessage, HomeEvent, MentionEvent, ShortcutPayload } from './payload.ts';
 import { openWindow, postDirectly, postPrivately, respondPrivately, respondToChannel, type ReplyTo } from './reply.ts';
 import { actionRoute, isRoute, type ActionRoute } from './routes.ts';
+import { protectView } from './protect-view.ts';
 import { explainView, homeView, hostAddView, hostRemoveView } from './views.ts';
 import { listenToForms } from './listen-forms.ts';
 
@@ -87,6 +88,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     const opensForm =
       route === 'hosts-add' ||
       route === 'hosts-remove' ||
+      route === 'protect' ||
       (route === 'run' && /^(?:explain|hosts (?:add|remove))\b/.test(value));
     const reply =
       !inView && asker.channelId !== null
@@ -96,12 +98,29 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     const early = inView && !opensForm ? await earlyWindow(client, payload.trigger_id) : null;
     await answered('action', early ?? reply, async () => {
       if (!route || (route === 'share' && inView)) return (early ?? reply)(describeRefusal({ kind: 'unknown-action' }));
+      if (route === 'protect') return openProtectForm(value, asker, early ?? reply, client, payload.trigger_id);
       if (route === 'share') return share(await handlers.share({ incidentId: value }, asker), respond, early ?? reply);
       await deliver(await answerAction(route, value, asker), early ?? reply, client, payload.trigger_id);
     });
   }
 
-  async function answerAction(route: Exclude<ActionRoute, 'share'>, value: string, asker: Asker): Promise<Reply> {
+  async function openProtectForm(
+    incidentId: string,
+    asker: Asker,
+    reply: ReplyTo,
+    client: Client,
+    triggerId: string,
+  ): Promise<void> {
+    const answer = await handlers.protectForm({ incidentId }, asker);
+    if (answer.kind === 'refused') return reply(describeRefusal(answer.refusal));
+    await client.apiCall('views.open', { trigger_id: triggerId, view: protectView(answer.form) });
+  }
+
+  async function answerAction(
+    route: Exclude<ActionRoute, 'share' | 'protect'>,
+    value: string,
+    asker: Asker,
+  ): Promise<Reply> {
     switch (route) {
       case 'scores':
         return read(await handlers.answerScores({ host: value, limit: null }, asker));
@@ -109,6 +128,12 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
         return read(await handlers.fullReport({ incidentId: value }, asker));
       case 'mute':
         return read(await handlers.muteIncident({ incidentId: value }, asker));
+      case 'approve':
+        return read(await handlers.approve({ changeId: value }, asker));
+      case 'decline':
+        return read(await handlers.decline({ changeId: value }, asker));
+      case 'undo':
+        return read(await handlers.undo({ changeId: value }, asker));
       case 'run':
         return answerWords(parseCommand(value), handlers, asker);
       case 'hosts-add':

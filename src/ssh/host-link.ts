@@ -3,6 +3,7 @@ import type { Clock } from '../app/ports.ts';
 import { decodeText } from '../oom/bytes.ts';
 import { MEMORY_SAMPLE } from '../oom/memory-sample-script.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
+import { openChangeAccess } from './change-requests.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
 import { lookAtHost } from './host-look.ts';
@@ -21,10 +22,16 @@ const SCRIPTS = { all: PROC_SCAN, light: PROC_SCAN_LIGHT, sample: MEMORY_SAMPLE 
 export function openHostLink(
   host: string,
   connection: Connection,
-  options: { logFiles: string[] | null; clock: Clock },
+  options: { logFiles: string[] | null; clock: Clock; openWriter?: () => Connection | null },
 ): HostLink {
   const { clock, logFiles } = options;
   let probe: Probe | null = null;
+  const changes = openChangeAccess(connection, {
+    clock,
+    logFiles,
+    lastProbe: () => probe,
+    openWriter: options.openWriter ?? (() => null),
+  });
 
   return {
     host,
@@ -55,7 +62,11 @@ export function openHostLink(
     },
     unit: (name) => readUnitState(connection, name),
     lookAround: (request) => lookAtHost(connection, request),
-    close: connection.close,
+    changes,
+    close: async () => {
+      await changes.close();
+      await connection.close();
+    },
   };
 }
 

@@ -28,10 +28,6 @@ describe('a refusal is one plain sentence that says what to do', () => {
       'I do not know lats. Did you mean last? /oom help shows everything.',
     ],
     [
-      { kind: 'not-yet', verb: 'protect' },
-      '/oom protect is not yet in this version: oombot watches and explains, and changes nothing on hosts. /oom help shows what there is.',
-    ],
-    [
       { kind: 'incomplete', verb: 'last', wanted: 'a host', example: '/oom last db01' },
       '“last” needs a host, for example: /oom last db01',
     ],

@@ -216,7 +216,7 @@ describe('a click', () => {
   it('on a button that nobody knows is answered', async () => {
     const { standIn } = await aBench();
 
-    await standIn.click('protect.0', 'x');
+    await standIn.click('forged.0', 'x');
 
     expect((await standIn.response())['text']).toContain('belongs to another version');
   });

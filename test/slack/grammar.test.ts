@@ -10,13 +10,33 @@ const piece = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 10 }),
 );
 
+type Protect = Extract<Command, { verb: 'protect' }>;
+
+function wantsProtect(given: Partial<Protect>): Protect {
+  return { verb: 'protect', host: 'db01', what: 'mysqld', adj: null, forMs: null, keep: false, why: null, ...given };
+}
+
 describe('what people type', () => {
-  it.each(['protect db01 mysqld', 'unprotect db01 mysqld', 'rules', 'PENDING'])(
-    'knows %s, which is not there yet',
-    (text) => {
-      expect(parseCommand(text)).toEqual({ kind: 'not-yet', verb: text.split(' ')[0]?.toLowerCase() });
-    },
-  );
+  it.each([
+    ['protect', 'incomplete'],
+    ['protect db01', 'incomplete'],
+    ['unprotect db01', 'incomplete'],
+    ['rules end', 'incomplete'],
+    ['protect db01 mysqld -5000', 'bad-value'],
+    ['protect db01 mysqld -500 -400', 'bad-value'],
+    ['protect db01 mysqld for ever', 'bad-value'],
+    ['protect db01 mysqld for', 'bad-value'],
+    ['protect db01 mysqld; reboot', 'bad-value'],
+    ['protect db01 mysqld $(id)', 'bad-value'],
+    ['unprotect db01 mysqld now', 'bad-value'],
+    ['protekt db01 mysqld', 'typo'],
+  ])('%s is asked back', (text, kind) => {
+    expect(parseCommand(text).kind).toBe(kind);
+  });
+
+  it('suggests the verb that was meant', () => {
+    expect(parseCommand('protekt db01 mysqld')).toMatchObject({ corrected: 'protect db01 mysqld' });
+  });
 
   it.each<[string, Command]>([
     ['', { verb: 'help' }],
@@ -40,6 +60,24 @@ describe('what people type', () => {
     ['top db01', { verb: 'scores', host: 'db01', limit: null }],
     ['audit', { verb: 'audit', host: null }],
     ['audit db01', { verb: 'audit', host: 'db01' }],
+    ['protect db01 mysqld', wantsProtect({})],
+    [
+      'protect db01 mysqld -500 for 2h because it pays the bills',
+      wantsProtect({ adj: -500, forMs: 2 * HOUR, why: 'it pays the bills' }),
+    ],
+    ['protect db01 mysqld —500', wantsProtect({ adj: -500 })],
+    ['protect db01 4711 to -250 keep', wantsProtect({ what: '4711', adj: -250, keep: true })],
+    ['protect db01 "tor worker" for 2 hours', wantsProtect({ what: 'tor worker', forMs: 2 * HOUR })],
+    ['protect db01 mysqld for 1 h 30 min -100', wantsProtect({ adj: -100, forMs: 1.5 * HOUR })],
+    ['protect db01 mysqld because keep calm for 2h', wantsProtect({ why: 'keep calm for 2h' })],
+    ['unprotect db01 mysql.service', { verb: 'unprotect', host: 'db01', what: 'mysql.service', why: null }],
+    ['unprotect db01 mysqld because quiet', { verb: 'unprotect', host: 'db01', what: 'mysqld', why: 'quiet' }],
+    ['PENDING', { verb: 'pending' }],
+    ['rules', { verb: 'rules', host: null }],
+    ['rules db01', { verb: 'rules', host: 'db01' }],
+    ['rules pause r1', { verb: 'rules edit', rule: 'r1', to: 'paused' }],
+    ['rules resume r1', { verb: 'rules edit', rule: 'r1', to: 'active' }],
+    ['rules end mysqld', { verb: 'rules edit', rule: 'mysqld', to: 'ended' }],
     ['hosts', { verb: 'hosts' }],
     ['hosts add', { verb: 'hosts add' }],
     ['hosts remove db09', { verb: 'hosts remove', host: 'db09' }],

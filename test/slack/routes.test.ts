@@ -104,7 +104,7 @@ describe('routes', () => {
   it('know a button by what is before its place', () => {
     expect(actionRoute('run.12')).toBe('run');
     expect(actionRoute('scores')).toBe('scores');
-    expect(actionRoute('protect.0')).toBeNull();
+    expect(actionRoute('protect.0')).toBe('protect');
     expect(actionRoute('')).toBeNull();
     expect(actionRoute('constructor.1')).toBeNull();
   });

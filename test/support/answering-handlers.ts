@@ -80,6 +80,35 @@ export function answeringHandlers(): AnsweringHandlers {
       note('mute incident', incidentId);
       return notice(describeMuted(incident.service, context.nowMs, 3_600_000));
     },
+    protect: async ({ host, what, adj, forMs, why, keep, incidentId }) => {
+      note('protect', host, what, adj, forMs, why, keep, incidentId);
+      return ofHost(host, () => notice(aNotice({ headline: [{ words: `proposed for ${what}` }] })));
+    },
+    unprotect: async ({ host, what, why }) => {
+      note('unprotect', host, what, why);
+      return ofHost(host, () => notice(aNotice({ headline: [{ words: `proposed back for ${what}` }] })));
+    },
+    protectForm: async ({ incidentId }) =>
+      incidentId === 'gone'
+        ? { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } }
+        : { kind: 'form', form: { host: 'db01', what: 'mysql.service', incidentId } },
+    approve: async ({ changeId }, { userId }) => {
+      note('approve', changeId, userId);
+      return changeId === 'own'
+        ? { kind: 'refused', refusal: { kind: 'change', why: { kind: 'self-approval' } } }
+        : notice(aNotice({ headline: [{ words: `approved ${changeId}` }] }));
+    },
+    decline: async ({ changeId }, { userId }) => {
+      note('decline', changeId, userId);
+      return notice(aNotice({ headline: [{ words: `declined ${changeId}` }] }));
+    },
+    undo: async ({ changeId }, { userId }) => {
+      note('undo', changeId, userId);
+      return notice(aNotice({ headline: [{ words: `undone ${changeId}` }] }));
+    },
+    answerPending: async () => notice(aNotice({ headline: [{ words: 'pending' }] })),
+    answerRules: async ({ host }) => notice(aNotice({ headline: [{ words: `rules of ${host ?? 'all'}` }] })),
+    editRule: async ({ rule, to }) => notice(aNotice({ headline: [{ words: `rule ${rule} ${to}` }] })),
     mayEditHosts: async ({ userId }) =>
       userId.startsWith('UADMIN')
         ? null

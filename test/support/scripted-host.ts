@@ -6,9 +6,11 @@ import type {
   HostCounters,
   HostFacts,
   HostLink,
+  LimitedGroup,
   LinkState,
   LogBatch,
   LookRequest,
+  RequestEnd,
   UnitState,
 } from '../../src/app/host-link.ts';
 import type { Clock } from '../../src/app/ports.ts';
@@ -39,6 +41,11 @@ export interface ScriptedHost extends HostLink {
   /** What a look after a kill answers from now on, and what it was asked about. */
   lookSays: (answer: Promise<string | null> | string | null) => void;
   looks: () => readonly LookRequest[];
+  /** Requests to the helper, oldest first. */
+  requests: () => string[];
+  /** How the helper answers from now on; without it there is none. */
+  helperSays: (answer: (line: string) => RequestEnd | Promise<RequestEnd>) => void;
+  limitSays: (cgroup: string, limit: LimitedGroup) => void;
   factsSay: (facts: Partial<HostFacts> | { sentence: string }) => void;
   /** Log lines (byte strings) arrive on the stream that is followed. Throws when nobody follows. */
   say: (lines: string[], batch?: Partial<LogBatch>) => void;
@@ -58,6 +65,12 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   const units = new Map<string, UnitState | null>();
   let around: Promise<string | null> | string | null = null;
   const looks: LookRequest[] = [];
+  const requests: string[] = [];
+  const limits = new Map<string, LimitedGroup>();
+  let answerRequest: (line: string) => RequestEnd | Promise<RequestEnd> = () => ({
+    kind: 'no-helper',
+    sentence: 'there is no helper',
+  });
   let lasting: string[] | null = null;
   let lineCount = 0;
 
@@ -166,6 +179,18 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
       around = answer;
     },
     looks: () => looks,
+    changes: {
+      request: (line) => {
+        requests.push(line);
+        return Promise.resolve(answerRequest(line));
+      },
+      limitOf: (cgroup) => Promise.resolve(limits.get(cgroup) ?? null),
+      killers: () => Promise.resolve([]),
+      close: () => Promise.resolve(),
+    },
+    requests: () => requests,
+    helperSays: (answer) => (answerRequest = answer),
+    limitSays: (cgroup, limit) => void limits.set(cgroup, limit),
     close: () => {
       following?.end({ kind: 'aborted' });
       listeners.clear();

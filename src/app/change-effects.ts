@@ -1,0 +1,68 @@
+import type { Change } from '../change/change.ts';
+import { unitOf } from '../change/find-target.ts';
+import { changeEntry } from './change-record.ts';
+import type { ChangeWorld } from './change-world.ts';
+import type { HostLink } from './host-link.ts';
+
+const SCAN_MS = 15_000;
+
+/**
+ * A unit's change with the processes that got its value since: children that were forked, and all of them after a restart. Those are
+ * put back as well. null: the host does not tell now.
+ */
+export async function withNewcomers(
+  world: ChangeWorld,
+  link: HostLink,
+  change: Change,
+): Promise<{ change: Change; bootId: string } | null> {
+  if (link.state().kind !== 'connected') return null;
+  const unit = change.dropIn?.unit ?? null;
+  const base = change.processes[0];
+  if (unit === null || base === undefined) return { change, bootId: change.bootId };
+  const live = await world.scans.read(change.host, SCAN_MS);
+  if (live.kind !== 'scan') return null;
+  const { scan } = live;
+  const sameBoot = scan.bootId === change.bootId;
+  const known = sameBoot ? change.processes : [];
+  const newcomers = scan.processes
+    .filter((one) => unitOf(one) === unit && one.oomScoreAdj === change.to)
+    .filter((one) => !known.some((was) => was.pid === one.pid && was.startTicks === one.startTicks))
+    .map(({ pid, startTicks, name, uid }) => {
+      return { pid, startTicks, name, uid, from: base.from, to: change.to, state: 'written' as const };
+    });
+  return { change: { ...change, bootId: scan.bootId, processes: [...known, ...newcomers] }, bootId: scan.bootId };
+}
+
+/** What follows from a change that is applied: a rule is made, or what it takes back is over. */
+export async function afterApplied(world: ChangeWorld, change: Change): Promise<void> {
+  const { store, clock } = world;
+  if (change.keep && change.undoes === null && !(await store.rules()).some((rule) => rule.changeId === change.id)) {
+    const { id, host, subject, unit, dropIn, to, proposedBy, channel } = change;
+    await store.putRule({
+      id: `r${id}`,
+      revision: 0,
+      hosts: [host],
+      tag: null,
+      name: dropIn === null && subject !== unit ? subject : null,
+      unit: dropIn?.unit ?? (subject === unit ? unit : null),
+      adj: to,
+      state: 'active',
+      madeBy: proposedBy,
+      madeAtMs: clock.nowMs(),
+      changeId: id,
+      channel,
+    });
+    await store.appendAudit(changeEntry(change, 'make-rule', proposedBy, clock.nowMs()));
+  }
+  if (change.undoes !== null) await endTakenBack(world, change, change.undoes);
+}
+
+async function endTakenBack({ store, clock }: ChangeWorld, change: Change, id: string): Promise<void> {
+  const rule = (await store.rules()).find((one) => one.changeId === id);
+  if (rule) await store.putRule({ ...rule, state: 'ended' });
+  const before = await store.change(id);
+  if (before?.state.kind !== 'applied') return;
+  const nowMs = clock.nowMs();
+  const next: Change = { ...before, state: { kind: 'undone', atMs: nowMs, askedBy: change.proposedBy } };
+  await store.updateChange(next, [changeEntry(next, 'undo: undone', change.proposedBy, nowMs, { by: change.id })]);
+}

@@ -1,0 +1,27 @@
+import type { ApprovalPolicy } from '../change/policy.ts';
+import type { AnswersStore } from './answers-world.ts';
+import type { DeliveryLog } from './delivery-world.ts';
+import type { Fleet } from './host-link.ts';
+import type { LiveScans } from './live-scan.ts';
+import type { Clock } from './ports.ts';
+
+/** What proposing, deciding and carrying out changes need. */
+export interface ChangeWorld {
+  store: AnswersStore;
+  fleet: Fleet;
+  scans: LiveScans;
+  clock: Clock;
+  log: DeliveryLog;
+  /** One id for each start of the program. */
+  owner: string;
+  /** True where other processes of the bot work on the same record. */
+  shared: boolean;
+  newId: () => string;
+  /** Read anew each time: the configuration may be reloaded. `channel` null: where it was proposed. */
+  approvals: () => ApprovalPolicy & { channel: string | null };
+  /** Members of a user group now, not remembered from before. Throws when that cannot be found out. */
+  groupMembersNow: (groupId: string) => Promise<readonly string[]>;
+  channelOf: (of: { host: string }) => string;
+  /** Something is to be done, or a card is to be shown. */
+  wake: () => void;
+}

@@ -1,0 +1,81 @@
+import { readDuration, type Parsed } from './grammar.ts';
+
+/** `protect <host> <process|pid|unit> [adj] [keep] [for 2h] [because …]`: the last three in any order, `because` takes all that follows. */
+export function parseProtect(words: readonly string[]): Parsed {
+  const [host, what, ...rest] = words;
+  if (host === undefined || what === undefined)
+    return { kind: 'incomplete', verb: 'protect', wanted: 'a host and a process', example: '/oom protect db01 mysqld' };
+  const { said, why } = splitReason(rest);
+  let adj: number | null = null;
+  let forMs: number | null = null;
+  let keep = false;
+  for (let at = 0; at < said.length; at += 1) {
+    const word = said[at] ?? '';
+    const lower = word.toLowerCase();
+    if (lower === 'keep') keep = true;
+    else if (lower === 'for') {
+      const { text, taken } = durationAt(said, at + 1);
+      const read = readDuration(text);
+      if (read === null)
+        return { kind: 'bad-value', name: 'time', given: text || 'nothing', expected: 'for example 30m, 2h or 7d' };
+      forMs = read;
+      at += taken;
+    } else if (lower === 'to' || lower === 'at') continue;
+    else if (adj === null && /^[-+]?\d{1,6}$/.test(word)) {
+      adj = Number(word);
+      if (adj < -1000 || adj > 1000)
+        return { kind: 'bad-value', name: 'value', given: word, expected: 'a whole number from -1000 to 1000' };
+    } else
+      return {
+        kind: 'bad-value',
+        name: 'word here',
+        given: word,
+        expected: 'a value from -1000 to 1000, “keep”, “for 2h” or “because …”',
+      };
+  }
+  return { kind: 'command', command: { verb: 'protect', host, what, adj, forMs, keep, why } };
+}
+
+/** `unprotect <host> <process|unit> [because …]`. */
+export function parseUnprotect(words: readonly string[]): Parsed {
+  const [host, what, ...rest] = words;
+  if (host === undefined || what === undefined)
+    return {
+      kind: 'incomplete',
+      verb: 'unprotect',
+      wanted: 'a host and a process',
+      example: '/oom unprotect db01 mysqld',
+    };
+  const { said, why } = splitReason(rest);
+  if (said[0] !== undefined)
+    return { kind: 'bad-value', name: 'word here', given: said[0], expected: '“because …” or nothing' };
+  return { kind: 'command', command: { verb: 'unprotect', host, what, why } };
+}
+
+const RULE_WORDS = { pause: 'paused', resume: 'active', end: 'ended' } as const;
+
+/** `rules [host]`, `rules pause|resume|end <rule>`. */
+export function parseRules(words: readonly string[]): Parsed {
+  const [first, rule] = words;
+  const word = first?.toLowerCase() ?? '';
+  if (word !== 'pause' && word !== 'resume' && word !== 'end')
+    return { kind: 'command', command: { verb: 'rules', host: first ?? null } };
+  if (rule === undefined)
+    return { kind: 'incomplete', verb: `rules ${word}`, wanted: 'a rule', example: `/oom rules ${word} mysqld` };
+  return { kind: 'command', command: { verb: 'rules edit', rule, to: RULE_WORDS[word] } };
+}
+
+function splitReason(words: readonly string[]): { said: readonly string[]; why: string | null } {
+  const at = words.findIndex((word) => word.toLowerCase() === 'because');
+  if (at < 0) return { said: words, why: null };
+  return { said: words.slice(0, at), why: words.slice(at + 1).join(' ') || null };
+}
+
+/** `2h`, `2 hours`, `1 h 30 min`: the most words that read as a time together. */
+function durationAt(words: readonly string[], from: number): { text: string; taken: number } {
+  for (let taken = 4; taken > 1; taken -= 1) {
+    const text = words.slice(from, from + taken).join('');
+    if (words.length >= from + taken && readDuration(text) !== null) return { text, taken };
+  }
+  return { text: words[from] ?? '', taken: 1 };
+}

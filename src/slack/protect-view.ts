@@ -1,0 +1,88 @@
+import type { types } from '@slack/bolt';
+import type { ProtectAsk, ProtectForm } from '../app/handlers.ts';
+import { isAdj } from '../change/host-command.ts';
+import { readDuration } from './grammar.ts';
+import { inputValue, type ViewPayload } from './payload.ts';
+
+/** The form for a protection, filled with what a kill's card knows. */
+export function protectView({ host, what, incidentId }: ProtectForm) {
+  return {
+    type: 'modal' as const,
+    callback_id: 'protect',
+    title: plain('Propose a protection'),
+    submit: plain('Propose'),
+    close: plain('Cancel'),
+    private_metadata: incidentId.slice(0, 200),
+    blocks: [
+      input('host', 'Host', 'As it is called in messages', 100, host),
+      input('what', 'Process, pid or unit', 'A unit takes all its processes, and can last', 100, what),
+      input('adj', 'Value', 'Empty: the smallest that changes who dies next. -1000 … 1000', 5, '', true),
+      input('for', 'For how long', 'For example 2h or 7d. Empty: until the process ends', 20, '', true),
+      {
+        type: 'input' as const,
+        block_id: 'lasts',
+        optional: true,
+        label: plain('Afterwards'),
+        element: {
+          type: 'static_select' as const,
+          action_id: 'value',
+          placeholder: plain('Let it end with the process'),
+          options: [{ text: plain('Keep it so: a standing rule'), value: 'keep' }],
+        },
+      },
+      input('why', 'Because', 'The second person reads this', 300, '', true),
+    ],
+  };
+}
+
+/** What was put in, or what is wrong with it by field. */
+export function readProtectForm(view: ViewPayload): { ask: ProtectAsk } | { mistakes: Record<string, string> } {
+  const [adjText, forText, why] = [inputValue(view, 'adj'), inputValue(view, 'for'), inputValue(view, 'why')];
+  const adj = adjText === '' ? null : Number(adjText.replace(/[‐‑‒–—―−]/g, '-'));
+  const forMs = forText === '' ? null : readDuration(forText.replace(/^for\s+/i, ''));
+  const mistakes = {
+    ...(adj !== null && !isAdj(adj) ? { adj: 'A whole number from -1000 to 1000.' } : {}),
+    ...(forText !== '' && forMs === null ? { for: 'For example 30m, 2h or 7d.' } : {}),
+  };
+  if (Object.keys(mistakes).length > 0) return { mistakes };
+  const incidentId = view.view.private_metadata;
+  return {
+    ask: {
+      host: inputValue(view, 'host'),
+      what: inputValue(view, 'what'),
+      adj,
+      forMs,
+      why: why === '' ? null : why,
+      keep: inputValue(view, 'lasts') === 'keep',
+      incidentId: incidentId === '' ? null : incidentId,
+    },
+  };
+}
+
+function input(
+  id: string,
+  label: string,
+  hint: string,
+  max: number,
+  initial: string,
+  optional = false,
+): types.InputBlock {
+  const filled = initial.slice(0, max);
+  return {
+    type: 'input',
+    block_id: id,
+    optional,
+    label: plain(label),
+    hint: plain(hint),
+    element: {
+      type: 'plain_text_input',
+      action_id: 'value',
+      max_length: max,
+      ...(filled === '' ? {} : { initial_value: filled }),
+    },
+  };
+}
+
+function plain(text: string): types.PlainTextElement {
+  return { type: 'plain_text', text, emoji: false };
+}

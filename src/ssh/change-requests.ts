@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ChangeAccess, LimitedGroup, RequestEnd } from '../app/host-link.ts';
+import type { Clock } from '../app/ports.ts';
+import type { Connection } from './connection.ts';
+import { probeHost, type Probe } from './probe.ts';
+import { shCommand } from './remote-script.ts';
+
+const HELPER = '/usr/local/sbin/oom-adj';
+const HELPER_TEXT = path.join(import.meta.dirname, '../setup/oom-adj.sh');
+const TIMEOUT_MS = 20_000;
+const ANSWER_MAX_BYTES = 64 * 1024;
+
+/** How the root-owned helper is called. `$PATH` may lack the sbin folders, sudo and doas look for themselves. */
+export const HELPER_COMMANDS = {
+  root: shCommand(`exec ${HELPER}`),
+  sudo: shCommand(`exec sudo -n ${HELPER}`),
+  doas: shCommand(`exec doas -n ${HELPER}`),
+} as const;
+
+// A group without a limit holds "max" (v2) or a number near 2^63 (v1). The path comes over standard input, quoted everywhere.
+export const LIMIT_COMMAND = shCommand(`
+IFS= read -r p
+case $p in /*) ;; *) exit 2;; esac
+case $p in */../*|*/..) exit 2;; esac
+echo '#limit 1'
+n=0
+while [ -n "$p" ] && [ "$p" != / ] && [ $n -lt 40 ]; do
+  for f in "/sys/fs/cgroup/memory$p/memory.limit_in_bytes" "/sys/fs/cgroup$p/memory.max" "/sys/fs/cgroup/unified$p/memory.max"; do
+    [ -r "$f" ] || continue
+    IFS= read -r v < "$f" || continue
+    case $v in ''|*[!0-9]*) continue;; esac
+    [ "\${#v}" -lt 19 ] || continue
+    echo "limit $v $p"
+    exit 0
+  done
+  p=\${p%/*}; n=$((n + 1))
+done`);
+
+/** How changes are asked of one host, by the means that a look at it found. `openWriter`: the account that can do nothing else, if the host has one. */
+export function openChangeAccess(
+  connection: Connection,
+  world: {
+    clock: Clock;
+    logFiles: string[] | null;
+    lastProbe: () => Probe | null;
+    openWriter: () => Connection | null;
+  },
+): ChangeAccess {
+  let writer: Connection | null = null;
+  let probe: Probe | null = null;
+
+  /** What was found last; looked for anew while there was nothing to call. */
+  async function found(): Promise<Probe | string> {
+    probe = probe ?? world.lastProbe();
+    if (probe !== null && (probe.oomAdj !== null || probe.setup.writer)) return probe;
+    const looked = await probeHost(connection, { logFiles: world.logFiles, clock: world.clock });
+    if (looked.kind === 'failed') return looked.sentence;
+    ({ probe } = looked);
+    return probe;
+  }
+
+  async function request(line: string): Promise<RequestEnd> {
+    const state = connection.state();
+    if (state.kind !== 'connected') return { kind: 'unsent', sentence: state.sentence };
+    const facts = await found();
+    if (typeof facts === 'string') return { kind: 'unsent', sentence: facts };
+    if (facts.oomAdj !== null) return send(connection, HELPER_COMMANDS[facts.oomAdj], line, null);
+    if (facts.setup.writer) {
+      writer ??= world.openWriter();
+      // The forced command runs whatever is asked for.
+      if (writer !== null) return throughWriter(writer, line);
+    }
+    // Without the helper the same checks are made by the same script as this user, who may raise values of its own processes.
+    return send(connection, shCommand(readFileSync(HELPER_TEXT, 'utf8')), line, facts.uid);
+  }
+
+  async function throughWriter(to: Connection, line: string): Promise<RequestEnd> {
+    const patience = AbortSignal.timeout(TIMEOUT_MS);
+    try {
+      await to.whenConnected(patience);
+    } catch {
+      return { kind: 'unsent', sentence: to.state().sentence };
+    }
+    return send(to, HELPER_COMMANDS.sudo, line, null);
+  }
+
+  async function limitOf(cgroup: string): Promise<LimitedGroup | null> {
+    if (!/^\/[^\n\0]{1,4000}$/.test(cgroup)) return null;
+    const { stdout, end } = await connection.exec(LIMIT_COMMAND, {
+      stdin: `${cgroup}\n`,
+      timeoutMs: TIMEOUT_MS,
+      maxBytes: ANSWER_MAX_BYTES,
+    });
+    const line = end.kind === 'exit' ? /^limit (\d{1,18}) (\/.*)$/m.exec(stdout.toString('utf8')) : null;
+    return line ? { path: line[2] ?? '', limitKiB: Math.floor(Number(line[1]) / 1024) } : null;
+  }
+
+  return {
+    request,
+    limitOf,
+    killers: async () => {
+      const facts = await found();
+      return typeof facts === 'string' ? [] : facts.killers;
+    },
+    close: async () => writer?.close(),
+  };
+}
+
+async function send(connection: Connection, command: string, line: string, asUid: number | null): Promise<RequestEnd> {
+  const { stdout, stderr, end } = await connection.exec(command, {
+    stdin: line,
+    timeoutMs: TIMEOUT_MS,
+    maxBytes: ANSWER_MAX_BYTES,
+  });
+  const text = stdout.toString('latin1');
+  switch (end.kind) {
+    case 'exit':
+      if (/^(?:ok|refused) /m.test(text)) return { kind: 'answered', text, asUid };
+      return refusedBySudo(stderr)
+        ? { kind: 'no-helper', sentence: lastLine(stderr) }
+        : { kind: 'unknown', sentence: `no answer, exit code ${end.code}` };
+    case 'refused':
+      return { kind: 'unsent', sentence: end.sentence };
+    case 'fault':
+      return { kind: 'unknown', sentence: end.sentence };
+    case 'signal':
+    case 'lost':
+    case 'timeout':
+    case 'too-much':
+    case 'aborted':
+      return { kind: 'unknown', sentence: `the request ended without an answer (${end.kind})` };
+  }
+}
+
+/** They say so before they start anything. */
+function refusedBySudo(stderr: string): boolean {
+  return /^(?:sudo|doas): /m.test(stderr) && /password|not allowed|permitted|tty|not found/i.test(stderr);
+}
+
+function lastLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replaceAll(/[^\x20-\x7e]+/g, ' ')
+      .slice(0, 200) ?? ''
+  );
+}

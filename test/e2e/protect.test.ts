@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { run, type Running } from '../../src/main.ts';
+import { parseProcScan, type ProcessFacts } from '../../src/oom/proc-scan.ts';
+import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
+import { eventually } from '../support/whole-bot.ts';
+
+const why = whyNoBrowser();
+if (why !== null) console.warn(`Protecting is not tested in the page: ${why}`);
+
+const PICTURES = process.env['OOMBOT_PICTURES'] ?? null;
+const SLOW = { timeout: 45_000 };
+
+describe.skipIf(why !== null)('protecting a process in the local workspace', { timeout: 120_000 }, () => {
+  let browser: TestBrowser;
+  let running: Running;
+  let dir: string;
+  const stop = new AbortController();
+  const faults: string[][] = [];
+
+  beforeAll(async () => {
+    dir = mkdtempSync(path.join(tmpdir(), 'oombot-protect-'));
+    const config = loadConfig({ env: { DATABASE_URL: `sqlite:${path.join(dir, 'oombot.db')}`, LOG_LEVEL: 'error' } });
+    running = await run({
+      load: () => ({
+        ...config,
+        http: { host: '127.0.0.1', port: 0 },
+        routes: [{ tags: ['local'], channel: '#this-machine' }],
+      }),
+      print: () => {},
+      signal: stop.signal,
+    });
+    browser = await openBrowser();
+    await eventually(() => running.fleet.watchState('demo-db01')?.kind === 'watching', 'a watch on demo-db01');
+  }, 90_000);
+
+  afterEach(async () => {
+    await browser.closePages();
+    expect(faults.splice(0).flat()).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    stop.abort();
+    await running.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function open(): Promise<Page> {
+    const opened = await browser.open(running.url, { viewport: { width: 1280, height: 1600 } });
+    faults.push(opened.faults);
+    await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });
+    return opened.page;
+  }
+
+  async function type(page: Page, text: string): Promise<void> {
+    await page.getByLabel('Message #oom').fill(text);
+    await page.keyboard.press('Enter');
+  }
+
+  async function become(page: Page, name: string): Promise<void> {
+    await page.getByRole('radio', { name }).check({ force: true });
+  }
+
+  async function picture(page: Page, name: string): Promise<void> {
+    if (PICTURES !== null) await page.screenshot({ path: path.join(PICTURES, `${name}.png`) });
+  }
+
+  function card(page: Page, words: RegExp): Locator {
+    return page
+      .getByRole('log')
+      .getByRole('article')
+      .filter({ hasText: words, hasNotText: 'Only visible to you' })
+      .last();
+  }
+
+  /** The process as the host's own /proc has it. */
+  async function onHost(name: string): Promise<ProcessFacts> {
+    const scan = parseProcScan((await running.fleet.link('demo-db01')?.scan('all')) ?? '');
+    if (scan.kind !== 'scan') throw new Error(scan.fault);
+    return scan.processes.find((one) => one.name === name)!;
+  }
+
+  async function actions(): Promise<string[]> {
+    return (await running.store.audit('demo-db01', 100)).map((row) => row.action).toReversed();
+  }
+
+  it('is proposed with proof, approved by the second person, read back, undone, and on record', async () => {
+    const page = await open();
+    expect((await onHost('mysqld')).oomScoreAdj).toBe(0);
+
+    await type(page, '/oom protect demo-db01 mysqld because it pays the bills');
+    const proposed = card(page, /Protect.*mysqld.*on.*demo-db01/);
+    await proposed.waitFor(SLOW);
+    const text = await proposed.innerText();
+    expect(text).toContain('it pays the bills');
+    expect(text).toMatch(/Dies next now\s+mysqld/);
+    expect(text).toMatch(/Dies next after\s+java/);
+    expect(text).toContain('systemd-oomd');
+    expect(text).toContain('innodb_buffer_pool_size');
+    await picture(page, 'protect-proposed');
+
+    // The proposer may not approve, and the card stays as it is.
+    await proposed.getByRole('button', { name: 'Approve' }).click();
+    await page.locator('.only-you').filter({ hasText: 'somebody else must approve' }).waitFor(SLOW);
+    expect((await onHost('mysqld')).oomScoreAdj).toBe(0);
+
+    await become(page, 'Ben');
+    await proposed.getByRole('button', { name: 'Approve' }).click();
+    await card(page, /Applied and read back/).waitFor(SLOW);
+    const adj = (await onHost('mysqld')).oomScoreAdj;
+    expect(adj).toBeLessThan(-100);
+    const applied = card(page, /Protect.*mysqld/);
+    expect(await applied.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+    await picture(page, 'protect-applied');
+
+    await type(page, '/oom scores demo-db01 1');
+    await page
+      .locator('.only-you')
+      .filter({ hasText: /java.*dies next|next.*java/s })
+      .last()
+      .waitFor(SLOW);
+
+    await applied.getByRole('button', { name: 'Undo' }).click();
+    await card(page, /Undone/).waitFor(SLOW);
+    await eventually(async () => (await onHost('mysqld')).oomScoreAdj === 0, 'the old value');
+    await picture(page, 'protect-undone');
+
+    expect(await actions()).toEqual([
+      'propose',
+      'approve: no',
+      'approve',
+      'begin',
+      'apply: applied',
+      'undo',
+      'undo: undone',
+    ]);
+    expect(await running.store.verifyAudit()).toMatchObject({ kind: 'intact' });
+  });
+});
