@@ -121,7 +121,7 @@ describe.skipIf(why !== null)('protecting a process in the local workspace', { t
     await type(page, '/oom scores demo-db01 1');
     await page
       .locator('.only-you')
-      .filter({ hasText: /java.*dies next|next.*java/s })
+      .filter({ hasText: /Next to die on demo-db01: java/ })
       .last()
       .waitFor(SLOW);
 

@@ -7,6 +7,9 @@ export interface ScanRow {
   adj?: number;
   score?: number;
   cgroup?: string;
+  startTicks?: number;
+  parentPid?: number;
+  uid?: number;
 }
 
 /** The reply of a process scan as a host sends it: 4 GB of RAM, no swap, kernel 6.1. `header` replaces fields of its first line. */
@@ -30,8 +33,17 @@ export function aScan(rows: readonly ScanRow[], header: Record<string, string | 
     ...header,
   };
   const lines = rows.map(
-    ({ pid, name, rssKiB = 4_000, adj = 0, score = 700, cgroup = `/system.slice/${name}.service` }) =>
-      [pid, 1, 0, score, adj, rssKiB, 0, 40, 1, pid, name, cgroup, name].join('\t'),
+    ({
+      pid,
+      name,
+      rssKiB = 4_000,
+      adj = 0,
+      score = 700,
+      cgroup = `/system.slice/${name}.service`,
+      startTicks = pid,
+      parentPid = 1,
+      uid = 0,
+    }) => [pid, parentPid, uid, score, adj, rssKiB, 0, 40, 1, startTicks, name, cgroup, name].join('\t'),
   );
   const head = Object.entries(facts).map(([key, value]) => `${key}=${value}`);
   return [['#oomscan 2', ...head].join('\t'), ...lines, `#end\t${rows.length}`, ''].join('\n');
