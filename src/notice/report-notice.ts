@@ -135,9 +135,21 @@ function factsPart({ causes, withoutSwap, hostCount }: Report): Part[] {
   return facts.length === 0 ? [] : [{ kind: 'facts', facts }];
 }
 
-/** A code of the rules as words: `memcg-limit`, `memcg limit`. */
+/** Codes of the rules that do not explain themselves. */
+const CAUSE_WORDS: Readonly<Record<string, string>> = {
+  host: 'host full',
+  hog: 'one large process',
+  'memcg-limit': 'limit reached',
+  'limit-too-small': 'limit too small',
+  'victim-not-cause': 'others held the memory',
+  sysrq: 'by hand (SysRq)',
+  shmem: 'shared memory',
+  'not-shown': 'the report does not show it',
+};
+
+/** A code of the rules as words: `page-cache`, `page cache`. */
 function causeWords(code: string): string {
-  return code === 'host' ? 'host full' : code.replaceAll('-', ' ');
+  return CAUSE_WORDS[code] ?? code.replaceAll('-', ' ');
 }
 
 /** What to do, the most pressing first. */

@@ -307,6 +307,7 @@ describe('the form of a message', () => {
       'header',
       'section',
       'section',
+      'section',
       'data_table',
       'data_visualization',
       'section',
