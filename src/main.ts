@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import { openAnswers } from './app/answers.ts';
 import { openChangeCards } from './app/change-cards.ts';
@@ -30,6 +29,7 @@ import { openSsh } from './ssh/open-ssh.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
 import { openStore } from './store/store.ts';
+import { systemClock } from './system-clock.ts';
 
 export interface RunOptions {
   /** Reads the configuration; called again on reload. */
@@ -50,10 +50,7 @@ export interface Running {
   close: () => Promise<void>;
 }
 
-export const clock: Clock = {
-  nowMs: () => Date.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
-};
+export const clock: Clock = systemClock;
 
 /** Builds the world and hands it to the use cases; nothing else opens a client, a store or a port. Throws one sentence. */
 export async function run(options: RunOptions): Promise<Running> {

@@ -10,6 +10,7 @@ import { openFleet } from '../../src/fleet.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
 import { openStore } from '../../src/store/store.ts';
+import { systemClock as clock } from '../../src/system-clock.ts';
 import { hostConfig } from '../support/watched-fleet.ts';
 
 const [count = '', targetJson = '', file = ''] = process.argv.slice(2);
@@ -27,10 +28,6 @@ function never(): never {
   throw new Error('there are no kills to decide about');
 }
 
-const clock = {
-  nowMs: () => Date.now(),
-  sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
-};
 const store = await openStore(`sqlite:${file}`);
 if (count === '1')
   await store.saveBatch(
