@@ -144,6 +144,19 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.positions('db01')).toEqual([]);
     });
 
+    it('shows a kill as it was after later facts about it could not be saved', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill()]), openOne);
+      const before = await store.openIncidents('db01');
+
+      const saving = store.saveBatch(batchOf([aKill({ record: { reaped: true } })]), () => {
+        throw new Error('no decision');
+      });
+
+      await expect(saving).rejects.toThrow('no decision');
+      expect(await store.openIncidents('db01')).toEqual(before);
+    });
+
     it('lets a batch that fails take no other with it', async () => {
       const store = await openNew();
       const hosts = Array.from({ length: 30 }, (_, at) => `host${at}`);
