@@ -154,7 +154,7 @@ export function titleOf(name: string): string {
   return colon > 0 ? name.slice(0, colon) : name;
 }
 
-function groupOf({ memcg, memcgUsageKiB }: KillRecord): GroupPicture | null {
+function groupOf({ memcg, memcgUsageKiB, tasks }: KillRecord): GroupPicture | null {
   if (memcg === null || memcgUsageKiB === null || memcgUsageKiB <= 0) return null;
   const stat = memcg.statsKiB;
   function of(...keys: string[]): number {
@@ -164,11 +164,13 @@ function groupOf({ memcg, memcgUsageKiB }: KillRecord): GroupPicture | null {
     return 0;
   }
   const shmemKiB = of('shmem');
+  // Version 1 does not list them; the task table does.
+  const pageTablesKiB = stat['pagetables'] === undefined ? (tasks?.pageTablesKiB ?? 0) : of('pagetables');
   const kernelParts = [
     { what: 'slab', kiB: stat['slab'] ?? of('slab_reclaimable') + of('slab_unreclaimable') },
     { what: 'sockets', kiB: of('sock') },
     { what: 'kernel stacks', kiB: of('kernel_stack') },
-    { what: 'page tables', kiB: of('pagetables') },
+    { what: 'page tables', kiB: pageTablesKiB },
     { what: 'per-CPU memory', kiB: of('percpu') },
     { what: 'vmalloc', kiB: of('vmalloc') },
   ].toSorted((a, b) => b.kiB - a.kiB);
@@ -181,7 +183,7 @@ function groupOf({ memcg, memcgUsageKiB }: KillRecord): GroupPicture | null {
     shmemKiB,
     dirtyKiB: of('file_dirty', 'dirty') + of('file_writeback', 'writeback'),
     lockedKiB: of('unevictable'),
-    pageTablesKiB: of('pagetables'),
+    pageTablesKiB,
     kernelKiB: Math.max(memcg.kmemUsageKiB ?? 0, of('kernel'), listed),
     kernelParts,
     swapKiB: memcg.swapUsageKiB ?? (stat['swap'] === undefined && stat['total_swap'] === undefined ? null : of('swap')),
