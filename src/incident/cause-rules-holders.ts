@@ -222,5 +222,6 @@ function holderNumbers(holder: NamedTasks): Record<string, number> {
 /** What a share is of, with its size. */
 function ofWhat({ record, totalKiB }: CauseFacts): string {
   if (record.domain === 'memcg') return `the group’s ${sayKiB(totalKiB ?? 0)}`;
+  if (record.domain !== 'host') return `the nodes’ ${sayKiB(totalKiB ?? 0)}`;
   return `${sayKiB(totalKiB ?? 0)} RAM${record.totalSwapKiB ? ' and swap' : ''}`;
 }

@@ -68,8 +68,8 @@ export function alsoPart({ also }: Cause): Part | null {
   const text = also
     .slice(0, ALSO_SHOWN)
     .flatMap((one, at): Text => [
-      { prose: `${at === 0 ? '' : ' '}${one.text.trim()}` },
-      { words: ` (${one.sure === 'hint' ? 'a hint' : one.sure})` },
+      { prose: `${at === 0 ? '' : ' '}${one.text.trim().replace(/\.$/, '')}` },
+      { words: ` (${one.sure === 'hint' ? 'a hint' : one.sure}).` },
     ]);
   return { kind: 'text', text: [{ strong: 'Also:' }, { words: ' ' }, ...text] };
 }

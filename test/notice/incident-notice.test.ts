@@ -62,7 +62,7 @@ describe('a kill’s message', () => {
 
 mysqld alone held 5.9 GiB, 50 % of 12 GiB RAM. Likely: the numbers fit.
 
-Also: The host has no swap, so it went from fine to killed without a slow phase. (certain)
+Also: The host has no swap, so it went from fine to killed without a slow phase (certain).
 
 Victim:            mysqld (pid 18540, uid 111), unit mysql.service
 Asked for memory:  icinga2 (pid 2211); that alone does not make it the cause

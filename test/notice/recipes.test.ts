@@ -167,7 +167,8 @@ describe.runIf(isRoot && canKill)('recipes on this machine', () => {
         .replaceAll(/^.*(?:No such file or directory|can't open|cannot access|no file systems processed).*$/gim, '')
         .trim(),
     ).toBe('');
-    expect([0, 1]).toContain(status);
+    // 2: a process that grep was about to read has gone.
+    expect([0, 1, 2]).toContain(status);
   });
 
   it('raise the limit of a group, and take it back', () => {
