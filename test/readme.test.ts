@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_KEYS, ENVIRONMENT } from '../src/config.ts';
+import { RULES } from '../src/incident/cause.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
@@ -21,6 +22,13 @@ describe('the README', () => {
 
     expect(rows.filter((key) => !CONFIG_KEYS.some((one) => one.key === key))).toEqual([]);
   });
+
+  it.each([...new Set(RULES.filter((rule) => rule.place !== 'aside').map((rule) => rule.code))])(
+    'explains the cause %s',
+    (code) => {
+      expect(readme).toContain(`\`${code}\``);
+    },
+  );
 
   it.each(ENVIRONMENT.map(({ name }) => [name]))('explains the environment variable %s', (name) => {
     expect(readme).toContain(`| \`${name}\` |`);

@@ -23,8 +23,6 @@ export interface KillsFacts {
   loopIsSure: boolean;
   /** The same for victims of a size that hardly matters. */
   smallVictims: number;
-  /** How long the last victims had lived, where known, newest last. */
-  agesMs: readonly number[];
   diedAtMs: number;
 }
 

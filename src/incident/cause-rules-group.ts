@@ -136,6 +136,27 @@ export const GROUP_RULES: readonly Rule[] = [
     },
   },
   {
+    code: 'child-died',
+    id: 'C11',
+    place: 'aside',
+    sure: 'certain',
+    meaning: 'a child died and its service went on: checks of the service stay green',
+    advice: null,
+    source: 'kubernetes/kubernetes#50632',
+    find: ({ host, kills, record }) => {
+      const unit = host?.unit ?? null;
+      if (host === null || unit === null || unit.activeForMs === null || kills === null || record.pid === null)
+        return null;
+      // Started well before the kill, so it is the same start.
+      const startedAtMs = host.atMs - unit.activeForMs;
+      if (unit.activeState !== 'active' || startedAtMs > kills.diedAtMs - SAME_START_MS) return null;
+      return {
+        text: `${sayName(unit.name)} stayed up: a process of it died, and checks of the service may not notice.`,
+        numbers: { activeForMs: unit.activeForMs },
+      };
+    },
+  },
+  {
     code: 'adj-drift',
     id: 'P6',
     place: 'aside',
@@ -148,12 +169,15 @@ export const GROUP_RULES: readonly Rule[] = [
       return set === null || record.oomScoreAdj === null || set === record.oomScoreAdj
         ? null
         : {
-            text: `The unit sets OOMScoreAdjust=${set}, the victim had ${record.oomScoreAdj}: what it had is lost at a restart.`,
+            text: `The unit sets OOMScoreAdjust=${set}, the victim had ${record.oomScoreAdj}: that was changed after the start, by hand or by the program itself.`,
             numbers: { unitAdj: set, victimAdj: record.oomScoreAdj },
           };
     },
   },
 ];
+
+/** Clocks of two machines differ a little. */
+const SAME_START_MS = 5_000;
 
 interface PartRule {
   meaning: string;

@@ -142,7 +142,6 @@ function killsOf(kills: readonly Kill[], from: Kill): KillsFacts {
     loopSpanMs: from.atMs - Math.min(from.atMs, ...loop.map((kill) => kill.atMs)),
     loopIsSure: loop.every((kill) => (kill.record.topTasks?.length ?? 0) > 0),
     smallVictims: small.length,
-    agesMs: same.map((kill) => kill.who?.ageMs ?? null).filter((age) => age !== null),
     diedAtMs: from.atMs,
   };
 }

@@ -214,7 +214,6 @@ describe('what filled a group', () => {
       loopSpanMs: 0,
       loopIsSure: false,
       smallVictims: 0,
-      agesMs: [],
       diedAtMs: facts.atMs - 4_000,
     };
 
@@ -229,8 +228,10 @@ describe('what filled a group', () => {
   });
 });
 
+const ONE_KILL = { inLoop: 1, loopSpanMs: 0, loopIsSure: false, smallVictims: 0, diedAtMs: 1_000_000 };
+
 describe('what the past adds', () => {
-  const kills = { inLoop: 1, loopSpanMs: 0, loopIsSure: false, smallVictims: 0, agesMs: [], diedAtMs: 1_000_000 };
+  const kills = ONE_KILL;
   const leak = { slopeKiBPerHour: 317_440, r2: 0.97, nextAtMs: null, lives: 4 };
 
   it('names a leak only where it is one', () => {
@@ -299,8 +300,9 @@ describe('what a look at the host adds', () => {
     ['overcommitted hint', someHostFacts({ vm: { overcommit_memory: 0 }, committedKiB: 3_000_000, totalKiB: 600_000 })],
     ['thrashing likely', someHostFacts({ fullAvg10: 62 })],
     ['adj-drift certain', someHostFacts({ unitAdj: -500 })],
+    ['child-died certain', someHostFacts({ unit: 'x.service', activeForMs: 60_000 })],
   ])('tells %s', (wanted, facts) => {
-    expect(codes(host(), { host: facts })).toContain(wanted);
+    expect(codes(host(), { host: facts, kills: { ...ONE_KILL, diedAtMs: facts.atMs - 2_000 } })).toContain(wanted);
   });
 
   it('names the tmpfs and what holds memory that no report lists', () => {

@@ -13,6 +13,7 @@ interface Given {
   unit?: string;
   unitAdj?: number;
   unitMaxKiB?: number;
+  activeForMs?: number;
   huge?: { total: number; free: number; reserved: number };
 }
 
@@ -75,7 +76,7 @@ export function someHostFacts(given: Given = {}): HostFacts {
             tasksMax: 4_915,
             oomScoreAdjust: given.unitAdj ?? 0,
             oomPolicy: 'stop',
-            activeForMs: 3_000,
+            activeForMs: given.activeForMs ?? 1_000,
           },
     packages: null,
   };
