@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Message } from '../../src/local/message-log.ts';
+import { renderSetup } from '../../src/setup/setup-script.ts';
+import { setupOptions } from '../setup/options.ts';
+import { cannotUnshare, openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { canRunSshd, type Sshd } from '../support/sshd.ts';
+import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
+
+const why = cannotUnshare() ?? (canRunSshd ? null : 'no sshd');
+if (why !== null) console.warn(`SKIPPED: protecting over a real sshd: ${why}`);
+
+const ANN = { id: 'UANNA0001', name: 'Ann' };
+const BEN = { id: 'UBENB0001', name: 'Ben' };
+const WAIT_MS = 30_000;
+
+// Root may lack CAP_SYS_RESOURCE here, so processes start at +600: down to +100 and back is allowed everywhere.
+describe.skipIf(why !== null)(
+  'protecting over a real sshd, as an unprivileged user with the root-owned helper',
+  { timeout: 120_000 },
+  () => {
+    let host: UnsharedHost;
+    let sshd: Sshd;
+    let bot: WholeBot;
+
+    beforeAll(async () => {
+      host = await openUnsharedHost();
+      sshd = await openSshdOn(host);
+      const script = renderSetup(setupOptions({ publicKey: readFileSync(`${sshd.identityFile}.pub`, 'utf8') }));
+      const made = host.run(script);
+      if (made.status !== 0) throw new Error(made.stderr);
+      bot = await openWholeBot({
+        channels: ['#oom'],
+        people: [ANN, BEN],
+        yaml: [
+          `approvals: { approvers: [${ANN.id}, ${BEN.id}] }`,
+          'ssh:',
+          '  user: oombot',
+          `  identityFile: ${sshd.identityFile}`,
+          `  knownHosts: ${sshd.knownHostsFile}`,
+          'hosts:',
+          `  - { name: db01, address: 127.0.0.1, port: ${sshd.port}, tags: [db] }`,
+          '',
+        ].join('\n'),
+      });
+      await eventually(() => bot.running.fleet.link('db01')?.state().kind === 'connected', 'a connection', WAIT_MS);
+    }, 90_000);
+
+    afterAll(async () => {
+      await bot?.close();
+      await sshd?.close();
+      await host?.close();
+    });
+
+    /** A process of another user that starts at +600. */
+    function start(name: string): number {
+      const { stdout } = host.run(
+        `cp /bin/sleep /usr/local/bin/${name}; setpriv --reuid 65534 sh -c 'echo 600 > /proc/self/oom_score_adj; exec /usr/local/bin/${name} 1000' </dev/null >/dev/null 2>&1 & sleep 0.2; echo $!`,
+      );
+      return Number(stdout.trim());
+    }
+
+    function adjOf(pid: number): number {
+      return Number(host.run(`cat /proc/${pid}/oom_score_adj`).stdout);
+    }
+
+    async function propose(words: string, name: string): Promise<Message> {
+      expect(await bot.workspace.as(ANN.id).command('#oom', `/oom protect db01 ${words}`)).toEqual({ ok: true });
+      return bot.workspace.until(() => card(name), WAIT_MS).catch((error: unknown) => {
+        const answers = bot.workspace.as(ANN.id).privateAnswers('#oom');
+        throw new Error(`no card: ${answers.at(-1)?.text}`, { cause: error });
+      });
+    }
+
+    function card(name: string): Message | undefined {
+      return bot.workspace.messages('#oom').findLast((message) => message.text.includes(name));
+    }
+
+    async function click(who: { id: string }, on: Message, button: string): Promise<void> {
+      const actionId = JSON.stringify(on.blocks).match(new RegExp(`"action_id":"(${button}[^"]*)"`))?.[1];
+      if (actionId === undefined) throw new Error(`no button ${button} on ${on.text}`);
+      expect(await bot.workspace.as(who.id).click(on, actionId)).toEqual({ ok: true });
+    }
+
+    function shows(name: string, words: string): Promise<Message> {
+      return bot.workspace.until(() => {
+        const now = card(name);
+        return now !== undefined && JSON.stringify(now.blocks).includes(words) ? now : undefined;
+      }, WAIT_MS);
+    }
+
+    it('changes the value after the second person’s yes, reads it back, and undoes it', async () => {
+      const pid = start('pay-one');
+      const proposed = await propose('pay-one 100 because it pays', 'pay-one');
+
+      await click(ANN, proposed, 'approve');
+      await bot.workspace.until(
+        () =>
+          bot.workspace
+            .as(ANN.id)
+            .privateAnswers('#oom')
+            .find((one) => one.text.includes('somebody else')),
+        WAIT_MS,
+      );
+      expect(adjOf(pid)).toBe(600);
+
+      await click(BEN, proposed, 'approve');
+      const applied = await shows('pay-one', 'Applied and read back');
+      expect(adjOf(pid)).toBe(100);
+      expect(applied.ts).toBe(proposed.ts);
+      expect(JSON.stringify(applied.blocks)).not.toContain('"approve');
+      const told = await bot.workspace.until(() => bot.workspace.messages('#oom', proposed.ts)[1], WAIT_MS);
+      expect(told.text).toContain(ANN.id);
+
+      await click(BEN, applied, 'undo');
+      await shows('pay-one', 'Undone');
+      expect(adjOf(pid)).toBe(600);
+      expect(await bot.running.store.verifyAudit()).toMatchObject({ kind: 'intact' });
+    });
+
+    it('ends a protection by itself when its time is over', async () => {
+      const pid = start('pay-two');
+      await click(BEN, await propose('pay-two 100 for 4s', 'pay-two'), 'approve');
+      await shows('pay-two', 'Applied and read back');
+      expect(adjOf(pid)).toBe(100);
+
+      await shows('pay-two', 'its time was over');
+
+      expect(adjOf(pid)).toBe(600);
+    });
+
+    it('never touches the one that came in its place', async () => {
+      const pid = start('pay-three');
+      const proposed = await propose('pay-three 100', 'pay-three');
+      // The very same number, given to another process of the same name.
+      const { stdout } = host.run(
+        `kill -9 ${pid}; sleep 0.2; echo ${pid - 1} > /proc/sys/kernel/ns_last_pid; ` +
+          `setpriv --reuid 65534 sh -c 'echo 600 > /proc/self/oom_score_adj; exec /usr/local/bin/pay-three 1000' </dev/null >/dev/null 2>&1 & sleep 0.2; echo $!`,
+      );
+
+      await click(BEN, proposed, 'approve');
+      const refused = await shows('pay-three', 'Not changed');
+
+      expect(JSON.stringify(refused.blocks)).toMatch(/Another process has that number now|has ended since/);
+      const now = Number(stdout.trim());
+      if (now === pid) expect(JSON.stringify(refused.blocks)).toContain('Another process has that number now');
+      expect(adjOf(now)).toBe(600);
+    });
+
+    it('says of a host whose key changed that nothing was done', async () => {
+      const pid = start('pay-four');
+      const proposed = await propose('pay-four 100', 'pay-four');
+      await sshd.stop();
+      sshd.changeHostKeys();
+      await sshd.start();
+      await eventually(() => bot.running.fleet.link('db01')?.state().kind === 'refused', 'a refusal', WAIT_MS);
+
+      await click(BEN, proposed, 'approve');
+      await shows('pay-four', 'It failed');
+
+      expect(adjOf(pid)).toBe(600);
+      expect(await bot.running.store.verifyAudit()).toMatchObject({ kind: 'intact' });
+    });
+  },
+);
