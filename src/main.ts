@@ -8,6 +8,7 @@ import { openLiveScans } from './app/live-scan.ts';
 import { seenBefore } from './app/seen-before.ts';
 import type { HostDraft } from './app/handlers.ts';
 import { openCauseWatch } from './app/cause-watch.ts';
+import { openStandingWatch } from './app/standing-watch.ts';
 import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
@@ -186,6 +187,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     groupMembersNow: (group) =>
       slack?.groupMembers(group, APPROVERS_AGE_MS) ?? Promise.reject(new Error('Slack is not connected yet')),
     channelOf,
+    isMine: (host) => fleet.watchState(host) !== null,
     wake: () => wakeChanges(),
   };
   const handlers = openAnswers({
@@ -252,6 +254,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   wake = delivery.wake;
   const cards = openChangeCards({ store, workspace: slack, clock, log, owner });
   const changeWork = openChangeWork(changes);
+  const standing = openStandingWatch(changes);
   wakeChanges = () => {
     changeWork.wake();
     cards.wake();
@@ -293,6 +296,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
         () => Promise.all(chores),
         returns.close,
         causes.close,
+        standing.close,
         changeWork.close,
         fleet.close,
         delivery.close,

@@ -1,5 +1,6 @@
 import type { Change } from '../change/change.ts';
 import { unitOf } from '../change/find-target.ts';
+import { matchRule, ruleOf, ruleSubject } from '../change/rule.ts';
 import { changeEntry } from './change-record.ts';
 import type { ChangeWorld } from './change-world.ts';
 import type { HostLink } from './host-link.ts';
@@ -7,7 +8,7 @@ import type { HostLink } from './host-link.ts';
 const SCAN_MS = 15_000;
 
 /**
- * A unit's change with the processes that got its value since: children that were forked, and all of them after a restart. Those are
+ * A lasting change with the processes that got its value since: children that were forked, and all of them after a restart. Those are
  * put back as well. null: the host does not tell now.
  */
 export async function withNewcomers(
@@ -18,14 +19,15 @@ export async function withNewcomers(
   if (link.state().kind !== 'connected') return null;
   const unit = change.dropIn?.unit ?? null;
   const base = change.processes[0];
-  if (unit === null || base === undefined) return { change, bootId: change.bootId };
+  if ((unit === null && !change.keep) || base === undefined) return { change, bootId: change.bootId };
   const live = await world.scans.read(change.host, SCAN_MS);
   if (live.kind !== 'scan') return null;
   const { scan } = live;
   const sameBoot = scan.bootId === change.bootId;
   const known = sameBoot ? change.processes : [];
+  const kept = change.keep ? matchRule(ruleOf(change), scan) : [];
   const newcomers = scan.processes
-    .filter((one) => unitOf(one) === unit && one.oomScoreAdj === change.to)
+    .filter((one) => one.oomScoreAdj === change.to && (kept.includes(one) || (unit !== null && unitOf(one) === unit)))
     .filter((one) => !known.some((was) => was.pid === one.pid && was.startTicks === one.startTicks))
     .map(({ pid, startTicks, name, uid }) => {
       return { pid, startTicks, name, uid, from: base.from, to: change.to, state: 'written' as const };
@@ -37,14 +39,12 @@ export async function withNewcomers(
 export async function afterApplied(world: ChangeWorld, change: Change): Promise<void> {
   const { store, clock } = world;
   if (change.keep && change.undoes === null && !(await store.rules()).some((rule) => rule.changeId === change.id)) {
-    const { id, host, subject, unit, dropIn, to, proposedBy, channel } = change;
+    const { id, host, to, proposedBy, channel } = change;
     await store.putRule({
       id: `r${id}`,
       revision: 0,
       hosts: [host],
-      tag: null,
-      name: dropIn === null && subject !== unit ? subject : null,
-      unit: dropIn?.unit ?? (subject === unit ? unit : null),
+      ...ruleOf(change),
       adj: to,
       state: 'active',
       madeBy: proposedBy,
@@ -57,9 +57,24 @@ export async function afterApplied(world: ChangeWorld, change: Change): Promise<
   if (change.undoes !== null) await endTakenBack(world, change, change.undoes);
 }
 
-async function endTakenBack({ store, clock }: ChangeWorld, change: Change, id: string): Promise<void> {
-  const rule = (await store.rules()).find((one) => one.changeId === id);
-  if (rule) await store.putRule({ ...rule, state: 'ended' });
+/** A rule without its change would set again what was put back. */
+export async function endRuleOf({ store, clock }: ChangeWorld, changeId: string, actor: string): Promise<void> {
+  for (const rule of await store.rules()) {
+    if (rule.changeId !== changeId || (await store.putRule({ ...rule, state: 'ended' })) === null) continue;
+    const details = { rule: rule.id, target: ruleSubject(rule) };
+    await store.appendAudit({
+      atMs: clock.nowMs(),
+      actor,
+      action: 'rule: ended',
+      host: rule.hosts[0] ?? null,
+      details,
+    });
+  }
+}
+
+async function endTakenBack(world: ChangeWorld, change: Change, id: string): Promise<void> {
+  const { store, clock } = world;
+  await endRuleOf(world, id, change.proposedBy);
   const before = await store.change(id);
   if (before?.state.kind !== 'applied') return;
   const nowMs = clock.nowMs();

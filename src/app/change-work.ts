@@ -7,7 +7,7 @@ import { changeEntry } from './change-record.ts';
 import { applyOn, undoOn } from './host-requests.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { writeReply } from './reply-body.ts';
-import { afterApplied, withNewcomers } from './change-effects.ts';
+import { afterApplied, endRuleOf, withNewcomers } from './change-effects.ts';
 import { settleOn } from './settle-change.ts';
 
 export interface ChangeWork {
@@ -174,6 +174,7 @@ export function openChangeWork(world: ChangeWorld): ChangeWork {
     const saved = await save(change, `${action}: ${change.state.kind}`, OWN_NAME);
     if (saved === null) return;
     if (saved.state.kind === 'applied' && action !== 'undo') await afterApplied(world, saved);
+    if (saved.state.kind === 'undone') await endRuleOf(world, saved.id, saved.state.askedBy);
     await tellIncident(saved);
   }
 

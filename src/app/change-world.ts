@@ -22,6 +22,8 @@ export interface ChangeWorld {
   /** Members of a user group now, not remembered from before. Throws when that cannot be found out. */
   groupMembersNow: (groupId: string) => Promise<readonly string[]>;
   channelOf: (of: { host: string }) => string;
+  /** False: another process of the bot watches that host. */
+  isMine: (host: string) => boolean;
   /** Something is to be done, or a card is to be shown. */
   wake: () => void;
 }

@@ -1,7 +1,8 @@
 import PQueue from 'p-queue';
 import { lastKillText, mutesPart } from '../notice/answer-notes.ts';
 import { describeCheck, describeHome, describeHosts, type HostRow, type HostState } from '../notice/fleet-notice.ts';
-import type { Notice } from '../notice/notice.ts';
+import { changesPart, rulesPart } from '../notice/change-answers.ts';
+import type { Notice, Part } from '../notice/notice.ts';
 import { shortageText, victimText } from '../notice/roles.ts';
 import { sayCount } from '../notice/units.ts';
 import type { AnswersWorld } from './answers-world.ts';
@@ -148,8 +149,23 @@ export function openHostsAnswers(
       text: lastKillText(victimText(kill), kill.host, kill.atMs, shortageText(kill)),
       incidentHost: kill.host,
     }));
-    return withMutes(describeHome(rows, last, refused === null));
+    const home = await withMutes(describeHome(rows, last, refused === null));
+    return { ...home, parts: [...home.parts, ...(await changeParts())] };
+  }
+
+  /** Open changes and standing protections. */
+  async function changeParts(): Promise<Part[]> {
+    if (!world.protect) return [];
+    const [open, rules] = await Promise.all([store.openChanges(), store.rules()]);
+    return [
+      ...titled('Open changes', changesPart(open.toReversed())),
+      ...titled('Standing protections', rulesPart(rules)),
+    ];
   }
 
   return { answerHosts, checkHosts, answerHome };
+}
+
+function titled(title: string, parts: Part[]): Part[] {
+  return parts.length === 0 ? [] : [{ kind: 'text', text: [{ strong: title }] }, ...parts];
 }

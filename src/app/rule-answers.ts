@@ -128,7 +128,7 @@ function isMeant({ subject, unit, processes, undoes }: Change, what: string): bo
   const word = what.toLowerCase();
   return (
     [subject, unit ?? '', (unit ?? '').replace(/\.service$/, '')].some((name) => name.toLowerCase() === word) ||
-    processes.some((one) => String(one.pid) === what)
+    processes.some((one) => String(one.pid) === what || one.name.toLowerCase() === word)
   );
 }
 

@@ -30,6 +30,46 @@ function lineText(line: AuditLine): Text {
   return [{ atMs: line.atMs }, { words: ' ' }, actor, { words: ' ' }, ...didText(line)];
 }
 
+const CHANGE_WORDS: Record<string, string> = {
+  propose: 'proposed to change',
+  'propose: no': 'was refused a proposal for',
+  approve: 'approved the change of',
+  'approve: no': 'was refused to approve the change of',
+  decline: 'declined the change of',
+  'decline: no': 'was refused to decline the change of',
+  expire: 'let expire the proposal for',
+  begin: 'began to change',
+  'apply: applied': 'changed and read back',
+  'apply: refused': 'did not change',
+  'apply: failed': 'failed to change',
+  'apply: unknown': 'could not read back the change of',
+  undo: 'began to put back',
+  'undo: no': 'was refused to undo the change of',
+  'undo: undone': 'put back',
+  'undo: applied': 'could not put back',
+  'undo: unknown': 'could not read back the undo of',
+  interrupted: 'was interrupted while changing',
+  'settle: applied': 'found to be changed',
+  'settle: refused': 'found not to be changed',
+  'settle: failed': 'found not to be changed',
+  'settle: undone': 'found to be put back',
+  'settle: unknown': 'still does not know about',
+  over: 'saw the end of',
+  mend: 'put right by its rule',
+  'make-rule': 'made a rule for',
+  'rule: paused': 'paused the rule for',
+  'rule: active': 'resumed the rule for',
+  'rule: ended': 'ended the rule for',
+};
+
+/** `0 → -500` of the first process. */
+function valuesText({ processes, from, to }: Record<string, unknown>): Text {
+  const first: unknown = Array.isArray(processes) ? processes[0] : { from, to };
+  if (typeof first !== 'object' || first === null || !('from' in first) || !('to' in first)) return [];
+  if (typeof first.from !== 'number' || typeof first.to !== 'number') return [];
+  return [{ words: `: ${first.from} → ${first.to}` }];
+}
+
 function didText({ action, host, details }: AuditLine): Text {
   const { target, untilMs, address } = details;
   const about = typeof target === 'string' ? target : host;
@@ -51,7 +91,17 @@ function didText({ action, host, details }: AuditLine): Text {
       ];
     case 'remove-host':
       return [{ words: 'removed host ' }, ...object];
-    default:
-      return [{ hostText: action }, { words: ' ' }, ...object];
+    default: {
+      const words = Object.hasOwn(CHANGE_WORDS, action) ? CHANGE_WORDS[action] : undefined;
+      if (words === undefined) return [{ hostText: action }, { words: ' ' }, ...object];
+      return [
+        { words: `${words} ` },
+        ...object,
+        ...(host !== null && host !== about ? [{ words: ' on ' }, { hostText: host }] : []),
+        ...valuesText(details),
+        ...(typeof details['refusal'] === 'string' ? [{ words: ` (${details['refusal']})` }] : []),
+        ...(typeof details['because'] === 'string' ? [{ words: ', because: ' }, { prose: details['because'] }] : []),
+      ];
+    }
   }
 }

@@ -151,7 +151,8 @@ export function describeRules(host: string | null, rules: readonly Rule[], activ
   });
 }
 
-function rulesPart(rules: readonly Rule[]): Part[] {
+/** Rules as rows, each with what can be done to it. */
+export function rulesPart(rules: readonly Rule[]): Part[] {
   if (rules.length === 0) return [];
   return [
     {

@@ -145,6 +145,14 @@ export function stateText(change: Change): Text {
     case 'undoing':
       return [{ words: 'The value before is put back.' }];
     case 'undone':
+      if (change.processes.length > 0 && change.processes.every((one) => one.state === 'gone'))
+        return [
+          { words: 'Over: its ' },
+          { words: change.processes.length === 1 ? 'process has' : 'processes have' },
+          { words: ' ended ' },
+          { atMs: state.atMs },
+          { words: '.' },
+        ];
       return [
         { words: 'Undone ' },
         { atMs: state.atMs },

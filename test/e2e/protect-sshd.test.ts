@@ -66,10 +66,12 @@ describe.skipIf(why !== null)(
 
     async function propose(words: string, name: string): Promise<Message> {
       expect(await bot.workspace.as(ANN.id).command('#oom', `/oom protect db01 ${words}`)).toEqual({ ok: true });
-      return bot.workspace.until(() => card(name), WAIT_MS).catch((error: unknown) => {
-        const answers = bot.workspace.as(ANN.id).privateAnswers('#oom');
-        throw new Error(`no card: ${answers.at(-1)?.text}`, { cause: error });
-      });
+      return bot.workspace
+        .until(() => card(name), WAIT_MS)
+        .catch((error: unknown) => {
+          const answers = bot.workspace.as(ANN.id).privateAnswers('#oom');
+          throw new Error(`no card: ${answers.at(-1)?.text}`, { cause: error });
+        });
     }
 
     function card(name: string): Message | undefined {

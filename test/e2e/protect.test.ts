@@ -141,4 +141,73 @@ describe.skipIf(why !== null)('protecting a process in the local workspace', { t
     ]);
     expect(await running.store.verifyAudit()).toMatchObject({ kind: 'intact' });
   });
+
+  it('is proposed from a kill’s card in a form that is filled in, and lasts in the unit', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: /^Host out of memory/ }).click();
+    const killed = page
+      .getByRole('log')
+      .getByRole('article')
+      .filter({ hasText: /mysql.* was killed/, hasNotText: 'Only visible to you' })
+      .last();
+    await killed.getByRole('heading', { name: /Back after/ }).waitFor(SLOW);
+
+    await killed.getByRole('button', { name: 'Protect…' }).click();
+    const form = page.getByRole('dialog', { name: 'Propose a protection' });
+    await form.waitFor(SLOW);
+    expect(await form.getByLabel('Host').inputValue()).toBe('demo-db01');
+    expect(await form.getByLabel('Process, pid or unit').inputValue()).toBe('mysql.service');
+    await form.getByLabel('Value').fill('-9999'.slice(0, 5));
+    await form.getByRole('button', { name: 'Propose' }).click();
+    await form.getByText('A whole number from -1000 to 1000.').waitFor(SLOW);
+    await form.getByLabel('Value').fill('-400');
+    await form.getByLabel('For how long').fill('2h');
+    await picture(page, 'protect-form');
+    await form.getByRole('button', { name: 'Propose' }).click();
+    await page
+      .getByRole('dialog')
+      .getByText(/The card with the proof is in/)
+      .waitFor(SLOW);
+    await page.keyboard.press('Escape');
+
+    const proposed = card(page, /Protect.*mysql\.service/);
+    await proposed.waitFor(SLOW);
+    expect(await proposed.innerText()).toContain('OOMScoreAdjust=-400');
+    await become(page, 'Ben');
+    await proposed.getByRole('button', { name: 'Approve' }).click();
+    await card(page, /Protect.*mysql\.service.*Applied and read back/s).waitFor(SLOW);
+    expect((await onHost('mysqld')).oomScoreAdj).toBe(-400);
+    await picture(page, 'protect-unit');
+
+    await type(page, '/oom rules demo-db01');
+    await page
+      .locator('.only-you')
+      .filter({ hasText: /mysql\.service.*-400/ })
+      .last()
+      .waitFor(SLOW);
+    await type(page, '/oom unprotect demo-db01 mysqld');
+    const back = card(page, /Take back.*mysql\.service/);
+    await back.waitFor(SLOW);
+    await become(page, 'Ana');
+    await back.getByRole('button', { name: 'Approve' }).click();
+    await eventually(async () => (await onHost('mysqld')).oomScoreAdj === 0, 'the old value');
+    await type(page, '/oom audit demo-db01');
+    await page
+      .locator('.only-you')
+      .filter({ hasText: /proposed.*mysql\.service/ })
+      .last()
+      .waitFor(SLOW);
+    await picture(page, 'protect-audit');
+  });
+
+  it('has no answer but a question for what matches several', async () => {
+    const page = await open();
+
+    await type(page, '/oom protect demo-db01 apache2 -100');
+    await page.locator('.only-you').filter({ hasText: 'can mean several' }).last().waitFor(SLOW);
+    await page.locator('.only-you').last().getByRole('button', { name: 'The whole unit' }).click();
+
+    await card(page, /Protect.*apache2\.service/).waitFor(SLOW);
+    await picture(page, 'protect-several');
+  });
 });

@@ -49,6 +49,7 @@ export async function aChangingBot(): Promise<ChangingBot> {
   const given = {
     owner: 'first',
     shared: false,
+    isMine: () => true,
     newId: () => randomUUID().slice(0, 8),
     approvals: () => bot.policy,
     groupMembersNow: (group: string) => groups.members(group),
