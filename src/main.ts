@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import { openAnswers } from './app/answers.ts';
-import { openChangeCards } from './app/change-cards.ts';
-import { openChangeWork } from './app/change-work.ts';
 import type { ChangeWorld } from './app/change-world.ts';
 import { openLiveScans } from './app/live-scan.ts';
 import { seenBefore } from './app/seen-before.ts';
 import type { HostDraft } from './app/handlers.ts';
 import { openCauseWatch } from './app/cause-watch.ts';
-import { openStandingWatch } from './app/standing-watch.ts';
 import { openReturnWatch } from './app/return-watch.ts';
 import { openDelivery } from './app/delivery.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
@@ -16,6 +13,7 @@ import type { Clock } from './app/ports.ts';
 import { tellBefore } from './app/before-kill.ts';
 import { tellWeeks } from './app/weekly-digest.ts';
 import type { SavedBatch, Store } from './app/store-port.ts';
+import { openChangeSide } from './change-side.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
 import type { Incident } from './incident/incident.ts';
@@ -23,7 +21,7 @@ import { openLocal, type Local } from './local-run.ts';
 import { describeIncident } from './notice/incident-notice.ts';
 import type { Notice } from './notice/notice.ts';
 import { renderText } from './notice/render-text.ts';
-import { openHttp, openMeters, watchFleet, watchOutbox, type Health, type Meters } from './serve.ts';
+import { healthOf, openHttp, openMeters, watchFleet, watchOutbox, type Meters } from './serve.ts';
 import { openSlack, type Slack } from './slack/app.ts';
 import { REDACTED_PATHS } from './slack/bolt-logger.ts';
 import { openSsh } from './ssh/open-ssh.ts';
@@ -252,12 +250,9 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     isMine: (channel) => channels?.has(channel) ?? true,
   });
   wake = delivery.wake;
-  const cards = openChangeCards({ store, workspace: slack, clock, log, owner });
-  const changeWork = openChangeWork(changes);
-  const standing = openStandingWatch(changes);
+  const changeSide = openChangeSide(changes, store, slack);
   wakeChanges = () => {
-    changeWork.wake();
-    cards.wake();
+    changeSide.wake();
     wake();
   };
   function serveOnly(mine: readonly string[]): void {
@@ -296,11 +291,10 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
         () => Promise.all(chores),
         returns.close,
         causes.close,
-        standing.close,
-        changeWork.close,
+        changeSide.stopWork,
         fleet.close,
         delivery.close,
-        cards.close,
+        changeSide.close,
         () => slack?.close(),
         ssh.close,
         () => local?.close(),
@@ -332,25 +326,6 @@ function count(meters: Meters, saved: SavedBatch): void {
     if (kill.seenAtMs - kill.atMs < LIVE_MS)
       meters.lagSeconds.observe(Math.max(0, (clock.nowMs() - kill.atMs) / 1_000));
   }
-}
-
-/** Well: the record can be read, and the chat is connected. A host that is away is its own matter. */
-async function healthOf(fleet: WatchedFleet, store: Store, hasChat: boolean): Promise<Health> {
-  const hasRecord = await store.queueLengths().then(
-    () => true,
-    () => false,
-  );
-  const hosts = fleet.hosts().map(({ name }) => {
-    const link = fleet.link(name)?.state();
-    const watch = fleet.watchState(name);
-    const state = link?.kind === 'connected' ? (watch?.kind ?? 'not mine') : (link?.kind ?? 'unknown');
-    return {
-      host: name,
-      state,
-      sentence: link?.kind === 'connected' ? (watch?.sentence ?? '') : (link?.sentence ?? ''),
-    };
-  });
-  return { ok: hasRecord && hasChat, chat: hasChat, record: hasRecord, hosts };
 }
 
 export function databaseUrl({ database }: Config): string {

@@ -130,3 +130,22 @@ export interface Health {
   record: boolean;
   hosts: { host: string; state: string; sentence: string }[];
 }
+
+/** Well: the record can be read, and the chat is connected. A host that is away is its own matter. */
+export async function healthOf(fleet: WatchedFleet, store: Store, hasChat: boolean): Promise<Health> {
+  const hasRecord = await store.queueLengths().then(
+    () => true,
+    () => false,
+  );
+  const hosts = fleet.hosts().map(({ name }) => {
+    const link = fleet.link(name)?.state();
+    const watch = fleet.watchState(name);
+    const state = link?.kind === 'connected' ? (watch?.kind ?? 'not mine') : (link?.kind ?? 'unknown');
+    return {
+      host: name,
+      state,
+      sentence: link?.kind === 'connected' ? (watch?.sentence ?? '') : (link?.sentence ?? ''),
+    };
+  });
+  return { ok: hasRecord && hasChat, chat: hasChat, record: hasRecord, hosts };
+}

@@ -2,7 +2,8 @@ import type { Change } from '../change/change.ts';
 import type { TargetChoice } from '../change/find-target.ts';
 import { ruleSubject, type Rule } from '../change/rule.ts';
 import { sayKiB } from '../oom/units.ts';
-import { stateText, subjectText } from './change-notice.ts';
+import { subjectText } from './change-notice.ts';
+import { stateText } from './change-state-text.ts';
 import { aNotice, type Notice, type Part, type Text } from './notice.ts';
 import { sayCount } from './units.ts';
 

@@ -1,41 +1,10 @@
-import ms from 'ms';
 import { nearest } from '../app/nearest.ts';
+import type { Command, Parsed } from './command.ts';
 import { parseProtect, parseRules, parseUnprotect } from './protect-grammar.ts';
+import { readDuration } from './typed-duration.ts';
 
-export type Command =
-  | { verb: 'last'; host: string }
-  | { verb: 'history'; target: string | null; forMs: number | null }
-  | { verb: 'report'; target: string | null; forMs: number | null }
-  | { verb: 'scores'; host: string; limit: number | null }
-  | { verb: 'hosts' }
-  | { verb: 'hosts add' }
-  | { verb: 'hosts remove'; host: string | null }
-  | { verb: 'hosts check'; host: string | null }
-  | { verb: 'mute'; target: string; forMs: number | null }
-  | { verb: 'unmute'; target: string }
-  | { verb: 'audit'; host: string | null }
-  | {
-      verb: 'protect';
-      host: string;
-      what: string;
-      adj: number | null;
-      forMs: number | null;
-      keep: boolean;
-      why: string | null;
-    }
-  | { verb: 'unprotect'; host: string; what: string; why: string | null }
-  | { verb: 'pending' }
-  | { verb: 'rules'; host: string | null }
-  | { verb: 'rules edit'; rule: string; to: 'active' | 'paused' | 'ended' }
-  | { verb: 'explain' }
-  | { verb: 'help' };
-
-export type Parsed =
-  | { kind: 'command'; command: Command }
-  /** `corrected` is the whole text with the slip put right; null: nothing is near. */
-  | { kind: 'typo'; word: string; corrected: string | null }
-  | { kind: 'incomplete'; verb: string; wanted: string; example: string }
-  | { kind: 'bad-value'; name: string; given: string; expected: string };
+export type { Command, Parsed };
+export { readDuration };
 
 const VERBS = [
   'last',
@@ -168,17 +137,6 @@ function withDuration(words: string[], make: (forMs: number | null) => Command):
   if (forMs === null)
     return { kind: 'bad-value', name: 'time', given: said, expected: 'for example 30m, 2h, 7d or 1h30m' };
   return { kind: 'command', command: make(forMs) };
-}
-
-const DURATION_MAX_MS = 366 * 24 * 60 * 60_000;
-const DURATION_PARTS = /\d+(?:\.\d+)?\s*(?:weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)/gi;
-
-/** `90s`, `30m`, `2 hours`, `1h30m`, `7d` as milliseconds; null when it is no such time, is 0, or passes a year. */
-export function readDuration(text: string): number | null {
-  const parts = text.match(DURATION_PARTS) ?? [];
-  if (parts.length === 0 || text.length > 40 || text.replace(DURATION_PARTS, '').trim() !== '') return null;
-  const sum = parts.reduce((total, part) => total + ms(part as ms.StringValue), 0);
-  return sum > 0 && sum <= DURATION_MAX_MS ? sum : null;
 }
 
 /** Text as it was meant: mentions and links by their labels, entities undone, typographic signs as plain ones. */

@@ -1,4 +1,5 @@
-import { readDuration, type Parsed } from './grammar.ts';
+import type { Parsed } from './command.ts';
+import { readDuration } from './typed-duration.ts';
 
 /** `protect <host> <process|pid|unit> [adj] [keep] [for 2h] [because …]`: the last three in any order, `because` takes all that follows. */
 export function parseProtect(words: readonly string[]): Parsed {

@@ -44,7 +44,7 @@ export function dbRows(): ScanRow[] {
 /** A bot that proposes, decides and carries out on db01, whose processes and helper the test has in hand. */
 export async function aChangingBot(): Promise<ChangingBot> {
   const policy = { approvers: [], quorum: 1, selfApproval: false, expireAfterMs: 30 * 60_000, channel: null };
-  const groups = { members: (_: string): Promise<string[]> => Promise.resolve([]) };
+  const groups: ChangingBot['groups'] = { members: () => Promise.resolve([]) };
   let work: ChangeWork | null = null;
   const given = {
     owner: 'first',

@@ -52,6 +52,10 @@ export interface ScriptedHost extends HostLink {
   isFollowed: () => boolean;
 }
 
+function noHelper(line: string): RequestEnd | Promise<RequestEnd> {
+  return { kind: 'no-helper', sentence: `nobody takes “${line.trim()}”` };
+}
+
 /** A connected host with no processes, an empty log and a kernel that has killed nothing. */
 export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   const listeners = new Set<(state: LinkState) => void>();
@@ -67,10 +71,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   const looks: LookRequest[] = [];
   const requests: string[] = [];
   const limits = new Map<string, LimitedGroup>();
-  let answerRequest: (line: string) => RequestEnd | Promise<RequestEnd> = () => ({
-    kind: 'no-helper',
-    sentence: 'there is no helper',
-  });
+  let answerRequest = noHelper;
   let lasting: string[] | null = null;
   let lineCount = 0;
 
