@@ -21,7 +21,7 @@ import { openLocal, type Local } from './local-run.ts';
 import { describeIncident } from './notice/incident-notice.ts';
 import type { Notice } from './notice/notice.ts';
 import { renderText } from './notice/render-text.ts';
-import { healthOf, openHttp, openMeters, watchFleet, watchOutbox, type Meters } from './serve.ts';
+import { countKills, healthOf, openHttp, openMeters, watchFleet, watchOutbox } from './serve.ts';
 import { openSlack, type Slack } from './slack/app.ts';
 import { REDACTED_PATHS } from './slack/bolt-logger.ts';
 import { openSsh } from './ssh/open-ssh.ts';
@@ -99,7 +99,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       wake();
       see(saved);
       void tellBefore(saved, { store, clock, log, channelOf, wake: () => wake() });
-      count(meters, saved);
+      countKills(meters, saved, clock.nowMs());
       printNews(saved).catch((error: unknown) => log.error({ err: error }, 'A kill could not be printed'));
     },
   });
@@ -317,16 +317,6 @@ const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
 /** Members of an approvers' group are asked for anew; one card is decided within seconds by several. */
 const APPROVERS_AGE_MS = 2_000;
 const NEWS_MS = 10 * 60_000;
-const LIVE_MS = 60_000;
-
-function count(meters: Meters, saved: SavedBatch): void {
-  for (const kill of saved.fresh) {
-    meters.kills.inc({ host: kill.host, killer: kill.record.killer });
-    // What was found later in a log says nothing about how fast news are.
-    if (kill.seenAtMs - kill.atMs < LIVE_MS)
-      meters.lagSeconds.observe(Math.max(0, (clock.nowMs() - kill.atMs) / 1_000));
-  }
-}
 
 export function databaseUrl({ database }: Config): string {
   return database.kind === 'sqlite' ? `sqlite:${database.path}` : database.url;

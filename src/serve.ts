@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Store } from './app/store-port.ts';
+import type { SavedBatch, Store } from './app/store-port.ts';
 import type { WatchedFleet } from './fleet.ts';
 
 export interface Meters {
@@ -37,6 +37,17 @@ export function openMeters(): Meters {
       registers,
     }),
   };
+}
+
+const LIVE_MS = 60_000;
+
+/** Counts kills that were recorded, and how late that was. */
+export function countKills(meters: Meters, saved: SavedBatch, nowMs: number): void {
+  for (const kill of saved.fresh) {
+    meters.kills.inc({ host: kill.host, killer: kill.record.killer });
+    // What was found later in a log says nothing about how fast news are.
+    if (kill.seenAtMs - kill.atMs < LIVE_MS) meters.lagSeconds.observe(Math.max(0, (nowMs - kill.atMs) / 1_000));
+  }
 }
 
 export interface HttpSide {

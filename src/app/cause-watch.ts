@@ -1,9 +1,11 @@
 import { judgeIncident } from '../incident/cause.ts';
+import type { HistoryFacts } from '../incident/history-facts.ts';
 import type { HostFacts } from '../incident/host-facts.ts';
 import { parseHostLook } from '../incident/host-look.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Fleet } from './host-link.ts';
+import { historyOf } from './history-facts.ts';
 import { mutedUntil } from './mute-target.ts';
 import type { Clock } from './ports.ts';
 import type { NewDelivery, SavedBatch, Store } from './store-port.ts';
@@ -37,7 +39,10 @@ const FRESH_MS = 60_000;
 const LOOK_EVERY_MS = 20_000;
 const LOOKS_AT_ONCE = 100;
 
-/** After a kill, looks once at its host (twice when a group was full), keeps the facts with the incident and edits its message. */
+/**
+ * After a kill, looks once at its host (twice when a group was full) and at earlier kills of the service, keeps the facts with the
+ * incident, judges its cause anew and edits its message.
+ */
 export function openCauseWatch(world: CauseWorld): CauseWatch {
   const { store, fleet, clock, log } = world;
   const closing = new AbortController();
@@ -77,9 +82,11 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
       await clock.sleep(afterMs, closing.signal);
       const incident = await store.incident(id);
       if (incident === null || incident.closedAtMs !== null) return;
-      const facts = await lookAt(host, incident);
-      if (facts === null) continue;
-      await tell(incident, facts);
+      const [facts, history] = await Promise.all([
+        lookAt(host, incident),
+        historyOf(store, incident, { nowMs: clock.nowMs(), changes: [] }),
+      ]);
+      await tell(incident, facts, history);
       await clock.sleep(LATE_EDIT_MS, closing.signal);
       await editIfBehind(id);
     }
@@ -108,15 +115,17 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
     return parseHostLook(looked.value, subject, clock.nowMs());
   }
 
-  async function tell(incident: Incident, facts: HostFacts): Promise<void> {
-    const seen: Incident = { ...incident, hostFacts: facts };
+  async function tell(incident: Incident, facts: HostFacts | null, history: HistoryFacts): Promise<void> {
+    const seen: Incident = { ...incident, hostFacts: facts ?? incident.hostFacts ?? null, history };
     const cause = judgeIncident(seen) ?? incident.cause;
     const changed: Incident = { ...seen, cause };
     // The first facts may make the undo of what is advised exact; later ones are worth an edit only when they say something else.
-    const isNews = incident.hostFacts == null || JSON.stringify(cause) !== JSON.stringify(incident.cause);
+    const isSame = JSON.stringify(cause) === JSON.stringify(incident.cause);
+    if (isSame && facts === null) return;
+    const isNews = !isSame || incident.hostFacts == null;
     const result = await store.updateIncident(changed, isNews && (await isTold(incident)) ? [messageOf(incident)] : []);
     if (result.kind === 'saved') world.wake();
-    else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, facts);
+    else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, facts, history);
   }
 
   function messageOf(incident: Incident): NewDelivery {

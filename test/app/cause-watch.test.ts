@@ -106,6 +106,34 @@ const AGAIN_FULL = [
   'stat anon 525000000',
 ];
 
+describe('a look at the record after a kill', () => {
+  it('tells a leak from the deaths before, whether the host answers or not', async () => {
+    const { store, clock, happen, waiting } = await aScene();
+    const kills = [78, 52, 26].map((hours, at) => {
+      const record = aRecord({ anonRssKiB: 6_000_000 + at, pid: 900 + at });
+      return aKill({ host: 'db01', atMs: DIED_AT_MS - hours * 3_600_000, record });
+    });
+    for (const [at, kill] of kills.entries()) {
+      await store.saveBatch({ host: 'db01', kills: [kill], positions: [] }, (view) =>
+        placeKills(view, {
+          nowMs: clock.nowMs(),
+          newId: () => `before-${at}`,
+          isHistory: () => true,
+          mutes: [],
+          channelOf: () => '#oom',
+        }),
+      );
+    }
+    await happen();
+    await clock.advance(1_000);
+
+    const told = await store.incident('i1');
+    expect(told?.history?.recurrenceAtMs).toHaveLength(3);
+    expect([told?.cause?.code, ...(told?.cause?.also ?? []).map((one) => one.code)]).toContain('leak');
+    expect(await waiting()).toEqual(['incident']);
+  });
+});
+
 describe('a look at the host after a kill', () => {
   it('asks about the unit and the group, and makes the undo exact in the message', async () => {
     const { clock, host, happen, waiting, message } = await aScene();
