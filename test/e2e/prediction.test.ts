@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
 import { rankNext, type ProcessFacts, type ProcScan } from '../../src/oom/proc-scan.ts';
 import { canKill } from '../support/kernel-kill.ts';
@@ -26,7 +26,10 @@ const GROUPS: { holds: [number, number][]; trigger: number }[] = [
 describe.skipIf(!canKill)('who dies next, and who did', { timeout: 60_000 }, () => {
   let group: FullGroup | null = null;
   let kills = 0;
-  afterAll(() => group?.close());
+  afterEach(() => {
+    group?.close();
+    group = null;
+  });
 
   function run(script: string, input = ''): string {
     const { status, stdout, stderr } = spawnSync('sh', ['-c', script], { input, encoding: 'utf8', timeout: 60_000 });
@@ -81,9 +84,6 @@ describe.skipIf(!canKill)('who dies next, and who did', { timeout: 60_000 }, () 
     const spared = rankNext(group.scan()).ranking[0]?.task.pid;
     expect(spared).not.toBe(first);
     expectPredicted(0, spared ?? 0);
-
-    group.close();
-    group = null;
   });
 
   it('was so more than twenty times', () => {

@@ -253,6 +253,7 @@ echo -1000 >/proc/${victim.pid}/oom_score_adj`;
   });
 
   it('turns the kernel to whom oombot then predicts, with values below zero, in a group of cgroup v2', () => {
+    // Should this fail, all of it goes with the guest.
     const group = openFullGroup(root);
     const big = group.start(60, 0);
     const middle = group.start(30, 0);

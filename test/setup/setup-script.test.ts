@@ -112,6 +112,18 @@ describe.skipIf(why !== null)('on Debian', { timeout: 60_000 }, () => {
     expect(withoutTimes(state(on))).toBe(withoutTimes(before));
   });
 
+  it('leaves what protects a service when it is taken away, and names it', async () => {
+    const on = await machine();
+    run(on);
+    const file = '/etc/systemd/system/shop.service.d/50-oombot.conf';
+    on.run(`mkdir -p ${path.dirname(file)} && printf '[Service]\\nOOMScoreAdjust=-500\\n' >${file}`);
+
+    const undone = run(on, { remove: true });
+
+    expect(undone.stdout).toContain(`! ${file} stays: a service was protected by it. To end that: rm '${file}' && `);
+    expect(on.run(`cat ${file}`).stdout).toBe('[Service]\nOOMScoreAdjust=-500\n');
+  });
+
   it('needs root, and a key, before it touches anything', async () => {
     const on = await machine();
     const before = state(on);
