@@ -46,7 +46,10 @@ export async function openGuest(): Promise<Guest> {
   const qemu = boot(image, dir, port);
   const gone = new Promise((resolve) => qemu.once('exit', resolve));
 
-  function run(script: string, options: { user?: 'root' | 'oombot'; input?: string | Buffer } = {}): GuestAnswer {
+  function run(
+    script: string,
+    options: { user?: 'root' | 'oombot'; input?: string | Buffer; alone?: boolean } = {},
+  ): GuestAnswer {
     const user = options.user ?? 'root';
     const key = user === 'root' ? path.join(image, 'id') : identityFile;
     // One connection for each user: a login takes a second where the processor is emulated.
@@ -56,9 +59,9 @@ export async function openGuest(): Promise<Guest> {
       LogLevel: 'ERROR',
       ConnectTimeout: '20',
       UserKnownHostsFile: knownHostsFile,
-      ControlMaster: 'auto',
+      ControlMaster: options.alone === true ? 'no' : 'auto',
       ControlPersist: '600',
-      ControlPath: path.join(dir, user),
+      ControlPath: options.alone === true ? 'none' : path.join(dir, user),
     };
     const { status, stdout, stderr } = spawnSync(
       'ssh',
@@ -82,7 +85,10 @@ export async function openGuest(): Promise<Guest> {
     const until = Date.now() + BOOT_SECONDS_MAX * 1000;
     let last = '';
     while (Date.now() < until && qemu.exitCode === null) {
-      const { stdout, stderr } = run('cat /proc/sys/kernel/random/boot_id; systemctl is-system-running --wait');
+      // A shared connection to the system that is going down would never hear that it has gone.
+      const { stdout, stderr } = run('cat /proc/sys/kernel/random/boot_id; systemctl is-system-running --wait', {
+        alone: true,
+      });
       if (stdout.trim().endsWith('\nrunning') && (unlike === '' || !stdout.startsWith(unlike))) return;
       last = stdout + stderr;
       await sleep(1_000);
