@@ -13,6 +13,9 @@ import {
 import { describeHistory } from '../../src/notice/history-notice.ts';
 import { describeIncident } from '../../src/notice/incident-notice.ts';
 import { aNotice, type Notice, type Text } from '../../src/notice/notice.ts';
+import type { Moment } from '../../src/incident/growth.ts';
+import { describeBefore } from '../../src/notice/before-notice.ts';
+import { describeWarning, describeWarningOver } from '../../src/notice/warning-notice.ts';
 import { describeWeek } from '../../src/notice/report-notice.ts';
 import { describeRefusal, type Refusal } from '../../src/notice/refusal-text.ts';
 import { describeScores, type ScoreRow } from '../../src/notice/scores-notice.ts';
@@ -76,6 +79,29 @@ function aHost(name: string): HostRow {
     mutedUntilMs: NOW,
     fromSlack: true,
   };
+}
+
+const GROWTH = { fromKiB: 9_000, toKiB: 900_000, fromMs: NOW - 600_000, toMs: NOW, isNew: true };
+const DANGER = {
+  kind: 'running-out' as const,
+  restKiB: 90_000,
+  totalKiB: 900_000,
+  leftMs: 900_000,
+  fallKiBPerMinute: 6_000,
+  sinceMs: NOW - 600_000,
+  pressureFullAvg10: 31.2,
+};
+
+function momentsOf(service: string): Moment[] {
+  return Array.from({ length: 60 }, (_, at) => ({
+    atMs: NOW - (60 - at) * 20_000,
+    totalKiB: 900_000,
+    availableKiB: 90_000 - at,
+    totalSwapKiB: 9,
+    freeSwapKiB: 4,
+    pressureFullAvg10: 12,
+    services: [{ service, sizeKiB: 9_000 * at }],
+  }));
 }
 
 const SIZES = Array.from({ length: 40 }, (_, at) => ({ atMs: NOW + at, sizeKiB: 9_000 }));
@@ -152,6 +178,11 @@ describe('whatever a host writes, Slack takes the message', () => {
           days: Array.from({ length: 30 }, (_day, at) => ({ dayMs: at * 86_400_000, kills: at })),
           complete: false,
         }),
+        describeBefore({ host: name, firstAtMs: NOW }, momentsOf(name), { ...GROWTH, service: name }),
+        describeBefore({ host: name, firstAtMs: NOW }, momentsOf(name), null),
+        describeWarning(name, DANGER, { ...GROWTH, service: name }, NOW),
+        describeWarning(name, { ...DANGER, kind: 'stalling', leftMs: null }, null, NOW),
+        describeWarningOver(name, 'killed', { startedAtMs: NOW, endedAtMs: NOW + 9, restKiB: 1, totalKiB: 2 }),
         describeWeek({
           target: name,
           asked: name,
