@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -61,11 +62,13 @@ describe('the script on this machine', () => {
   // Holds so much anonymous memory: awk builds a string by doubling.
   const holder = spawn(
     'awk',
-    ['BEGIN { s = "x"; while (length(s) < 134217728) s = s s; printf "ready\\n"; getline }'],
+    ['BEGIN { s = "x"; while (length(s) < 134217728) s = s s; printf "ready\\n"; fflush(); getline }'],
     {
       stdio: ['pipe', 'pipe', 'ignore'],
     },
   );
+
+  const isReady = once(holder.stdout, 'data');
 
   afterAll(() => {
     holder.kill('SIGKILL');
@@ -87,8 +90,7 @@ describe('the script on this machine', () => {
     async ({ shell, awk }, { skip }) => {
       skip(!existsSync(awk), `no ${awk} here`);
       skip(spawnSync(shell[0] ?? '', ['-c', 'true']).error !== undefined, `no ${shell[0]} here`);
-      while (!/^RssAnon:\s+\d{6}/m.test(readFileSync(`/proc/${holder.pid}/status`, 'latin1')))
-        await new Promise((resolve) => setTimeout(resolve, 50));
+      await isReady;
 
       const text = run(shell, awk);
       const seen = parseMemorySample(text);
