@@ -58,7 +58,7 @@ describe.skipIf(!canKill)('who dies next, and who did', { timeout: 60_000 }, () 
     expectPredicted(trigger, null);
 
     // One of those behind is put first. What the proof says before must be what is there after.
-    group.tighten();
+    group.weigh();
     const asItIs = group.scan();
     const raised = [...rankNext(asItIs).ranking].reverse().flatMap(({ task }) => {
       const value = valueThatTurns(asItIs, task.pid, true, CLEAR_KIB + 2048);
@@ -72,7 +72,7 @@ describe.skipIf(!canKill)('who dies next, and who did', { timeout: 60_000 }, () 
     // The first, started likelier to die than others, is protected as far as a root without CAP_SYS_RESOURCE may.
     const first = group.start(24, 1000);
     group.start(30, 600);
-    group.tighten();
+    group.weigh();
     const exposed = group.scan();
     expect(rankNext(exposed).ranking[0]?.task.pid).toBe(first);
     const lowered = valueThatTurns(exposed, first, false, CLEAR_KIB + 2048)!;

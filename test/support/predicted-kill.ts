@@ -19,14 +19,14 @@ export interface FullGroup {
   start: (holdsMiB: number, oomScoreAdj: number) => number;
   /** The group's processes as oombot sees them, weighed by the group's limit. */
   scan: () => ProcScan;
-  /** Sets the limit just above what is used, so that the next who asks for memory brings it down. */
-  tighten: () => void;
+  /** From now on scans weigh by the limit that a kill would find. It is not set yet: that alone could make the kernel kill. */
+  weigh: () => void;
   /** Predicts, then lets one process more, of that value, ask for what is not there. */
   kill: (triggerAdj?: number) => PredictedKill;
   close: () => void;
 }
 
-/** Left free by `tighten`. Whoever is first must be so by more than what changes between the look and the kill. */
+/** Left free by the limit. Whoever is first must be so by more than what changes between the look and the kill. */
 export const SLACK_KIB = 1024;
 const ASKS_MIB = 3;
 
@@ -76,8 +76,13 @@ sleep 3600 <>'${pipes}/full' >/dev/null 2>&1 & echo $! >'${pipes}/reader'`);
     return [...lines.matchAll(/,task=(?:dd|sh),pid=(\d+),uid=\d+$/gm)].map(([, pid]) => Number(pid));
   }
 
-  function tighten(): void {
+  function weigh(): void {
     limitKiB = Math.ceil(Number(run(`cat ${dir}/${usageFile}`)) / 1024) + SLACK_KIB;
+  }
+
+  /** Sets the limit just above what is used, so that the next who asks for memory brings it down. */
+  function tighten(): void {
+    weigh();
     run(`echo ${limitKiB}K >${dir}/${limitFile}`);
   }
 
@@ -90,7 +95,7 @@ sleep 3600 <>'${pipes}/full' >/dev/null 2>&1 & echo $! >'${pipes}/reader'`);
       return pid;
     },
     scan,
-    tighten,
+    weigh,
     kill: (triggerAdj = 0) => {
       const trigger = startOne(`read go <${pipes}/go; exec dd if=/dev/zero bs=${ASKS_MIB}M count=1`, triggerAdj);
       until('the trigger', () => has(trigger, 1));
