@@ -27,7 +27,7 @@ export interface LocalWorkspaceOptions {
   server?: Server;
   /** Channels of the workspace, with or without `#`. The bot is in them unless told otherwise. */
   channels: readonly (string | ChannelSeed)[];
-  /** Default: Ana (ULOCALANA) and Ben (ULOCALBEN). */
+  /** Default: Ana (ULOCALANA), Ben (ULOCALBEN) and Cleo (ULOCALCLEO). */
   people?: readonly { id: string; name: string }[];
   userGroups?: readonly UserGroup[];
   commands: readonly CommandSeed[];
@@ -71,6 +71,7 @@ export interface LocalWorkspace {
 const PEOPLE = [
   { id: 'ULOCALANA', name: 'Ana' },
   { id: 'ULOCALBEN', name: 'Ben' },
+  { id: 'ULOCALCLEO', name: 'Cleo' },
 ];
 const OURS = /^\/($|page\/|api\/|response\/|link\/|favicon\.ico$)/;
 

@@ -336,6 +336,7 @@ describe('people', () => {
     expect(users.members?.map((one) => [one.id, one.real_name, one.is_bot])).toEqual([
       ['ULOCALANA', 'Ana', false],
       ['ULOCALBEN', 'Ben', false],
+      ['ULOCALCLEO', 'Cleo', false],
       ['ULOCALBOT', 'oombot', true],
     ]);
     expect(groups.usergroups?.map((one) => one.handle)).toEqual(['dba']);
