@@ -30,6 +30,7 @@ export type AnswersStore = Pick<
   | 'addedHosts'
   | 'appendAudit'
   | 'enqueue'
+  | 'enqueueOnce'
   | 'outlooks'
   | 'audit'
   | 'addChange'

@@ -1,4 +1,4 @@
-import type { Change } from '../change/change.ts';
+import type { Change, RuleTerms } from '../change/change.ts';
 import { decideApproval, decideDecline, decideUndo, type Decision } from '../change/decisions.ts';
 import type { ChangeRefusal } from '../change/refusal.ts';
 import { describeChoices, describeDecided, describePending, describeProposed } from '../notice/change-answers.ts';
@@ -7,6 +7,7 @@ import type { Approvers } from './approvers.ts';
 import { changeEntry } from './change-record.ts';
 import type { ChangeWorld } from './change-world.ts';
 import type { Answer, Asker, Handlers, ProtectAsk } from './handlers.ts';
+import { nearest } from './nearest.ts';
 import { draftChange, type Wanted } from './propose-change.ts';
 import { scanRefusal } from './scan-refusal.ts';
 import type { Targets } from './targets.ts';
@@ -30,6 +31,17 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     const link = fleet.link(host);
     if (link === null) return { kind: 'refused', refusal: { kind: 'stale', what: 'The watch on that host' } };
     if ((await openOn(host)) >= OPEN_PER_HOST_MAX) return refuse({ kind: 'too-many-open', max: OPEN_PER_HOST_MAX });
+    const tag = ask.keep ? (ask.terms?.tag ?? null) : null;
+    if (tag !== null) {
+      const known = targets.tags();
+      if (!known.includes(tag))
+        return {
+          kind: 'refused',
+          refusal: { kind: 'unknown-target', target: tag, nearest: nearest(tag, known), known },
+        };
+      if (!fleet.hosts().some((one) => one.name === host && one.tags.includes(tag)))
+        return refuse({ kind: 'host-without-tag', host, tag });
+    }
     // What an earlier question saw tells whether a process grows.
     const earlier = await scans.read(host, SCAN_MS, EARLIER_MS);
     const live = await scans.read(host, SCAN_MS);
@@ -148,8 +160,18 @@ function wordsFor(host: string, word: string, ask: ProtectAsk): string {
   return [
     `protect ${host} ${quoted(word)}`,
     ...(ask.adj === null ? [] : [String(ask.adj)]),
-    ...(ask.keep ? ['keep'] : []),
+    ...(ask.keep ? ['keep', ...termWords(ask.terms ?? null)] : []),
     ...(ask.forMs === null ? [] : [`for ${Math.max(1, Math.round(ask.forMs / 1_000))}s`]),
     ...(ask.why === null ? [] : [`because ${ask.why.slice(0, WHY_MAX)}`]),
   ].join(' ');
+}
+
+function termWords(terms: RuleTerms | null): string[] {
+  if (terms === null) return [];
+  const { tag, commandLine, onDrift } = terms;
+  return [
+    ...(onDrift === 'show' ? ['show'] : []),
+    ...(tag === null ? [] : [`on tag ${quoted(tag)}`]),
+    ...(commandLine === null ? [] : [`matching ${quoted(commandLine)}`]),
+  ];
 }

@@ -1,11 +1,12 @@
 import type { Change } from '../change/change.ts';
 import { unitOf } from '../change/find-target.ts';
-import { matchRule, ruleOf, ruleSubject } from '../change/rule.ts';
+import { matchRule, narrowRule, ruleOf, ruleSubject, widenRule } from '../change/rule.ts';
 import { changeEntry } from './change-record.ts';
 import type { ChangeWorld } from './change-world.ts';
 import type { HostLink } from './host-link.ts';
 
 const SCAN_MS = 15_000;
+const WIDEN_TRIES = 5;
 
 /**
  * A lasting change with the processes that got its value since: children that were forked, and all of them after a restart. Those are
@@ -38,7 +39,12 @@ export async function withNewcomers(
 /** What follows from a change that is applied: a rule is made, or what it takes back is over. */
 export async function afterApplied(world: ChangeWorld, change: Change): Promise<void> {
   const { store, clock } = world;
-  if (change.keep && change.undoes === null && !(await store.rules()).some((rule) => rule.changeId === change.id)) {
+  if (change.widens) await widen(world, change, change.widens);
+  else if (
+    change.keep &&
+    change.undoes === null &&
+    !(await store.rules()).some((rule) => rule.changeId === change.id)
+  ) {
     const { id, host, to, proposedBy, channel } = change;
     await store.putRule({
       id: `r${id}`,
@@ -46,6 +52,7 @@ export async function afterApplied(world: ChangeWorld, change: Change): Promise<
       hosts: [host],
       ...ruleOf(change),
       adj: to,
+      widened: [],
       state: 'active',
       madeBy: proposedBy,
       madeAtMs: clock.nowMs(),
@@ -60,15 +67,24 @@ export async function afterApplied(world: ChangeWorld, change: Change): Promise<
 /** A rule without its change would set again what was put back. */
 export async function endRuleOf({ store, clock }: ChangeWorld, changeId: string, actor: string): Promise<void> {
   for (const rule of await store.rules()) {
-    if (rule.changeId !== changeId || (await store.putRule({ ...rule, state: 'ended' })) === null) continue;
+    const next = narrowRule(rule, changeId);
+    if (next === null || (await store.putRule(next)) === null) continue;
     const details = { rule: rule.id, target: ruleSubject(rule) };
-    await store.appendAudit({
-      atMs: clock.nowMs(),
-      actor,
-      action: 'rule: ended',
-      host: rule.hosts[0] ?? null,
-      details,
-    });
+    const isOver = next.state === 'ended';
+    const host = rule.hosts.find((one) => isOver || !next.hosts.includes(one)) ?? null;
+    const action = isOver ? 'rule: ended' : 'rule: narrowed';
+    await store.appendAudit({ atMs: clock.nowMs(), actor, action, host, details });
+  }
+}
+
+/** Tried again when somebody changed the rule meanwhile; one that has ended stays so. */
+async function widen({ store, clock }: ChangeWorld, change: Change, ruleId: string): Promise<void> {
+  for (let tries = 0; tries < WIDEN_TRIES; tries += 1) {
+    const rule = (await store.rules()).find((one) => one.id === ruleId);
+    if (rule === undefined || rule.widened.some((one) => one.changeId === change.id)) return;
+    if ((await store.putRule(widenRule(rule, change))) === null) continue;
+    await store.appendAudit(changeEntry(change, 'rule: widened', change.proposedBy, clock.nowMs(), { rule: ruleId }));
+    return;
   }
 }
 

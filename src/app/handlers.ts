@@ -1,3 +1,4 @@
+import type { RuleTerms } from '../change/change.ts';
 import type { Notice } from '../notice/notice.ts';
 import type { Refusal } from '../notice/refusal-text.ts';
 
@@ -33,6 +34,8 @@ export interface ProtectAsk {
   forMs: number | null;
   why: string | null;
   keep: boolean;
+  /** Of that rule; absent: this host alone, mended. */
+  terms?: RuleTerms | null;
   incidentId: string | null;
 }
 

@@ -1,6 +1,6 @@
 import { killerNotes, vendorNotes } from '../change/advice.ts';
 import { findBrakes } from '../change/brakes.ts';
-import type { Change, DropIn, ProofNote, ProofScope } from '../change/change.ts';
+import type { Change, DropIn, ProofNote, ProofScope, RuleTerms } from '../change/change.ts';
 import { findTarget, type Target } from '../change/find-target.ts';
 import { isAdj, type HelperMeans } from '../change/host-command.ts';
 import { asLegacy } from '../change/legacy.ts';
@@ -8,7 +8,8 @@ import { chooseDefaultAdj } from '../change/ladder.ts';
 import { quorumFor } from '../change/policy.ts';
 import { proveChange } from '../change/proof.ts';
 import type { ChangeRefusal } from '../change/refusal.ts';
-import type { ProcScan } from '../oom/proc-scan.ts';
+import { ruleSubject, type Rule } from '../change/rule.ts';
+import type { ProcessFacts, ProcScan } from '../oom/proc-scan.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { findMeans, readDropIn } from './host-means.ts';
 import type { HostLink } from './host-link.ts';
@@ -22,6 +23,9 @@ export interface Wanted {
   forMs: number | null;
   why: string | null;
   keep: boolean;
+  terms?: RuleTerms | null;
+  /** The rule that is taken to this host, and what it is about here. */
+  widening?: { rule: Rule; processes: ProcessFacts[] };
 }
 
 export type Drafted =
@@ -47,7 +51,10 @@ export async function draftChange(
   if (!WHAT.test(wanted.what)) return no({ kind: 'bad-name', what: wanted.what.slice(0, 100) });
   if (wanted.adj !== null && !isAdj(wanted.adj)) return no({ kind: 'bad-adj', given: String(wanted.adj) });
   if (wanted.keep && wanted.forMs !== null) return no({ kind: 'keep-needs-no-end' });
-  const target = findTarget(scan, wanted.what);
+  const terms = wanted.keep ? (wanted.terms ?? null) : null;
+  if (terms !== null && terms.commandLine !== null && !WHAT.test(terms.commandLine))
+    return no({ kind: 'bad-name', what: terms.commandLine.slice(0, 100) });
+  const target = targetOf(scan, wanted, terms?.commandLine ?? null);
   if (target.kind === 'several') return { kind: 'several', target };
   if (target.kind === 'none') {
     const near = nearest(wanted.what, target.names);
@@ -97,6 +104,8 @@ export async function draftChange(
     forMs: wanted.forMs,
     why: wanted.why,
     keep: wanted.keep,
+    terms,
+    widens: wanted.widening?.rule.id ?? null,
     proposedBy: by.userId,
     proposedAtMs: nowMs,
     channel: by.channel,
@@ -124,6 +133,18 @@ export async function draftChange(
     state: { kind: 'proposed' },
   };
   return { kind: 'change', change };
+}
+
+/** A part of a unit's processes has no file of its own: that would be about all of them. */
+function targetOf(scan: ProcScan, { what, widening }: Wanted, commandLine: string | null): Target {
+  if (widening !== undefined && widening.rule.name !== null) {
+    const { rule, processes } = widening;
+    return { kind: 'found', subject: ruleSubject(rule), processes, unit: rule.unit, dropInUnit: null };
+  }
+  if (commandLine === null) return findTarget(scan, what);
+  const processes = scan.processes.filter((one) => one.commandLine?.includes(commandLine));
+  const target = findTarget({ ...scan, processes }, what);
+  return target.kind === 'found' ? { ...target, dropInUnit: null } : target;
 }
 
 /** Among whom the kernel chooses when these are in danger: in the memory group with a limit that holds them all, else on the host. */

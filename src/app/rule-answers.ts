@@ -65,6 +65,8 @@ export function openRuleAnswers(
       forMs: null,
       why,
       keep: false,
+      terms: null,
+      widens: null,
       proposedBy: userId,
       proposedAtMs: nowMs,
       incidentId: null,

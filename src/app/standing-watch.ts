@@ -4,13 +4,14 @@ import { concludeUndo } from '../change/outcome.ts';
 import type { ChangeRefusal } from '../change/refusal.ts';
 import { driftFrom, ruleSubject, type Rule } from '../change/rule.ts';
 import type { ProcessFacts, ProcScan } from '../oom/proc-scan.ts';
-import { describeDrift } from '../notice/change-answers.ts';
+import { describeDrift, describeShownDrift } from '../notice/change-answers.ts';
 import { changeRefusalText } from '../notice/change-refusal-text.ts';
 import { changeEntry } from './change-record.ts';
 import { OWN_NAME } from './change-work.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { askHelper } from './host-requests.ts';
 import { writeReply } from './reply-body.ts';
+import { openRuleWidening } from './widen-rules.ts';
 
 export interface StandingWatch {
   close: () => Promise<void>;
@@ -18,6 +19,7 @@ export interface StandingWatch {
 
 const EVERY_MS = 15_000;
 const SCAN_MS = 12_000;
+const SHOWN_AGAIN_MS = 10 * 60_000;
 const MENDED_AT_ONCE_MAX = 64;
 
 /** Keeps what rules say, and closes changes whose processes have ended; a restart is found within half a minute. For ever. */
@@ -26,6 +28,9 @@ export function openStandingWatch(world: ChangeWorld): StandingWatch {
   const stop = new AbortController();
   /** Rule and host of which it was told that they could not be mended: told once, until it works again. */
   const troubled = new Set<string>();
+  /** Rule and host where drift is shown: which processes were told of, so that each is told once. */
+  const shown = new Map<string, { ids: Set<string>; quietUntilMs: number }>();
+  const widening = openRuleWidening(world);
   const loop = keepLooking();
 
   async function keepLooking(): Promise<void> {
@@ -43,7 +48,12 @@ export function openStandingWatch(world: ChangeWorld): StandingWatch {
   async function lookAtAll(): Promise<void> {
     const rules = (await store.rules()).filter((rule) => rule.state === 'active');
     const inForce = (await store.openChanges()).filter((change) => change.state.kind === 'applied');
-    const hosts = new Set([...rules.flatMap((rule) => rule.hosts), ...inForce.map((change) => change.host)]);
+    const wider = new Map(rules.map((rule) => [rule, widening.hostsFor(rule)]));
+    const hosts = new Set([
+      ...rules.flatMap((rule) => rule.hosts),
+      ...[...wider.values()].flat(),
+      ...inForce.map((change) => change.host),
+    ]);
     await Promise.all(
       [...hosts].map(async (host) => {
         if (!world.isMine(host) || fleet.link(host)?.state().kind !== 'connected') return;
@@ -51,15 +61,18 @@ export function openStandingWatch(world: ChangeWorld): StandingWatch {
         // A scan that was cut says nothing of who is gone.
         if (live.kind !== 'scan' || !live.scan.complete || stop.signal.aborted) return;
         for (const rule of rules) if (rule.hosts.includes(host)) await keep(rule, host, live.scan);
+        for (const rule of rules) if (wider.get(rule)?.includes(host)) await widening.propose(rule, host, live);
         for (const change of inForce) if (change.host === host) await closeEnded(change, live.scan);
       }),
     );
   }
 
   async function keep(rule: Rule, host: string, scan: ProcScan): Promise<void> {
+    const drifted = driftFrom(rule, host, scan).slice(0, MENDED_AT_ONCE_MAX);
+    if (rule.onDrift === 'show') return show(rule, host, drifted);
     const mended: ProcessFacts[] = [];
     let why: ChangeRefusal | null = null;
-    for (const one of driftFrom(rule, scan).slice(0, MENDED_AT_ONCE_MAX)) {
+    for (const one of drifted) {
       const answer = await mend(rule, host, scan.bootId, one);
       if (answer === 'mended') mended.push(one);
       // It ended, or changed, since the look: the next one sees.
@@ -76,6 +89,28 @@ export function openStandingWatch(world: ChangeWorld): StandingWatch {
       troubled.add(key);
       await tell(rule, host, [], why);
     }
+  }
+
+  async function show(rule: Rule, host: string, drifted: readonly ProcessFacts[]): Promise<void> {
+    const key = `${rule.id} ${host}`;
+    const before = shown.get(key);
+    // Of a service that starts many it is told in one message, now and then.
+    if (before !== undefined && clock.nowMs() < before.quietUntilMs) return;
+    const now = new Map(drifted.map((one) => [`${one.pid}:${one.startTicks}:${one.oomScoreAdj}`, one]));
+    const fresh = [...now].filter(([id]) => before?.ids.has(id) !== true);
+    const [first] = fresh;
+    const quietUntilMs = first === undefined ? 0 : clock.nowMs() + SHOWN_AGAIN_MS;
+    shown.set(key, { ids: new Set(now.keys()), quietUntilMs });
+    if (first === undefined) return;
+    const seen = fresh.map(([, { pid, oomScoreAdj }]) => ({ pid, adj: oomScoreAdj }));
+    const body = writeReply({ notice: describeShownDrift(rule, host, seen), upToKill: null });
+    const atMs = clock.nowMs();
+    const news = { incidentId: '', channel: rule.channel, kind: 'news' as const, body, notBeforeMs: atMs };
+    // Marked on record as well: a bot that was started anew does not tell it again.
+    if (!(await store.enqueueOnce(`drift ${key} ${first[0]}`, atMs, [news]))) return;
+    const details = { rule: rule.id, target: ruleSubject(rule), from: seen[0]?.adj, to: rule.adj };
+    await store.appendAudit({ atMs, actor: OWN_NAME, action: 'drift', host, details });
+    world.wake();
   }
 
   /** null: not known; the next look tells. */

@@ -98,6 +98,16 @@ export type ChangeState =
   | ({ kind: 'undoing'; askedBy: string } & Doing)
   | { kind: 'undone'; atMs: number; askedBy: string };
 
+/** What a rule says beside what, where and which value. */
+export interface RuleTerms {
+  /** Hosts with this tag are proposed as well, one by one. null: only the host of the change. */
+  tag: string | null;
+  /** Only processes whose command line has this in it, as it is written. null: any. Hostile. */
+  commandLine: string | null;
+  /** `show`: another value is told, and nothing is written. */
+  onDrift: 'mend' | 'show';
+}
+
 /** A proposed change of `oom_score_adj`, and all that became of it. */
 export interface Change {
   id: string;
@@ -118,6 +128,10 @@ export interface Change {
   why: string | null;
   /** It becomes a rule once it is applied. */
   keep: boolean;
+  /** Of that rule; absent: this host alone, mended. */
+  terms?: RuleTerms | null;
+  /** The rule that it takes to another host of its tag. */
+  widens?: string | null;
   proposedBy: string;
   proposedAtMs: number;
   /** Where its card is. */

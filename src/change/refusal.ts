@@ -24,6 +24,7 @@ export type ChangeRefusal =
   | { kind: 'out-of-helper-range'; adj: number; min: number; max: number }
   | { kind: 'not-protected'; what: string }
   | { kind: 'keep-needs-no-end' }
+  | { kind: 'host-without-tag'; host: string; tag: string }
   // What the host says
   | { kind: 'host-away'; sentence: string }
   | { kind: 'no-helper'; sentence: string }

@@ -1,9 +1,9 @@
 import type { ProcessFacts, ProcScan } from '../oom/proc-scan.ts';
-import type { Change } from './change.ts';
+import type { Change, RuleTerms } from './change.ts';
 import { unitOf } from './find-target.ts';
 
 /** A standing protection, made by an approved change: put right again whenever it is not so. It never widens by itself. */
-export interface Rule {
+export interface Rule extends RuleTerms {
   id: string;
   /** Goes up by one with each saved step. */
   revision: number;
@@ -15,6 +15,8 @@ export interface Rule {
   /** Users that the processes ran as when it was approved. */
   uids: number[];
   adj: number;
+  /** Hosts of the tag that were approved since, and the users of the processes there. */
+  widened: { host: string; changeId: string; uids: number[] }[];
   state: 'active' | 'paused' | 'ended';
   madeBy: string;
   madeAtMs: number;
@@ -28,23 +30,63 @@ export function ruleSubject({ unit, name }: Pick<Rule, 'unit' | 'name'>): string
   return name ?? unit ?? '';
 }
 
-/** The processes that a rule is about, on a host of its own. */
-export function matchRule(rule: Pick<Rule, 'name' | 'unit' | 'uids'>, scan: ProcScan): ProcessFacts[] {
-  return scan.processes.filter((one) => {
-    if (one.pid === 1 || (rule.unit !== null && unitOf(one) !== rule.unit)) return false;
-    if (rule.name === null) return rule.unit !== null;
-    return one.name === rule.name && rule.uids.includes(one.uid);
-  });
+export const MEND: RuleTerms = { tag: null, commandLine: null, onDrift: 'mend' };
+
+type Matched = Pick<Rule, 'name' | 'unit' | 'uids' | 'commandLine'>;
+
+/** The processes that a rule is about, on a host where the users are these. */
+export function matchRule(rule: Matched, scan: ProcScan): ProcessFacts[] {
+  return scan.processes.filter((one) => isLike(rule, one) && (rule.name === null || rule.uids.includes(one.uid)));
 }
 
 /** Those of them that have another value: restarted, or changed by somebody. */
-export function driftFrom(rule: Rule, scan: ProcScan): ProcessFacts[] {
-  return matchRule(rule, scan).filter((one) => one.oomScoreAdj !== rule.adj);
+export function driftFrom(rule: Rule, host: string, scan: ProcScan): ProcessFacts[] {
+  const uids = rule.widened.find((one) => one.host === host)?.uids ?? rule.uids;
+  return matchRule({ ...rule, uids }, scan).filter((one) => one.oomScoreAdj !== rule.adj);
+}
+
+/**
+ * What the rule would be about on another host, for people to decide. A user may have another number there, but only one: else somebody
+ * could add a process of his own to it.
+ */
+export function candidatesFor(rule: Rule, scan: ProcScan): ProcessFacts[] {
+  const sameUsers = matchRule(rule, scan);
+  if (sameUsers.length > 0) return sameUsers;
+  const alike = scan.processes.filter((one) => isLike(rule, one));
+  return new Set(alike.map((one) => one.uid)).size === 1 ? alike : [];
 }
 
 /** The rule that a change to be kept stands for. */
-export function ruleOf(change: Change): Pick<Rule, 'name' | 'unit' | 'uids'> {
+export function ruleOf(change: Change): Matched & RuleTerms {
   const uids = [...new Set(change.processes.map((one) => one.uid))];
   const isUnit = change.unit !== null && change.subject === change.unit;
-  return { name: isUnit ? null : change.subject, unit: change.unit, uids };
+  return { name: isUnit ? null : change.subject, unit: change.unit, uids, ...(change.terms ?? MEND) };
+}
+
+/** The rule with one more host, after a change there was approved and applied. */
+export function widenRule(rule: Rule, change: Change): Rule {
+  const widened = { host: change.host, changeId: change.id, uids: ruleOf(change).uids };
+  return {
+    ...rule,
+    hosts: [...rule.hosts.filter((host) => host !== change.host), change.host],
+    widened: [...rule.widened.filter((one) => one.host !== change.host), widened],
+  };
+}
+
+/** The rule after a change of it was taken back: without that host, or over if it began there. null: it was not about that change. */
+export function narrowRule(rule: Rule, changeId: string): Rule | null {
+  if (rule.changeId === changeId) return { ...rule, state: 'ended' };
+  const gone = rule.widened.find((one) => one.changeId === changeId);
+  if (gone === undefined) return null;
+  return {
+    ...rule,
+    hosts: rule.hosts.filter((host) => host !== gone.host),
+    widened: rule.widened.filter((one) => one !== gone),
+  };
+}
+
+function isLike({ name, unit, commandLine }: Matched, one: ProcessFacts): boolean {
+  if (one.pid === 1 || (unit !== null && unitOf(one) !== unit)) return false;
+  if (commandLine !== null && one.commandLine?.includes(commandLine) !== true) return false;
+  return name === null ? unit !== null : one.name === name;
 }

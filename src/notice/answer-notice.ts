@@ -130,6 +130,11 @@ export function describeHelp(hosts: readonly string[], tags: readonly string[]):
       does: 'propose a protection, with proof; a second person approves',
       run: false,
     },
+    {
+      command: `protect ${host} mysqld -500 keep on tag ${tags[0] ?? 'db'}`,
+      does: 'have it stay so; other hosts with the tag are proposed as well',
+      run: false,
+    },
     { command: 'pending', does: 'changes that wait for somebody, or are under way', run: true },
     { command: 'rules', does: 'standing protections, and what is protected now', run: true },
     { command: 'hosts', does: 'which hosts are watched, and what is off', run: true },

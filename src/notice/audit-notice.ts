@@ -60,6 +60,9 @@ const CHANGE_WORDS: Record<string, string> = {
   'rule: paused': 'paused the rule for',
   'rule: active': 'resumed the rule for',
   'rule: ended': 'ended the rule for',
+  'rule: widened': 'took the rule to another host for',
+  'rule: narrowed': 'took a host out of the rule for',
+  drift: 'found not as its rule says',
 };
 
 /** `0 → -500` of the first process. */

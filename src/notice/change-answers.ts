@@ -2,8 +2,9 @@ import type { Change } from '../change/change.ts';
 import type { TargetChoice } from '../change/find-target.ts';
 import { ruleSubject, type Rule } from '../change/rule.ts';
 import { sayKiB } from '../oom/units.ts';
-import { subjectText } from './change-notice.ts';
+import { subjectText, termsText } from './change-notice.ts';
 import { stateText } from './change-state-text.ts';
+import { quoted } from './answer-notice.ts';
 import { aNotice, type Notice, type Part, type Text } from './notice.ts';
 import { sayCount } from './units.ts';
 
@@ -176,7 +177,11 @@ export function ruleText(rule: Rule): Text {
     { hostText: ruleSubject(rule) },
     { words: ' on ' },
     { hostText: rule.hosts.join(', ') },
-    { words: ` stays at ${rule.adj}${rule.state === 'paused' ? ' (paused)' : ''}, by ` },
+    {
+      words: ` stays at ${rule.adj}${rule.onDrift === 'show' ? ' (told, not mended)' : ''}${rule.state === 'paused' ? ' (paused)' : ''}`,
+    },
+    ...termsText(rule),
+    { words: '. By ' },
     { userId: rule.madeBy },
     { words: ' since ' },
     { atMs: rule.madeAtMs },
@@ -195,6 +200,42 @@ export function describeRuleEdited(rule: Rule): Notice {
       rule.state === 'ended'
         ? [{ words: 'Values that are set stay until their processes end; undo the change to put them back.' }]
         : null,
+  });
+}
+
+/** Told in the channel when a value is not as its rule says, and the rule says to tell it only. */
+export function describeShownDrift(rule: Rule, host: string, seen: readonly { pid: number; adj: number }[]): Notice {
+  const each = seen.slice(0, SHOWN).map(({ pid, adj }) => `pid ${pid} is at ${adj}`);
+  const more = seen.length > SHOWN ? ` and ${seen.length - SHOWN} more` : '';
+  const subject = ruleSubject(rule);
+  return aNotice({
+    tone: 'warn',
+    headline: [
+      { hostText: subject },
+      { words: ' on ' },
+      { hostText: host },
+      { words: ` is not at ${rule.adj}, as its rule says` },
+    ],
+    sentence: [{ words: `${each.join(', ')}${more}. The rule says to tell it, so nothing was changed.` }],
+    buttons: [
+      { id: 'run', label: 'Propose it again', value: `protect ${host} ${quoted(subject)} ${rule.adj}` },
+      { id: 'run', label: 'Rules', value: `rules ${host}` },
+    ],
+  });
+}
+
+/** Told in the channel when a rule could not be proposed for another host of its tag. */
+export function describeNotWidened(rule: Rule, host: string, why: Text): Notice {
+  return aNotice({
+    tone: 'warn',
+    headline: [
+      { words: 'The rule for ' },
+      { hostText: ruleSubject(rule) },
+      { words: ' could not be proposed for ' },
+      { hostText: host },
+    ],
+    sentence: why,
+    buttons: [{ id: 'run', label: 'Rules', value: 'rules' }],
   });
 }
 

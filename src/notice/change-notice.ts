@@ -1,4 +1,4 @@
-import type { Change, ProcessState } from '../change/change.ts';
+import type { Change, ProcessState, RuleTerms } from '../change/change.ts';
 import { isWarning } from './change-notes.ts';
 import { dropInParts, noteText, proofParts, rowText } from './change-proof.ts';
 import { approversText, stateText } from './change-state-text.ts';
@@ -137,12 +137,34 @@ function stateWords(state: ProcessState): string {
   }
 }
 
-function lastsText({ dropIn, forMs, keep }: Change): Text {
+function lastsText(change: Change): Text {
+  const { dropIn, forMs, keep, terms } = change;
   const until = forMs === null ? '' : `for ${sayDuration(forMs)}, `;
   if (dropIn !== null)
-    return [{ words: `${until}in the unit, also when it is started again${keep ? '; kept as a rule' : ''}` }];
-  if (keep) return [{ words: 'kept as a rule: put right again when it is started anew' }];
+    return [
+      { words: `${until}in the unit, also when it is started again${keep ? '; kept as a rule' : ''}` },
+      ...termsText(terms ?? null),
+    ];
+  if (keep) {
+    const how =
+      terms?.onDrift === 'show' ? 'it is told here when it is not so' : 'put right again when it is started anew';
+    return [{ words: `kept as a rule: ${how}` }, ...termsText(terms ?? null)];
+  }
   return [{ words: `${until}at most until the process ends` }];
+}
+
+/** Where else, and which of the processes. */
+export function termsText(terms: Pick<RuleTerms, 'tag' | 'commandLine'> | null): Text {
+  if (terms === null) return [];
+  const { tag, commandLine } = terms;
+  return [
+    ...(commandLine === null
+      ? []
+      : [{ words: '; only with ' }, { hostText: commandLine }, { words: ' in the command line' }]),
+    ...(tag === null
+      ? []
+      : [{ words: '; other hosts with the tag ' }, { hostText: tag }, { words: ' are proposed, one by one' }]),
+  ];
 }
 
 function smallPrint({ id, bootId, proof, processes, host, state }: Change): Text[] {

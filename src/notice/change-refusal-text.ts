@@ -70,6 +70,12 @@ const SAY = {
       words: 'A standing rule has no end date: leave out either “keep” or the time, and end the rule when it is over.',
     },
   ],
+  'host-without-tag': (r) => [
+    { hostText: r.host },
+    { words: ' does not have the tag ' },
+    { hostText: r.tag },
+    { words: ': a rule on a tag begins on a host that has it.' },
+  ],
   'host-away': (r) => [
     { words: 'The host cannot be reached: ' },
     { prose: r.sentence.replace(/\.$/, '') },

@@ -1,3 +1,5 @@
+import type { RuleTerms } from '../change/change.ts';
+
 /** What somebody asks for, once it is read. */
 export type Command =
   | { verb: 'last'; host: string }
@@ -18,6 +20,7 @@ export type Command =
       adj: number | null;
       forMs: number | null;
       keep: boolean;
+      terms?: RuleTerms;
       why: string | null;
     }
   | { verb: 'unprotect'; host: string; what: string; why: string | null }

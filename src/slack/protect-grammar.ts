@@ -1,7 +1,15 @@
+import { nearest } from '../app/nearest.ts';
+import { MEND } from '../change/rule.ts';
+import { quoted } from '../notice/answer-notice.ts';
 import type { Parsed } from './command.ts';
 import { readDuration } from './typed-duration.ts';
 
-/** `protect <host> <process|pid|unit> [adj] [keep] [for 2h] [because …]`: the last three in any order, `because` takes all that follows. */
+const WORDS = ['keep', 'show', 'matching', 'for', 'because'];
+
+/**
+ * `protect <host> <process|pid|unit> [adj] [keep [show] [on tag <tag>] [matching <text>]] [for 2h] [because …]`: in any order, `because`
+ * takes all that follows.
+ */
 export function parseProtect(words: readonly string[]): Parsed {
   const [host, what, ...rest] = words;
   if (host === undefined || what === undefined)
@@ -10,11 +18,25 @@ export function parseProtect(words: readonly string[]): Parsed {
   let adj: number | null = null;
   let forMs: number | null = null;
   let keep = false;
+  let terms = MEND;
   for (let at = 0; at < said.length; at += 1) {
     const word = said[at] ?? '';
     const lower = word.toLowerCase();
     if (lower === 'keep') keep = true;
-    else if (lower === 'for') {
+    else if (lower === 'show') terms = { ...terms, onDrift: 'show' };
+    else if (lower === 'on') {
+      const tag = said[at + 2];
+      if (said[at + 1]?.toLowerCase() !== 'tag' || tag === undefined)
+        return { kind: 'bad-value', name: 'word here', given: word, expected: 'a tag after it: “on tag db”' };
+      terms = { ...terms, tag };
+      at += 2;
+    } else if (lower === 'matching') {
+      const commandLine = said[at + 1];
+      if (commandLine === undefined)
+        return { kind: 'bad-value', name: 'text to match', given: 'nothing', expected: 'a part of the command line' };
+      terms = { ...terms, commandLine };
+      at += 1;
+    } else if (lower === 'for') {
       const { text, taken } = durationAt(said, at + 1);
       const read = readDuration(text);
       if (read === null)
@@ -26,13 +48,26 @@ export function parseProtect(words: readonly string[]): Parsed {
       adj = Number(word);
       if (adj < -1000 || adj > 1000)
         return { kind: 'bad-value', name: 'value', given: word, expected: 'a whole number from -1000 to 1000' };
-    } else
+    } else {
+      const meant = nearest(word, WORDS);
+      if (meant !== null) return { kind: 'typo', word, corrected: correct(words, words.indexOf(word, 2), meant) };
       return {
         kind: 'bad-value',
         name: 'word here',
         given: word,
         expected: 'a value from -1000 to 1000, “keep”, “for 2h” or “because …”',
       };
+    }
+  }
+  if (terms !== MEND) {
+    if (!keep)
+      return {
+        kind: 'bad-value',
+        name: 'word here',
+        given: 'show, on tag or matching',
+        expected: '“keep” with it: they are about a standing rule',
+      };
+    return { kind: 'command', command: { verb: 'protect', host, what, adj, forMs, keep, terms, why } };
   }
   return { kind: 'command', command: { verb: 'protect', host, what, adj, forMs, keep, why } };
 }
@@ -79,4 +114,8 @@ function durationAt(words: readonly string[], from: number): { text: string; tak
     if (words.length >= from + taken && readDuration(text) !== null) return { text, taken };
   }
   return { text: words[from] ?? '', taken: 1 };
+}
+
+function correct(words: readonly string[], at: number, meant: string): string {
+  return ['protect', ...words.map((word, place) => (place === at ? meant : quoted(word)))].join(' ');
 }

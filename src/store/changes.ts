@@ -1,12 +1,14 @@
 import type { Card, ChangeSaved } from '../app/change-store.ts';
 import type { AuditEntry } from '../app/store-port.ts';
 import type { Change, ChangeState } from '../change/change.ts';
-import type { Rule } from '../change/rule.ts';
+import { MEND, type Rule } from '../change/rule.ts';
 import { appendAuditIn } from './audit.ts';
 import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 const OPEN: ChangeState['kind'][] = ['proposed', 'approved', 'applying', 'applied', 'unknown', 'undoing'];
 const OPEN_MAX = 2_000;
+/** What rules lack that were stored before they could hold on a tag. */
+const BEFORE_TAGS: Partial<Rule> = { ...MEND, widened: [] };
 
 export function addChange(database: Database, change: Change, entry: AuditEntry): Promise<Change> {
   return database.transact(async (trx) => {
@@ -157,7 +159,7 @@ export async function loadRules(db: Reader): Promise<Rule[]> {
     .orderBy('made_at_ms')
     .orderBy('id')
     .execute();
-  return rows.map((row) => ({ ...(JSON.parse(row.body) as Rule), revision: row.revision }));
+  return rows.map((row) => ({ ...BEFORE_TAGS, ...(JSON.parse(row.body) as Rule), revision: row.revision }));
 }
 
 function rowOf(change: Change): Tables['changes'] {

@@ -1,12 +1,14 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openStandingWatch } from '../../src/app/standing-watch.ts';
-import { aChangingBot, ANN, BEN, CAT, type ChangingBot } from '../support/a-changing-bot.ts';
+import type { RuleTerms } from '../../src/change/change.ts';
+import { makeChangeable, type ChangeableHost } from '../support/a-changeable-host.ts';
+import { aChangingBot, ANN, BEN, CAT, dbRows, type ChangingBot } from '../support/a-changing-bot.ts';
 import { refusalOf, textOf } from '../support/an-answering-bot.ts';
 
 /** mysqld on db01 kept at -500 by an approved change, and the watch that keeps it. */
-async function aKeptProcess(): Promise<ChangingBot & { changeId: string }> {
+async function aKeptProcess(terms: RuleTerms | null = null): Promise<ChangingBot & { changeId: string }> {
   const bot = await aChangingBot();
-  const ask = { host: 'db01', what: 'mysqld', adj: -500, forMs: null, why: null, keep: true, incidentId: null };
+  const ask = { host: 'db01', what: 'mysqld', adj: -500, forMs: null, why: null, keep: true, terms, incidentId: null };
   await bot.handlers.protect(ask, ANN);
   const changeId = (await bot.newest()).id;
   await bot.handlers.approve({ changeId }, BEN);
@@ -101,6 +103,163 @@ describe('a rule', () => {
     const told = await bot.store.claimDeliveries('C0000001', 'me', bot.clock.nowMs(), 10, 'news');
     expect(told).toHaveLength(1);
     expect(told[0]?.body).toContain('CAP_SYS_RESOURCE');
+  });
+});
+
+describe('a rule on a tag', () => {
+  const ON_DB: RuleTerms = { tag: 'db', commandLine: null, onDrift: 'mend' };
+
+  async function withSecondHost(
+    terms: RuleTerms = ON_DB,
+  ): Promise<Awaited<ReturnType<typeof aKeptProcess>> & { second: ChangeableHost }> {
+    const bot = await aKeptProcess(terms);
+    const rows = dbRows().map((row) => (row.name === 'mysqld' ? { ...row, uid: 27 } : row));
+    return Object.assign(bot, { second: makeChangeable(bot.host('db02'), rows) });
+  }
+
+  it('is proposed on another host of the tag, once, and not changed', async () => {
+    const bot = await withSecondHost();
+
+    await bot.clock.advance(120_000);
+
+    expect(bot.second.adj(512)).toBe(0);
+    const proposed = (await bot.store.changes('db02', 10)).map((one) => [one.state.kind, one.to, one.proposedBy]);
+    expect(proposed).toEqual([['proposed', -500, 'UANN']]);
+    expect((await bot.store.rules())[0]?.hosts).toEqual(['db01']);
+    const cards = await bot.store.claimCards({ owner: 'x', nowMs: bot.clock.nowMs(), ttlMs: 1, limit: 10 });
+    const { id } = (await bot.store.changes('db02', 1))[0]!;
+    expect(cards.find((card) => card.changeId === id)).toMatchObject({ channel: 'C0000001', ts: null });
+    expect(await bot.store.changes('web1', 10)).toEqual([]);
+  });
+
+  it('holds there once somebody else approved, for the users of that host', async () => {
+    const bot = await withSecondHost();
+    await bot.clock.advance(30_000);
+    const { id } = (await bot.store.changes('db02', 1))[0]!;
+
+    expect(refusalOf(await bot.handlers.approve({ changeId: id }, ANN))).toMatchObject({
+      why: { kind: 'self-approval' },
+    });
+    await bot.handlers.approve({ changeId: id }, BEN);
+    await bot.until('applied', id);
+    await bot.clock.advance(1_000);
+    expect(await bot.store.rules()).toMatchObject([
+      { hosts: ['db01', 'db02'], uids: [111], widened: [{ host: 'db02', uids: [27] }] },
+    ]);
+
+    bot.second.rows.find((row) => row.pid === 512)!.adj = 0;
+    bot.db.rows.push({ pid: 900, name: 'mysqld', uid: 27, cgroup: '/system.slice/mysql.service' });
+    await bot.clock.advance(30_000);
+
+    expect([bot.second.adj(512), bot.db.adj(900)]).toEqual([-500, 0]);
+  });
+
+  it('is left alone there after a decline, also by a bot that was started anew', async () => {
+    const bot = await withSecondHost();
+    await bot.clock.advance(30_000);
+    await bot.handlers.decline({ changeId: (await bot.store.changes('db02', 1))[0]!.id }, BEN);
+
+    const again = openStandingWatch(bot.world);
+    onTestFinished(again.close);
+    await bot.clock.advance(60_000);
+
+    expect((await bot.store.changes('db02', 10)).map((one) => one.state.kind)).toEqual(['declined']);
+    expect(bot.second.adj(512)).toBe(0);
+  });
+
+  it('is proposed on a host that gets the tag later', async () => {
+    const bot = await withSecondHost({ ...ON_DB, tag: 'prod' });
+    await bot.clock.advance(60_000);
+    expect(await bot.store.changes('db02', 10)).toEqual([]);
+
+    bot.hosts.get('db02')!.tags.push('prod');
+    await bot.clock.advance(30_000);
+
+    expect(await bot.store.changes('db02', 10)).toHaveLength(1);
+  });
+
+  it('lets go of a host whose change is undone, and of no other', async () => {
+    const bot = await withSecondHost();
+    await bot.clock.advance(30_000);
+    const { id } = (await bot.store.changes('db02', 1))[0]!;
+    await bot.handlers.approve({ changeId: id }, BEN);
+    await bot.until('applied', id);
+    await bot.clock.advance(1_000);
+
+    await bot.handlers.undo({ changeId: id }, BEN);
+    await bot.until('undone', id);
+    await bot.clock.advance(60_000);
+
+    expect(bot.second.adj(512)).toBe(0);
+    expect(await bot.store.rules()).toMatchObject([{ state: 'active', hosts: ['db01'], widened: [] }]);
+    expect(bot.db.adj(512)).toBe(-500);
+  });
+
+  it('is refused by name where the host lacks the tag, or nobody has it', async () => {
+    const bot = await aChangingBot();
+    const ask = { host: 'db01', what: 'mysqld', adj: -500, forMs: null, why: null, keep: true, incidentId: null };
+
+    const web = await bot.handlers.protect({ ...ask, host: 'db02', terms: { ...ON_DB, tag: 'prod' } }, ANN);
+    const none = await bot.handlers.protect({ ...ask, terms: { ...ON_DB, tag: 'prd' } }, ANN);
+
+    expect(refusalOf(web)).toMatchObject({ why: { kind: 'host-without-tag', host: 'db02', tag: 'prod' } });
+    expect(refusalOf(none)).toMatchObject({ kind: 'unknown-target', nearest: 'prod' });
+  });
+
+  it('that cannot be proposed on a host says so once, and tries again later', async () => {
+    const bot = await withSecondHost();
+    bot.second.before = () => ({ kind: 'answered', text: 'sudo: a password is required', asUid: 1000 });
+    await bot.clock.advance(300_000);
+    expect((await bot.actions()).filter((one) => one === 'propose: no')).toHaveLength(1);
+
+    bot.second.before = () => null;
+    await bot.clock.advance(600_000);
+
+    expect((await bot.store.changes('db02', 1))[0]?.state.kind).toBe('proposed');
+  });
+});
+
+describe('a rule for a part of the command lines', () => {
+  it('is about those processes only, whatever the text would mean as a pattern', async () => {
+    const bot = await aChangingBot();
+    const java = { name: 'java', cgroup: '/system.slice/app.service', uid: 50 };
+    bot.db.rows.push(
+      { ...java, pid: 800, commandLine: 'java -jar shop.*.jar' },
+      { ...java, pid: 801, commandLine: 'java -jar shop.one.jar' },
+    );
+    const terms: RuleTerms = { tag: null, commandLine: 'shop.*.jar', onDrift: 'mend' };
+    const ask = { host: 'db01', what: 'java', adj: -300, forMs: null, why: null, keep: true, terms, incidentId: null };
+    await bot.handlers.protect(ask, ANN);
+    const { id } = await bot.newest();
+    await bot.handlers.approve({ changeId: id }, BEN);
+    await bot.until('applied');
+    await bot.clock.advance(1_000);
+    const watch = openStandingWatch(bot.world);
+    onTestFinished(watch.close);
+    bot.db.rows.find((row) => row.pid === 800)!.adj = 0;
+
+    await bot.clock.advance(30_000);
+
+    expect([bot.db.adj(800), bot.db.adj(801)]).toEqual([-300, 0]);
+  });
+});
+
+describe('a rule that shows', () => {
+  it('tells once of each process that is not so, and writes nothing', async () => {
+    const bot = await aKeptProcess({ tag: null, commandLine: null, onDrift: 'show' });
+    restart(bot, { pid: 2_000 });
+
+    await bot.clock.advance(60_000);
+    const again = openStandingWatch(bot.world);
+    onTestFinished(again.close);
+    await bot.clock.advance(60_000);
+
+    expect(bot.db.adj(2_000)).toBe(0);
+    const told = await bot.store.claimDeliveries('C0000001', 'me', bot.clock.nowMs(), 10, 'news');
+    expect(told).toHaveLength(1);
+    expect(told[0]?.body).toContain('pid 2000 is at 0');
+    expect(await bot.actions()).not.toContain('mend');
+    expect((await bot.actions()).filter((one) => one === 'drift')).toHaveLength(1);
   });
 });
 

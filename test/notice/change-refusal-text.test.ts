@@ -27,6 +27,7 @@ const ALL: ChangeRefusal[] = [
   { kind: 'out-of-helper-range', adj: -1000, min: -900, max: 1000 },
   { kind: 'not-protected', what: 'mysqld' },
   { kind: 'keep-needs-no-end' },
+  { kind: 'host-without-tag', host: 'db01', tag: 'prod' },
   { kind: 'host-away', sentence: 'connection refused' },
   { kind: 'no-helper', sentence: 'the helper is not there.' },
   { kind: 'helper-version' },

@@ -29,6 +29,12 @@ describe('what people type', () => {
     ['protect db01 mysqld; reboot', 'bad-value'],
     ['protect db01 mysqld $(id)', 'bad-value'],
     ['unprotect db01 mysqld now', 'bad-value'],
+    ['protect db01 mysqld keep on', 'bad-value'],
+    ['protect db01 mysqld keep on tag', 'bad-value'],
+    ['protect db01 mysqld keep on db', 'bad-value'],
+    ['protect db01 mysqld keep matching', 'bad-value'],
+    ['protect db01 mysqld on tag db', 'bad-value'],
+    ['protect db01 mysqld show', 'bad-value'],
     ['protekt db01 mysqld', 'typo'],
   ])('%s is asked back', (text, kind) => {
     expect(parseCommand(text).kind).toBe(kind);
@@ -36,6 +42,25 @@ describe('what people type', () => {
 
   it('suggests the verb that was meant', () => {
     expect(parseCommand('protekt db01 mysqld')).toMatchObject({ corrected: 'protect db01 mysqld' });
+  });
+
+  it('suggests the word that was meant within a proposal', () => {
+    expect(parseCommand('protect db01 "my app" -500 kep on tag db because kep')).toMatchObject({
+      kind: 'typo',
+      word: 'kep',
+      corrected: 'protect db01 "my app" -500 keep on tag db because kep',
+    });
+  });
+
+  it.each([
+    ['keep on tag db', { tag: 'db', commandLine: null, onDrift: 'mend' }],
+    ['on tag db keep show', { tag: 'db', commandLine: null, onDrift: 'show' }],
+    ['keep matching "-jar shop.*"', { tag: null, commandLine: '-jar shop.*', onDrift: 'mend' }],
+  ] as const)('takes %s as what a rule says', (words, terms) => {
+    expect(parseCommand(`protect db01 mysqld -500 ${words}`)).toEqual({
+      kind: 'command',
+      command: wantsProtect({ adj: -500, keep: true, terms }),
+    });
   });
 
   it.each<[string, Command]>([

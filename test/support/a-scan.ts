@@ -10,6 +10,7 @@ export interface ScanRow {
   startTicks?: number;
   parentPid?: number;
   uid?: number;
+  commandLine?: string;
 }
 
 /** The reply of a process scan as a host sends it: 4 GB of RAM, no swap, kernel 6.1. `header` replaces fields of its first line. */
@@ -43,7 +44,8 @@ export function aScan(rows: readonly ScanRow[], header: Record<string, string | 
       startTicks = pid,
       parentPid = 1,
       uid = 0,
-    }) => [pid, parentPid, uid, score, adj, rssKiB, 0, 40, 1, startTicks, name, cgroup, name].join('\t'),
+      commandLine = name,
+    }) => [pid, parentPid, uid, score, adj, rssKiB, 0, 40, 1, startTicks, name, cgroup, commandLine].join('\t'),
   );
   const head = Object.entries(facts).map(([key, value]) => `${key}=${value}`);
   return [['#oomscan 2', ...head].join('\t'), ...lines, `#end\t${rows.length}`, ''].join('\n');
