@@ -3,6 +3,7 @@ import { concludeApply, concludeUndo, settleBySight, type SeenValue } from '../c
 import type { ProcScan } from '../oom/proc-scan.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { readDropIn } from './host-means.ts';
+import { undoOn } from './host-requests.ts';
 
 const SCAN_MS = 15_000;
 
@@ -26,7 +27,19 @@ export async function settleOn(
   const nowMs = world.clock.nowMs();
   if (state.during === 'undo') return concludeUndo(change, { processes, dropIn, why: null }, nowMs, state.askedBy);
   const why = { kind: processes.every((one) => one === 'gone') ? 'process-gone' : 'interrupted' } as const;
-  return concludeApply(change, { processes, dropIn, why }, nowMs);
+  const isWhole = processes.every((one) => one === 'written' || one === 'gone') && (dropIn ?? 'written') === 'written';
+  if (isWhole || !processes.includes('written')) return concludeApply(change, { processes, dropIn, why }, nowMs);
+  // Done in part, which nobody approved: put back. It is still unknown on record, so this is looked at again if it is interrupted.
+  const back = await undoOn(link, withStates(change, processes, dropIn), live.scan.bootId);
+  return concludeApply(change, { ...back, why }, world.clock.nowMs());
+}
+
+function withStates(change: Change, states: readonly ProcessState[], dropIn: ProcessState | null): Change {
+  return {
+    ...change,
+    processes: change.processes.map((one, at) => ({ ...one, state: states[at] ?? one.state })),
+    dropIn: change.dropIn === null ? null : { ...change.dropIn, state: dropIn ?? change.dropIn.state },
+  };
 }
 
 /** The present value of each process of a change; null: it is gone. */
