@@ -1,5 +1,6 @@
 import type { Change } from '../change/change.ts';
 import type { Rule } from '../change/rule.ts';
+import type { NewDelivery } from './ports.ts';
 import type { AuditEntry } from './store-port.ts';
 
 export type ChangeSaved =
@@ -28,8 +29,12 @@ export interface Card {
 export interface ChangeStore {
   /** A new change (revision 0 as handed in) with its card to post and its entry in the audit log. */
   addChange: (change: Change, entry: AuditEntry) => Promise<Change>;
-  /** Saves the next step if `change.revision` is still the stored one, with its audit entries. */
-  updateChange: (change: Change, entries: readonly AuditEntry[]) => Promise<ChangeSaved>;
+  /** Saves the next step if `change.revision` is still the stored one, with its audit entries and what is to be told of it. */
+  updateChange: (
+    change: Change,
+    entries: readonly AuditEntry[],
+    deliveries?: readonly NewDelivery[],
+  ) => Promise<ChangeSaved>;
   change: (id: string) => Promise<Change | null>;
   /** Newest first, of a host or of all. */
   changes: (host: string | null, limit: number) => Promise<Change[]>;

@@ -6,6 +6,7 @@ import { describeChangeOutcome } from '../notice/change-notice.ts';
 import { changeEntry } from './change-record.ts';
 import { applyOn, undoOn } from './host-requests.ts';
 import type { ChangeWorld } from './change-world.ts';
+import type { NewDelivery } from './ports.ts';
 import { writeReply } from './reply-body.ts';
 import { afterApplied, endRuleOf, withNewcomers } from './change-effects.ts';
 import { settleOn } from './settle-change.ts';
@@ -171,30 +172,33 @@ export function openChangeWork(world: ChangeWorld): ChangeWork {
   }
 
   async function finish(change: Change, action: string): Promise<void> {
-    const saved = await save(change, `${action}: ${change.state.kind}`, OWN_NAME);
+    const saved = await save(change, `${action}: ${change.state.kind}`, OWN_NAME, await repliesFor(change));
     if (saved === null) return;
     if (saved.state.kind === 'applied' && action !== 'undo') await afterApplied(world, saved);
     if (saved.state.kind === 'undone') await endRuleOf(world, saved.id, saved.state.askedBy);
-    await tellIncident(saved);
   }
 
   /** null: somebody was faster, and it is theirs. */
-  async function save(next: Change, action: string, actor: string): Promise<Change | null> {
+  async function save(
+    next: Change,
+    action: string,
+    actor: string,
+    replies: readonly NewDelivery[] = [],
+  ): Promise<Change | null> {
     const why = 'why' in next.state ? { refusal: next.state.why.kind } : {};
-    const result = await store.updateChange(next, [changeEntry(next, action, actor, clock.nowMs(), why)]);
+    const result = await store.updateChange(next, [changeEntry(next, action, actor, clock.nowMs(), why)], replies);
     world.wake();
     return result.kind === 'saved' ? result.change : null;
   }
 
-  async function tellIncident(change: Change): Promise<void> {
-    const notice = change.incidentId === null ? null : describeChangeOutcome(change);
-    if (notice === null || change.incidentId === null) return;
-    const body = writeReply({ notice, upToKill: null });
-    const posted = await store.postedOf(change.incidentId);
+  /** The outcome, for the threads of its incident: on record in one step with it. */
+  async function repliesFor(change: Change): Promise<NewDelivery[]> {
     const { incidentId } = change;
-    await store.enqueue(
-      posted.map(({ channel }) => ({ incidentId, channel, kind: 'reply', body, notBeforeMs: clock.nowMs() })),
-    );
+    const notice = incidentId === null ? null : describeChangeOutcome(change);
+    if (notice === null || incidentId === null) return [];
+    const body = writeReply({ notice, upToKill: null });
+    const posted = await store.postedOf(incidentId);
+    return posted.map(({ channel }) => ({ incidentId, channel, kind: 'reply', body, notBeforeMs: clock.nowMs() }));
   }
 
   async function close(): Promise<void> {

@@ -1,8 +1,9 @@
 import type { Card, ChangeSaved } from '../app/change-store.ts';
-import type { AuditEntry } from '../app/store-port.ts';
+import type { AuditEntry, NewDelivery } from '../app/store-port.ts';
 import type { Change, ChangeState } from '../change/change.ts';
 import { MEND, type Rule } from '../change/rule.ts';
 import { appendAuditIn } from './audit.ts';
+import { insertDeliveries } from './outbox.ts';
 import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 const OPEN: ChangeState['kind'][] = ['proposed', 'approved', 'applying', 'applied', 'unknown', 'undoing'];
@@ -31,7 +32,12 @@ export function addChange(database: Database, change: Change, entry: AuditEntry)
 }
 
 /** Saves the next step with its entries, or nothing when the stored revision is another. */
-export function updateChange(database: Database, change: Change, entries: readonly AuditEntry[]): Promise<ChangeSaved> {
+export function updateChange(
+  database: Database,
+  change: Change,
+  entries: readonly AuditEntry[],
+  deliveries: readonly NewDelivery[],
+): Promise<ChangeSaved> {
   return database.transact(async (trx) => {
     const saved = { ...change, revision: change.revision + 1 };
     const { id, ...values } = rowOf(saved);
@@ -43,6 +49,7 @@ export function updateChange(database: Database, change: Change, entries: readon
       .executeTakeFirst();
     if (done.numUpdatedRows !== 1n) return { kind: 'conflict', current: await loadChange(trx, id) };
     for (const entry of entries) await appendAuditIn(database, trx, entry);
+    await insertDeliveries(trx, [...deliveries]);
     return { kind: 'saved', change: saved };
   });
 }

@@ -152,7 +152,7 @@ function storeOf(database: Database): Store {
     releaseLeases: (owner) => releaseLeases(database, owner),
 
     addChange: (change, entry) => addChange(database, change, entry),
-    updateChange: (change, entries) => updateChange(database, change, entries),
+    updateChange: (change, entries, deliveries = []) => updateChange(database, change, entries, deliveries),
     change: (id) => loadChange(db, id),
     changes: (host, limit) => loadChanges(db, host, limit),
     openChanges: () => loadOpenChanges(db),

@@ -120,6 +120,19 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
     });
   });
 
+  describe('what is told of a step', () => {
+    it('is queued with it, or not at all', async () => {
+      const [store, other] = await openTwo();
+      const change = await store.addChange(aChange(), anEntry('propose'));
+      const news = { incidentId: '', channel: 'C1', kind: 'news' as const, body: 'told', notBeforeMs: NOW };
+
+      await store.updateChange(change, [anEntry('approve')], [news]);
+      expect(await other.updateChange(change, [anEntry('approve')], [news])).toMatchObject({ kind: 'conflict' });
+
+      expect(await store.queueLengths()).toMatchObject([{ channel: 'C1', waiting: 1 }]);
+    });
+  });
+
   describe('rules', () => {
     it('are kept, replaced by their revision, and gone from the list when ended', async () => {
       const [store, other] = await openTwo();
