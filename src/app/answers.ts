@@ -33,6 +33,12 @@ export function openAnswers(world: AnswersWorld): Handlers {
     return { kind: 'notice', notice: describeHelp(hosts, targets.tags()) };
   }
 
+  async function meantTarget(word: string): Promise<string> {
+    const target = await targets.any(word);
+    if (target.kind !== 'refused') return target.name;
+    return 'nearest' in target.refusal ? (target.refusal.nearest ?? word) : word;
+  }
+
   function openChanges() {
     if (world.changes === undefined) return openNoChanges();
     const changeWorld = { ...world, ...world.changes, channelOf: world.channelOf ?? (() => '') };
@@ -52,6 +58,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     answerReport: openReportAnswer(world, targets),
     answerScores: openScoresAnswer(world, targets, scans),
     answerHelp,
+    meantTarget,
     explain: ({ text }) => Promise.resolve(explainText(text)),
   };
 }

@@ -64,6 +64,8 @@ export interface Handlers {
   checkHosts: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
   /** Who did what, newest first, on a host or (null) anywhere. */
   answerAudit: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  /** The host, tag or service that a word was probably meant to be; the word itself where nothing is near. */
+  meantTarget: (word: string) => Promise<string>;
   answerHelp: (asker: Asker) => Promise<Answer>;
   mute: (ask: { target: string; forMs: number | null }, asker: Asker) => Promise<Answer>;
   unmute: (ask: { target: string }, asker: Asker) => Promise<Answer>;

@@ -2,7 +2,8 @@ import type { Answer, Asker, Handlers } from '../app/handlers.ts';
 import { describeTypo } from '../notice/answer-notice.ts';
 import type { Notice } from '../notice/notice.ts';
 import { describeRefusal } from '../notice/refusal-text.ts';
-import type { Command, Parsed } from './grammar.ts';
+import { joinWords } from './join-words.ts';
+import { parseCommand, splitWords, type Command, type Parsed } from './grammar.ts';
 
 /** A command that is answered with a form instead of a notice. */
 export type Window = 'explain' | 'hosts add' | 'hosts remove';
@@ -21,12 +22,26 @@ export async function answerWords(parsed: Parsed, handlers: Handlers, asker: Ask
     case 'command':
       return answerCommand(parsed.command, handlers, asker);
     case 'typo':
-      if (parsed.corrected !== null) return read(describeTypo(parsed.word, parsed.corrected));
+      if (parsed.corrected !== null)
+        return read(describeTypo(parsed.word, await correctTarget(parsed.corrected, handlers)));
       return read(describeRefusal({ kind: 'unknown-word', word: parsed.word, nearest: null }));
     case 'incomplete':
     case 'bad-value':
       return read(describeRefusal(parsed));
   }
+}
+
+/** Who slips in the verb slips in the name as well: what is suggested should work. */
+async function correctTarget(text: string, handlers: Handlers): Promise<string> {
+  const parsed = parseCommand(text);
+  if (parsed.kind !== 'command') return text;
+  const { command } = parsed;
+  const said = 'host' in command ? command.host : 'target' in command ? command.target : null;
+  const meant = said === null ? null : await handlers.meantTarget(said);
+  if (said === null || meant === null || meant.toLowerCase() === said.toLowerCase()) return text;
+  const words = splitWords(text);
+  const at = words.indexOf(said, 1);
+  return joinWords(words.map((word, place) => (place === at ? meant : word)));
 }
 
 async function answerCommand(command: Command, handlers: Handlers, asker: Asker): Promise<Reply> {

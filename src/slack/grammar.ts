@@ -1,5 +1,6 @@
 import { nearest } from '../app/nearest.ts';
 import type { Command, Parsed } from './command.ts';
+import { joinWords } from './join-words.ts';
 import { parseProtect, parseRules, parseUnprotect } from './protect-grammar.ts';
 import { readDuration } from './typed-duration.ts';
 
@@ -171,7 +172,7 @@ export function splitWords(text: string): string[] {
 }
 
 function typo(word: string, corrected: string | null, rest: string[]): Parsed {
-  return { kind: 'typo', word, corrected: corrected === null ? null : [corrected, ...rest].join(' ') };
+  return { kind: 'typo', word, corrected: corrected === null ? null : `${corrected} ${joinWords(rest)}`.trim() };
 }
 
 function prefixed(prefix: string, word: string | null): string | null {

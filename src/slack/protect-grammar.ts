@@ -1,7 +1,7 @@
 import { nearest } from '../app/nearest.ts';
 import { MEND } from '../change/rule.ts';
-import { quoted } from '../notice/answer-notice.ts';
 import type { Parsed } from './command.ts';
+import { joinWords } from './join-words.ts';
 import { readDuration } from './typed-duration.ts';
 
 const WORDS = ['keep', 'show', 'matching', 'for', 'because'];
@@ -117,5 +117,5 @@ function durationAt(words: readonly string[], from: number): { text: string; tak
 }
 
 function correct(words: readonly string[], at: number, meant: string): string {
-  return ['protect', ...words.map((word, place) => (place === at ? meant : quoted(word)))].join(' ');
+  return joinWords(['protect', ...words.map((word, place) => (place === at ? meant : word))]);
 }

@@ -59,6 +59,7 @@ export function answeringHandlers(): AnsweringHandlers {
     checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
     answerAudit: async ({ host }) => notice(describeAudit(host, [], false)),
     answerHelp: async () => notice(describeHelp(known, ['db'])),
+    meantTarget: (word) => Promise.resolve(word),
     mute: async ({ target, forMs }) => {
       note('mute', target, forMs);
       return notice(describeMuted(target, context.nowMs + (forMs ?? 3_600_000), forMs ?? 3_600_000));
