@@ -5,6 +5,7 @@ import { sayKiB } from '../oom/units.ts';
 import { quoted } from './answer-notice.ts';
 import { shellWord } from './host-text.ts';
 import { aNotice, joinTexts, type Button, type Cell, type Fact, type Notice, type Part, type Text } from './notice.ts';
+import { causeAction, causeWords } from './report-causes.ts';
 import { sayClock, sayCount, sayDuration, sayNumber } from './units.ts';
 
 /** One service of a report, with what it most often died of. */
@@ -135,23 +136,6 @@ function factsPart({ causes, withoutSwap, hostCount }: Report): Part[] {
   return facts.length === 0 ? [] : [{ kind: 'facts', facts }];
 }
 
-/** Codes of the rules that do not explain themselves. */
-const CAUSE_WORDS: Readonly<Record<string, string>> = {
-  host: 'host full',
-  hog: 'one large process',
-  'memcg-limit': 'limit reached',
-  'limit-too-small': 'limit too small',
-  'victim-not-cause': 'others held the memory',
-  sysrq: 'by hand (SysRq)',
-  shmem: 'shared memory',
-  'not-shown': 'the report does not show it',
-};
-
-/** A code of the rules as words: `page-cache`, `page cache`. */
-function causeWords(code: string): string {
-  return CAUSE_WORDS[code] ?? code.replaceAll('-', ' ');
-}
-
 /** What to do, the most pressing first. */
 function actionsOf(report: Report): Row[] {
   const byService = report.rows.slice(0, ROWS_SHOWN).map(serviceAction);
@@ -201,18 +185,16 @@ function serviceAction({ host, service, kills, recurrence, leak, cause }: Report
       ],
       button,
     };
-  if (cause?.startsWith('memcg') === true && unit !== null)
-    return {
-      text: [
-        ...who,
-        { words: ' meets its memory limit: compare it with the peak, ' },
-        { hostText: `systemctl show -p MemoryMax -p MemoryPeak ${unit}` },
-        { words: '.' },
-      ],
-      button,
-    };
+  const died: Text = [...who, { words: `, ${sayCount(kills, 'kill')}: ` }];
+  const action = cause === null ? null : causeAction(cause, unit);
+  if (action === null) return { text: [...died, { words: 'see what its last kill says and advises.' }], button };
   return {
-    text: [...who, { words: `, ${sayCount(kills, 'kill')}: see what its last kill says and advises.` }],
+    text: [
+      ...died,
+      { words: action.words },
+      ...(action.command === null ? [] : [{ words: ': see ' }, { hostText: action.command }]),
+      { words: '.' },
+    ],
     button,
   };
 }
