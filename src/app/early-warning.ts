@@ -28,6 +28,8 @@ export interface WarningWorld {
 }
 
 export interface EarlyWarning {
+  /** Whether this host is to be warned about. */
+  isOn: () => boolean;
   /** A new sample is there. */
   see: (sample: Moment) => Promise<void>;
 }
@@ -152,7 +154,7 @@ export function openEarlyWarning(host: string, world: WarningWorld): EarlyWarnin
     return world.save({ positions: [position], deliveries: [delivery] });
   }
 
-  return { see };
+  return { isOn: () => world.withinMs() !== null, see };
 }
 
 async function readState(store: Pick<Store, 'positions'>, host: string): Promise<WarningState> {

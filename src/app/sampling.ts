@@ -1,5 +1,6 @@
 import { restOf } from '../incident/early-warning.ts';
 import { largestServices, type Moment } from '../incident/growth.ts';
+import { PACE, waitAfter, type RestAt } from '../incident/sampling-pace.ts';
 import { serviceOfProcess } from '../incident/service.ts';
 import { parseMemorySample } from '../oom/memory-sample.ts';
 import type { DeliveryLog } from './delivery-world.ts';
@@ -14,6 +15,8 @@ export interface Sampling {
   log: DeliveryLog;
   /** null: not now. Asked before each look, since the configuration may be read again. */
   everyMs: () => number | null;
+  /** Whether to look more often while memory falls steeply. */
+  isHurried: () => boolean;
   /** After each look. */
   onSample: (sample: MemorySample) => Promise<void>;
   signal: AbortSignal;
@@ -28,9 +31,10 @@ const LOWER_SHARE = 0.02;
 
 /** Notes a host's memory and its largest services again and again. A look that gives no answer is left out. Ends with the signal. */
 export async function keepSampling(sampling: Sampling): Promise<void> {
-  const { link, store, clock, log, everyMs, onSample, signal } = sampling;
+  const { link, store, clock, log, everyMs, isHurried, onSample, signal } = sampling;
   const { host } = link;
   let lasting: Moment | null = null;
+  let looks: RestAt[] = [];
   // Hosts that were connected at once are not asked at once.
   let waitMs = (everyMs() ?? OFF_MS) * phaseOf(host);
   while (!signal.aborted) {
@@ -43,6 +47,8 @@ export async function keepSampling(sampling: Sampling): Promise<void> {
       const nowMs = clock.nowMs();
       const moment = await look(link, nowMs);
       if (moment === null) continue;
+      looks = [...looks.filter(({ atMs }) => nowMs - atMs <= PACE.budgetMs), restAt(moment)];
+      if (isHurried()) waitMs = waitAfter(looks, pace);
       const isLasting = mustLast(moment, lasting);
       if (isLasting) lasting = moment;
       const sample = { ...moment, host, isLasting };
@@ -67,6 +73,10 @@ async function look(link: Pick<HostLink, 'scan'>, atMs: number): Promise<Moment 
   const { rows, ...memory } = seen;
   const services = largestServices(rows.map((row) => ({ service: serviceOfProcess(row), sizeKiB: row.sizeKiB })));
   return { ...memory, atMs, services };
+}
+
+function restAt(moment: Moment): RestAt {
+  return { atMs: moment.atMs, restKiB: restOf(moment), totalKiB: moment.totalKiB + moment.totalSwapKiB };
 }
 
 /** From 0 to 1, the same for the same host. */

@@ -226,7 +226,8 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       channel: () => world.channelOf({ host }),
       save: saves.add,
     });
-    return keepSampling({ link, store, clock, log, everyMs: sampleEveryMs, onSample: warning.see, signal: until });
+    const around = { link, store, clock, log, signal: until };
+    return keepSampling({ ...around, everyMs: sampleEveryMs, isHurried: warning.isOn, onSample: warning.see });
   }
 
   /** Does it again and again until the signal aborts; sooner, `afterKillMs` behind it, when a kill was recorded. */

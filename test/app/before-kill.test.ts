@@ -21,6 +21,7 @@ async function sampled(bot: AnsweringBot, answers: readonly SampleGiven[]): Prom
     clock: bot.clock,
     log: { info: () => {}, warn: () => {}, error: () => {} },
     everyMs: () => MINUTE_MS,
+    isHurried: () => false,
     onSample: () => Promise.resolve(),
     signal: stop.signal,
   });

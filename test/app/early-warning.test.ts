@@ -3,6 +3,8 @@ import { openEarlyWarning, type EarlyWarning } from '../../src/app/early-warning
 import type { Position } from '../../src/app/ports.ts';
 import { readReply } from '../../src/app/reply-body.ts';
 import { mustLast } from '../../src/app/sampling.ts';
+import { restOf } from '../../src/incident/early-warning.ts';
+import { PACE, waitAfter, type RestAt } from '../../src/incident/sampling-pace.ts';
 import type { MemorySample } from '../../src/app/store-port.ts';
 import type { Moment } from '../../src/incident/growth.ts';
 import { plainText } from '../../src/notice/render-text.ts';
@@ -24,7 +26,8 @@ interface Replay {
   told: Told[];
   /** When episodes began. */
   begun: () => number[];
-  play: (series: readonly Moment[]) => Promise<void>;
+  /** Looks at it as often as a host is looked at, and gives when. */
+  play: (series: Series) => Promise<number[]>;
   killAt: (atMs: number) => void;
   mute: (isMuted: boolean) => void;
   restart: () => void;
@@ -39,6 +42,7 @@ function aReplay(withinMinutes: number | null = 30): Replay {
   let lasting: Moment | null = null;
   let nowMs = START;
   let muted = false;
+  let looks: RestAt[] = [];
 
   function open(): EarlyWarning {
     return openEarlyWarning('db01', {
@@ -82,14 +86,22 @@ function aReplay(withinMinutes: number | null = 30): Replay {
   return {
     told,
     begun: () => told.filter(({ key }, at) => told.findIndex((one) => one.key === key) === at).map(({ atMs }) => atMs),
-    play: async (series) => {
-      for (const moment of series) {
-        ({ atMs: nowMs } = moment);
+    play: async ({ fromMs, untilMs, at }) => {
+      const times: number[] = [];
+      for (let atMs = fromMs; atMs < untilMs; atMs += waitAfter(looks, MINUTE_MS)) {
+        nowMs = atMs;
+        times.push(atMs);
+        const moment = at(atMs);
+        looks = [
+          ...looks.filter((look) => atMs - look.atMs <= PACE.budgetMs),
+          { atMs, restKiB: restOf(moment), totalKiB: moment.totalKiB },
+        ];
         const isLasting = mustLast(moment, lasting);
         if (isLasting) lasting = moment;
         kept.push({ ...moment, host: 'db01', isLasting });
         await warning.see(moment);
       }
+      return times;
     },
     killAt: (atMs) => kills.push(atMs),
     mute: (isMuted) => (muted = isMuted),
@@ -106,19 +118,27 @@ function noise(seed: number): () => number {
   };
 }
 
-/** One sample a minute; `rest` gives what is left in per cent, for the minute since `from`. */
+/** Memory of a host over some time. */
+interface Series {
+  fromMs: number;
+  untilMs: number;
+  at: (atMs: number) => Moment;
+}
+
+/** `rest` gives what is left in per cent, for the minute since `from`. */
 function series(
   fromMinute: number,
   minutes: number,
   rest: (minute: number) => number,
   given: { seed?: number; noisePercent?: number; pressure?: number } = {},
-): Moment[] {
+): Series {
   const next = noise(given.seed ?? 1);
-  return Array.from({ length: minutes }, (_, minute) => {
-    const percent = Math.max(0, rest(minute) + next() * (given.noisePercent ?? 0.5));
+  const fromMs = START + fromMinute * MINUTE_MS;
+  function at(atMs: number): Moment {
+    const percent = Math.max(0, rest((atMs - fromMs) / MINUTE_MS) + next() * (given.noisePercent ?? 0.5));
     const availableKiB = Math.round((percent / 100) * TOTAL_KIB);
     return {
-      atMs: START + (fromMinute + minute) * MINUTE_MS,
+      atMs,
       totalKiB: TOTAL_KIB,
       availableKiB,
       totalSwapKiB: 0,
@@ -126,7 +146,8 @@ function series(
       pressureFullAvg10: given.pressure ?? 0,
       services: [{ service: 'gunicorn.service', sizeKiB: Math.round(0.9 * (TOTAL_KIB - availableKiB)) }],
     };
-  });
+  }
+  return { fromMs, untilMs: fromMs + minutes * MINUTE_MS, at };
 }
 
 function sawTooth(periodMinutes: number, high: number, low: number): (minute: number) => number {
@@ -176,18 +197,22 @@ describe('early warning does not cry wolf', () => {
 
 describe('early warning comes in time', () => {
   it.each([
-    [10, 2],
-    [15, 5],
-    [30, 10],
-    [60, 20],
-    [180, 20],
+    [10, 5],
+    [15, 7],
+    [30, 15],
+    [60, 25],
+    [180, 25],
   ])('over ramps that take %i min: at least %i min before', async (minutes, leastMinutes) => {
     const leads: number[] = [];
     for (const seed of [1, 2, 3, 4, 5, 6, 7]) {
       const replay = aReplay();
-      const flat = 6 * HOUR_MIN;
-      await replay.play(series(0, flat, () => 60, { seed }));
-      await replay.play(series(flat, minutes, ramp(60, minutes), { seed: seed + 100 }));
+      // It begins somewhere between two looks.
+      const flat = 6 * HOUR_MIN + seed / 7;
+      const falling = ramp(60, minutes);
+      function rest(minute: number): number {
+        return minute < flat ? 60 : falling(minute - flat);
+      }
+      await replay.play(series(0, Math.floor(flat + minutes), rest, { seed }));
       const endMs = START + (flat + minutes) * MINUTE_MS;
 
       expect(replay.begun()).toHaveLength(1);
@@ -221,6 +246,63 @@ describe('early warning comes in time', () => {
     expect(replay.begun()).toHaveLength(1);
     expect(replay.told[0]?.text).toContain('db01 is stalling');
     expect(replay.told[0]?.text).toContain('waited for memory 35 %');
+  });
+});
+
+describe('a host is looked at more often', () => {
+  it('not while nothing happens, nor over a day’s load', async () => {
+    const quiet = aReplay();
+    function day(minute: number): number {
+      return 40 + 28 * Math.cos((minute / DAY_MIN) * 2 * Math.PI);
+    }
+
+    expect(await quiet.play(series(0, DAY_MIN, () => 8))).toHaveLength(DAY_MIN);
+    expect(await aReplay().play(series(0, DAY_MIN, day))).toHaveLength(DAY_MIN);
+  });
+
+  it('at most 40 times an hour, though it falls again and again', async () => {
+    const times = await aReplay().play(series(0, DAY_MIN, sawTooth(10, 80, 12)));
+
+    const inHour = times.map(
+      (from) => times.filter((atMs) => atMs >= from && atMs < from + HOUR_MIN * MINUTE_MS).length,
+    );
+    expect(Math.max(...inHour)).toBeGreaterThan(60);
+    expect(Math.max(...inHour)).toBeLessThanOrEqual(60 + PACE.fastMax);
+  });
+
+  it('while it falls steeply towards nothing, and not before or after', async () => {
+    const replay = aReplay();
+    const falling = ramp(60, 12);
+    function rest(minute: number): number {
+      if (minute < 120) return 60;
+      return minute < 130 ? falling(minute - 120) : 50;
+    }
+
+    const times = await replay.play(series(0, 240, rest));
+
+    const pauses = times.map((atMs, at) => ({
+      minute: (atMs - START) / MINUTE_MS,
+      ms: atMs - (times[at - 1] ?? atMs),
+    }));
+    const fast = pauses.filter(({ ms }) => ms === PACE.fastMs).map(({ minute }) => minute);
+    expect(fast.length).toBeGreaterThan(20);
+    expect(Math.min(...fast)).toBeLessThan(122);
+    expect(Math.max(...fast)).toBeLessThanOrEqual(131);
+  });
+
+  it('never less often than asked for', () => {
+    const falls = [60, 50, 40].map((restKiB, at) => ({ atMs: at * MINUTE_MS, restKiB, totalKiB: 100 }));
+
+    expect(waitAfter(falls, MINUTE_MS)).toBe(PACE.fastMs);
+    expect(waitAfter(falls, 10_000)).toBe(10_000);
+    expect(waitAfter([], MINUTE_MS)).toBe(MINUTE_MS);
+    // A look after a long silence.
+    expect(
+      waitAfter(
+        falls.filter((_, at) => at !== 1).map((look, at) => ({ ...look, atMs: at * 600_000 })),
+        MINUTE_MS,
+      ),
+    ).toBe(MINUTE_MS);
   });
 });
 
