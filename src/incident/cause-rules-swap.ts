@@ -77,7 +77,7 @@ export const SWAP_RULES: readonly Rule[] = [
     find: ({ group, host }) => {
       // Nothing is lost by it on a host without swap.
       if (group?.swapLimitKiB !== 0 || host?.memory.swapTotalKiB === 0) return null;
-      return { text: 'The group may not use swap (its swap limit is 0).', numbers: { swapLimitKiB: 0 } };
+      return { text: 'The group may not use swap: its swap limit is 0.', numbers: { swapLimitKiB: 0 } };
     },
   },
   {

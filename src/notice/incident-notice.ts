@@ -30,7 +30,7 @@ const SURE: Record<Cause['sure'], string> = {
   hint: 'Only a hint, worth a look.',
 };
 
-/** A kill's message: headline, cause, facts, holders, seen before, is it back, who is next, one thing to do, buttons. */
+/** A kill's message: headline, cause, facts, holders, seen before, is it back, who is next, one thing to do, charts, buttons. */
 export function describeIncident(incident: Incident, context: IncidentContext): Notice {
   const kill = incident.kills.at(-1);
   const record = kill?.record ?? null;
@@ -45,10 +45,10 @@ export function describeIncident(incident: Incident, context: IncidentContext): 
       { kind: 'facts', facts: incidentFacts(incident) },
       ...some(table),
       ...some(table && record && countsSharedTwice(record) ? SHARED : null),
-      ...some(record ? memoryChart(record) : null),
       ...(status.length === 0 ? [] : [{ kind: 'facts' as const, facts: status }]),
-      ...some(pastKillsChart(incident)),
       ...some(adviceFor(incident)),
+      ...some(record ? memoryChart(record) : null),
+      ...some(pastKillsChart(incident)),
     ],
     small: smallPrint(incident),
     buttons: buttonsOf(incident, context),

@@ -78,14 +78,6 @@ mysqld       1  5.9 GiB    50 %
 icinga2      3  3.4 GiB    29 %
 apache2     31  1.2 GiB    10 %
 
-Where the host’s RAM was
-Processes            10,713 MiB
-Not listed           956 MiB
-Kernel (slab)        195 MiB
-Free                 90 MiB
-Page tables, stacks  49 MiB
-Rest                 40 MiB
-
 Seen before:  14 kills since 2026-08-23 01:35:08 UTC, last 2026-08-29 23:45:08 UTC, about every 1 h 50 min
 Is it back:   yes, after 4 s as pid 20111
 Who is next:  mysqld (pid 20111, 2 GiB), then icinga2 (pid 2200, 1.5 GiB), as of 2026-08-30 01:35:38 UTC
@@ -94,6 +86,14 @@ Do: Keep it from taking the host down (it had 5.9 GiB). Without swap it may stal
   systemctl set-property mysql.service MemoryHigh=4798M
 Undo:
   systemctl set-property mysql.service MemoryHigh=BEFORE
+
+Where the host’s RAM was
+Processes            10,713 MiB
+Not listed           956 MiB
+Kernel (slab)        195 MiB
+Free                 90 MiB
+Page tables, stacks  49 MiB
+Rest                 40 MiB
 
 Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
   });
