@@ -1,4 +1,6 @@
 import type { BackState, Incident, Kill } from '../incident/incident.ts';
+import { deathsOf } from '../incident/pattern.ts';
+import { serviceOf } from '../incident/service.ts';
 import { describeReturn } from '../notice/thread-notice.ts';
 import { identifyCgroup } from '../oom/cgroup.ts';
 import type { ProcessFacts } from '../oom/proc-scan.ts';
@@ -130,8 +132,11 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
     if (link === null || bootAtMs === null || link.state().kind !== 'connected') return null;
     const found =
       (await lookAtUnit(link, kill, bootAtMs)) ?? lookAtProcesses(await scanOf(incident.host), kill, bootAtMs);
-    const recent = incident.kills.filter((one) => kill.atMs - one.atMs <= LOOP_WINDOW_MS);
-    if (recent.length >= LOOPS_FROM && found?.kind === 'restarted') return { kind: 'loop', restarts: recent.length };
+    const recent = incident.kills.filter(
+      (one) => serviceOf(one) === serviceOf(kill) && kill.atMs - one.atMs <= LOOP_WINDOW_MS,
+    );
+    const deaths = deathsOf(recent.map((one) => one.atMs));
+    if (deaths >= LOOPS_FROM && found?.kind === 'restarted') return { kind: 'loop', restarts: deaths };
     // One missing look says little; several do.
     return found?.kind === 'down' && !isLast && clock.nowMs() - kill.atMs < FRESH_MS ? null : found;
   }

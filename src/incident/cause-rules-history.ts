@@ -101,7 +101,9 @@ export const HISTORY_RULES: readonly Rule[] = [
 ];
 
 function killLoop({ kills, history, group, record, holders, totalKiB }: CauseFacts): Finding | null {
-  const count = Math.max(kills?.inLoop ?? 0, history?.loopCount ?? 0);
+  // One process of a pool that dies worker by worker does not come back each time; a group that dies as a whole may.
+  const isOfPool = kills !== null && kills.inLoop === 0 && record.oomGroup === null;
+  const count = isOfPool ? 0 : Math.max(kills?.inLoop ?? 0, history?.loopCount ?? 0);
   if (count < THRESHOLDS.loopKills) return null;
   const span = kills !== null && kills.inLoop === count ? kills.loopSpanMs : THRESHOLDS.loopMs;
   const [first] = holders;
@@ -114,7 +116,7 @@ function killLoop({ kills, history, group, record, holders, totalKiB }: CauseFac
   return {
     text: `It is in a loop: killed ${count} times within ${saySpan(span)}${each}.`,
     numbers: { kills: count, spanMs: span },
-    ...(kills?.loopIsSure === true || (history?.loopCount ?? 0) === count ? {} : { sure: 'likely' as const }),
+    ...(kills !== null && kills.loopIsSure && kills.inLoop === count ? {} : { sure: 'likely' as const }),
   };
 }
 

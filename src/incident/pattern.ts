@@ -1,15 +1,25 @@
 export const PATTERN_THRESHOLDS = {
   loopWindowMs: 10 * 60_000,
   loopKills: 3,
+  momentMs: 1_000,
   changeWindowMs: 15 * 60_000,
   otherHostsWindowMs: 60 * 60_000,
 } as const;
 
-/** Kills of a service within ten minutes of its newest one, when they are so many that it is a loop; else 0. */
+/**
+ * Deaths of a service within ten minutes of its newest one, when they are so many that it is a loop; else 0. Kills of one moment are
+ * one death: a group that dies as a whole, or workers of a pool.
+ */
 export function killLoopOf(atMs: readonly number[]): number {
   const newest = Math.max(...atMs);
-  const count = atMs.filter((at) => newest - at <= PATTERN_THRESHOLDS.loopWindowMs).length;
+  const count = deathsOf(atMs.filter((at) => newest - at <= PATTERN_THRESHOLDS.loopWindowMs));
   return count >= PATTERN_THRESHOLDS.loopKills ? count : 0;
+}
+
+/** Kills by their moments: each that comes soon after the one before belongs to it. */
+export function deathsOf(atMs: readonly number[]): number {
+  const sorted = atMs.toSorted((a, b) => a - b);
+  return sorted.filter((at, nth) => at - (sorted[nth - 1] ?? -Infinity) > PATTERN_THRESHOLDS.momentMs).length;
 }
 
 /** The newest change (deploy, package, configuration) shortly before a kill, if no other kill came between. null: there is none. */

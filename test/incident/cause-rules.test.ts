@@ -263,6 +263,13 @@ describe('what the past adds', () => {
     expect(codes(group(), { kills: { ...kills, inLoop: 2 } })[0]).toBe('memcg-limit certain');
   });
 
+  it('sees no loop in the deaths of a pool, and is never sure of one by the times alone', () => {
+    const history = { ...NO_HISTORY, loopCount: 4 };
+
+    expect(codes(group(), { kills: { ...kills, inLoop: 0 }, history })[0]).toBe('memcg-limit certain');
+    expect(codes(group(), { kills: { ...kills, inLoop: 1, loopIsSure: true }, history })[0]).toBe('kill-loop likely');
+  });
+
   it('adds clock time, change and other hosts', () => {
     const history = {
       ...NO_HISTORY,

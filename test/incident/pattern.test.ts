@@ -14,6 +14,9 @@ describe('a kill loop', () => {
     [[-300, 0, 4, 9, 10], 4],
     [[0, 4, 11], 0],
     [[0, 9], 0],
+    // A group that dies as a whole is one death.
+    [[0, 0, 0.001, 0.01], 0],
+    [[0, 0, 4, 4, 9, 9.01], 3],
     [[], 0],
   ])('of kills at minutes %j counts %i', (minutes, count) => {
     expect(killLoopOf(minutes.map(at))).toBe(count);
