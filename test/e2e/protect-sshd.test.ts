@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Message } from '../../src/local/message-log.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
 import { cannotUnshare, openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { canKill } from '../support/kernel-kill.ts';
 import { canRunSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 
@@ -147,6 +149,49 @@ describe.skipIf(why !== null)(
       const now = Number(stdout.trim());
       if (now === pid) expect(JSON.stringify(refused.blocks)).toContain('Another process has that number now');
       expect(adjOf(now)).toBe(600);
+    });
+
+    it.skipIf(!canKill)('spares mysqld after its kill, and takes the one that the card named', async () => {
+      const group = `/sys/fs/cgroup/memory/oombot-seeded-${process.pid}`;
+      host.run(`mkdir ${group} && echo 64M > ${group}/memory.limit_in_bytes; mkfifo /tmp/held; sleep 1000 <>/tmp/held >/dev/null 2>&1 &
+        for name in mysqld batch; do cp /bin/dd /usr/local/bin/$name; done`);
+      // Holds so much in the group until it is ended: dd fills its buffer, and nobody reads what it writes.
+      async function hold(program: string, mib: number, adj: number): Promise<number> {
+        const { stdout } = host.run(
+          `sh -c 'echo $$ > ${group}/cgroup.procs; echo ${adj} > /proc/self/oom_score_adj; exec ${program} if=/dev/zero of=/tmp/held bs=${mib}M count=1' </dev/null >/dev/null 2>&1 & echo $!`,
+        );
+        // The bot lives in this process: it is not held up.
+        await sleep(700);
+        return Number(stdout.trim());
+      }
+      function lives(pid: number): boolean {
+        return host.run(`grep -q '^State:.[^Z]' /proc/${pid}/status`).status === 0;
+      }
+
+      // Points of the 64 MiB: mysqld 50, batch 45, who asks 42 at most. The kernel sometimes takes a second one at once.
+      let batch = await hold('/usr/local/bin/batch', 10, 550);
+      const first = await hold('/usr/local/bin/mysqld', 12, 600);
+      const asking = await hold('/bin/dd', 48, 0);
+      expect([first, asking].map(lives)).toEqual([false, true]);
+      const query = { hosts: ['db01'], service: null, sinceMs: null, untilMs: null, limit: 50 };
+      await eventually(
+        async () => (await bot.running.store.kills(query)).some(({ record }) => record.name === 'mysqld'),
+        'the kill of mysqld on record',
+        WAIT_MS,
+      );
+      expect(bot.workspace.messages('#oom').some((message) => message.text.includes('killed'))).toBe(true);
+      host.run(`kill ${asking}; sleep 0.2`);
+
+      const again = await hold('/usr/local/bin/mysqld', 12, 600);
+      if (!lives(batch)) batch = await hold('/usr/local/bin/batch', 10, 550);
+      const proposed = await propose('mysqld 100 because it was killed', 'because: it was killed');
+      expect(JSON.stringify(proposed.blocks)).toMatch(/Dies next after.{1,200}batch/);
+      await click(BEN, proposed, 'approve');
+      await eventually(() => adjOf(again) === 100, 'the protection', WAIT_MS);
+      await hold('/bin/dd', 48, 0);
+
+      expect([batch, again].map(lives)).toEqual([false, true]);
+      host.run(`kill $(cat ${group}/cgroup.procs); sleep 0.3; rmdir ${group}`);
     });
 
     it('says of a host whose key changed that nothing was done', async () => {
