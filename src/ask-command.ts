@@ -16,6 +16,8 @@ import { openSsh, type Ssh } from './ssh/open-ssh.ts';
 import { openStore } from './store/store.ts';
 
 const EXIT_REFUSED = 1;
+/** Some hundred megabytes; a log of that size is years. */
+const AUDIT_MAX = 500_000;
 
 /** One question from the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. */
 export async function ask(question: (handlers: Handlers) => Promise<Answer>): Promise<number> {
@@ -106,6 +108,20 @@ export async function verifyAudit(): Promise<number> {
   const end =
     verdict.entries === 0 ? '' : ` Its last hash is ${verdict.headHash}: compare it with one that you noted elsewhere.`;
   process.stdout.write(`The audit log is intact: ${verdict.entries} entries.${end}\n`);
+  return 0;
+}
+
+/** The verb `audit export`: one JSON object a line, oldest first, with the hashes that tie each entry to the one before. */
+export async function exportAudit(): Promise<number> {
+  const store = await openStore(databaseUrl(loadConfig()), { readOnly: true });
+  const rows = await store.audit(null, AUDIT_MAX);
+  await store.close();
+  for (const { seq, atMs, actor, action, host, details, previousHash, hash } of rows.toReversed()) {
+    const time = new Date(atMs).toISOString();
+    process.stdout.write(`${JSON.stringify({ seq, time, actor, action, host, details, previousHash, hash })}\n`);
+  }
+  if (rows.length === AUDIT_MAX)
+    process.stderr.write(`oombot audit export: only the newest ${AUDIT_MAX} entries are here\n`);
   return 0;
 }
 

@@ -121,14 +121,20 @@ function buildProgram(setExit: (status: number) => void): Command {
         );
       },
     );
-  program
-    .command('audit')
-    .description('The record of who did what.')
+  const audit = program.command('audit').description('The record of who did what.');
+  audit
     .command('verify')
     .description('Check that no entry of the audit log was changed or taken out.')
     .action(async () => {
       const { verifyAudit } = await import('./ask-command.ts');
       setExit(await verifyAudit());
+    });
+  audit
+    .command('export')
+    .description('Print the audit log as JSON, one entry a line, oldest first.')
+    .action(async () => {
+      const { exportAudit } = await import('./ask-command.ts');
+      setExit(await exportAudit());
     });
   return program;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStore } from '../../src/store/store.ts';
 import { canKill, causeKill } from '../support/kernel-kill.ts';
 import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
 
@@ -118,6 +119,43 @@ describe.skipIf(!able)('the command line, with a real host', () => {
 
   it('verifies the audit log', () => {
     expect(oombot('audit', 'verify')).toMatchObject({ status: 0 });
+  });
+
+  it('exports the audit log, oldest entry first, with its hashes', async () => {
+    const env = { ...process.env, DATABASE_URL: `sqlite:${path.join(dir, 'audit.db')}` };
+    const store = await openStore(env.DATABASE_URL);
+    const first = await store.appendAudit({
+      atMs: 0,
+      actor: 'U1',
+      action: 'propose',
+      host: 'db01',
+      details: { adj: -300 },
+    });
+    const second = await store.appendAudit({ atMs: 1_000, actor: 'U2', action: 'approve', host: null, details: {} });
+    await store.close();
+
+    const { stdout } = spawnSync(node, [cli, 'audit', 'export'], { cwd: dir, encoding: 'utf8', env });
+
+    const told = [
+      {
+        seq: 1,
+        time: '1970-01-01T00:00:00.000Z',
+        actor: 'U1',
+        action: 'propose',
+        host: 'db01',
+        details: { adj: -300 },
+      },
+      { seq: 2, time: '1970-01-01T00:00:01.000Z', actor: 'U2', action: 'approve', host: null, details: {} },
+    ];
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      { ...told[0], previousHash: '', hash: first.hash },
+      { ...told[1], previousHash: first.hash, hash: second.hash },
+    ]);
   });
 
   it('takes up a changed configuration on SIGHUP, and keeps the old one when the new one is wrong', async () => {
