@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,21 +13,25 @@ import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts
 const why = cannotUnshare() ?? (canRunSshd ? null : 'no sshd');
 if (why !== null) console.warn(`SKIPPED: protecting over a real sshd: ${why}`);
 
+const ways = (['sudo', 'doas'] as const).filter((way) => spawnSync('which', [way]).status === 0);
+if (!ways.includes('doas')) console.warn('SKIPPED: protecting through doas: it is not installed');
+
 const ANN = { id: 'UANNA0001', name: 'Ann' };
 const BEN = { id: 'UBENB0001', name: 'Ben' };
 const WAIT_MS = 30_000;
 
 // Root may lack CAP_SYS_RESOURCE here, so processes start at +600: down to +100 and back is allowed everywhere.
-describe.skipIf(why !== null)(
-  'protecting over a real sshd, as an unprivileged user with the root-owned helper',
+describe.skipIf(why !== null).each(ways)(
+  'protecting over a real sshd, as an unprivileged user with the root-owned helper through %s',
   { timeout: 120_000 },
-  () => {
+  (way) => {
     let host: UnsharedHost;
     let sshd: Sshd;
     let bot: WholeBot;
 
     beforeAll(async () => {
       host = await openUnsharedHost();
+      if (way === 'doas') host.run('rm /usr/bin/sudo');
       sshd = await openSshdOn(host);
       const script = renderSetup(setupOptions({ publicKey: readFileSync(`${sshd.identityFile}.pub`, 'utf8') }));
       const made = host.run(script);
@@ -152,7 +157,7 @@ describe.skipIf(why !== null)(
     });
 
     it.skipIf(!canKill)('spares mysqld after its kill, and takes the one that the card named', async () => {
-      const group = `/sys/fs/cgroup/memory/oombot-seeded-${process.pid}`;
+      const group = `/sys/fs/cgroup/memory/oombot-seeded-${way}-${process.pid}`;
       host.run(`mkdir ${group} && echo 64M > ${group}/memory.limit_in_bytes; mkfifo /tmp/held; sleep 1000 <>/tmp/held >/dev/null 2>&1 &
         for name in mysqld batch; do cp /bin/dd /usr/local/bin/$name; done`);
       // Holds so much in the group until it is ended: dd fills its buffer, and nobody reads what it writes.
