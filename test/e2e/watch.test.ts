@@ -91,6 +91,8 @@ describe.skipIf(!canRun)('a host with a real sshd and a real kernel', { timeout:
     } finally {
       await storm.close();
     }
+    // Until the kernel prints whole reports again.
+    await sleep(5_500);
   });
 
   it.each(['a) b', 'x,task=init', 'line\nbreak', '<!channel>', 'Killed process'])(

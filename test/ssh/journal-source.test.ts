@@ -7,7 +7,7 @@ import { planFollow } from '../../src/ssh/follow.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import type { Probe } from '../../src/ssh/probe.ts';
 import { following, probeOf } from '../support/follow.ts';
-import { canRunJournald, openJournald } from '../support/journald.ts';
+import { canRunJournald, openJournald, type Journald } from '../support/journald.ts';
 import { canKill, causeKill, kernelLine } from '../support/kernel-kill.ts';
 import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 
@@ -39,7 +39,7 @@ describe.skipIf(!canRunSshd || !canRunJournald)('the journal over a real sshd', 
   let sshd: Sshd;
   let ssh: Ssh;
   let connection: Connection;
-  let journald: { close: () => void };
+  let journald: Journald;
   let journalOnly: Probe;
   let withRing: Probe;
   beforeAll(async () => {
@@ -54,7 +54,7 @@ describe.skipIf(!canRunSshd || !canRunJournald)('the journal over a real sshd', 
   afterAll(async () => {
     await ssh.close();
     await sshd.close();
-    journald.close();
+    await journald.close();
   });
 
   function expectRun(lines: string[], from: string): void {
@@ -70,6 +70,7 @@ describe.skipIf(!canRunSshd || !canRunJournald)('the journal over a real sshd', 
   });
 
   it('gives the past, then each new entry, and goes on exactly after the position', async () => {
+    await writtenLine();
     const first = following(connection, journalOnly);
     await first.until(await writtenLine());
     await first.stop();

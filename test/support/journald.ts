@@ -10,7 +10,7 @@ export const canRunJournald = existsSync(journald) && existsSync('/dev/kmsg') &&
 export interface Journald {
   /** Ends it, as an update of systemd does, and starts it anew. */
   restart: () => Promise<void>;
-  close: () => void;
+  close: () => Promise<void>;
 }
 
 /** Starts one unless one runs, with an empty journal that takes up the kernel's ring; one that runs is used and left alone. */
@@ -48,7 +48,7 @@ export async function openJournald(): Promise<Journald> {
           await stop();
           await start();
         },
-        close: () => void stop(),
+        close: stop,
       };
     }
     await sleep(50);
