@@ -13,7 +13,7 @@ root=$work/root
 # ForceCommand and sudoers rules are tried in it, so it has both sudo and doas; nothing else that Debian's base has not.
 debootstrap --variant=minbase \
   --include=systemd,systemd-sysv,udev,kmod,openssh-server,sudo,opendoas,procps,busybox,initramfs-tools,linux-image-cloud-amd64 \
-  bookworm "$root" "${OOMBOT_DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
+  bookworm "$root" ${OOMBOT_DEBIAN_MIRROR:+"$OOMBOT_DEBIAN_MIRROR"} >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
 
 echo guest >"$root/etc/hostname"
 echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
