@@ -6,7 +6,7 @@ import type { Incident } from '../incident/incident.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Fleet } from './host-link.ts';
 import { historyOf } from './history-facts.ts';
-import { mutedUntil } from './mute-target.ts';
+import { isTold } from './told.ts';
 import type { Clock } from './ports.ts';
 import type { NewDelivery, SavedBatch, Store } from './store-port.ts';
 import { withinMs } from './within.ts';
@@ -97,7 +97,7 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
     const incident = await store.incident(id);
     if (incident === null || incident.closedAtMs !== null) return;
     const isBehind = (await store.postedOf(id)).some((posted) => posted.revision < incident.revision);
-    if (!isBehind || !(await isTold(incident))) return;
+    if (!isBehind || !(await isTold(store, incident, clock.nowMs()))) return;
     const result = await store.updateIncident(incident, [messageOf(incident)]);
     if (result.kind === 'saved') world.wake();
   }
@@ -123,7 +123,10 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
     const isSame = JSON.stringify(cause) === JSON.stringify(incident.cause);
     if (isSame && facts === null) return;
     const isNews = !isSame || incident.hostFacts == null;
-    const result = await store.updateIncident(changed, isNews && (await isTold(incident)) ? [messageOf(incident)] : []);
+    const result = await store.updateIncident(
+      changed,
+      isNews && (await isTold(store, incident, clock.nowMs())) ? [messageOf(incident)] : [],
+    );
     if (result.kind === 'saved') world.wake();
     else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, facts, history);
   }
@@ -131,14 +134,6 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
   function messageOf(incident: Incident): NewDelivery {
     const channel = world.channelOf(incident);
     return { incidentId: incident.id, channel, kind: 'incident', body: null, notBeforeMs: clock.nowMs() };
-  }
-
-  /** An incident that was never told (muted, history) is not told because its host was looked at. */
-  async function isTold(incident: Incident): Promise<boolean> {
-    const nowMs = clock.nowMs();
-    return (
-      (await store.postedOf(incident.id)).length > 0 && mutedUntil(await store.mutes(nowMs), incident, nowMs) === null
-    );
   }
 
   return {

@@ -8,7 +8,7 @@ import type { Identity } from '../oom/report.ts';
 import type { DeliveryLog } from './delivery-world.ts';
 import type { Fleet, HostLink } from './host-link.ts';
 import type { LiveScan, LiveScans } from './live-scan.ts';
-import { mutedUntil } from './mute-target.ts';
+import { isTold } from './told.ts';
 import type { Clock } from './ports.ts';
 import { whoIsNext } from './ranking.ts';
 import { writeReply } from './reply-body.ts';
@@ -119,7 +119,10 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       const back = await lookAt(incident, kill, look === LOOKS_MS.length);
       const finding: Finding = {
         back: back === null || sameBack(back, incident.back) ? null : back,
-        next: incident.next === null && (await isTold(incident)) ? await askWhoIsNext(incident) : null,
+        next:
+          incident.next === null && (await isTold(store, incident, clock.nowMs()))
+            ? await askWhoIsNext(incident)
+            : null,
       };
       if (finding.back !== null || finding.next !== null) await tell(incident, finding);
       if (finding.back?.kind === 'restarted') return;
@@ -150,14 +153,6 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
     return live.kind === 'scan' ? whoIsNext(incident, live) : null;
   }
 
-  /** An incident that was never told (muted, history) is not told because something was found out about it. */
-  async function isTold(incident: Incident): Promise<boolean> {
-    const nowMs = clock.nowMs();
-    return (
-      (await store.postedOf(incident.id)).length > 0 && mutedUntil(await store.mutes(nowMs), incident, nowMs) === null
-    );
-  }
-
   async function tell(incident: Incident, { back, next }: Finding): Promise<void> {
     const changed: Incident = { ...incident, back: back ?? incident.back, next: next ?? incident.next };
     const message: NewDelivery = {
@@ -170,7 +165,10 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
     const notice = back === null ? null : describeReturn(changed);
     const reply: NewDelivery[] =
       notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice, upToKill: null }) }];
-    const result = await store.updateIncident(changed, (await isTold(incident)) ? [message, ...reply] : []);
+    const result = await store.updateIncident(
+      changed,
+      (await isTold(store, incident, clock.nowMs())) ? [message, ...reply] : [],
+    );
     if (result.kind === 'saved') world.wake();
     else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, { back, next });
   }

@@ -198,14 +198,7 @@ function cardOf(row: CardRow): Card {
   };
 }
 
-interface CardRow {
-  change_id: string;
-  channel: string;
-  ts: string | null;
-  shown: number;
-  told: string | null;
-  trying: 'post' | 'reply' | null;
-  trying_since_ms: number | null;
-  attempts: number;
-  not_before_ms: number;
-}
+type CardRow = Pick<
+  Tables['cards'],
+  'change_id' | 'channel' | 'ts' | 'shown' | 'told' | 'trying' | 'trying_since_ms' | 'attempts' | 'not_before_ms'
+>;
