@@ -1,4 +1,5 @@
 import { withCause } from '../incident/cause.ts';
+import { deathKey } from '../incident/death-key.ts';
 import type { Kill, ProcessIdentity } from '../incident/incident.ts';
 import { timeOfDeath, type UncertainTime } from '../incident/time-of-death.ts';
 import type { KillRecord } from '../oom/report.ts';
@@ -26,6 +27,8 @@ export interface Surroundings {
 /** The host's own stamp beside the kernel's clock: they may differ by this much and still be of one boot (suspend apart). */
 const SAME_BOOT_MS = 10 * 60_000;
 const STAMP_ERROR_MS = 1_000;
+/** The clock of printk is the processor's as it was measured at boot; nothing sets it right as NTP does the others. */
+const KERNEL_CLOCK_ERROR = 1e-4;
 /** `Nov 22 19:53:13` does not say its zone: UTC-12 to UTC+14. */
 const NO_ZONE_ERROR_MS = 14 * 60 * 60_000;
 const NO_ZONE = /^([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)/;
@@ -38,7 +41,13 @@ export function killOf(record: KillRecord, around: Surroundings): Kill {
   const bootId = bootOf(record, around, stamp);
   const { atMs, errorMs } = timeOfDeath({
     kernelSeconds: record.kernelSeconds,
-    boot: bootId !== null && bootId === facts.bootId ? { atMs: facts.bootAtMs, errorMs: facts.bootErrorMs } : null,
+    boot:
+      bootId !== null && bootId === facts.bootId
+        ? {
+            atMs: facts.bootAtMs,
+            errorMs: facts.bootErrorMs + (record.kernelSeconds ?? 0) * 1_000 * KERNEL_CLOCK_ERROR,
+          }
+        : null,
     stamp,
     seenAtMs: batch.arrivedAtMs,
     live: isLive(around),
@@ -64,7 +73,7 @@ function isLive({ batch }: Surroundings): boolean {
 
 function keyOf(record: KillRecord, bootId: string | null): string {
   const whom = record.pid ?? record.taskMemcg ?? record.outcome;
-  if (record.kernelSeconds !== null) return `${bootId ?? '-'}:${Math.round(record.kernelSeconds * 1e6)}:${whom}`;
+  if (record.kernelSeconds !== null) return deathKey(bootId, record.kernelSeconds, String(whom));
   return `${record.killer}:${record.time ?? record.timeText ?? '-'}:${whom}:${record.name ?? '-'}`;
 }
 
@@ -78,12 +87,13 @@ function stampOf(record: KillRecord, around: Surroundings): UncertainTime | null
   const month = MONTHS.indexOf(stamp?.[1] ?? '');
   if (stamp === null || month < 0) return null;
   const [day, hour, minute, second] = stamp.slice(2).map(Number);
-  const latestMs = around.batch.arrivedAtMs + NO_ZONE_ERROR_MS;
+  const latestMs = around.batch.arrivedAtMs - clockOffsetMs + NO_ZONE_ERROR_MS;
   const thisYear = new Date(latestMs).getUTCFullYear();
   // The newest such date that is not in the future. A 29th of February that a year lacks would be the 1st of March.
   for (const year of [thisYear, thisYear - 1, thisYear - 2, thisYear - 3, thisYear - 4]) {
     const atMs = Date.UTC(year, month, day, hour, minute, second);
-    if (new Date(atMs).getUTCMonth() === month && atMs <= latestMs) return { atMs, errorMs: NO_ZONE_ERROR_MS };
+    if (new Date(atMs).getUTCMonth() === month && atMs <= latestMs)
+      return { atMs: atMs + clockOffsetMs, errorMs: NO_ZONE_ERROR_MS };
   }
   return null;
 }

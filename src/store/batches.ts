@@ -1,6 +1,7 @@
 import type { BatchDecision, BatchView, SavedBatch } from '../app/store-port.ts';
 import type { Batch } from '../app/ports.ts';
 import type { Kill } from '../incident/incident.ts';
+import { deathWithoutBoot, keyWithoutBoot } from '../incident/death-key.ts';
 import { serviceOf } from '../incident/service.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenIncidents, saveIncident } from './incidents.ts';
@@ -29,9 +30,9 @@ export function saveBatch(
 
     const told = foldByKey(batch.kills);
     const known = await loadKnown(trx, batch.host, [...told.keys()]);
-    const fresh = [...told.values()].filter((kill) => !known.has(kill.key));
+    const fresh = [...told.values()].filter((kill) => entryOf(known, kill.key) === undefined);
     const changed = [...told.values()].flatMap((kill) => {
-      const before = known.get(kill.key);
+      const before = entryOf(known, kill.key);
       const merged = before === undefined ? null : mergeKill(before.kill, kill);
       return before === undefined || merged === null ? [] : [{ id: before.id, kill: merged }];
     });
@@ -71,10 +72,21 @@ async function savePositions(trx: Trx, { host, positions }: Batch): Promise<void
 function foldByKey(kills: Kill[]): Map<string, Kill> {
   const told = new Map<string, Kill>();
   for (const kill of kills) {
-    const before = told.get(kill.key);
-    told.set(kill.key, before === undefined ? kill : (mergeKill(before, kill) ?? before));
+    const before = entryOf(told, kill.key);
+    if (before === undefined) told.set(kill.key, kill);
+    else told.set(before.key, mergeKill(before, kill) ?? before);
   }
   return told;
+}
+
+/** What a map from keys has for that death, also where one of both keys does not name the boot. */
+function entryOf<T>(map: ReadonlyMap<string, T>, key: string): T | undefined {
+  const exact = map.get(key);
+  const death = exact === undefined ? deathWithoutBoot(key) : null;
+  if (death === null) return exact;
+  if (death.isBootKnown) return map.get(keyWithoutBoot(death.rest));
+  for (const [other, value] of map) if (deathWithoutBoot(other)?.rest === death.rest) return value;
+  return undefined;
 }
 
 const KNOWN = keepRowsQuery((db, keys: { host: string; key: string }[]) =>
@@ -89,26 +101,47 @@ const KNOWN = keepRowsQuery((db, keys: { host: string; key: string }[]) =>
     ),
 );
 
+/** For keys that do not name the boot: they are rare, and the index by host bounds the search. */
+const ENDS_WITH = keepQuery((db, { host, pattern }: { host: string; pattern: string }) =>
+  db
+    .selectFrom('kills')
+    .select(['id', 'body'])
+    .where('host', '=', host)
+    .where('key', 'like', pattern)
+    .orderBy('id')
+    .limit(1),
+);
+
 async function loadKnown(trx: Trx, host: string, keys: string[]): Promise<Map<string, Known>> {
   const known = new Map<string, Known>();
-  for (const slice of slicesOf(keys, ROWS_PER_STATEMENT)) {
-    const { rows } = await KNOWN(
-      trx,
-      slice.map((key) => ({ host, key: columnText(key) })),
-    );
+  function keep(rows: { id: number; body: string }[]): void {
     for (const row of rows) {
       const kill = JSON.parse(row.body) as Kill;
       known.set(kill.key, { id: row.id, kill });
     }
   }
+
+  const deaths = keys.map(deathWithoutBoot);
+  const others = deaths.flatMap((death) => (death?.isBootKnown === true ? [keyWithoutBoot(death.rest)] : []));
+  for (const slice of slicesOf([...keys, ...others], ROWS_PER_STATEMENT)) {
+    const { rows } = await KNOWN(
+      trx,
+      slice.map((key) => ({ host, key: columnText(key) })),
+    );
+    keep(rows);
+  }
+  for (const death of deaths) {
+    if (death === null || death.isBootKnown || known.has(keyWithoutBoot(death.rest))) continue;
+    keep((await ENDS_WITH(trx, { host, pattern: `%:${death.rest}` })).rows);
+  }
   return known;
 }
 
-type KillFacts = Pick<Tables['kills'], 'killer' | 'outcome' | 'source' | 'service' | 'body'>;
+type KillFacts = Pick<Tables['kills'], 'boot_id' | 'killer' | 'outcome' | 'source' | 'service' | 'body'>;
 type NewRow = Omit<Tables['kills'], 'id'>;
 
-const UPDATE = keepQuery((db, { id, killer, outcome, source, service, body }: KillFacts & { id: number }) =>
-  db.updateTable('kills').set({ killer, outcome, source, service, body }).where('id', '=', id),
+const UPDATE = keepQuery((db, { id, boot_id, killer, outcome, source, service, body }: KillFacts & { id: number }) =>
+  db.updateTable('kills').set({ boot_id, killer, outcome, source, service, body }).where('id', '=', id),
 );
 
 const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
@@ -130,6 +163,7 @@ const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
 
 function factColumns(kill: Kill): KillFacts {
   return {
+    boot_id: kill.bootId,
     killer: kill.record.killer,
     outcome: kill.record.outcome,
     source: columnText(kill.source),
@@ -147,7 +181,6 @@ async function insertKills(trx: Trx, kills: Kill[], placed: Record<string, strin
   const rows = kills.map((kill): NewRow => ({
     host: kill.host,
     key: columnText(kill.key),
-    boot_id: kill.bootId,
     at_ms: kill.atMs,
     incident_id: placed[kill.key] ?? null,
     ...factColumns(kill),
@@ -167,6 +200,7 @@ function mergeKill(before: Kill, next: Kill): Kill | null {
     next.record.evidence.length >= before.record.evidence.length;
   const merged = {
     ...before,
+    bootId: before.bootId ?? next.bootId,
     ...(isProven || isLater ? { source: next.source, verified: next.verified, record: next.record } : {}),
     who: before.who ?? next.who,
   };

@@ -1,3 +1,4 @@
+import { deathKey } from '../../src/incident/death-key.ts';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -68,6 +69,48 @@ export function describeStore(createDatabase: () => Promise<string>): void {
 
       expect(saved.fresh).toEqual([later]);
       expect(await store.countKernelKills('db01', 'boot-1')).toBe(1);
+    });
+
+    it.each([
+      ['in one batch', true],
+      ['one after the other', false],
+    ])('takes one death for one, %s, where only one source names its boot', async (_, isTogether) => {
+      for (const isBootFirst of [true, false]) {
+        const store = await openNew();
+        const boot = 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6';
+        const named = aKill({ key: deathKey(boot, 12.5, '7'), bootId: boot });
+        const unnamed = aKill({
+          key: deathKey(null, 12.5, '7'),
+          bootId: null,
+          atMs: 99,
+          source: 'file:/var/log/kern.log',
+        });
+        const kills = isBootFirst ? [named, unnamed] : [unnamed, named];
+
+        for (const batch of isTogether ? [kills] : kills.map((kill) => [kill]))
+          await store.saveBatch(
+            batchOf(batch),
+            isTogether ? openOne : (view) => (view.fresh.length > 0 ? openOne(view) : nothing()),
+          );
+
+        expect((await store.kills(EVERYTHING)).map((kill) => kill.bootId)).toEqual([boot]);
+        expect(await store.countKernelKills('db01', boot)).toBe(1);
+      }
+    });
+
+    it('takes deaths for two that share the moment in different boots, or only the number', async () => {
+      const store = await openNew();
+      const [one, other] = ['f81d4fae-7dec-11d0-a765-00a0c91e6bf6', 'a81d4fae-7dec-11d0-a765-00a0c91e6bf6'];
+      const keys = [
+        deathKey(one, 12.5, '7'),
+        deathKey(other, 12.5, '7'),
+        deathKey(null, 2.5, '7'),
+        deathKey(one, 12.5, '77'),
+      ];
+
+      await store.saveBatch(batchOf(keys.map((key) => aKill({ key }))), openOne);
+
+      expect(await store.kills(EVERYTHING)).toHaveLength(4);
     });
 
     it('keeps later facts about a known kill without counting it again', async () => {
