@@ -5,7 +5,7 @@ export interface UncertainTime {
 }
 
 export interface DeathClues {
-  /** The kernel's own clock at the kill, seconds since boot. It stops while the machine is suspended. */
+  /** The kernel's own clock at the kill, seconds since boot. It stops while the machine is suspended, and nobody sets it right. */
   kernelSeconds: number | null;
   /** When that clock was 0 in wall time, as estimated from the host's clocks on connecting. */
   boot: UncertainTime | null;
@@ -23,28 +23,34 @@ const LIVE_DELAY_MAX_MS = 5_000;
 const UNKNOWN_ERROR_MS = 12 * 60 * 60_000;
 
 /**
- * When a process died, in wall time, from what is there. The kernel's clock with a good boot estimate is the sharpest while it
- * agrees with the stamp; where they differ by more than their errors (suspend, a clock step), the stamp is believed, since it was
- * made at the time. With neither, only a live line tells the time.
+ * When a process died, in wall time, from what is there. The kernel's clock and the stamp are right where they agree. Where not
+ * (suspend, a step of a clock), a line read as it was written was written just now, and the one that agrees with that is right;
+ * of a line found later the stamp is believed, since it was made at the time.
  */
 export function timeOfDeath(clues: DeathClues): UncertainTime {
   const { kernelSeconds, boot, stamp, seenAtMs, live } = clues;
   const kernel =
     kernelSeconds !== null && boot ? { atMs: boot.atMs + kernelSeconds * 1_000, errorMs: boot.errorMs } : null;
   const fresh = live ? { atMs: seenAtMs - LIVE_DELAY_MAX_MS / 2, errorMs: LIVE_DELAY_MAX_MS / 2 } : null;
-  const witness = stamp ?? fresh;
-  if (kernel && witness) return agree(kernel, witness) ? sharper(kernel, witness) : round(witness);
-  const best = kernel ?? witness;
-  if (best) return round(best);
-  return { atMs: seenAtMs - UNKNOWN_ERROR_MS, errorMs: UNKNOWN_ERROR_MS };
+  if (kernel && stamp && agree(kernel, stamp))
+    return round(kernel.errorMs <= stamp.errorMs ? both(kernel, stamp) : both(stamp, kernel));
+  if (fresh) {
+    const right = [kernel, stamp].find((clue) => clue !== null && agree(clue, fresh));
+    return round(right ? both(right, fresh) : fresh);
+  }
+  return round(stamp ?? kernel ?? { atMs: seenAtMs - UNKNOWN_ERROR_MS, errorMs: UNKNOWN_ERROR_MS });
 }
 
 function agree(a: UncertainTime, b: UncertainTime): boolean {
   return Math.abs(a.atMs - b.atMs) <= a.errorMs + b.errorMs;
 }
 
-function sharper(a: UncertainTime, b: UncertainTime): UncertainTime {
-  return round(a.errorMs <= b.errorMs ? a : b);
+/** The moment in what both leave possible that is nearest to what the first one names. */
+function both(first: UncertainTime, other: UncertainTime): UncertainTime {
+  const fromMs = Math.max(first.atMs - first.errorMs, other.atMs - other.errorMs);
+  const toMs = Math.min(first.atMs + first.errorMs, other.atMs + other.errorMs);
+  const atMs = Math.min(toMs, Math.max(fromMs, first.atMs));
+  return { atMs, errorMs: Math.max(atMs - fromMs, toMs - atMs) };
 }
 
 function round(time: UncertainTime): UncertainTime {

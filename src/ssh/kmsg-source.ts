@@ -26,6 +26,8 @@ ${untilInputEnds('cat /dev/kmsg')}`),
   sudo: shCommand('exec sudo -n /usr/local/sbin/oom-kmsg'),
   doas: shCommand('exec doas -n /usr/local/sbin/oom-kmsg'),
 };
+/** The ring comes in one piece; after such a pause it has been read to its end. */
+const DRAINED_MS = 2_000;
 const HEADER = /^#kmsg 1 ([0-9a-f-]{36}) (\d{1,12}) (\d{1,12}\.\d+)$/;
 
 /**
@@ -42,13 +44,19 @@ export function followKmsg(
     const splitter = openLineSplitter();
     let origin: { bootId: string; bootAtMs: number; uptimeUsec: number } | null = null;
     let joined = false;
+    let isDrained = false;
+    /** When the last record came. */
+    let recordAtMs = Infinity;
 
     function onData(chunk: Buffer): void {
+      const nowMs = context.clock.nowMs();
+      // /proc/uptime runs on in suspend, the clock of the records does not: what follows a pause is new whatever they say.
+      if (nowMs - recordAtMs >= DRAINED_MS) isDrained = true;
       const split = splitter.push(chunk);
-      if (split !== null) onSplit(split);
+      if (split !== null) onSplit(split, nowMs);
     }
 
-    function onSplit({ lines, cut }: SplitLines): void {
+    function onSplit({ lines, cut }: SplitLines, nowMs: number): void {
       const kept: string[] = [];
       let keptCut: Set<number> | null = null;
       let usec = 0;
@@ -62,6 +70,7 @@ export function followKmsg(
         const record = parseRecord(line);
         if (record === null) continue;
         usec = record.usec;
+        recordAtMs = nowMs;
         const atMs = origin.bootAtMs + usec / 1000;
         if (!joined) {
           if (last !== null && record.seq <= last.seq) continue;
@@ -80,9 +89,9 @@ export function followKmsg(
         framing: 'kmsg',
         lines: kept,
         cut: keptCut ?? cut,
-        arrivedAtMs: context.clock.nowMs(),
+        arrivedAtMs: nowMs,
         bootId,
-        live: usec > uptimeUsec,
+        live: isDrained || usec > uptimeUsec,
         lookup: null,
         positionAfter: (index) => positionOf(kept[index] ?? '', bootId, bootAtMs),
       });

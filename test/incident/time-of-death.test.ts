@@ -29,6 +29,37 @@ describe('time of death', () => {
     expect(time).toEqual({ atMs: BOOT + 90_000, errorMs: 500 });
   });
 
+  it('takes the clock that agrees with the arrival of a live line, whichever was set or stood still', () => {
+    const now = { seenAtMs: SEEN, live: true };
+    const right = { atMs: SEEN - 300, errorMs: 1_000 };
+    const wrong = { atMs: SEEN - 3_600_000, errorMs: 1_000 };
+
+    expect(timeOfDeath({ ...now, kernelSeconds: 99.7, boot: { atMs: BOOT, errorMs: 20 }, stamp: wrong })).toEqual({
+      atMs: SEEN - 300,
+      errorMs: 20,
+    });
+    expect(timeOfDeath({ ...now, kernelSeconds: 90, boot: wrong, stamp: right })).toEqual({
+      atMs: SEEN - 300,
+      errorMs: 1_000,
+    });
+    expect(timeOfDeath({ ...now, kernelSeconds: 90, boot: wrong, stamp: wrong })).toEqual({
+      atMs: SEEN - 2_500,
+      errorMs: 2_500,
+    });
+  });
+
+  it('narrows what a clock that nobody sets right leaves open by the arrival of a live line', () => {
+    const time = timeOfDeath({
+      kernelSeconds: 101,
+      boot: { atMs: BOOT, errorMs: 8_000 },
+      stamp: null,
+      seenAtMs: SEEN,
+      live: true,
+    });
+
+    expect(time).toEqual({ atMs: SEEN, errorMs: 5_000 });
+  });
+
   it('has only the boot estimate for an old line without a stamp', () => {
     const time = timeOfDeath({
       kernelSeconds: 10,

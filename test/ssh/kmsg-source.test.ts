@@ -10,6 +10,7 @@ import { followKmsg } from '../../src/ssh/kmsg-source.ts';
 import type { LineBatch } from '../../src/ssh/log-source.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { readCounters, type Probe } from '../../src/ssh/probe.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { following, probeOf } from '../support/follow.ts';
 import { canKill, causeKill, kernelLine, oomKills } from '../support/kernel-kill.ts';
 import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
@@ -187,6 +188,38 @@ describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () 
     expect(after?.oomKills).toBeLessThanOrEqual(oomKills());
     expect((after?.oomKills ?? 0) - (before?.oomKills ?? 0)).toBeGreaterThanOrEqual(1);
     expect(watch.texts().filter((line) => line.includes(death))).toHaveLength(1);
+  });
+});
+
+describe('a host that has slept', () => {
+  it('has what comes after the ring taken for new, though its kernel’s clock stood still meanwhile', async () => {
+    const batches: boolean[] = [];
+    const clock = fakeClock(1_795_400_000_000);
+    const asleepSeconds = 3_600;
+    const connection = {
+      onState: () => () => {},
+      stream: async (_: string, { onData }: { onData: (chunk: Buffer) => void }) => {
+        onData(Buffer.from('#kmsg 1 f81d4fae-7dec-11d0-a765-00a0c91e6bf6 1795400000 90000.00\n6,1,1000,-;old\n'));
+        clock.step(500);
+        onData(Buffer.from('6,2,2000,-;old, over a slow link\n'));
+        clock.step(60_000);
+        onData(Buffer.from(`6,3,${(90_060 - asleepSeconds) * 1e6},-;new\n`));
+        return { end: { kind: 'lost' }, stderr: '' };
+      },
+    } as unknown as Connection;
+
+    await followKmsg(
+      {
+        connection,
+        clock,
+        signal: new AbortController().signal,
+        onLines: (batch) => batches.push(batch.live),
+        onGap: () => {},
+      },
+      { way: 'direct', position: null },
+    );
+
+    expect(batches).toEqual([false, false, true]);
   });
 });
 

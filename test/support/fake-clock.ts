@@ -5,6 +5,8 @@ export interface FakeClock extends Clock {
   /** Moves time on, waking each sleeper at its moment and letting what it does settle before the next. */
   advance: (ms: number) => Promise<void>;
   sleeperCount: () => number;
+  /** Somebody sets it: what it shows jumps, sleeps go on. */
+  step: (ms: number) => void;
 }
 
 interface Sleeper {
@@ -18,6 +20,7 @@ const TURNS = 40;
 /** A clock that tests move by hand. A sleep that is aborted ends at once, without a fault. */
 export function fakeClock(startMs: number): FakeClock {
   let now = startMs;
+  let stepMs = 0;
   const sleepers = new Set<Sleeper>();
 
   function sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -51,5 +54,13 @@ export function fakeClock(startMs: number): FakeClock {
     now = untilMs;
   }
 
-  return { nowMs: () => now, sleep, advance, sleeperCount: () => sleepers.size };
+  return {
+    nowMs: () => now + stepMs,
+    sleep,
+    advance,
+    sleeperCount: () => sleepers.size,
+    step: (ms) => {
+      stepMs += ms;
+    },
+  };
 }
