@@ -2,30 +2,30 @@ import PQueue from 'p-queue';
 
 export interface Handshakes {
   /**
-   * Runs one login when there is room. `attempt` calls `onFirstByte` when the server has said something: one that stays
-   * silent gives its room back after two seconds while it goes on waiting, so that dead hosts never slow the others.
+   * Runs one login when there is room. One that takes long gives its room back after two seconds while it goes on, so that
+   * dead hosts never slow the others, whether they say nothing or stall halfway.
    */
-  pass: <T>(bastion: string | null, attempt: (onFirstByte: () => void) => Promise<T>) => Promise<T>;
+  pass: <T>(bastion: string | null, attempt: () => Promise<T>) => Promise<T>;
 }
 
-// sshd's MaxStartups (10:30:100) starts refusing at 10 unauthenticated connections: a bastion gets fewer at once.
+// What goes through a bastion are channels of one login there: its sshd's MaxStartups counts none of them, fewer at once spare it a burst.
 const IN_ALL = 32;
 const PER_BASTION = 4;
-const SILENT_MS = 2_000;
+const ROOM_MS = 2_000;
 
-/** Bounds the logins under way in this process: 32 in all, 4 through one bastion. */
+/** Bounds the logins begun at once in this process: 32 in all, 4 through one bastion. */
 export function openHandshakes(): Handshakes {
   const all = new PQueue({ concurrency: IN_ALL });
   const bastions = new Map<string, PQueue>();
 
-  async function pass<T>(bastion: string | null, attempt: (onFirstByte: () => void) => Promise<T>): Promise<T> {
+  async function pass<T>(bastion: string | null, attempt: () => Promise<T>): Promise<T> {
     const started = Promise.withResolvers<{ result: Promise<T> }>();
     async function hold(): Promise<void> {
-      const silent = Promise.withResolvers<void>();
-      const timer = setTimeout(silent.resolve, SILENT_MS);
-      const result = attempt(() => clearTimeout(timer));
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, ROOM_MS);
+      const result = attempt();
       started.resolve({ result });
-      await Promise.race([result.catch(() => {}), silent.promise]);
+      await Promise.race([result.catch(() => {}), late.promise]);
       clearTimeout(timer);
     }
     if (bastion === null) void all.add(hold);

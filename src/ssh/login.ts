@@ -18,7 +18,6 @@ export interface LoginOptions {
   readyTimeoutMs: number;
   keepaliveIntervalMs: number;
   signal: AbortSignal;
-  onFirstByte: () => void;
 }
 
 export type LoginResult = { kind: 'in'; client: Client } | { kind: 'failed'; failure: LoginFailure };
@@ -68,7 +67,6 @@ export function login(options: LoginOptions): Promise<LoginResult> {
 
   let bytes = 0;
   function count(chunk: Buffer): void {
-    if (bytes === 0) options.onFirstByte();
     bytes += chunk.length;
     if (bytes > BYTES_BEFORE_LOGIN_MAX) fail(new Error('more than 1 MiB before the login'));
   }

@@ -25,7 +25,6 @@ async function tryLogin(signal: AbortSignal) {
     readyTimeoutMs: 5_000,
     keepaliveIntervalMs: 1_000,
     signal,
-    onFirstByte: () => {},
   });
 }
 
