@@ -12,7 +12,8 @@ import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
 import type { Clock } from './app/ports.ts';
 import { tellBefore } from './app/before-kill.ts';
 import { tellWeeks } from './app/weekly-digest.ts';
-import type { SavedBatch, Store } from './app/store-port.ts';
+import type { Saved } from './app/save-queue.ts';
+import type { Store } from './app/store-port.ts';
 import { openChangeSide } from './change-side.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
@@ -20,7 +21,7 @@ import type { Incident } from './incident/incident.ts';
 import { openLocal, type Local } from './local-run.ts';
 import { describeIncident } from './notice/incident-notice.ts';
 import type { Notice } from './notice/notice.ts';
-import { renderText } from './notice/render-text.ts';
+import { printNews } from './print-news.ts';
 import { countKills, healthOf, openHttp, openMeters, watchFleet, watchOutbox } from './serve.ts';
 import { openSlack, type Slack } from './slack/app.ts';
 import { REDACTED_PATHS } from './slack/bolt-logger.ts';
@@ -83,7 +84,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   });
   opened.push(ssh.close);
   let wake: () => void = ignore;
-  let see: (saved: SavedBatch) => void = ignore;
+  let see: (saved: Saved) => void = ignore;
   const fleet = openFleet([], {
     ssh,
     store,
@@ -100,7 +101,9 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       see(saved);
       void tellBefore(saved, { store, clock, log, channelOf, wake: () => wake() });
       countKills(meters, saved, clock.nowMs());
-      printNews(saved).catch((error: unknown) => log.error({ err: error }, 'A kill could not be printed'));
+      printNews(saved, { store, clock, describe, print }).catch((error: unknown) =>
+        log.error({ err: error }, 'News could not be printed'),
+      );
     },
   });
 
@@ -122,15 +125,6 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   async function describe(incident: Incident): Promise<Notice> {
     const past = await seenBefore(store, incident);
     return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: true });
-  }
-
-  /** Kills that happened just now, for whoever looks at the terminal. */
-  async function printNews(saved: SavedBatch): Promise<void> {
-    const fresh = new Set(saved.fresh.filter((kill) => kill.seenAtMs - kill.atMs < NEWS_MS).map((kill) => kill.key));
-    for (const incident of saved.incidents) {
-      if (!incident.kills.some((kill) => fresh.has(kill.key))) continue;
-      print(`${renderText(await describe(incident))}\n\n`);
-    }
   }
 
   async function hostsNow(): Promise<HostConfig[]> {
@@ -316,7 +310,6 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
 const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
 /** Members of an approvers' group are asked for anew; one card is decided within seconds by several. */
 const APPROVERS_AGE_MS = 2_000;
-const NEWS_MS = 10 * 60_000;
 
 export function databaseUrl({ database }: Config): string {
   return database.kind === 'sqlite' ? `sqlite:${database.path}` : database.url;

@@ -1,6 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { SavedBatch, Store } from './app/store-port.ts';
+import type { Watched } from './app/answers-world.ts';
+import type { LinkState } from './app/host-link.ts';
+import type { Saved } from './app/save-queue.ts';
+import type { Store } from './app/store-port.ts';
 import type { WatchedFleet } from './fleet.ts';
 
 export interface Meters {
@@ -32,22 +35,18 @@ export function openMeters(): Meters {
     }),
     lagSeconds: new Histogram({
       name: 'oombot_kill_lag_seconds',
-      help: 'From the time of a kill to its record, of kills read live',
+      help: 'From the time of a kill to its record, of kills that were news',
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
       registers,
     }),
   };
 }
 
-const LIVE_MS = 60_000;
-
 /** Counts kills that were recorded, and how late that was. */
-export function countKills(meters: Meters, saved: SavedBatch, nowMs: number): void {
-  for (const kill of saved.fresh) {
-    meters.kills.inc({ host: kill.host, killer: kill.record.killer });
-    // What was found later in a log says nothing about how fast news are.
-    if (kill.seenAtMs - kill.atMs < LIVE_MS) meters.lagSeconds.observe(Math.max(0, (nowMs - kill.atMs) / 1_000));
-  }
+export function countKills(meters: Meters, saved: Saved, nowMs: number): void {
+  for (const kill of saved.fresh) meters.kills.inc({ host: kill.host, killer: kill.record.killer });
+  // Only history says nothing about how fast news are.
+  for (const kill of saved.news) meters.lagSeconds.observe(Math.max(0, (nowMs - kill.atMs) / 1_000));
 }
 
 export interface HttpSide {
@@ -105,17 +104,49 @@ export async function openHttp(
   };
 }
 
-/** Hosts by state, read when somebody asks. */
-export function watchFleet(meters: Meters, fleet: WatchedFleet): void {
-  const gauge = new Gauge({
+type HostStates = Pick<WatchedFleet, 'hosts' | 'link' | 'watchState'>;
+
+/** How a host is watched, and while it is not connected why not. `elsewhere`: by another process. */
+type HostState = Watched['kind'] | Exclude<LinkState['kind'], 'connected'> | 'elsewhere';
+
+const NO_HOSTS: Readonly<Record<HostState, number>> = {
+  watching: 0,
+  starting: 0,
+  waiting: 0,
+  failed: 0,
+  elsewhere: 0,
+  connecting: 0,
+  unreachable: 0,
+  refused: 0,
+  resting: 0,
+};
+
+function stateOf(fleet: HostStates, host: string): { state: HostState; sentence: string } {
+  const { kind, sentence } = fleet.link(host)?.state() ?? { kind: 'connecting', sentence: '' };
+  if (kind !== 'connected') return { state: kind, sentence };
+  const watch = fleet.watchState(host);
+  return { state: watch?.kind ?? 'elsewhere', sentence: watch?.sentence ?? '' };
+}
+
+/** Hosts by state, and their kills that wait for the record; read when somebody asks. */
+export function watchFleet(meters: Meters, fleet: HostStates & Pick<WatchedFleet, 'killsWaiting'>): void {
+  const registers = [meters.registry];
+  const hosts = new Gauge({
     name: 'oombot_hosts',
-    help: 'Hosts by the state of their connection',
+    help: 'Hosts by state, as /healthz gives it',
     labelNames: ['state'],
-    registers: [meters.registry],
+    registers,
     collect: () => {
-      gauge.reset();
-      for (const state of ['connecting', 'connected', 'unreachable', 'refused', 'resting']) gauge.set({ state }, 0);
-      for (const { name } of fleet.hosts()) gauge.inc({ state: fleet.link(name)?.state().kind ?? 'connecting' });
+      for (const [state, none] of Object.entries(NO_HOSTS)) hosts.set({ state }, none);
+      for (const { name } of fleet.hosts()) hosts.inc({ state: stateOf(fleet, name).state });
+    },
+  });
+  const kills = new Gauge({
+    name: 'oombot_kills_waiting',
+    help: 'Kills not yet on record',
+    registers,
+    collect: () => {
+      kills.set(fleet.hosts().reduce((sum, { name }) => sum + fleet.killsWaiting(name), 0));
     },
   });
 }
@@ -139,24 +170,19 @@ export interface Health {
   ok: boolean;
   chat: boolean;
   record: boolean;
-  hosts: { host: string; state: string; sentence: string }[];
+  hosts: { host: string; state: HostState; sentence: string }[];
 }
 
 /** Well: the record can be read, and the chat is connected. A host that is away is its own matter. */
-export async function healthOf(fleet: WatchedFleet, store: Store, hasChat: boolean): Promise<Health> {
+export async function healthOf(
+  fleet: HostStates,
+  store: Pick<Store, 'queueLengths'>,
+  hasChat: boolean,
+): Promise<Health> {
   const hasRecord = await store.queueLengths().then(
     () => true,
     () => false,
   );
-  const hosts = fleet.hosts().map(({ name }) => {
-    const link = fleet.link(name)?.state();
-    const watch = fleet.watchState(name);
-    const state = link?.kind === 'connected' ? (watch?.kind ?? 'not mine') : (link?.kind ?? 'unknown');
-    return {
-      host: name,
-      state,
-      sentence: link?.kind === 'connected' ? (watch?.sentence ?? '') : (link?.sentence ?? ''),
-    };
-  });
+  const hosts = fleet.hosts().map(({ name }) => ({ host: name, ...stateOf(fleet, name) }));
   return { ok: hasRecord && hasChat, chat: hasChat, record: hasRecord, hosts };
 }

@@ -8,7 +8,17 @@ export interface SaveWorld {
   clock: Clock;
   log: DeliveryLog;
   decide: (view: BatchView, mutes: readonly Mute[]) => BatchDecision;
-  onSaved: (saved: SavedBatch) => void;
+  /** Kills that are only history. */
+  isHistory: (kill: Kill) => boolean;
+  onSaved: (saved: Saved) => void;
+}
+
+/** What went on record, and what of it people hear. */
+export interface Saved extends SavedBatch {
+  /** Those of `fresh` that are not only history. */
+  news: readonly Kill[];
+  /** What is told that is not about a kill. */
+  told: readonly NewDelivery[];
 }
 
 export interface ToSave {
@@ -26,6 +36,8 @@ export interface SaveQueue {
   add: (more: ToSave) => boolean;
   /** Resolves when nothing waits any more. */
   drained: () => Promise<void>;
+  /** How many kills are not on record yet. */
+  waiting: () => number;
   /** Tries once more to save what waits, then stops. */
   close: () => Promise<void>;
 }
@@ -43,6 +55,8 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
   let positions = new Map<string, Position>();
   let deliveries: NewDelivery[] = [];
   let running: Promise<void> | null = null;
+  /** Kills that are being saved. */
+  let underWay = 0;
 
   function add(more: ToSave): boolean {
     if (kills.length > 0 && kills.length + (more.kills?.length ?? 0) > KILLS_MAX) return false;
@@ -63,7 +77,9 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       const tell = isAll ? deliveries : [];
       kills = kills.slice(some.length);
       if (isAll) [positions, deliveries] = [new Map(), []];
+      underWay = some.length;
       const fault = await save(some, [...where.values()], tell);
+      underWay = 0;
       if (fault === null) {
         if (failures > 0) log.info({ host, failures }, 'The record takes kills again');
         failures = 0;
@@ -86,7 +102,8 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       const mutes = some.length === 0 ? [] : await store.mutes(clock.nowMs());
       const batch = { host, kills: some, positions: where, deliveries: tell };
       const saved = await store.saveBatch(batch, (view) => world.decide(view, mutes));
-      if (some.length > 0) world.onSaved(saved);
+      if (some.length + tell.length > 0)
+        world.onSaved({ ...saved, news: saved.fresh.filter((kill) => !world.isHistory(kill)), told: tell });
       return null;
     } catch (error) {
       return error;
@@ -98,6 +115,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
     drained: async () => {
       while (running !== null) await running;
     },
+    waiting: () => kills.length + underWay,
     close: async () => {
       closing.abort();
       await running;
