@@ -8,10 +8,10 @@ import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
 import { placeKills } from './place-kills.ts';
 import type { Clock, Position } from './ports.ts';
-import { openSaveQueue } from './save-queue.ts';
+import { openSaveQueue, type Saved } from './save-queue.ts';
 import { keepSampling } from './sampling.ts';
 import { openSnapshots } from './snapshots.ts';
-import type { SavedBatch, Store } from './store-port.ts';
+import type { Store } from './store-port.ts';
 
 export interface WatchWorld {
   store: Store;
@@ -20,8 +20,8 @@ export interface WatchWorld {
   /** A name for a new incident. */
   newId: () => string;
   channelOf: (incident: Pick<Incident, 'host'>) => string;
-  /** Called after kills are in the record. */
-  onSaved: (saved: SavedBatch) => void;
+  /** Called after kills, or news beside them, are in the record. */
+  onSaved: (saved: Saved) => void;
   /** Told of what went by: metrics. */
   onLines: (count: number) => void;
   onGap: (host: string, gap: LogGap) => void;
@@ -34,6 +34,8 @@ export interface WatchWorld {
 export interface HostWatch {
   host: string;
   state: () => WatchState;
+  /** How many kills are not on record yet. */
+  waiting: () => number;
   close: () => Promise<void>;
 }
 
@@ -74,6 +76,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     log,
     decide: (view, mutes) =>
       placeKills(view, { nowMs: clock.nowMs(), newId: world.newId, isHistory, mutes, channelOf: world.channelOf }),
+    isHistory,
     onSaved: (saved) => {
       // First what people wait for.
       world.onSaved(saved);
@@ -94,7 +97,8 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   let killed = new AbortController();
 
   function isHistory(kill: Kill): boolean {
-    return kill.atMs < watchedSinceMs - NEWS_MS;
+    // What was seen as it happened is news whatever a clock that was set since makes of the beginning.
+    return kill.atMs < watchedSinceMs - NEWS_MS && kill.atMs < kill.seenAtMs - NEWS_MS;
   }
 
   async function followOnce(): Promise<void> {
@@ -312,6 +316,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   return {
     host,
     state: () => state,
+    waiting: saves.waiting,
     close: async () => {
       closing.abort();
       await Promise.all(running);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Delivery } from '../../src/app/ports.ts';
 import { watchHost, type HostWatch, type WatchWorld } from '../../src/app/watch-host.ts';
+import type { Saved } from '../../src/app/save-queue.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
@@ -33,10 +34,15 @@ interface Scene {
   told: () => Promise<Delivery[]>;
 }
 
-async function aScene(store?: Store, given: Partial<WatchWorld> = {}): Promise<Scene> {
+async function aScene(
+  store?: Store,
+  given: Partial<WatchWorld> = {},
+  prepare: (host: ScriptedHost) => void = () => {},
+): Promise<Scene> {
   const clock = fakeClock(NOW);
   const record = store ?? (await aStore());
   const host = scriptedHost('db01', clock);
+  prepare(host);
   let ids = 0;
   function begin(): HostWatch {
     return watchHost(host, {
@@ -176,6 +182,44 @@ describe('one death', () => {
     expect((await told()).map(({ kind }) => kind)).toEqual(['incident']);
   });
 
+  it('is one in a log file that is read again, on a host whose clock is off', async () => {
+    const { host, clock, kills, restart } = await aScene();
+    const aheadMs = 5 * MINUTE_MS;
+    host.factsSay({ clockOffsetMs: -aheadMs });
+    await restart();
+    const source = { source: 'file:/var/log/kern.log', bootId: null };
+    const line = fileLine(7, usecAgo(100)).replace(
+      /^\S+/,
+      `Nov 22 ${new Date(NOW - 100 + aheadMs).toISOString().slice(11, 19)}`,
+    );
+
+    host.say([line], { ...source, live: true });
+    await clock.advance(1_000);
+    await restart();
+    host.say([line], { ...source, live: false });
+    await clock.advance(1_000);
+
+    expect((await kills()).map((kill) => kill.bootId)).toEqual([BOOT_ID]);
+  });
+
+  it('that is seen as it happens is told, whatever is done to the clocks', async () => {
+    const { host, clock, kills, told } = await aScene();
+    await clock.advance(MINUTE_MS);
+
+    // The host's own clock goes back by an hour, later ours by three.
+    const entry = JSON.parse(journalLine(8, usecAgo(-MINUTE_MS))) as Record<string, string>;
+    entry['__REALTIME_TIMESTAMP'] = String(Number(entry['__REALTIME_TIMESTAMP']) - 3_600_000_000);
+    host.say([JSON.stringify(entry)], { source: 'journal', bootId: null, live: false });
+    await clock.advance(1_000);
+    expect((await told()).map(({ kind }) => kind)).toEqual(['incident']);
+    clock.step(-3 * 3_600_000);
+    host.say([killLine(9, usecAgo(-MINUTE_MS - 1_000), 'java')]);
+    await clock.advance(1_000);
+    expect((await told()).map(({ kind }) => kind)).toEqual(['incident']);
+
+    for (const kill of await kills()) expect(Math.abs(kill.atMs - kill.seenAtMs)).toBeLessThan(6_000);
+  });
+
   it('takes what later lines say of it', async () => {
     const { host, clock, kills } = await aScene();
 
@@ -230,12 +274,28 @@ describe('the kernel’s counter', () => {
   }
 
   it('is silent about what died before first contact', async () => {
-    const scene = await aScene();
-    count(scene, 41);
+    const scene = await aScene(undefined, {}, (host) =>
+      host.countersSay({ bootId: BOOT_ID, oomKills: 41, readAtMs: NOW }),
+    );
 
     await scene.clock.advance(20 * MINUTE_MS);
 
     expect(await scene.kills()).toEqual([]);
+  });
+
+  it('notices one that is missed between first contact and the first count', async () => {
+    const scene = await aScene(undefined, {}, (host) =>
+      host.countersSay({ bootId: BOOT_ID, oomKills: 41, readAtMs: NOW }),
+    );
+    // One of the 41 is in the log, and one that died since; a third is in no log.
+    scene.host.say([killLine(6, usecAgo(30 * MINUTE_MS))], { live: false });
+    await scene.clock.advance(5_000);
+    scene.host.say([killLine(7, usecAgo(-5_000))]);
+    count(scene, 43);
+
+    await scene.clock.advance(20 * MINUTE_MS);
+
+    expect((await scene.kills()).map((kill) => kill.source)).toEqual(['kmsg', 'counter', 'kmsg']);
   });
 
   it('waits for a kill whose line is late', async () => {
@@ -420,6 +480,61 @@ describe('a record that takes nothing', () => {
     const pids = (await kills()).map((kill) => kill.record.pid);
     expect(pids.length).toBe(1_000);
     expect(await store.countKernelKills('db01', BOOT_ID)).toBe(3_000);
+  });
+});
+
+describe('what went on record', () => {
+  it('is told apart: kills that are news, also late ones, kills that are history, and news that are no kills', async () => {
+    const all: Saved[] = [];
+    const { host, clock } = await aScene(undefined, { onSaved: (saved) => all.push(saved) });
+    host.say([killLine(1, usecAgo(30 * MINUTE_MS))], { live: false });
+    await clock.advance(MINUTE_MS);
+    host.become('unreachable', 'db01 does not answer.');
+    await clock.advance(60 * MINUTE_MS);
+    host.become('connected');
+    await clock.advance(100);
+    host.say([killLine(2, usecAgo(-30 * MINUTE_MS))], { live: false });
+    await clock.advance(2 * MINUTE_MS);
+
+    expect(all.flatMap(({ fresh }) => fresh.map((kill) => kill.record.pid))).toEqual([1, 2]);
+    expect(all.flatMap(({ news }) => news.map((kill) => kill.record.pid))).toEqual([2]);
+    const headlines = all.flatMap(({ told }) => told.map(({ body }) => readReply(body)?.notice.headline ?? []));
+    expect(headlines.map((text) => plainText(text))).toEqual([
+      'db01 cannot be reached: I cannot see kills there now',
+      'db01 is back after 1 h',
+    ]);
+  });
+
+  it('is what does not wait any more, for a record that fails as for one that does not answer', async () => {
+    const real = await aStore();
+    let answer: 'at once' | 'no' | 'never' = 'at once';
+    const hanging = Promise.withResolvers<never>();
+    const store: Store = {
+      ...real,
+      saveBatch: (batch, decide) => {
+        if (answer === 'never') return hanging.promise;
+        return answer === 'no' ? Promise.reject(new Error('disk full')) : real.saveBatch(batch, decide);
+      },
+    };
+    const { host, clock, watch } = await aScene(store);
+    await clock.advance(MINUTE_MS);
+
+    answer = 'no';
+    host.say([killLine(1, usecAgo(0)), killLine(2, usecAgo(0) + 1)]);
+    await clock.advance(5_000);
+    expect(watch.waiting()).toBe(2);
+    answer = 'at once';
+    await clock.advance(5_000);
+    expect(watch.waiting()).toBe(0);
+
+    answer = 'never';
+    host.say([killLine(3, usecAgo(0) + 2)]);
+    await clock.advance(5_000);
+    expect(watch.waiting()).toBe(1);
+    answer = 'at once';
+    hanging.reject(new Error('the connection was lost'));
+    await clock.advance(5_000);
+    expect(watch.waiting()).toBe(0);
   });
 });
 
