@@ -2,6 +2,7 @@ import type { Fleet, HostLink } from './app/host-link.ts';
 import type { WatchState } from './app/watch-host.ts';
 import { watchHost, type HostWatch, type WatchWorld } from './app/watch-host.ts';
 import type { Clock } from './app/ports.ts';
+import { warmUp } from './app/warm-up.ts';
 import { checkConnection } from './check-connection.ts';
 import { diffHosts, type HostConfig } from './config.ts';
 import type { Connection } from './ssh/connection.ts';
@@ -19,6 +20,8 @@ export interface WatchedFleet extends Fleet {
   /** Watches these and leaves the others to other processes. null: all. */
   watchOnly: (names: readonly string[] | null) => Promise<void>;
   watchState: (host: string) => WatchState | null;
+  /** How many of its kills are not on record yet. */
+  killsWaiting: (host: string) => number;
   /** What is off on a host, one sentence each, with what would mend it. */
   check: (host: string) => Promise<readonly string[]>;
   /** Tries a refused or unreachable host again at once: somebody may have mended it. */
@@ -108,6 +111,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
   }
 
   for (const host of hosts) add(host);
+  warmUp();
   return {
     link: (host) => members.get(host)?.link ?? null,
     hosts: () => [...members.values()].map(({ config: { name, tags, channel } }) => ({ name, tags, channel })),
@@ -121,6 +125,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
     },
     lookAgain: (host) => members.get(host)?.connection.lookAgain(),
     watchState: (host) => members.get(host)?.watch?.state() ?? null,
+    killsWaiting: (host) => members.get(host)?.watch?.waiting() ?? 0,
     replace: (next) => inTurn(() => replace(next)),
     watchOnly: (names) =>
       inTurn(async () => {

@@ -24,8 +24,13 @@ export interface Ssh {
   close: () => Promise<void>;
 }
 
+const POOL_BYTES = 1_024;
+
 /** The SSH side of one process. */
 export function openSsh(options: SshOptions): Ssh {
+  // ssh2 keeps a few short slices of Node's shared pools for each connection, and each keeps its whole pool: of 64 KiB (Node
+  // 24.21) that were 10 MiB for a thousand hosts.
+  Buffer.poolSize = POOL_BYTES;
   const open = new Map<string, { connection: Connection; users: number; wanting: number }>();
   const world = {
     clock: options.clock,

@@ -24,7 +24,8 @@ export const name = 'watch';
 
 const HERE = import.meta.dirname;
 const KILLS = Number(process.env['OOMBOT_BENCH_KILLS'] ?? 100);
-const IDLE_S = Number(process.env['OOMBOT_BENCH_IDLE_S'] ?? 20);
+/** Whole rounds of the keep-alives, which go out together every 15 s: less would count one round or two by chance. */
+const IDLE_S = Number(process.env['OOMBOT_BENCH_IDLE_S'] ?? 30);
 const SETTLE_S = Number(process.env['OOMBOT_BENCH_SETTLE_S'] ?? 45); // the first look at each host's counter is past
 const SIZES = (process.env['OOMBOT_BENCH_SIZES'] ?? '200,500,1000')
   .split(',')
@@ -36,6 +37,9 @@ const START = (
   JSON.parse(readFileSync(path.join(HERE, '../../package.json'), 'utf8')) as { scripts: { start: string } }
 ).scripts.start;
 const NODE_OPTIONS = START.split(' ').filter((word) => word.startsWith('--'));
+const START_ENV = Object.fromEntries(
+  [...START.matchAll(/^(\w+)=(\S+) /g)].map(([, name = '', value]) => [name, value]),
+);
 const KMSG = `sh -c 'echo "#kmsg 1 - 0 0"; exec cat /dev/kmsg'`;
 
 export async function run(): Promise<void> {
@@ -55,10 +59,15 @@ interface Child {
 
 /** `compiled`: a folder of compiled modules, as `oombot run` keeps one from its first start on. */
 function child(file: string, args: string[], compiled: string | null = null): Child {
-  const options = file === 'fleet-client.ts' ? NODE_OPTIONS : [];
+  const isBot = file === 'fleet-client.ts';
+  const options = isBot ? NODE_OPTIONS : [];
   const started = spawn(process.execPath, ['--no-warnings', ...options, path.join(HERE, file), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    ...(compiled === null ? {} : { env: { ...process.env, NODE_COMPILE_CACHE: compiled } }),
+    env: {
+      ...process.env,
+      ...(isBot ? START_ENV : {}),
+      ...(compiled === null ? {} : { NODE_COMPILE_CACHE: compiled }),
+    },
   });
   const lines: string[] = [];
   let rest = '';
@@ -157,8 +166,11 @@ async function benchStreams(size: number): Promise<void> {
     const first = child('fleet-client.ts', ['0', target, path.join(dir, 'first.db')], compiled);
     await first.until('connected');
     await once(first.process, 'exit');
-    const bare = await costOf(child('bare-client.ts', [String(port), identityFile, String(size), KMSG], compiled));
-    const fleet = await costOf(child('fleet-client.ts', [String(size), target, path.join(dir, 'a.db')], compiled));
+    const [bare, fleet] = await costsOf([
+      () => child('bare-client.ts', [String(port), identityFile, String(size), KMSG], compiled),
+      () => child('fleet-client.ts', [String(size), target, path.join(dir, 'a.db')], compiled),
+    ]);
+    if (bare === undefined || fleet === undefined) throw new Error('two clients give two costs');
     const ssh = await costOfOpenSsh(base);
     say(`${size} streams          RSS        idle CPU    connected in   per second`);
     say(`  bare ssh2 client   ${row(bare, size)}`);
@@ -180,17 +192,27 @@ interface Cost {
   connectMs: number;
 }
 
-async function costOf(client: Child): Promise<Cost> {
+/** One connects after the other; then all are measured over the same time, so that a noisy moment of the machine is everybody's. */
+async function costsOf(starts: readonly (() => Child)[]): Promise<Cost[]> {
+  const clients: Child[] = [];
   try {
-    const connectMs = Number((await client.until('connected')).split(' ')[1]);
-    const pid = client.process.pid ?? 0;
+    const connectedMs: number[] = [];
+    for (const start of starts) {
+      const client = start();
+      clients.push(client);
+      connectedMs.push(Number((await client.until('connected')).split(' ')[1]));
+    }
     await sleep(SETTLE_S * 1_000);
-    const before = cpuSeconds(pid);
+    const pids = clients.map((client) => client.process.pid ?? 0);
+    const before = pids.map(cpuSeconds);
     await sleep(IDLE_S * 1_000);
-    const cpu = (cpuSeconds(pid) - before) / IDLE_S;
-    return { rssMiB: rssMiB(pid), cpu, connectMs };
+    return pids.map((pid, at) => ({
+      cpu: (cpuSeconds(pid) - (before[at] ?? 0)) / IDLE_S,
+      rssMiB: rssMiB(pid),
+      connectMs: connectedMs[at] ?? NaN,
+    }));
   } finally {
-    await client.end();
+    await Promise.all(clients.map((client) => client.end()));
   }
 }
 
