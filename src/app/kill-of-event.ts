@@ -50,7 +50,7 @@ export function killOf(record: KillRecord, around: Surroundings): Kill {
         : null,
     stamp,
     seenAtMs: batch.arrivedAtMs,
-    live: isLive(record, around),
+    live: isLive(around),
   });
   const { pid, name } = record;
   return {
@@ -67,12 +67,8 @@ export function killOf(record: KillRecord, around: Surroundings): Kill {
   };
 }
 
-function isLive(record: KillRecord, { batch, bootId, facts }: Surroundings): boolean {
-  if (batch.lookup !== null) return false;
-  if (batch.live) return true;
-  // Written after the host was looked at, by a clock that nobody sets, whatever its other one was set to meanwhile.
-  const lookedAtMs = (facts.probedAtMs - facts.bootAtMs) * (1 + KERNEL_CLOCK_ERROR) + facts.bootErrorMs;
-  return record.kernelSeconds !== null && bootId === facts.bootId && record.kernelSeconds * 1_000 > lookedAtMs;
+function isLive({ batch }: Surroundings): boolean {
+  return batch.live && batch.lookup === null;
 }
 
 function keyOf(record: KillRecord, bootId: string | null): string {
@@ -88,7 +84,7 @@ function stampOf(record: KillRecord, around: Surroundings): UncertainTime | null
   const errorMs = STAMP_ERROR_MS + bootErrorMs;
   if (record.time !== null) return { atMs: Date.parse(record.time) + clockOffsetMs, errorMs };
   // A line that comes live tells the time better than a stamp without a zone.
-  if (isLive(record, around)) return null;
+  if (isLive(around)) return null;
   const stamp = NO_ZONE.exec(record.timeText ?? '');
   const month = MONTHS.indexOf(stamp?.[1] ?? '');
   if (stamp === null || month < 0) return null;
@@ -108,7 +104,7 @@ function stampOf(record: KillRecord, around: Surroundings): UncertainTime | null
 function bootOf(record: KillRecord, around: Surroundings, stamp: UncertainTime | null): string | null {
   const { facts } = around;
   if (around.bootId !== null) return around.bootId;
-  if (isLive(record, around)) return facts.bootId;
+  if (isLive(around)) return facts.bootId;
   if (facts.bootId === null) return null;
   if (record.kernelSeconds === null)
     return stamp !== null && stamp.atMs >= facts.bootAtMs - facts.bootErrorMs ? facts.bootId : null;

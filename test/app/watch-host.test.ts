@@ -209,7 +209,7 @@ describe('one death', () => {
     // The host's own clock goes back by an hour, later ours by three.
     const entry = JSON.parse(journalLine(8, usecAgo(-MINUTE_MS))) as Record<string, string>;
     entry['__REALTIME_TIMESTAMP'] = String(Number(entry['__REALTIME_TIMESTAMP']) - 3_600_000_000);
-    host.say([JSON.stringify(entry)], { source: 'journal', bootId: null, live: false });
+    host.say([JSON.stringify(entry)], { source: 'journal', bootId: null });
     await clock.advance(1_000);
     expect((await told()).map(({ kind }) => kind)).toEqual(['incident']);
     clock.step(-3 * 3_600_000);
