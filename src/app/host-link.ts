@@ -42,12 +42,20 @@ export interface HostFacts {
   clockOffsetMs: number;
   /** Kills since boot by the kernel's own count; null before 4.13. */
   oomKills: number | null;
+  /** When that was read, by our clock; off by at most `bootErrorMs`. */
+  probedAtMs: number;
 }
 
 export interface HostCounters {
   bootId: string;
   oomKills: number | null;
   readAtMs: number;
+}
+
+/** What the kernel counted in one memory group itself since that group was made. The path is the host's text. */
+export interface GroupKills {
+  path: string;
+  kills: number;
 }
 
 export interface FollowRequest {
@@ -110,6 +118,8 @@ export interface HostLink {
   /** Reads a span (by the host's clock) of the lasting log once more. True: to its end; false: there is none, or it could not be read. */
   lookUp: (request: LookUpRequest) => Promise<boolean>;
   counters: () => Promise<HostCounters | null>;
+  /** Groups in which the kernel killed, at most 1,000; null: no answer. */
+  groupKills: () => Promise<readonly GroupKills[] | null>;
   /** The text of a process scan (`oom/proc-scan.ts` reads it) or of a memory sample (`oom/memory-sample.ts`); null: no answer. */
   scan: (which: 'all' | 'light' | 'sample') => Promise<string | null>;
   /** What systemd says of a unit now; null: it does not say. */

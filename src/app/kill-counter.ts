@@ -1,7 +1,10 @@
+import { sayName } from '../incident/cause-words.ts';
 import type { Kill } from '../incident/incident.ts';
+import { identifyCgroup } from '../oom/cgroup.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { HostFacts, HostLink } from './host-link.ts';
-import type { Clock } from './ports.ts';
+import { countedTimes, lackingGroups } from './lacking-groups.ts';
+import type { Clock, KillQuery } from './ports.ts';
 import type { CounterReading, Store } from './store-port.ts';
 
 export interface CounterWorld {
@@ -16,7 +19,8 @@ export interface CounterWorld {
 export interface KillCounter {
   /**
    * Compares the kernel's own count of its kills in this boot with those that were read. A difference is looked for in the
-   * lasting log; what stays for three more looks is given as kills of their own, to be saved before `settle` is called.
+   * lasting log; what stays for three more looks is given as kills of their own, to be saved before `settle` is called. Where
+   * they happened is asked only then.
    */
   compare: (signal: AbortSignal) => Promise<Kill[]>;
   /** These are on record: they are counted as explained from now on. */
@@ -28,7 +32,9 @@ const LOOK_AGAIN_MS = 15_000;
 const LOOKS = 3;
 /** Times of death are a little uncertain. */
 const AROUND_MS = 60_000;
-const GROUP_KILLS_MAX = 1_000;
+/** What died so long before the host was first looked at was counted by then, as far as clocks can be compared. */
+const CERTAINLY_MS = 10_000;
+const KILLS_MAX = 1_000;
 /** A counter that runs away (a broken host) does not fill the record at once. */
 const UNEXPLAINED_MAX = 100;
 
@@ -47,7 +53,7 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     if (counters === null || counters.oomKills === null || counters.bootId !== bootId) return null;
     const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
     const known = await store.counter(host, bootId);
-    const base = known ?? firstBase(now);
+    const base = known ?? (await firstBase(now));
     const difference = now.counter - base.counter - (parsed - base.parsed);
     const missing = difference <= 0 ? difference : difference - (await countedTwice(base));
     if (missing <= 0) await store.saveCounter(now);
@@ -55,30 +61,42 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     return missing > 0 ? { base, missing, atMs: now.atMs } : null;
   }
 
-  /**
-   * With memory.oom.group the kernel kills, prints and counts the chosen process, then all of its group, the chosen one again
-   * (oom_kill_process and oom_kill_memcg_member both call __oom_kill_process): one death, counted twice.
-   */
   async function countedTwice(base: CounterReading): Promise<number> {
-    const query = {
-      hosts: [host],
-      service: null,
-      sinceMs: base.atMs - AROUND_MS,
-      untilMs: null,
-      limit: GROUP_KILLS_MAX,
-    };
-    const kills = (await store.kills(query)).filter(
-      (kill) => kill.bootId === base.bootId && kill.seenAtMs >= base.atMs,
+    const kills = await recorded({ sinceMs: base.atMs - AROUND_MS });
+    return kills.filter((kill) => kill.seenAtMs >= base.atMs).reduce((sum, kill) => sum + countedTimes(kill) - 1, 0);
+  }
+
+  /**
+   * A boot that began while the host was watched is counted from its first kill on, any other from the look before it was
+   * followed. A kill on record that may have been counted by then or not is taken for a later one: that can only hide one that
+   * is missing.
+   */
+  async function firstBase(now: CounterReading): Promise<CounterReading> {
+    if (world.watchedSinceMs < facts.bootAtMs) return { ...now, counter: 0, parsed: 0, atMs: facts.bootAtMs };
+    const { oomKills, probedAtMs, bootErrorMs } = facts;
+    if (oomKills === null || oomKills >= now.counter) return now;
+    const untilMs = probedAtMs - bootErrorMs - CERTAINLY_MS;
+    const before = (await recorded({ untilMs })).filter(
+      (kill) => kill.source !== 'counter' && kill.atMs + kill.atErrorMs < untilMs,
     );
-    return kills.reduce(
-      (sum, { record }) => sum + (record.oomGroup === null ? 0 : Math.max(0, killLines(record) - 1)),
-      0,
+    return { ...now, counter: oomKills, parsed: Math.min(oomKills, before.length), atMs: probedAtMs };
+  }
+
+  /** Kills by the kernel in this boot that are on record, newest first. */
+  async function recorded(span: Partial<KillQuery>): Promise<Kill[]> {
+    const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
+    return (await store.kills({ ...all, ...span })).filter(
+      ({ bootId, record }) => bootId === facts.bootId && record.killer === 'kernel' && record.outcome === 'killed',
     );
   }
 
-  /** A boot that began while the host was watched is counted from its first kill on. */
-  function firstBase(now: CounterReading): CounterReading {
-    return world.watchedSinceMs < facts.bootAtMs ? { ...now, counter: 0, parsed: 0, atMs: facts.bootAtMs } : now;
+  /** Groups that the kernel killed in and no log tells of, one for each such kill; nothing where the record is not whole. */
+  async function whereMissing({ bootId }: CounterReading, missing: number): Promise<string[]> {
+    const groups = await link.groupKills();
+    if (groups === null || groups.length === 0) return [];
+    const kills = await recorded({});
+    const read = kills.filter((kill) => kill.source !== 'counter').length;
+    return read === (await store.countKernelKills(host, bootId)) ? lackingGroups(groups, kills, missing) : [];
   }
 
   return {
@@ -94,7 +112,12 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
         missing = Math.min(missing, seen.missing, UNEXPLAINED_MAX);
       }
       const { base, atMs } = seen;
-      return Array.from({ length: missing }, (_, index) => unexplained(base, index, atMs, clock.nowMs()));
+      const where = (await whereMissing(base, seen.missing)).slice(0, missing);
+      // The last one is what the incident says of all.
+      const unnamed = missing - where.length;
+      return Array.from({ length: missing }, (_, index) =>
+        unexplained(base, { index, readAtMs: atMs, nowMs: clock.nowMs(), group: where[index - unnamed] ?? null }),
+      );
     },
     settle: async (kills) => {
       const base = facts.bootId === null ? null : await store.counter(host, facts.bootId);
@@ -104,12 +127,11 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
   };
 }
 
-function killLines(record: KillRecord): number {
-  return record.evidence.filter((line) => line.text.includes(`Killed process ${record.pid} `)).length;
-}
-
 /** The key names the count that is missing, so that a crash before `settle` does not tell it twice. */
-function unexplained(base: CounterReading, index: number, readAtMs: number, nowMs: number): Kill {
+function unexplained(
+  base: CounterReading,
+  { index, readAtMs, nowMs, group }: { index: number; readAtMs: number; nowMs: number; group: string | null },
+): Kill {
   return {
     key: `${base.bootId}:counter:${base.counter + index + 1}`,
     host: base.host,
@@ -119,14 +141,15 @@ function unexplained(base: CounterReading, index: number, readAtMs: number, nowM
     seenAtMs: nowMs,
     source: 'counter',
     verified: true,
-    record: counterRecord(),
+    record: counterRecord(group),
     who: null,
   };
 }
 
-/** A kill that nothing but the counter knows. */
-function counterRecord(): KillRecord {
-  const text = 'The kernel counted a kill that its log does not explain.';
+/** A kill that nothing but the counter knows; and the counter of the group that it was in, if any. */
+function counterRecord(group: string | null): KillRecord {
+  const place = group === null ? '' : ` in ${sayName(group.slice(1))}`;
+  const text = `The kernel counted a kill${place} that its log does not explain.`;
   return {
     line: 0,
     report: 0,
@@ -145,7 +168,7 @@ function counterRecord(): KillRecord {
     pageTablesKiB: null,
     trigger: null,
     oomMemcg: null,
-    taskMemcg: null,
+    taskMemcg: group,
     memcgUsageKiB: null,
     memcgLimitKiB: null,
     ramPages: null,
@@ -159,7 +182,7 @@ function counterRecord(): KillRecord {
     timeText: null,
     time: null,
     kernelSeconds: null,
-    identity: null,
+    identity: group === null ? null : identifyCgroup(group),
     predictedVictim: null,
     cause: { code: 'not-explained', sure: 'certain', text, numbers: {} },
     evidence: [],

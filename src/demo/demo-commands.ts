@@ -1,6 +1,7 @@
 import type { Clock } from '../app/ports.ts';
 import { MEMORY_SAMPLE } from '../oom/memory-sample-script.ts';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
+import { GROUPS_COMMAND } from '../ssh/group-kills.ts';
 import { SCAN_COMMAND } from '../ssh/host-link.ts';
 import { LOOK_COMMAND } from '../ssh/host-look.ts';
 import { HELPER_COMMANDS, LIMIT_COMMAND } from '../ssh/change-requests.ts';
@@ -53,6 +54,7 @@ export function openDemoCommands(
   const helper = openAdjHelper(machine);
   const answers = new Map<string, Answer>([
     [PROBE_COMMAND, answerWhole(() => probeText(machine, clock, helper))],
+    [GROUPS_COMMAND, answerWhole(() => '#groups 1\n#end\n')],
     [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()}\n`)],
     [SCAN_COMMAND, scan],
     [UNIT_COMMAND, showUnit],

@@ -6,6 +6,7 @@ import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
 import { openChangeAccess } from './change-requests.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
+import { readGroupKills } from './group-kills.ts';
 import { lookAtHost } from './host-look.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { shCommand } from './remote-script.ts';
@@ -51,6 +52,7 @@ export function openHostLink(
     lookUp: async ({ span, onLines, signal }) =>
       probe !== null && lookUpSpan({ connection, clock, onLines, signal }, { probe, logFiles, span }),
     counters: () => readCounters(connection, clock),
+    groupKills: () => readGroupKills(connection),
     scan: async (which) => {
       const stdin = SCRIPTS[which];
       const { stdout, end } = await connection.exec(SCAN_COMMAND, {

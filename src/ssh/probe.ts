@@ -27,6 +27,8 @@ export interface Probe {
   clockOffsetMs: number;
   /** /proc/vmstat: kills since boot, host-wide and in memory cgroups. null before 4.13. */
   oomKills: number | null;
+  /** When that was read, by our clock; off by at most `bootErrorMs`. */
+  probedAtMs: number;
   /** /proc's mount option; above 0 others' processes may be hidden. */
   hidepid: string;
   dmesgRestrict: boolean | null;
@@ -160,6 +162,7 @@ function describeProbe(facts: Map<string, string[]>, askedAtMs: number, answered
     bootErrorMs: Math.ceil(halfMs + 10),
     clockOffsetMs: Math.round(askedAtMs + halfMs - ((number('epoch') ?? 0) * 1000 + 500)),
     oomKills: number('oom-kill'),
+    probedAtMs: Math.round(askedAtMs + halfMs),
     hidepid: one('hidepid') ?? '0',
     dmesgRestrict: number('dmesg-restrict') === null ? null : number('dmesg-restrict') !== 0,
     kmsg: way === 'direct' || way === 'sudo' || way === 'doas' ? way : null,

@@ -3,6 +3,7 @@ import type {
   FleetHost,
   FollowEnd,
   FollowRequest,
+  GroupKills,
   HostCounters,
   HostFacts,
   HostLink,
@@ -37,6 +38,10 @@ export interface ScriptedHost extends HostLink {
   /** Scans that were asked for. */
   scans: () => number;
   countersSay: (counters: HostCounters | null) => void;
+  /** What the kernel counted in its groups, from now on; null: no answer. */
+  groupsSay: (groups: readonly GroupKills[] | null) => void;
+  /** How often that was asked. */
+  groupReads: () => number;
   unitSays: (name: string, state: UnitState | null) => void;
   /** What a look after a kill answers from now on, and what it was asked about. */
   lookSays: (answer: Promise<string | null> | string | null) => void;
@@ -64,7 +69,9 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   let sample: string | null = null;
   let scanCount = 0;
   let counters: HostCounters | null = { bootId: BOOT_ID, oomKills: 0, readAtMs: clock.nowMs() };
-  let looked: Awaited<ReturnType<HostLink['look']>> = { kind: 'facts', facts: someFacts({}) };
+  let groups: readonly GroupKills[] | null = [];
+  let groupReadCount = 0;
+  let looked: () => Awaited<ReturnType<HostLink['look']>> = lookingWith({});
   let following: { request: FollowRequest; end: (how: FollowEnd) => void } | null = null;
   const units = new Map<string, UnitState | null>();
   let around: Promise<string | null> | string | null = null;
@@ -84,8 +91,18 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
       bootErrorMs: 15,
       clockOffsetMs: 0,
       oomKills: 0,
+      probedAtMs: clock.nowMs(),
       ...given,
     };
+  }
+
+  /** Each look reads the counter, as a probe does. */
+  function lookingWith(given: Partial<HostFacts>): () => Awaited<ReturnType<HostLink['look']>> {
+    const facts = someFacts(given);
+    return () => ({
+      kind: 'facts',
+      facts: { ...facts, oomKills: counters?.oomKills ?? null, probedAtMs: clock.nowMs(), ...given },
+    });
   }
 
   function become(kind: LinkState['kind'], sentence = `${host} is ${kind}.`): void {
@@ -161,11 +178,17 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
     state: () => state,
     onState,
     whenConnected,
-    look: () => Promise.resolve(looked),
+    look: () => Promise.resolve(looked()),
     follow,
     lookUp,
     lastingLogSays: (lines) => (lasting = lines),
     counters: () => Promise.resolve(state.kind === 'connected' ? counters : null),
+    groupKills: () => {
+      groupReadCount += 1;
+      return Promise.resolve(groups);
+    },
+    groupsSay: (next) => (groups = next),
+    groupReads: () => groupReadCount,
     scan: (which) => {
       if (which === 'sample') return Promise.resolve(sample);
       scanCount += 1;
@@ -208,8 +231,8 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
     factsSay: (given) =>
       (looked =
         'sentence' in given
-          ? { kind: 'failed', sentence: given.sentence }
-          : { kind: 'facts', facts: someFacts(given as Partial<HostFacts>) }),
+          ? () => ({ kind: 'failed', sentence: given.sentence })
+          : lookingWith(given as Partial<HostFacts>)),
     say,
     isFollowed: () => following !== null,
   };
