@@ -40,8 +40,8 @@ function isOpen({ kind }: ConnectionState): boolean {
   return kind === 'connecting' || kind === 'resting';
 }
 
-function checkedHost({ name, target }: HostConfig): CheckedHost {
+function checkedHost({ name, target, logFiles }: HostConfig): CheckedHost {
   const { address, port, user, identityFile, knownHosts, fingerprints, jump } = target;
   const way = jump === null ? null : { address: jump.address, port: jump.port, user: jump.user };
-  return { name, address, port, user, identityFile, knownHosts, fingerprints, jump: way };
+  return { name, address, port, user, identityFile, knownHosts, fingerprints, jump: way, logFiles };
 }

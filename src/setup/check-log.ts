@@ -2,8 +2,38 @@ import { shellPath, showHostText } from '../notice/host-text.ts';
 import type { CheckedHost, Finding, HostFacts } from './finding.ts';
 import { groupLine, setupLine } from './fix-line.ts';
 
-/** The kernel log: a fast source for news, a lasting one for the past. Without any nothing is seen. */
+/** The kernel log, as the configuration or detection has it read, and what else tells of kills. */
 export function checkLog(host: CheckedHost, probe: HostFacts): Finding[] {
+  const sources = host.logFiles === null ? checkSources(host, probe) : checkFiles(host, probe, host.logFiles);
+  return [...sources, ...checkCounters(probe), ...checkKillers(host, probe)];
+}
+
+/** The configured files, which are read and nothing else. */
+function checkFiles(host: CheckedHost, probe: HostFacts, logFiles: readonly string[]): Finding[] {
+  const known = new Map(probe.files.map((file) => [file.path, file.readable]));
+  const unread = logFiles.filter((path) => known.get(path) !== true);
+  const severity = unread.length < logFiles.length ? 'watches-worse' : 'cannot-watch';
+  return unread.map((path) => {
+    const isThere = known.has(path);
+    const wrong = isThere
+      ? `${host.user} may not read ${words(path)}`
+      : `${host.user} finds no file ${words(path)}: either there is none, or its folder is closed to ${host.user}`;
+    return {
+      code: 'unreadable-file',
+      about: 'log',
+      severity,
+      what: `${wrong}. It stands under logFiles in the configuration.`,
+      cost:
+        severity === 'cannot-watch'
+          ? 'No kill is seen: where logFiles is set, nothing else is read.'
+          : 'What stands in this file alone is not seen.',
+      fix: isThere ? fileFix(host, path, probe.setup.tools) : whereFix(path),
+    };
+  });
+}
+
+/** A fast source for news, a lasting one for the past. Without any nothing is seen. */
+function checkSources(host: CheckedHost, probe: HostFacts): Finding[] {
   const { journal, files, setup } = probe;
   const fileReadable = files.some((file) => file.readable);
   const lasting = journal.readable || fileReadable;
@@ -26,12 +56,14 @@ export function checkLog(host: CheckedHost, probe: HostFacts): Finding[] {
 
   if (journal.present && !journal.readable)
     found.push({
-      code: 'no-group',
+      code: mayReadJournal(probe) ? 'no-kernel-entries' : 'no-group',
       about,
       severity,
-      what: `${host.user} may not read the journal${hasGroup(probe) ? '' : `: it is not in the group ${groupOf(probe)}`}.`,
+      what: mayReadJournal(probe)
+        ? 'journald holds no kernel entry: is systemd-journald running?'
+        : `${host.user} may not read the journal: it is not in the group ${groupOf(probe)}.`,
       cost: 'What happened while the bot was away is known only as far as the kernel still holds it; userspace killers (systemd-oomd, earlyoom) are not seen.',
-      fix: { where: 'host', line: groupLine(host, groupOf(probe), setup.tools) },
+      fix: journalFix(host, probe),
     });
 
   if (journal.present && journal.readable && !journal.persistent && !fileReadable)
@@ -68,30 +100,44 @@ export function checkLog(host: CheckedHost, probe: HostFacts): Finding[] {
         fix: syslogFix(setup.tools),
       });
   }
+  return found;
+}
 
-  if (probe.oomKills === null)
-    found.push({
+function checkCounters(probe: HostFacts): Finding[] {
+  if (probe.oomKills !== null) return [];
+  return [
+    {
       code: 'no-counters',
-      about,
+      about: 'log',
       severity: 'watches-worse',
       what: 'This kernel does not count its kills (oom_kill in /proc/vmstat came with 4.13).',
       cost: 'Whether a kill was missed cannot be told.',
       fix: null,
-    });
+    },
+  ];
+}
 
+function checkKillers(host: CheckedHost, probe: HostFacts): Finding[] {
   const killers = probe.killers.filter((name) => /^[a-z-]{1,20}$/.test(name));
-  if (killers.length > 0)
-    found.push({
-      code: 'userspace-killers',
-      about,
-      severity: journal.readable ? 'note' : 'watches-worse',
-      what: `${killers.join(' and ')} kills here as well; ${killers.length > 1 ? 'their' : 'its'} kills stand in the journal only.`,
-      cost: journal.readable
-        ? 'They come with the journal, up to half a second late. They choose by rules of their own, not by oom_score_adj alone.'
-        : 'They are not seen.',
-      fix: journal.readable ? null : { where: 'host', line: groupLine(host, groupOf(probe), setup.tools) },
-    });
-  return found;
+  if (killers.length === 0) return [];
+  const finding = { code: 'userspace-killers', about: 'log' } as const;
+  const also = `${killers.join(' and ')} kills here as well; ${killers.length > 1 ? 'their' : 'its'} kills`;
+  const rules = 'They choose by rules of their own, not by oom_score_adj alone.';
+  if (host.logFiles !== null)
+    return [
+      {
+        ...finding,
+        severity: 'note',
+        what: `${also} are seen only if the configured log files hold them.`,
+        cost: rules,
+        fix: null,
+      },
+    ];
+  const what = `${also} stand in the journal only.`;
+  if (!probe.journal.readable)
+    return [{ ...finding, severity: 'watches-worse', what, cost: 'They are not seen.', fix: journalFix(host, probe) }];
+  const cost = `They come with the journal, up to half a second late. ${rules}`;
+  return [{ ...finding, severity: 'note', what, cost, fix: null }];
 }
 
 function whyNotThroughHelper(probe: HostFacts): string {
@@ -107,14 +153,28 @@ function groupOf(probe: HostFacts): string {
   return probe.setup.hostGroups.includes('systemd-journal') ? 'systemd-journal' : 'adm';
 }
 
-function hasGroup(probe: HostFacts): boolean {
-  return probe.groups.includes('systemd-journal') || probe.groups.includes('adm');
+/** It has the right, so what it does not find is not there. */
+function mayReadJournal(probe: HostFacts): boolean {
+  return probe.uid === 0 || probe.groups.includes(groupOf(probe));
+}
+
+function journalFix(host: CheckedHost, probe: HostFacts): Finding['fix'] {
+  const line = mayReadJournal(probe)
+    ? 'systemctl restart systemd-journald'
+    : groupLine(host, groupOf(probe), probe.setup.tools);
+  return { where: 'host', line };
 }
 
 function fileFix(host: CheckedHost, path: string, tools: readonly string[]): Finding['fix'] {
   const safe = shellPath(path);
   if (safe === null) return null;
   return { where: 'host', line: `chgrp adm ${safe} && chmod g+r ${safe} && ${groupLine(host, 'adm', tools)}` };
+}
+
+/** A file of another name, or of none: only a person can tell, from what is there. */
+function whereFix(path: string): Finding['fix'] {
+  const safe = shellPath(path);
+  return safe === null ? null : { where: 'host', line: `ls -l ${safe} || ls -l ${safe.replace(/[^/]*$/, '')}` };
 }
 
 function syslogFix(tools: readonly string[]): Finding['fix'] {

@@ -31,6 +31,8 @@ function loginFix(host: CheckedHost, trouble: LoginTrouble): Finding['fix'] {
       return { where: 'bot', line: setupLine(host, { key: true }) };
     case 'no-key':
       return { where: 'bot', line: `${newKeyLine(host)} && ${setupLine(host, { key: true })}` };
+    case 'locked-key':
+      return { where: 'bot', line: 'export OOMBOT_SSH_PASSPHRASE=…' };
     case 'unknown-host-key':
       return line === null ? null : { where: 'bot', line: knownHostLine(host, line) };
     case 'changed-host-key':
@@ -43,6 +45,8 @@ function loginFix(host: CheckedHost, trouble: LoginTrouble): Finding['fix'] {
       };
     case 'network':
     case 'algorithms':
+    case 'unusable-key':
+    case 'jump-host':
       return null;
   }
 }

@@ -1,7 +1,7 @@
 // What the check of a host looks at, and what it can find. The facts come from a login and a look at the host; the types here
 // name what is used of them.
 
-/** How the host is reached, from the configuration. */
+/** How the host is reached and its log read, from the configuration. */
 export interface CheckedHost {
   name: string;
   address: string;
@@ -12,6 +12,8 @@ export interface CheckedHost {
   knownHosts: readonly string[];
   fingerprints: readonly string[];
   jump: { address: string; port: number; user: string } | null;
+  /** The files to read the kernel log from, and nothing else. null: by detection. */
+  logFiles: readonly string[] | null;
 }
 
 /** Why the login failed. `sentence` says what is wrong and what to do. */
@@ -21,6 +23,9 @@ export interface LoginTrouble {
     | 'authentication'
     | 'algorithms'
     | 'no-key'
+    | 'locked-key'
+    | 'unusable-key'
+    | 'jump-host'
     | 'unknown-host-key'
     | 'changed-host-key'
     | 'revoked-host-key';
@@ -83,6 +88,7 @@ export type FindingCode =
   | LoginTrouble['reason']
   | 'no-kmsg'
   | 'no-group'
+  | 'no-kernel-entries'
   | 'no-journald'
   | 'volatile-journal'
   | 'unreadable-file'

@@ -92,7 +92,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
 
   async function tryOnce(): Promise<LoginResult> {
     const identity = await world.identities.load(target);
-    if (identity.kind === 'problem') return failed('no-key', `${target.name}: ${identity.sentence}.`);
+    if (identity.kind === 'problem') return failed(identity.reason, `${target.name}: ${identity.sentence}.`);
     let known;
     try {
       known = knownKeysFor(target, await world.knownHosts.read(target.knownHosts));
@@ -101,7 +101,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     }
     if (jump !== null) await jumpConnected(jump);
     const { readyTimeoutMs, keepaliveIntervalMs } = world;
-    return world.handshakes.pass(jump === null ? null : targetKey(jump.target), async (onFirstByte) => {
+    return world.handshakes.pass(jump === null ? null : targetKey(jump.target), async () => {
       let through: Duplex | null = null;
       try {
         if (jump !== null) through = await withTimeout(jump.forward(target.address, target.port), readyTimeoutMs);
@@ -117,16 +117,15 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
         readyTimeoutMs,
         keepaliveIntervalMs,
         signal: closing.signal,
-        onFirstByte,
       });
     });
   }
 
   /** Waits for the jump host without a limit, showing its trouble as ours. */
   async function jumpConnected(way: Connection): Promise<void> {
-    function mirror({ kind, sentence, reason }: ConnectionState): void {
+    function mirror({ kind, sentence }: ConnectionState): void {
       if (kind === 'unreachable' || kind === 'refused')
-        become(kind, `${target.name} waits for its jump host. ${sentence}`, { reason });
+        become(kind, `${target.name} waits for its jump host. ${sentence}`, { reason: 'jump-host' });
     }
     mirror(way.state());
     const stop = way.onState(mirror);

@@ -10,22 +10,22 @@ import { readPosition, type Gap, type LineBatch, type SourceContext, type Source
 import type { Probe } from './probe.ts';
 import { steppingOver } from './step-over.ts';
 
-/** `lasting`: asked for the past and for what the ring lost. */
+/** `lasting`: asked for the past and for what the ring lost. `unread`: configured, and not to be had. */
 export type FollowPlan =
   | { kind: 'kmsg'; way: KmsgWay; lasting: Lasting | null; killers: boolean; outputFields: boolean }
   | { kind: 'journal'; outputFields: boolean }
-  | { kind: 'files'; paths: string[] }
+  | { kind: 'files'; paths: string[]; unread: string[] }
   | { kind: 'dmesg' }
   | { kind: 'nothing'; sentence: string };
 
 export type Lasting = { kind: 'journal'; outputFields: boolean } | { kind: 'file'; path: string };
 
-/** What to read on a host: the ring for news and the journal for the past; else the journal; else log files; else dmesg. */
+/** What to read on a host, if the configuration does not say: the ring for news and the journal for the past; else the journal; else log files; else dmesg. */
 export function planFollow(probe: Probe, logFiles: string[] | null): FollowPlan {
   const readable = probe.files.filter((file) => file.readable).map((file) => file.path);
   if (logFiles !== null) {
     const paths = logFiles.filter((path) => readable.includes(path));
-    if (paths.length > 0) return { kind: 'files', paths };
+    if (paths.length > 0) return { kind: 'files', paths, unread: logFiles.filter((path) => !paths.includes(path)) };
     return { kind: 'nothing', sentence: `none of the configured log files can be read: ${logFiles.join(', ')}` };
   }
   const { outputFields } = probe.journal;
@@ -45,7 +45,7 @@ export function planFollow(probe: Probe, logFiles: string[] | null): FollowPlan 
     };
   }
   if (probe.journal.readable) return { kind: 'journal', outputFields };
-  if (file !== undefined) return { kind: 'files', paths: [file] };
+  if (file !== undefined) return { kind: 'files', paths: [file], unread: [] };
   if (probe.dmesg) return { kind: 'dmesg' };
   return {
     kind: 'nothing',
@@ -126,6 +126,16 @@ export async function followHost(connection: Connection, options: FollowOptions)
         return { kind: 'failed', sentence: plan.sentence };
     }
   }
+
+  if (plan.kind === 'files' && plan.unread.length > 0)
+    options.onGap({
+      source: `file:${plan.unread[0] ?? ''}`,
+      kind: 'unavailable',
+      lost: null,
+      ...ALWAYS,
+      lookup: null,
+      sentence: `Configured log files that cannot be read: ${plan.unread.join(', ')}.`,
+    });
 
   try {
     const end = await read();

@@ -18,7 +18,7 @@ const { createAgent, utils } = ssh2;
 /** What to offer a server, best first, and in words; or why there is nothing to offer. */
 export type Identity =
   | { kind: 'usable'; methods: (PublicKeyAuthMethod | AgentAuthMethod)[]; words: string }
-  | { kind: 'problem'; sentence: string };
+  | { kind: 'problem'; reason: 'no-key' | 'locked-key' | 'unusable-key'; sentence: string };
 
 export interface Identities {
   load: (target: SshTarget) => Promise<Identity>;
@@ -66,20 +66,20 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
     if (key === null)
       return {
         kind: 'problem',
+        reason: 'no-key',
         sentence: `the key file ${file} does not exist; make it with: ssh-keygen -t ed25519 -f ${file}`,
       };
-    const hint = /encrypted|passphrase|decrypt/i.test(key.message)
-      ? '; set OOMBOT_SSH_PASSPHRASE to its passphrase'
-      : '';
-    return { kind: 'problem', sentence: `the key file ${file} cannot be used: ${key.message}${hint}` };
+    return problemWith(file, key);
   }
 
   async function loadDefaults(username: string): Promise<Identity> {
     const methods: (PublicKeyAuthMethod | AgentAuthMethod)[] = [];
     const words: string[] = [];
+    let problem: Identity | null = null;
     for (const name of DEFAULT_FILES) {
       const file = path.join(homedir(), '.ssh', name);
       const key = await readKey(file);
+      if (key instanceof Error) problem ??= problemWith(file, key);
       if (key === null || key instanceof Error) continue;
       methods.push({ type: 'publickey', username, key });
       words.push(file);
@@ -89,9 +89,11 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
       methods.unshift({ type: 'agent', username, agent: agentWith(options.agentSocket, () => offers-- > 0) });
       words.unshift('the agent');
     }
+    if (methods.length === 0 && problem !== null) return problem;
     if (methods.length === 0) {
       return {
         kind: 'problem',
+        reason: 'no-key',
         sentence: 'there is no key to log in with; set ssh.identityFile, or SSH_AUTH_SOCK to an agent',
       };
     }
@@ -107,6 +109,17 @@ function parsePrivateKey(text: Buffer, passphrase: string | null): ParsedKey | E
   if (key === undefined) return new Error('it holds no key');
   if (!(key instanceof Error) && !key.isPrivateKey()) return new Error('it is a public key, the private one is needed');
   return key;
+}
+
+/** A file that is there, and holds no key that can be used. */
+function problemWith(file: string, { message }: Error): Identity {
+  const isLocked = /encrypted|passphrase|decrypt/i.test(message);
+  const hint = isLocked ? '; set OOMBOT_SSH_PASSPHRASE to its passphrase' : '';
+  return {
+    kind: 'problem',
+    reason: isLocked ? 'locked-key' : 'unusable-key',
+    sentence: `the key file ${file} cannot be used: ${message}${hint}`,
+  };
 }
 
 async function readPublicKey(file: string): Promise<Buffer | null> {

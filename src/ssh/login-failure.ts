@@ -9,8 +9,18 @@ export interface HostKey {
   line: string | null;
 }
 
+/** `no-key`: there is no file with one. `locked-key`: it wants another passphrase. `jump-host`: the way there fails, not the host. */
 export type FailureReason =
-  'network' | 'authentication' | 'algorithms' | 'no-key' | 'unknown-host-key' | 'changed-host-key' | 'revoked-host-key';
+  | 'network'
+  | 'authentication'
+  | 'algorithms'
+  | 'no-key'
+  | 'locked-key'
+  | 'unusable-key'
+  | 'jump-host'
+  | 'unknown-host-key'
+  | 'changed-host-key'
+  | 'revoked-host-key';
 
 export interface LoginFailure {
   /** `network` is tried again by itself; `person` waits for somebody to put something right. */

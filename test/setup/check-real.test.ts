@@ -216,6 +216,17 @@ describe.skipIf(why !== null)('a host that is set up, looked at over a real sshd
     expect(codes(await one.look())).not.toContain('no-key');
   });
 
+  it('a key with a passphrase that is not known is named, and never written over', async () => {
+    const one = await world();
+    const identityFile = path.join(one.sshd.dir, 'locked');
+    makeKey(identityFile, 'ed25519', 'sesame');
+    one.target = { ...one.target, identityFile };
+
+    expect(await one.look()).toMatchObject([
+      { code: 'locked-key', fix: { where: 'bot', line: 'export OOMBOT_SSH_PASSPHRASE=…' } },
+    ]);
+  });
+
   it('a host key that is not on file, and one that has changed', async () => {
     const one = await world();
     const mine = path.join(one.sshd.dir, 'my known hosts');
@@ -265,10 +276,11 @@ async function lookAt(target: SshTarget): Promise<Finding[]> {
     });
   });
   const state = connection.state().kind === 'connecting' ? await settled : connection.state();
+  const host = { ...target, logFiles: null };
   const findings =
     state.reason !== null
-      ? checkHost({ host: target, login: { ...state, reason: state.reason }, probe: null })
-      : checkHost({ host: target, login: null, probe: await probeOf(connection) });
+      ? checkHost({ host, login: { ...state, reason: state.reason }, probe: null })
+      : checkHost({ host, login: null, probe: await probeOf(connection) });
   await ssh.close();
   return findings;
 }

@@ -21,6 +21,7 @@ function aHost(change: Partial<CheckedHost> = {}): CheckedHost {
     knownHosts: ['~/.ssh/known_hosts'],
     fingerprints: [],
     jump: null,
+    logFiles: null,
     ...change,
   };
 }
@@ -141,6 +142,91 @@ describe('checkHost', () => {
     ]);
   });
 
+  const A = '/var/log/kern.log';
+  const B = '/srv/kern.log';
+  it.each<[string, HostFacts['files'], [string, string | undefined][], boolean]>([
+    [
+      'all can be read',
+      [
+        { path: A, readable: true },
+        { path: B, readable: true },
+      ],
+      [],
+      true,
+    ],
+    ['one is not there', [{ path: A, readable: true }], [['watches-worse', `ls -l ${B} || ls -l /srv/`]], true],
+    [
+      'one may not be read',
+      [
+        { path: A, readable: true },
+        { path: B, readable: false },
+      ],
+      [['watches-worse', `chgrp adm ${B} && chmod g+r ${B} && usermod -aG adm oombot`]],
+      true,
+    ],
+    [
+      'none can be read',
+      [{ path: A, readable: false }],
+      [
+        ['cannot-watch', `chgrp adm ${A} && chmod g+r ${A} && usermod -aG adm oombot`],
+        ['cannot-watch', `ls -l ${B} || ls -l /srv/`],
+      ],
+      false,
+    ],
+  ])('judges by the configured log files alone: %s', (_, files, expected, watchable) => {
+    const journal = { present: true, readable: false, persistent: false };
+    const host = aHost({ logFiles: [A, B] });
+    const worse = check(facts({ files, kmsg: null, journal, uid: 0 }), host);
+
+    // The ring and the journal are not read, and neither help nor harm.
+    for (const findings of [check(facts({ files }), host), worse]) {
+      expect(findings.map(({ severity, fix }) => [severity, fix?.line])).toEqual(expected);
+      expect(findings.every(({ code }) => code === 'unreadable-file')).toBe(true);
+      expect(canWatch(findings)).toBe(watchable);
+    }
+    expect(renderCheck(host, worse, false)).toContain(
+      `kernel log: ${expected.length === 0 ? 'yes' : watchable ? 'with limits' : 'no'}`,
+    );
+  });
+
+  it('does not send for the journal where configured files are read', () => {
+    const probe = facts({ files: [{ path: A, readable: true }], killers: ['earlyoom'] });
+
+    expect(check(probe, aHost({ logFiles: [A] }))).toMatchObject([
+      { code: 'userspace-killers', severity: 'note', fix: null },
+    ]);
+  });
+
+  it.each<[string, Partial<HostFacts>, string, string]>([
+    [
+      'an account outside of the group',
+      { groups: ['oombot', 'adm'] },
+      'it is not in the group systemd-journal',
+      'usermod -aG systemd-journal oombot',
+    ],
+    [
+      'root',
+      { uid: 0, groups: ['root'] },
+      'journald holds no kernel entry: is systemd-journald running?',
+      'systemctl restart systemd-journald',
+    ],
+    [
+      'an account in the group',
+      {},
+      'journald holds no kernel entry: is systemd-journald running?',
+      'systemctl restart systemd-journald',
+    ],
+  ])('a journal that gives nothing to %s', (_, change, words, line) => {
+    const findings = check(
+      facts({ killers: ['earlyoom'], journal: { present: true, readable: false, persistent: true }, ...change }),
+    );
+
+    expect(findings).toMatchObject([
+      { what: expect.stringContaining(words), fix: { where: 'host', line } },
+      { code: 'userspace-killers', fix: { where: 'host', line } },
+    ]);
+  });
+
   it('puts what keeps the host from being watched first', () => {
     const findings = check(
       facts({
@@ -182,6 +268,9 @@ describe('checkHost', () => {
       aHost({ identityFile: '/keys/a b' }),
       "ssh-keygen -t ed25519 -N '' -C oombot -f '/keys/a b' && oombot setup --key '/keys/a b.pub' | ssh root@10.0.0.11 sh",
     ],
+    ['locked-key', aHost(), 'export OOMBOT_SSH_PASSPHRASE=…'],
+    ['unusable-key', aHost(), null],
+    ['jump-host', aHost({ jump: { address: 'bastion', port: 22, user: 'me' } }), null],
     ['unknown-host-key', aHost(), "printf '%s\\n' '10.0.0.11 ssh-ed25519 AAAA+/==' >> ~/.ssh/known_hosts"],
     [
       'changed-host-key',

@@ -1,10 +1,10 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { fingerprintOf } from '../../src/ssh/known-hosts.ts';
 import { openSsh, type Ssh, type SshOptions } from '../../src/ssh/open-ssh.ts';
@@ -201,9 +201,26 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     );
     const absent = await stateOf(anSsh().connect(sshd.target({ identityFile: path.join(dir, 'absent') })), 'refused');
 
+    expect([none.reason, wrong.reason, absent.reason]).toEqual(['locked-key', 'locked-key', 'no-key']);
     expect(none.sentence).toContain('OOMBOT_SSH_PASSPHRASE');
     expect(wrong.sentence).toContain('OOMBOT_SSH_PASSPHRASE');
     expect(absent.sentence).toContain('ssh-keygen -t ed25519');
+  });
+
+  it('tells a file that holds no key that can be used from one that is not there', async () => {
+    const file = path.join(dir, 'no key');
+    writeFileSync(file, 'hello\n');
+    const home = path.join(dir, 'home');
+    mkdirSync(path.join(home, '.ssh'), { recursive: true });
+    makeKey(path.join(home, '.ssh/id_ed25519'), 'ed25519', 'sesame');
+    vi.stubEnv('HOME', home);
+
+    const named = await stateOf(anSsh().connect(sshd.target({ identityFile: file })), 'refused');
+    const found = await stateOf(anSsh().connect(sshd.target({ identityFile: null })), 'refused');
+    vi.unstubAllEnvs();
+
+    expect(named).toMatchObject({ reason: 'unusable-key', sentence: expect.stringContaining(file) });
+    expect(found).toMatchObject({ reason: 'locked-key', sentence: expect.stringContaining('id_ed25519') });
   });
 
   it.skipIf(spawnSync('which', ['ssh-agent']).status !== 0)(
@@ -258,6 +275,8 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     const state = await stateOf(anSsh().connect(sshd.target({ name: 'inner', jump })), 'refused');
 
     expect(state.sentence).toMatch(/^inner waits for its jump host\. HOST KEY OF bastion/);
+    // What would mend the host itself would be wrong.
+    expect(state.reason).toBe('jump-host');
   });
 
   it('says when the host behind a jump host does not listen', async () => {
@@ -458,21 +477,32 @@ describe('a connection to something that is no proper sshd', { timeout: 30_000 }
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
   });
 
-  it.skipIf(!canRunSshd)('lets no number of dead hosts keep a live one waiting', async () => {
-    const silent = createServer(() => {});
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const { port } = silent.address() as AddressInfo;
+  it.skipIf(!canRunSshd).each([
+    ['say nothing', '', 60, false],
+    ['say who they are and no more', 'SSH-2.0-OpenSSH_9.2\r\n', 60, false],
+    ['say who they are and no more, behind a jump host', 'SSH-2.0-OpenSSH_9.2\r\n', 8, true],
+  ])('lets no number of hosts that %s keep a live one waiting', async (_what, greeting, count, isBehind) => {
+    const dead = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.write(greeting);
+    });
+    await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
+    const { port } = dead.address() as AddressInfo;
     const sshd = await openSshd();
     try {
       const ssh = anSsh({ readyTimeoutMs: 20_000 });
-      for (let n = 0; n < 60; n++) ssh.connect(target(port, `dead${n}`));
+      const jump = isBehind ? sshd.target({ name: 'bastion' }) : null;
+      for (let n = 0; n < count; n++) {
+        ssh.connect({ ...sshd.target(), name: `dead${n}`, user: `dead${n}`, port, jump });
+      }
+      await sleep(300);
       const startedAt = Date.now();
-      await stateOf(ssh.connect({ ...sshd.target(), name: 'live' }), 'connected');
+      await stateOf(ssh.connect(sshd.target({ name: 'live', jump })), 'connected');
 
       expect(Date.now() - startedAt).toBeLessThan(8_000);
       await ssh.close();
     } finally {
-      silent.close();
+      dead.close();
       await sshd.close();
     }
   });
