@@ -1,9 +1,10 @@
 /**
  * A fixed script as a command for the login shell, whichever that is. No outside data ever goes in here: scripts read
- * theirs from standard input, line by line, and check it.
+ * theirs from standard input, line by line, and check it. The answer begins with an empty line: what a login shell says before
+ * may lack its line end, and the first line of the answer is known as a whole.
  */
 export function shCommand(script: string): string {
-  return `env LC_ALL=C sh -c '${script.trim().replaceAll("'", `'\\''`)}'`;
+  return `env LC_ALL=C sh -c 'echo; ${script.trim().replaceAll("'", `'\\''`)}'`;
 }
 
 /**

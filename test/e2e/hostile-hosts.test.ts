@@ -56,6 +56,7 @@ it.skipIf(!canRun)(
     const at = `[127.0.0.1]:${good.port}`;
     const key = good.publicKey('ed25519');
     const motd = await aServer('cat /etc/os-release; echo "#kmsg 1 x"; exec sh -c "$SSH_ORIGINAL_COMMAND"');
+    const unended = await aServer('printf "Welcome. "; exec sh -c "$SSH_ORIGINAL_COMMAND"');
     const failing = await aServer('/bin/false');
     const endless = path.join(dir, 'endless');
     writeFileSync(endless, '#!/bin/sh\nhead -c 300000000 /dev/zero | tr "\\0" x\n');
@@ -70,6 +71,7 @@ it.skipIf(!canRun)(
       await aFlood('line', () => Buffer.alloc(4096, 0x41)),
       await aFlood('noise', (n) => Buffer.from(Array.from({ length: 997 }, (_, i) => (i * 7 + n * 31) % 256))),
       hostConfig('motd', motd.target()),
+      hostConfig('unended', unended.target()),
       hostConfig('failing', failing.target()),
       hostConfig('babbling', babbling.target()),
     ];
@@ -77,13 +79,13 @@ it.skipIf(!canRun)(
     const watched = await watchHosts({ hosts });
     toClose.push(watched.close);
     await watched.fleet.watchOnly(null);
-    await watched.untilWatching('good', 'motd');
+    await watched.untilWatching('good', 'motd', 'unended');
     const group = openKillGroup();
     toClose.push(group.close);
     const pid = await group.kill('mysqld');
     const deadAtMs = Date.now();
 
-    for (const host of ['good', 'motd']) {
+    for (const host of ['good', 'motd', 'unended']) {
       const kills = await watched.untilKills({ pids: [pid], sinceSeconds: group.sinceSeconds, host });
       expect(kills).toHaveLength(1);
       expect((kills[0]?.seenAtMs ?? Infinity) - deadAtMs).toBeLessThan(3_000);

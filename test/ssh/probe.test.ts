@@ -24,6 +24,7 @@ const A_PROBE: Probe = {
   bootErrorMs: 10,
   clockOffsetMs: 0,
   oomKills: 0,
+  probedAtMs: 0,
   hidepid: '0',
   dmesgRestrict: true,
   kmsg: null,
@@ -101,7 +102,13 @@ describe('planFollow', () => {
       'the configured files before all',
       { kmsg: 'direct', journal: JOURNAL, files: [aFile('/srv/a.log'), aFile('/srv/b.log')] },
       ['/srv/b.log', '/srv/a.log'],
-      { kind: 'files', paths: ['/srv/b.log', '/srv/a.log'] },
+      { kind: 'files', paths: ['/srv/b.log', '/srv/a.log'], unread: [] },
+    ],
+    [
+      'those configured files that can be read',
+      { files: [aFile('/srv/a.log'), aFile('/srv/b.log', false)] },
+      ['/srv/b.log', '/srv/a.log', '/srv/c.log'],
+      { kind: 'files', paths: ['/srv/a.log'], unread: ['/srv/b.log', '/srv/c.log'] },
     ],
     [
       'nothing where the configured files cannot be read',
@@ -149,7 +156,7 @@ describe.skipIf(!canRunSshd)('looking at a real host', { timeout: 60_000 }, () =
   it.each(['dash', 'bash', 'busybox sh'])('asks the same in %s', (shell) => {
     const { stdout } = spawnSync('sh', ['-c', PROBE_COMMAND.replace('sh -c', `${shell} -c`)], { input: '' });
 
-    expect(stdout.toString()).toMatch(/^#oombot probe 1\nuptime \d+\.\d+\nepoch \d+\nuser root\n[^]*#oombot end\n$/);
+    expect(stdout.toString()).toMatch(/^\n#oombot probe 1\nuptime \d+\.\d+\nepoch \d+\nuser root\n[^]*#oombot end\n$/);
   });
 
   it('counts with the kernel', async () => {
@@ -173,6 +180,19 @@ describe.skipIf(!canRunSshd)('looking at a real host', { timeout: 60_000 }, () =
     expect(first.batches[0]).toMatchObject({ source: 'dmesg', framing: 'dmesg', live: false });
     expect(first.texts().filter((line) => second.texts().includes(line))).toEqual([]);
     expect(second.gaps).toEqual([]);
+  });
+
+  it('reads the configured files that it can, and says once which it cannot', async () => {
+    const log = path.join(dir, 'kern.log');
+    writeFileSync(log, 'hello\n');
+    const logFiles = [log, path.join(dir, 'typo.log'), path.join(dir, 'typo2.log')];
+
+    const watch = following(connection, await probeOf(connection, logFiles), { logFiles });
+    await watch.until('hello');
+    await watch.stop();
+
+    expect(watch.gaps).toMatchObject([{ kind: 'unavailable', lost: null, lookup: null }]);
+    expect(watch.gaps[0]?.sentence).toBe(`Configured log files that cannot be read: ${logFiles[1]}, ${logFiles[2]}.`);
   });
 
   it('reads past what the login shell has to say, and says when there is no usable one', async () => {
