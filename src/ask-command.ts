@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { pino } from 'pino';
 import { openAnswers } from './app/answers.ts';
 import type { Answer, Handlers } from './app/handlers.ts';
@@ -16,13 +19,20 @@ import { openSsh, type Ssh } from './ssh/open-ssh.ts';
 import { openStore } from './store/store.ts';
 
 const EXIT_REFUSED = 1;
+const EXIT_USAGE = 2;
 /** Some hundred megabytes; a log of that size is years. */
 const AUDIT_MAX = 500_000;
 
-/** One question from the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. */
-export async function ask(question: (handlers: Handlers) => Promise<Answer>): Promise<number> {
+/**
+ * One question from the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. Without a record a name
+ * that nobody knows is still told as such, and then only what `needsRecord` fails.
+ */
+export async function ask(
+  question: (handlers: Handlers) => Promise<Answer>,
+  { needsRecord }: { needsRecord: boolean },
+): Promise<number> {
   const config = loadConfig();
-  const store = await openStore(databaseUrl(config), { readOnly: true });
+  const { store, missing } = await openRecord(config);
   const ssh = openSshFor(config);
   const log = pino({ level: 'silent' });
   const fleet: WatchedFleet = openFleet(await hostsOf(config, store), {
@@ -53,13 +63,32 @@ export async function ask(question: (handlers: Handlers) => Promise<Answer>): Pr
       protect: false,
     });
     const answer = await question(handlers);
+    const isUnknown = answer.kind === 'refused' && ['unknown-host', 'unknown-target'].includes(answer.refusal.kind);
+    if (missing !== null && needsRecord && !isUnknown) throw missing;
     const notice = answer.kind === 'notice' ? answer.notice : describeRefusal(answer.refusal);
     (answer.kind === 'notice' ? process.stdout : process.stderr).write(`${renderText(notice)}\n`);
-    return answer.kind === 'notice' ? 0 : EXIT_REFUSED;
+    // Somebody else may be on record: hosts that were added from Slack, services, hosts of before.
+    if (missing !== null && isUnknown) process.stderr.write(`${missing.message}\n`);
+    return answer.kind === 'notice' ? 0 : isUnknown ? EXIT_USAGE : EXIT_REFUSED;
   } finally {
     await fleet.close();
     await ssh.close();
     await store.close();
+  }
+}
+
+/** The record to read from; where it cannot be opened an empty one, and why. */
+async function openRecord(config: Config): Promise<{ store: Store; missing: Error | null }> {
+  try {
+    return { store: await openStore(databaseUrl(config), { readOnly: true }), missing: null };
+  } catch (error) {
+    const folder = await mkdtemp(path.join(tmpdir(), 'oombot-'));
+    const store = await openStore(`sqlite:${path.join(folder, 'empty.db')}`);
+    async function close(): Promise<void> {
+      await store.close();
+      await rm(folder, { recursive: true });
+    }
+    return { store: { ...store, close }, missing: error instanceof Error ? error : new Error(String(error)) };
   }
 }
 
@@ -75,12 +104,12 @@ export async function checkHosts(names: readonly string[]): Promise<number> {
     process.stderr.write(
       `oombot check: no host is called ${unknown.join(' or ')}${known === '' ? ': none is configured' : `; configured are ${known}`}\n`,
     );
-    return 2;
+    return EXIT_USAGE;
   }
   const chosen = names.length === 0 ? hosts : hosts.filter((host) => names.includes(host.name));
   if (chosen.length === 0) {
     process.stderr.write('oombot check: no host is configured; name some under "hosts" in oombot.yaml\n');
-    return 2;
+    return EXIT_USAGE;
   }
   const ssh = openSshFor(config);
   const watchable = await Promise.all(chosen.map((host) => checkOne(ssh, host)));

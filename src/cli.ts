@@ -58,7 +58,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     .argument('<host>')
     .action(async (host: string) => {
       const { ask } = await import('./ask-command.ts');
-      setExit(await ask((handlers) => handlers.answerLast({ host }, TERMINAL)));
+      setExit(await ask((handlers) => handlers.answerLast({ host }, TERMINAL), { needsRecord: true }));
     });
   program
     .command('history')
@@ -73,10 +73,9 @@ function buildProgram(setExit: (status: number) => void): Command {
       const said = isTime ? target : time;
       const forMs = said === undefined ? null : readDuration(said);
       if (said !== undefined && forMs === null)
-        throw new Error(`"${said}" is no length of time: expected something like 7d, 12h or 30m`);
-      setExit(
-        await ask((handlers) => handlers.answerHistory({ target: isTime ? null : (target ?? null), forMs }, TERMINAL)),
-      );
+        program.error(`oombot history: "${said}" is no length of time: expected something like 7d, 12h or 30m`);
+      const question = { target: isTime ? null : (target ?? null), forMs };
+      setExit(await ask((handlers) => handlers.answerHistory(question, TERMINAL), { needsRecord: true }));
     });
   program
     .command('scores')
@@ -87,8 +86,8 @@ function buildProgram(setExit: (status: number) => void): Command {
       const { ask } = await import('./ask-command.ts');
       const limit = count === undefined ? null : Number(count);
       if (limit !== null && !(Number.isInteger(limit) && limit > 0))
-        throw new Error(`"${count}" is no count: expected a whole number such as 10`);
-      setExit(await ask((handlers) => handlers.answerScores({ host, limit }, TERMINAL)));
+        program.error(`oombot scores: "${count}" is no count: expected a whole number such as 10`);
+      setExit(await ask((handlers) => handlers.answerScores({ host, limit }, TERMINAL), { needsRecord: false }));
     });
   program
     .command('setup')

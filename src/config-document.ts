@@ -20,7 +20,7 @@ export function readDocument(file: string): FileDocument {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(`${file} cannot be read: ${messageOf(error)}. Set OOMBOT_CONFIG to the file that is meant.`, {
+    throw new ConfigError(`${file} cannot be read: ${fileFault(error)}. Set OOMBOT_CONFIG to the file that is meant.`, {
       cause: error,
     });
   }
@@ -85,6 +85,15 @@ function keyText(at: readonly PropertyKey[]): string {
 
 function whereIn(document: FileDocument | null, at: readonly PropertyKey[]): string {
   return document?.where(at) ?? '';
+}
+
+/** Why a file could not be read, in words that go on after a colon. */
+export function fileFault(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code === 'ENOENT') return 'it does not exist';
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not read it';
+  if (code === 'EISDIR') return 'it is a folder';
+  return messageOf(error);
 }
 
 export function messageOf(error: unknown): string {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-import { messageOf } from './config-document.ts';
+import { fileFault } from './config-document.ts';
 import type { ConfigFile, HostEntry } from './config-schema.ts';
 import { parseSshConfigHost } from './ssh/ssh-config-file.ts';
 import type { SshTarget } from './ssh/target.ts';
@@ -55,7 +55,7 @@ export function resolveHosts(given: ConfigFile, fault: Fault): HostConfig[] {
     } catch (error) {
       fault(
         ['hosts', index, 'sshConfig'],
-        `hosts[${index}].sshConfig is "${alias}", but ${given.ssh.configFile} cannot give it: ${messageOf(error)}.`,
+        `hosts[${index}].sshConfig is "${alias}", but ${given.ssh.configFile} cannot give it: ${fileFault(error)}.`,
       );
       return null;
     }

@@ -286,6 +286,17 @@ describe('hosts out of ssh_config', () => {
   });
 });
 
+describe('a file that is not there', () => {
+  it('is said in words', () => {
+    const none = path.join(dir, 'none');
+
+    expect(faultsOf(`ssh: {configFile: ${none}}\nhosts:\n  - sshConfig: db01\n`)[0]).toMatch(
+      /sshConfig is "db01", but .*none cannot give it: it does not exist\.$/,
+    );
+    expect(() => loadConfig({ path: none })).toThrow(`${none} cannot be read: it does not exist.`);
+  });
+});
+
 describe('diffHosts', () => {
   function text(hosts: string): readonly HostConfig[] {
     return loadConfig({

@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -96,7 +96,7 @@ describe.skipIf(!able)('the command line, with a real host', () => {
   it('suggests the host that was meant', () => {
     const { status, err } = oombot('last', 'db1');
 
-    expect(status).toBe(1);
+    expect(status).toBe(2);
     expect(err).toContain('db01');
   });
 
@@ -167,5 +167,79 @@ describe.skipIf(!able)('the command line, with a real host', () => {
     bot.kill('SIGHUP');
     await until(() => logged.includes('the old configuration stays in force'), 'the refusal');
     expect(logged).toContain('nme');
+  });
+});
+
+describe('the command line, where no bot has run yet', () => {
+  let dir: string;
+  beforeAll(() => {
+    dir = mkdtempSync(path.join(tmpdir(), 'oombot-cli-'));
+  });
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  function oombot(config: string, ...args: string[]): { status: number | null; out: string; err: string } {
+    writeFileSync(path.join(dir, 'oombot.yaml'), config);
+    const env = { ...process.env, NO_COLOR: '1', DATABASE_URL: '', OOMBOT_CONFIG: '' };
+    const run = spawnSync(node, [cli, ...args], { cwd: dir, encoding: 'utf8', env });
+    return { status: run.status, out: run.stdout, err: run.stderr };
+  }
+  const HOSTS = 'hosts:\n  - {name: db01, tags: [db]}\n';
+
+  it.each<[string[], number, RegExp]>([
+    [['history', 'db01', '7x'], 2, /^oombot history: "7x" is no length of time: expected something like 7d/],
+    [['scores', 'db01', 'abc'], 2, /^oombot scores: "abc" is no count: expected a whole number/],
+    [['scores', 'db1'], 2, /^I do not watch a host called db1\. Did you mean “?db01/],
+    [['last', 'db1'], 2, /^I do not watch a host called db1\. Did you mean “?db01/],
+    [['history', 'web'], 2, /^I know no host, tag or service called web/],
+    [['last', 'db01'], 1, /^oombot: The database .* does not exist yet; start `oombot run` first\.\n$/],
+    [['history', 'db'], 1, /^oombot: The database .* does not exist yet; start `oombot run` first\.\n$/],
+  ])('says what is wrong with %j', (args, status, sentence) => {
+    const said = oombot(HOSTS, ...args);
+
+    expect(said.err).toMatch(sentence);
+    expect(said).toMatchObject({ status, out: '' });
+  });
+
+  it.skipIf(!canRunSshd)('ranks who dies next without a record, and leaves none behind', async () => {
+    const sshd = await openSshd();
+    try {
+      const { status, out, err } = oombot(
+        `ssh: {user: root, identityFile: ${sshd.identityFile}, knownHosts: ${sshd.knownHostsFile}}\nhosts:\n  - {name: db01, address: 127.0.0.1, port: ${sshd.port}}\n`,
+        'scores',
+        'db01',
+        '3',
+      );
+
+      expect(err).toBe('');
+      expect(status).toBe(0);
+      expect(out).toMatch(/db01/);
+      expect(readdirSync(dir)).toEqual(['oombot.yaml']);
+    } finally {
+      await sshd.close();
+    }
+  });
+
+  it.skipIf(!canRunSshd)('checks a host by its configured log files, as it is watched', async () => {
+    const sshd = await openSshd();
+    const log = path.join(sshd.dir, 'kern.log');
+    writeFileSync(log, '');
+    function check(...logFiles: string[]): { status: number | null; out: string; err: string } {
+      return oombot(
+        `ssh: {user: root, identityFile: ${sshd.identityFile}, knownHosts: ${sshd.knownHostsFile}}\nhosts:\n  - {name: db01, address: 127.0.0.1, port: ${sshd.port}, logFiles: [${logFiles.join(', ')}]}\n`,
+        'check',
+      );
+    }
+    try {
+      const half = check(log, `${log}o`);
+      expect(half.out).toMatch(/kernel log: with limits/);
+      expect(half.out).toContain(`finds no file ${log}o`);
+      expect(half.status).toBe(0);
+
+      const none = check(`${log}o`);
+      expect(none.out).toMatch(/kernel log: no/);
+      expect(none.status).toBe(1);
+    } finally {
+      await sshd.close();
+    }
   });
 });
