@@ -327,12 +327,16 @@ describe('the kernel’s counter', () => {
     const scene = await aScene();
     await scene.clock.advance(MINUTE_MS);
     count(scene, 2);
+    scene.host.groupsSay([{ path: '/system.slice/shop.service', kills: 1 }]);
     await scene.clock.advance(10 * MINUTE_MS);
     await scene.restart();
     await scene.clock.advance(20 * MINUTE_MS);
 
     expect((await scene.kills()).map((kill) => kill.source)).toEqual(['counter', 'counter']);
-    expect((await scene.store.incidents('db01', 10)).map((incident) => incident.killCount)).toEqual([2]);
+    const incidents = await scene.store.incidents('db01', 10);
+    expect(incidents.map(({ killCount, cause }) => [killCount, cause?.text])).toEqual([
+      [2, 'The kernel counted a kill in system.slice/shop.service that its log does not explain.'],
+    ]);
     expect((await scene.told()).filter(({ kind }) => kind === 'incident')).toHaveLength(1);
 
     count(scene, 3);
