@@ -214,6 +214,7 @@ function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): 
 function takeUserspaceKill(state: StreamState, line: LogLine, kill: UserspaceKill): void {
   const twin = state.recent.all.findLast((death) => isSameUserspaceKill(death, kill, line));
   if (twin !== undefined) {
+    twin.toldLast = line;
     amend(state, twin, line);
     return;
   }

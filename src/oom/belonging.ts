@@ -1,6 +1,7 @@
 import type { LogLine } from './frame.ts';
 import type { DeathState, ReportState } from './report-state.ts';
 import type { UserspaceKill } from './userspace.ts';
+import { parseTime } from './time.ts';
 import type { KilledLine } from './verdict.ts';
 
 export const REPORT_SECONDS_MAX = 120; // a slow console was seen to need 31 s
@@ -9,6 +10,8 @@ const RECENT_LINES = 20_000;
 const UNIT_LINES = 50;
 const USERSPACE_LINES = 200;
 const RECENTLY_KILLED_US = 10_000_000;
+/** systemd-oomd looks at swap every 150 ms, and kills again what it killed and is not dead yet. */
+const KILLED_AGAIN_MS = 1_000;
 
 /** Whether two lines can belong together, by the kernel's clock where both have it. */
 export function isWithin(first: LogLine | undefined, second: LogLine, seconds: number): boolean {
@@ -54,8 +57,17 @@ export function isOfUnit(death: DeathState, unit: string, line: LogLine): boolea
 
 export function isSameUserspaceKill(death: DeathState, kill: UserspaceKill, line: LogLine): boolean {
   const known = death.userspace;
-  if (known === null || known.killer !== kill.killer || line.line - death.line.line > USERSPACE_LINES) return false;
+  const { toldLast } = death;
+  if (known === null || known.killer !== kill.killer || line.line - toldLast.line > USERSPACE_LINES) return false;
   return kill.pid === null
-    ? known.cgroup === kill.cgroup && death.line.timeText === line.timeText
+    ? known.cgroup === kill.cgroup && isAtOnce(toldLast, line)
     : known.pid === kill.pid && known.name === kill.name;
+}
+
+function isAtOnce(first: LogLine, second: LogLine): boolean {
+  if (first.timeText === second.timeText) return true;
+  const [from, to] = [first, second].map(({ timeText, realtimeUs }) =>
+    Date.parse(parseTime(timeText, realtimeUs) ?? ''),
+  );
+  return from !== undefined && to !== undefined && Math.abs(to - from) <= KILLED_AGAIN_MS;
 }

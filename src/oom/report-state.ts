@@ -48,6 +48,8 @@ export interface DeathState {
   /** Where no kill line is: who named the victim. */
   namedBy: 'kill line' | 'oom-kill line' | 'score line' | 'userspace' | 'nobody';
   userspace: UserspaceKill | null;
+  /** The last line that told of it: killers repeat themselves. */
+  toldLast: LogLine;
   outcome: Outcome;
   pid: number | null;
   name: string | null;
@@ -104,6 +106,7 @@ export function openDeath(report: ReportState, line: LogLine, namedBy: DeathStat
     killed: null,
     namedBy,
     userspace: null,
+    toldLast: line,
     outcome: 'killed',
     pid: null,
     name: null,

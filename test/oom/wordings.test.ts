@@ -437,6 +437,21 @@ describe('killers in userspace', () => {
     expect(others).toEqual([]);
     expect(record?.aftermath).toEqual(['escalating to SIGKILL after 2.4 seconds', 'process exited after 0.1 seconds']);
   });
+
+  it('takes for one kill what systemd-oomd says again at once, having looked before all was dead', () => {
+    function said(atUsec: number, swapBytes: number): string {
+      return JSON.stringify({
+        __REALTIME_TIMESTAMP: String(1_795_891_710_304_781 + atUsec),
+        _TRANSPORT: 'journal',
+        SYSLOG_IDENTIFIER: 'systemd-oomd',
+        MESSAGE: `Killed /system.slice/swapper.service due to memory used (293797888) / total (1019248640) and swap used (${swapBytes}) / total (134213632) being more than 10.00%`,
+      });
+    }
+
+    const records = parseLines([said(0, 36921344), said(253_701, 81219584), said(1_100_000, 2), said(9_000_000, 3)]);
+
+    expect(records.map(({ evidence }) => evidence.length)).toEqual([3, 1]);
+  });
 });
 
 describe('the founding story', () => {
