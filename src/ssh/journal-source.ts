@@ -36,7 +36,7 @@ const PAST_ENTRIES = 20_000;
 const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;
 /** A look-up starts this much earlier: clocks step, and the journal's stamps are its own. */
 const LOOKUP_SLACK_MS = 600_000;
-const HEADER = /^#journal 1 (\d{1,12})$/;
+const HEADER = /^#journal 1 (\d{1,12})(?: ([0-9a-f-]{36}) (\d{1,12}\.\d+))?$/;
 
 export function journalCommand(options: JournalOptions, kind: 'follow' | 'past' | 'since'): string {
   const query = `"$@" ${FILTERS[options.filter]} -o json${options.outputFields ? ` ${FIELDS}` : ''}`;
@@ -49,7 +49,8 @@ case $s in ''|*[!0-9]*) exit 64;; esac
 set -- "--since=@$s"`;
   return shCommand(`
 ${kind === 'since' ? since : from}
-echo "#journal 1 $(date +%s)"
+read -r b < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
+echo "#journal 1 $(date +%s) $b $up"
 ${untilInputEnds(`journalctl -q --no-pager ${kind === 'follow' ? '-f --no-tail ' : ''}${query}`)}`);
 }
 
@@ -132,7 +133,7 @@ async function readJournal(
   const splitter = openLineSplitter();
   const follow = new AbortController();
   const signal = AbortSignal.any([context.signal, follow.signal]);
-  let openedAtUsec: number | null = null;
+  let opened: Opened | null = null;
   let bytes = 0;
   let tooMuch = false;
   let anyEntry = false;
@@ -148,10 +149,10 @@ async function readJournal(
     if (split === null) return;
     let { lines } = split;
     let { cut } = split;
-    if (openedAtUsec === null) {
+    if (opened === null) {
       const at = lines.findIndex((line) => HEADER.test(line));
       if (at < 0) return;
-      openedAtUsec = Number(HEADER.exec(lines[at] ?? '')?.[1]) * 1e6;
+      opened = readHeader(lines[at] ?? '');
       lines = lines.slice(at + 1);
       cut = new Set([...cut].map((index) => index - at - 1));
     }
@@ -162,8 +163,9 @@ async function readJournal(
         cut = new Set([...cut].map((index) => index - 1));
       }
     }
+    const oldest = lines.find((line) => line.startsWith('{'));
     const newest = lines.findLast((line) => line.startsWith('{'));
-    if (newest === undefined) return;
+    if (oldest === undefined || newest === undefined) return;
     const cursor = cursorOf(newest);
     if (cursor !== null) reading.onLast(cursor);
     const batch = lines;
@@ -174,7 +176,8 @@ async function readJournal(
       cut,
       arrivedAtMs: context.clock.nowMs(),
       bootId: null,
-      live: Number(/"__REALTIME_TIMESTAMP":"(\d+)"/.exec(newest)?.[1] ?? 0) >= openedAtUsec,
+      // What is new may come in one piece with what is not.
+      live: isSince(opened, oldest),
       lookup: reading.lookup,
       positionAfter: (index) => (reading.lookup === null ? positionOf(batch[index] ?? '', options.filter) : null),
     });
@@ -195,14 +198,40 @@ async function readJournal(
   if (end.kind === 'lost') return { kind: 'lost' };
   if (end.kind === 'fault') return { kind: 'failed', sentence: `The journal: ${end.sentence}` };
   if (context.signal.aborted) return { kind: 'aborted' };
-  if (end.kind === 'exit' && end.code === 0 && openedAtUsec !== null) return { kind: 'done' };
+  if (end.kind === 'exit' && end.code === 0 && opened !== null) return { kind: 'done' };
   return {
     kind: 'failed',
     sentence: `journalctl ended (${end.kind === 'exit' ? end.code : end.kind}): ${stderr.trim().slice(0, 200)}`,
   };
 }
 
+/** When reading began, by the host's clocks. */
+interface Opened {
+  realtimeUsec: number;
+  /** As in a cursor, without dashes. null: not told. */
+  boot: string | null;
+  uptimeUsec: number;
+}
+
+function readHeader(line: string): Opened {
+  const [, epoch, boot, uptime] = HEADER.exec(line) ?? [];
+  return {
+    realtimeUsec: Number(epoch) * 1e6,
+    boot: boot?.replaceAll('-', '') ?? null,
+    uptimeUsec: Number(uptime ?? 0) * 1e6,
+  };
+}
+
+/** Whether an entry was written after that: within one boot the clock that nobody can set says so too. It stands still in suspend. */
+function isSince(opened: Opened, line: string): boolean {
+  const [, boot, monotonic] = CURSOR_CLOCK.exec(cursorOf(line) ?? '') ?? [];
+  const isOfBoot = boot !== undefined && boot === opened.boot;
+  if (isOfBoot && Number.parseInt(monotonic ?? '', 16) >= opened.uptimeUsec) return true;
+  return Number(/"__REALTIME_TIMESTAMP":"(\d+)"/.exec(line)?.[1] ?? 0) >= opened.realtimeUsec;
+}
+
 // Inside a JSON string every quote has a backslash before it: an unescaped "__CURSOR":" is the key itself.
+const CURSOR_CLOCK = /;b=([0-9a-f]{32});m=([0-9a-f]{1,16});/;
 const KEY = '"__CURSOR":"';
 
 function cursorOf(line: string): string | null {

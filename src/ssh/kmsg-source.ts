@@ -59,7 +59,7 @@ export function followKmsg(
     function onSplit({ lines, cut }: SplitLines, nowMs: number): void {
       const kept: string[] = [];
       let keptCut: Set<number> | null = null;
-      let usec = 0;
+      let oldestUsec = Infinity;
       for (const [index, line] of lines.entries()) {
         if (origin === null) {
           // Before the header: what the login shell had to say.
@@ -69,9 +69,8 @@ export function followKmsg(
         }
         const record = parseRecord(line);
         if (record === null) continue;
-        usec = record.usec;
         recordAtMs = nowMs;
-        const atMs = origin.bootAtMs + usec / 1000;
+        const atMs = origin.bootAtMs + record.usec / 1000;
         if (!joined) {
           if (last !== null && record.seq <= last.seq) continue;
           joined = true;
@@ -79,6 +78,7 @@ export function followKmsg(
         }
         last = { bootId: origin.bootId, seq: record.seq, atMs };
         if (record.facility !== 0) continue;
+        oldestUsec = Math.min(oldestUsec, record.usec);
         if (cut.has(index)) (keptCut ??= new Set()).add(kept.length);
         kept.push(line);
       }
@@ -91,7 +91,8 @@ export function followKmsg(
         cut: keptCut ?? cut,
         arrivedAtMs: nowMs,
         bootId,
-        live: isDrained || usec > uptimeUsec,
+        // What is new may come in one piece with the ring.
+        live: isDrained || oldestUsec > uptimeUsec,
         lookup: null,
         positionAfter: (index) => positionOf(kept[index] ?? '', bootId, bootAtMs),
       });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Connection } from '../../src/ssh/connection.ts';
 import { planFollow } from '../../src/ssh/follow.ts';
+import { followJournal } from '../../src/ssh/journal-source.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import type { Probe } from '../../src/ssh/probe.ts';
 import { following, probeOf } from '../support/follow.ts';
@@ -165,5 +166,47 @@ describe.skipIf(!canRunSshd || !canRunJournald)('the journal over a real sshd', 
     // As if there were no position: all of the past.
     expectRun(watch.texts(), cursorOf(entries()[0] ?? ''));
     expect(() => execFileSync('ls', ['/tmp/oombot-was-here'], { stdio: 'ignore' })).toThrow();
+  });
+});
+
+describe('an entry of the journal', () => {
+  const BOOT = '6738972c2174421ea1731ada06c5396d';
+  const OPENED_AT = 1_795_400_000;
+
+  function entry(seq: number, uptimeSeconds: number, epoch: number): string {
+    const monotonic = (uptimeSeconds * 1e6).toString(16);
+    return `${JSON.stringify({
+      __CURSOR: `s=aa;i=${seq};b=${BOOT};m=${monotonic};t=1;x=1`,
+      __REALTIME_TIMESTAMP: String(epoch * 1e6),
+      MESSAGE: 'x',
+    })}\n`;
+  }
+
+  it('is live by the clock since boot too, wherever the host’s own was set, and not with older ones in one piece', async () => {
+    const batches: boolean[] = [];
+    const connection = {
+      onState: () => () => {},
+      stream: async (_: string, { onData }: { onData: (chunk: Buffer) => void }) => {
+        onData(Buffer.from(`#journal 1 ${OPENED_AT} 6738972c-2174-421e-a173-1ada06c5396d 90000.00\n`));
+        onData(Buffer.from(entry(1, 80_000, OPENED_AT - 10_000)));
+        onData(Buffer.from(entry(2, 80_001, OPENED_AT - 9_999) + entry(3, 90_001, OPENED_AT + 1)));
+        // Set back by six hours.
+        onData(Buffer.from(entry(4, 90_002, OPENED_AT - 21_598)));
+        return { end: { kind: 'lost' }, stderr: '' };
+      },
+    } as unknown as Connection;
+
+    await followJournal(
+      {
+        connection,
+        clock: realClock,
+        signal: new AbortController().signal,
+        onLines: (batch) => batches.push(batch.live),
+        onGap: () => {},
+      },
+      { filter: 'all', outputFields: true, position: null },
+    );
+
+    expect(batches).toEqual([false, false, true]);
   });
 });

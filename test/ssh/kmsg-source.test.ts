@@ -191,6 +191,34 @@ describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () 
   });
 });
 
+describe('a record that comes in one piece with the end of the ring', () => {
+  it('makes nothing of the ring new', async () => {
+    const batches: boolean[] = [];
+    const connection = {
+      onState: () => () => {},
+      stream: async (_: string, { onData }: { onData: (chunk: Buffer) => void }) => {
+        onData(Buffer.from('#kmsg 1 f81d4fae-7dec-11d0-a765-00a0c91e6bf6 1795400000 100.00\n'));
+        onData(Buffer.from('6,1,1000000,-;old\n6,2,100500000,-;new\n'));
+        onData(Buffer.from('6,3,100600000,-;new\n'));
+        return { end: { kind: 'lost' }, stderr: '' };
+      },
+    } as unknown as Connection;
+
+    await followKmsg(
+      {
+        connection,
+        clock: fakeClock(1_795_400_000_000),
+        signal: new AbortController().signal,
+        onLines: (batch) => batches.push(batch.live),
+        onGap: () => {},
+      },
+      { way: 'direct', position: null },
+    );
+
+    expect(batches).toEqual([false, true]);
+  });
+});
+
 describe('a host that has slept', () => {
   it('has what comes after the ring taken for new, though its kernel’s clock stood still meanwhile', async () => {
     const batches: boolean[] = [];
