@@ -50,9 +50,9 @@ export function openChangeAccess(
   let writer: Connection | null = null;
   let probe: Probe | null = null;
 
-  /** What was found last; looked for anew while there was nothing to call. */
-  async function found(): Promise<Probe | string> {
-    probe = probe ?? world.lastProbe();
+  /** What was found last; looked for anew while there was nothing to call, and when that was refused. */
+  async function found(isRefused = false): Promise<Probe | string> {
+    probe = isRefused ? null : (probe ?? world.lastProbe());
     if (probe !== null && (probe.oomAdj !== null || probe.setup.writer)) return probe;
     const looked = await probeHost(connection, { logFiles: world.logFiles, clock: world.clock });
     if (looked.kind === 'failed') return looked.sentence;
@@ -63,7 +63,12 @@ export function openChangeAccess(
   async function request(line: string): Promise<RequestEnd> {
     const state = connection.state();
     if (state.kind !== 'connected') return { kind: 'unsent', sentence: state.sentence };
-    const facts = await found();
+    const end = await requestBy(await found(), line);
+    // Nothing was started, and by now the host may be set up otherwise.
+    return end.kind === 'no-helper' ? requestBy(await found(true), line) : end;
+  }
+
+  async function requestBy(facts: Probe | string, line: string): Promise<RequestEnd> {
     if (typeof facts === 'string') return { kind: 'unsent', sentence: facts };
     if (facts.oomAdj !== null) return send(connection, HELPER_COMMANDS[facts.oomAdj], line, null);
     if (facts.setup.writer) {

@@ -41,7 +41,9 @@ if command -v journalctl >/dev/null 2>&1; then
 fi
 if command -v systemctl >/dev/null 2>&1; then
   for u in systemd-oomd earlyoom nohang nohang-desktop oomd; do
-    [ "$(systemctl is-active "$u.service" 2>/dev/null </dev/null)" = active ] && echo "killer $u"
+    # Without a bus systemctl answers root alone: then its control group tells.
+    if [ "$(systemctl is-active "$u.service" 2>/dev/null </dev/null)" = active ] ||
+      [ -e "/sys/fs/cgroup/system.slice/$u.service" ] || [ -e "/sys/fs/cgroup/systemd/system.slice/$u.service" ]; then echo "killer $u"; fi
   done
 fi
 adj=/usr/local/sbin/oom-adj
