@@ -10,9 +10,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 root=$work/root
 
-# ForceCommand and sudoers rules are tried in it, so it has both sudo and doas; nothing else that Debian's base has not.
+# ForceCommand and sudoers rules are tried in it, so it has both sudo and doas, and two killers of user space, which
+# stand still until a test starts them; nothing else that Debian's base has not.
 debootstrap --variant=minbase \
-  --include=systemd,systemd-sysv,udev,kmod,openssh-server,sudo,opendoas,procps,busybox,initramfs-tools,linux-image-cloud-amd64 \
+  --include=systemd,systemd-sysv,udev,kmod,openssh-server,sudo,opendoas,procps,busybox,initramfs-tools,linux-image-cloud-amd64,earlyoom,systemd-oomd \
   bookworm "$root" ${OOMBOT_DEBIAN_MIRROR:+"$OOMBOT_DEBIAN_MIRROR"} >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
 
 echo guest >"$root/etc/hostname"
@@ -27,7 +28,8 @@ cp "$root/etc/ssh/ssh_host_ed25519_key.pub" "$work/host_key.pub"
 # Many logins one after another, on a slow machine.
 printf 'MaxStartups 100\nLoginGraceTime 300\n' >"$root/etc/ssh/sshd_config.d/10-guest.conf"
 mkdir -p "$root/var/log/journal"
-chroot "$root" systemctl enable systemd-networkd.service ssh.service >>"$work/log" 2>&1
+chroot "$root" sh -c 'systemctl enable systemd-networkd.service ssh.service &&
+  systemctl disable earlyoom.service systemd-oomd.service systemd-oomd.socket' >>"$work/log" 2>&1
 chroot "$root" systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
   fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service getty@tty1.service console-getty.service serial-getty@ttyS0.service >>"$work/log" 2>&1
 

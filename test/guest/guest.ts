@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,10 +13,20 @@ export interface Guest {
   /** A key pair of the test's own, which `setup` is given. */
   identityFile: string;
   /** A shell script there, as root or, over a login of its own, as `oombot`. Bounded by two minutes. */
-  run: (script: string, options?: { user?: 'root' | 'oombot'; input?: string | Buffer }) => GuestAnswer;
+  run: (script: string, options?: RunOptions) => GuestAnswer;
+  /** The same without standing still: a bot in this process goes on meanwhile. */
+  ask: (script: string, options?: RunOptions) => Promise<GuestAnswer>;
   /** Starts it anew, with its disk as it is. */
   reboot: () => Promise<void>;
   close: () => Promise<void>;
+}
+
+export interface RunOptions {
+  /** `root` if nothing is said, `oombot`, or another over a login of its own. */
+  user?: string;
+  /** Another key than the user's own, over a login of its own. */
+  identityFile?: string;
+  input?: string | Buffer;
 }
 
 export interface GuestAnswer {
@@ -26,6 +36,8 @@ export interface GuestAnswer {
 }
 
 const BOOT_SECONDS_MAX = 300;
+const SHARING_USERS = ['root', 'oombot'];
+const BOUNDS = { timeout: 120_000, maxBuffer: 64 * 1024 * 1024 };
 
 /** Builds the guest if it is not cached, boots it from a throw-away copy of its disk and waits until systemd is done. */
 export async function openGuest(): Promise<Guest> {
@@ -46,12 +58,10 @@ export async function openGuest(): Promise<Guest> {
   const qemu = boot(image, dir, port);
   const gone = new Promise((resolve) => qemu.once('exit', resolve));
 
-  function run(
-    script: string,
-    options: { user?: 'root' | 'oombot'; input?: string | Buffer; alone?: boolean } = {},
-  ): GuestAnswer {
-    const user = options.user ?? 'root';
-    const key = user === 'root' ? path.join(image, 'id') : identityFile;
+  function commandLine(script: string, options: RunOptions & { alone?: boolean }): string[] {
+    const { user = 'root' } = options;
+    const key = options.identityFile ?? (user === 'root' ? path.join(image, 'id') : identityFile);
+    const alone = options.alone ?? (options.identityFile !== undefined || !SHARING_USERS.includes(user));
     // One connection for each user: a login takes a second where the processor is emulated.
     const settings = {
       IdentitiesOnly: 'yes',
@@ -59,26 +69,40 @@ export async function openGuest(): Promise<Guest> {
       LogLevel: 'ERROR',
       ConnectTimeout: '20',
       UserKnownHostsFile: knownHostsFile,
-      ControlMaster: options.alone === true ? 'no' : 'auto',
+      ControlMaster: alone ? 'no' : 'auto',
       ControlPersist: '600',
-      ControlPath: options.alone === true ? 'none' : path.join(dir, user),
+      ControlPath: alone ? 'none' : path.join(dir, user),
     };
-    const { status, stdout, stderr } = spawnSync(
-      'ssh',
-      [
-        '-F',
-        'none',
-        '-i',
-        key,
-        '-p',
-        String(port),
-        ...Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
-        `${user}@127.0.0.1`,
-        script,
-      ],
-      { input: options.input ?? '', encoding: 'utf8', timeout: 120_000, maxBuffer: 64 * 1024 * 1024 },
-    );
+    return [
+      '-F',
+      'none',
+      '-i',
+      key,
+      '-p',
+      String(port),
+      ...Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
+      `${user}@127.0.0.1`,
+      script,
+    ];
+  }
+
+  function run(script: string, options: RunOptions = {}): GuestAnswer {
+    const { status, stdout, stderr } = spawnSync('ssh', commandLine(script, options), {
+      ...BOUNDS,
+      encoding: 'utf8',
+      input: options.input ?? '',
+    });
     return { status, stdout, stderr };
+  }
+
+  function ask(script: string, options: RunOptions & { alone?: boolean } = {}): Promise<GuestAnswer> {
+    return new Promise((resolve) => {
+      const child = execFile('ssh', commandLine(script, options), BOUNDS, (_, stdout, stderr) => {
+        resolve({ status: child.exitCode, stdout, stderr });
+      });
+      // One that ended already takes no more.
+      child.stdin?.once('error', () => undefined).end(options.input ?? '');
+    });
   }
 
   async function untilUp(unlike = ''): Promise<void> {
@@ -86,7 +110,7 @@ export async function openGuest(): Promise<Guest> {
     let last = '';
     while (Date.now() < until && qemu.exitCode === null) {
       // A shared connection to the system that is going down would never hear that it has gone.
-      const { stdout, stderr } = run('cat /proc/sys/kernel/random/boot_id; systemctl is-system-running --wait', {
+      const { stdout, stderr } = await ask('cat /proc/sys/kernel/random/boot_id; systemctl is-system-running --wait', {
         alone: true,
       });
       if (stdout.trim().endsWith('\nrunning') && (unlike === '' || !stdout.startsWith(unlike))) return;
@@ -98,7 +122,7 @@ export async function openGuest(): Promise<Guest> {
   }
 
   function leave(): void {
-    for (const user of ['root', 'oombot'])
+    for (const user of SHARING_USERS)
       spawnSync('ssh', ['-F', 'none', '-o', `ControlPath=${path.join(dir, user)}`, '-O', 'exit', 'guest']);
   }
 
@@ -120,10 +144,11 @@ export async function openGuest(): Promise<Guest> {
     knownHostsFile,
     identityFile,
     run,
+    ask,
     reboot: async () => {
-      const before = run('cat /proc/sys/kernel/random/boot_id; systemd-run -q --on-active=1 systemctl reboot').stdout;
+      const before = await ask('cat /proc/sys/kernel/random/boot_id; systemd-run -q --on-active=1 systemctl reboot');
       leave();
-      await untilUp(before.trim());
+      await untilUp(before.stdout.trim());
     },
     close,
   };

@@ -42,6 +42,7 @@ export interface WatchOptions {
   url?: string;
   clock?: Clock;
   keepaliveIntervalMs?: number;
+  readyTimeoutMs?: number;
 }
 
 export function hostConfig(name: string, target: SshTarget, logFiles: string[] | null = null): HostConfig {
@@ -58,7 +59,7 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     random: () => 0.1,
     passphrase: null,
     agentSocket: null,
-    readyTimeoutMs: 2_000,
+    readyTimeoutMs: options.readyTimeoutMs ?? 2_000,
     keepaliveIntervalMs: options.keepaliveIntervalMs ?? 500,
   });
   const saved: SavedBatch[] = [];
