@@ -9,18 +9,19 @@ export function deathKey(bootId: string | null, kernelSeconds: number, whom: str
   return `${bootId ?? NO_BOOT}:${Math.round(kernelSeconds * 1e6)}:${whom}`;
 }
 
-/**
- * The same moment and name in a boot that is not known and in one that is are one death: that two boots of one host share
- * both to the microsecond does not happen. null: this key knows no moment or no pid.
- */
-export function deathWithoutBoot(key: string): { isBootKnown: boolean; rest: string } | null {
+/** The kernel's clock and the pid of a death, by which it is looked up. null: this key does not tell both. */
+export function momentOf(key: string): string | null {
   const at = key.indexOf(':');
-  const isBootKnown = at === BOOT_ID_LENGTH;
-  if ((!isBootKnown && key.slice(0, at) !== NO_BOOT) || !/^\d+:\d+$/.test(key.slice(at + 1))) return null;
-  return { isBootKnown, rest: key.slice(at + 1) };
+  const moment = key.slice(at + 1);
+  return (at === BOOT_ID_LENGTH || key.slice(0, at) === NO_BOOT) && /^\d+:\d+$/.test(moment) ? moment : null;
 }
 
-/** The key of a death of which all but the boot is known. */
-export function keyWithoutBoot(rest: string): string {
-  return `${NO_BOOT}:${rest}`;
+/**
+ * The same moment in a boot that is not known and in one that is are one death: that two boots of one host share it to the
+ * microsecond, pid included, does not happen.
+ */
+export function isSameDeath(key: string, other: string): boolean {
+  if (key === other) return true;
+  const isBootOpen = [key, other].some((one) => one.startsWith(`${NO_BOOT}:`));
+  return isBootOpen && momentOf(key) !== null && momentOf(key) === momentOf(other);
 }

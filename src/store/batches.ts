@@ -1,7 +1,7 @@
 import type { BatchDecision, BatchView, SavedBatch } from '../app/store-port.ts';
 import type { Batch } from '../app/ports.ts';
 import type { Kill } from '../incident/incident.ts';
-import { deathWithoutBoot, keyWithoutBoot } from '../incident/death-key.ts';
+import { isSameDeath, momentOf } from '../incident/death-key.ts';
 import { serviceOf } from '../incident/service.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenIncidents, saveIncident } from './incidents.ts';
@@ -28,11 +28,11 @@ export function saveBatch(
     await insertDeliveries(trx, batch.deliveries ?? []);
     if (batch.kills.length === 0) return { fresh: [], amended: [], incidents: [] };
 
-    const told = foldByKey(batch.kills);
-    const known = await loadKnown(trx, batch.host, [...told.keys()]);
-    const fresh = [...told.values()].filter((kill) => entryOf(known, kill.key) === undefined);
-    const changed = [...told.values()].flatMap((kill) => {
-      const before = entryOf(known, kill.key);
+    const told = foldDeaths(batch.kills);
+    const known = await loadKnown(trx, batch.host, told);
+    const fresh = told.filter((kill) => known(kill) === undefined);
+    const changed = told.flatMap((kill) => {
+      const before = known(kill);
       const merged = before === undefined ? null : mergeKill(before.kill, kill);
       return before === undefined || merged === null ? [] : [{ id: before.id, kill: merged }];
     });
@@ -69,72 +69,54 @@ async function savePositions(trx: Trx, { host, positions }: Batch): Promise<void
   for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await PUT_POSITIONS(trx, slice);
 }
 
-function foldByKey(kills: Kill[]): Map<string, Kill> {
-  const told = new Map<string, Kill>();
+/** Kills that may be one death stand together. */
+function placeOf({ key }: Kill): string {
+  return momentOf(key) ?? key;
+}
+
+function foldDeaths(kills: readonly Kill[]): Kill[] {
+  const told = new Map<string, Kill[]>();
   for (const kill of kills) {
-    const before = entryOf(told, kill.key);
-    if (before === undefined) told.set(kill.key, kill);
-    else told.set(before.key, mergeKill(before, kill) ?? before);
+    const near = told.get(placeOf(kill)) ?? [];
+    const at = near.findIndex(({ key }) => isSameDeath(key, kill.key));
+    const before = near[at];
+    told.set(placeOf(kill), before === undefined ? [...near, kill] : near.with(at, mergeKill(before, kill) ?? before));
   }
-  return told;
+  return [...told.values()].flat();
 }
 
-/** What a map from keys has for that death, also where one of both keys does not name the boot. */
-function entryOf<T>(map: ReadonlyMap<string, T>, key: string): T | undefined {
-  const exact = map.get(key);
-  const death = exact === undefined ? deathWithoutBoot(key) : null;
-  if (death === null) return exact;
-  if (death.isBootKnown) return map.get(keyWithoutBoot(death.rest));
-  for (const [other, value] of map) if (deathWithoutBoot(other)?.rest === death.rest) return value;
-  return undefined;
+function knownBy(column: 'moment' | 'key') {
+  return keepRowsQuery((db, rows: { host: string; value: string }[]) =>
+    db
+      .selectFrom('kills')
+      .select(['id', 'body'])
+      .where('host', '=', rows[0]?.host ?? '')
+      .where(
+        column,
+        'in',
+        rows.map(({ value }) => value),
+      ),
+  );
 }
 
-const KNOWN = keepRowsQuery((db, keys: { host: string; key: string }[]) =>
-  db
-    .selectFrom('kills')
-    .select(['id', 'body'])
-    .where('host', '=', keys[0]?.host ?? '')
-    .where(
-      'key',
-      'in',
-      keys.map(({ key }) => key),
-    ),
-);
+const BY_MOMENT = knownBy('moment');
+const BY_KEY = knownBy('key');
 
-/** For keys that do not name the boot: they are rare, and the index by host bounds the search. */
-const ENDS_WITH = keepQuery((db, { host, pattern }: { host: string; pattern: string }) =>
-  db
-    .selectFrom('kills')
-    .select(['id', 'body'])
-    .where('host', '=', host)
-    .where('key', 'like', pattern)
-    .orderBy('id')
-    .limit(1),
-);
-
-async function loadKnown(trx: Trx, host: string, keys: string[]): Promise<Map<string, Known>> {
-  const known = new Map<string, Known>();
-  function keep(rows: { id: number; body: string }[]): void {
-    for (const row of rows) {
-      const kill = JSON.parse(row.body) as Kill;
-      known.set(kill.key, { id: row.id, kill });
-    }
-  }
-
-  const deaths = keys.map(deathWithoutBoot);
-  const others = deaths.flatMap((death) => (death?.isBootKnown === true ? [keyWithoutBoot(death.rest)] : []));
-  for (const slice of slicesOf([...keys, ...others], ROWS_PER_STATEMENT)) {
-    const { rows } = await KNOWN(
-      trx,
-      slice.map((key) => ({ host, key: columnText(key) })),
-    );
-    keep(rows);
-  }
-  for (const death of deaths) {
-    if (death === null || death.isBootKnown || known.has(keyWithoutBoot(death.rest))) continue;
-    keep((await ENDS_WITH(trx, { host, pattern: `%:${death.rest}` })).rows);
-  }
-  return known;
+/** Looks for these kills on record; gives how to find one of them there. */
+async function loadKnown(trx: Trx, host: string, kills: readonly Kill[]): Promise<(kill: Kill) => Known | undefined> {
+  const moments = [...new Set(kills.flatMap(({ key }) => momentOf(key) ?? []))].map((value) => ({ host, value }));
+  const keys = kills.flatMap(({ key }) => (momentOf(key) === null ? [{ host, value: columnText(key) }] : []));
+  const rows: { id: number; body: string }[] = [];
+  for (const slice of slicesOf(moments, ROWS_PER_STATEMENT)) rows.push(...(await BY_MOMENT(trx, slice)).rows);
+  for (const slice of slicesOf(keys, ROWS_PER_STATEMENT)) rows.push(...(await BY_KEY(trx, slice)).rows);
+  const known = Map.groupBy(
+    rows.map(({ id, body }): Known => ({ id, kill: JSON.parse(body) as Kill })),
+    ({ kill }) => placeOf(kill),
+  );
+  return (kill) => {
+    const near = known.get(placeOf(kill)) ?? [];
+    return near.find((one) => one.kill.key === kill.key) ?? near.find((one) => isSameDeath(one.kill.key, kill.key));
+  };
 }
 
 type KillFacts = Pick<Tables['kills'], 'boot_id' | 'killer' | 'outcome' | 'source' | 'service' | 'body'>;
@@ -146,9 +128,10 @@ const UPDATE = keepQuery((db, { id, boot_id, killer, outcome, source, service, b
 
 const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
   db.insertInto('kills').values(
-    rows.map(({ host, key, boot_id, at_ms, killer, outcome, source, service, incident_id, body }) => ({
+    rows.map(({ host, key, moment, boot_id, at_ms, killer, outcome, source, service, incident_id, body }) => ({
       host,
       key,
+      moment,
       boot_id,
       at_ms,
       killer,
@@ -181,6 +164,7 @@ async function insertKills(trx: Trx, kills: Kill[], placed: Record<string, strin
   const rows = kills.map((kill): NewRow => ({
     host: kill.host,
     key: columnText(kill.key),
+    moment: momentOf(kill.key),
     at_ms: kill.atMs,
     incident_id: placed[kill.key] ?? null,
     ...factColumns(kill),

@@ -13,6 +13,7 @@ function migrations(countingKey: string): Record<string, Migration> {
     },
     '003-changes': { up: createChanges },
     '004-outlook': { up: addOutlook },
+    '005-moments': { up: addMoments },
   };
 }
 
@@ -69,6 +70,17 @@ async function addOutlook(db: Kysely<unknown>): Promise<void> {
     `alter table samples add column services text`,
     // 0: only for the hours around a kill; 1: one of the few that stay for a day.
     `alter table samples add column lasting smallint not null default 1`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+/** A key is `BOOT:USEC:PID`, with 36 characters or a dash for the boot; what is no moment is looked up by its key alone. */
+async function addMoments(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    `alter table kills add column moment text`,
+    `update kills set moment = case when key like '-:%' then substr(key, 3) else substr(key, 38) end
+       where killer = 'kernel' and source <> 'counter' and (key like '-:%' or substr(key, 37, 1) = ':')`,
+    `create index kills_by_moment on kills (host, moment)`,
   ];
   for (const statement of statements) await sql.raw(statement).execute(db);
 }

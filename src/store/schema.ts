@@ -7,6 +7,8 @@ export interface Tables {
     id: Generated<number>;
     host: string;
     key: string;
+    /** What the key says beside the boot; null: no moment. */
+    moment: string | null;
     boot_id: string | null;
     at_ms: number;
     killer: string;

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
+import { deathKey } from '../../src/incident/death-key.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aClaim, batchOf, describeStore, nothing, openOneAs, openTested } from '../contract/store.ts';
 import { aKill } from '../support/a-stored-kill.ts';
@@ -99,6 +100,25 @@ describe('the file', () => {
     await saving;
     expect(await store.mutes(0)).toEqual([mute]);
     other.close();
+  });
+
+  it('knows the deaths of a record that an older version wrote', async () => {
+    const file = newFile();
+    const boot = 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6';
+    const [named, unnamed] = [boot, null].map((bootId) => aKill({ key: deathKey(bootId, 12.5, '7'), bootId }));
+    const old = await openStore(`sqlite:${file}`);
+    await old.saveBatch({ host: 'db01', kills: [unnamed!], positions: [] }, nothing);
+    await old.close();
+    const raw = new DatabaseSync(file);
+    raw.exec(`drop index kills_by_moment; alter table kills drop column moment;
+      delete from kysely_migration where name = '005-moments'`);
+    raw.close();
+
+    const store = await openTested(`sqlite:${file}`);
+    const { fresh } = await store.saveBatch({ host: 'db01', kills: [named!], positions: [] }, nothing);
+
+    expect(fresh).toEqual([]);
+    expect(await store.countKernelKills('db01', boot)).toBe(1);
   });
 
   it('is read after a crash, with what was last saved, though nobody has repaired it', async () => {
