@@ -2,7 +2,6 @@ import type { Fleet, HostLink } from './app/host-link.ts';
 import type { WatchState } from './app/watch-host.ts';
 import { watchHost, type HostWatch, type WatchWorld } from './app/watch-host.ts';
 import type { Clock } from './app/ports.ts';
-import { warmUp } from './app/warm-up.ts';
 import { checkConnection } from './check-connection.ts';
 import { diffHosts, type HostConfig } from './config.ts';
 import type { Connection } from './ssh/connection.ts';
@@ -111,7 +110,6 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
   }
 
   for (const host of hosts) add(host);
-  warmUp();
   return {
     link: (host) => members.get(host)?.link ?? null,
     hosts: () => [...members.values()].map(({ config: { name, tags, channel } }) => ({ name, tags, channel })),

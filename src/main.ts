@@ -11,6 +11,7 @@ import { openDelivery } from './app/delivery.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
 import type { Clock } from './app/ports.ts';
 import { tellBefore } from './app/before-kill.ts';
+import { warmUp } from './app/warm-up.ts';
 import { tellWeeks } from './app/weekly-digest.ts';
 import type { Saved } from './app/save-queue.ts';
 import type { Store } from './app/store-port.ts';
@@ -106,6 +107,8 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       );
     },
   });
+
+  warmUp();
 
   let slack: Slack | null = null;
   const scans = openLiveScans(fleet, clock);

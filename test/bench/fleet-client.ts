@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '../../src/app/ports.ts';
+import { warmUp } from '../../src/app/warm-up.ts';
 import { openFleet } from '../../src/fleet.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
@@ -57,6 +58,7 @@ const fleet = openFleet(hosts, {
     for (const kill of saved.fresh) process.stdout.write(`kill ${kill.record.pid} ${atMs}\n`);
   },
 });
+warmUp(); // as `oombot run` does
 await fleet.watchOnly(null);
 while (hosts.some(({ name }) => fleet.watchState(name)?.kind !== 'watching')) await sleep(20);
 process.stdout.write(`connected ${performance.now() - startedAt}\n`);
