@@ -55,7 +55,7 @@ function greeting(running: Running): string {
     '',
     `  Open   ${running.local.url}`,
     '  Type   /oom last demo-db01',
-    '  Click  "Replay a kill" to see one arrive',
+    '  Click  one under "Replay a kill" to see it arrive',
     '',
     `${watched} Set SLACK_BOT_TOKEN and SLACK_APP_TOKEN to run against Slack. Stop with Ctrl-C.`,
     '',

@@ -58,7 +58,7 @@ export function sidebar({ switchTo, isOnline }) {
       : null,
     controls.length > 0
       ? section(
-          'Try it',
+          'Replay a kill',
           controls.map((/** @type {Json} */ one) =>
             deed(one['label'], one['description'], { kind: 'control', id: one['id'] }),
           ),
