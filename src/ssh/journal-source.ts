@@ -36,7 +36,7 @@ const PAST_ENTRIES = 20_000;
 const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;
 /** A look-up starts this much earlier: clocks step, and the journal's stamps are its own. */
 const LOOKUP_SLACK_MS = 600_000;
-const HEADER = /^#journal 1 (\d{1,12})(?: ([0-9a-f-]{36}) (\d{1,12}\.\d+))?$/;
+const HEADER = /^#journal 1 (\d{1,12})(?: ([0-9a-f-]{36}) (\d{1,12}\.\d+)| *)$/;
 
 export function journalCommand(options: JournalOptions, kind: 'follow' | 'past' | 'since'): string {
   const query = `"$@" ${FILTERS[options.filter]} -o json${options.outputFields ? ` ${FIELDS}` : ''}`;

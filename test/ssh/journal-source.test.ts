@@ -182,6 +182,30 @@ describe('an entry of the journal', () => {
     })}\n`;
   }
 
+  it.each(['', '  '])('is read where the host does not tell its boot (%j behind its clock)', async (nothing) => {
+    const lines: string[] = [];
+    const connection = {
+      onState: () => () => {},
+      stream: async (_: string, { onData }: { onData: (chunk: Buffer) => void }) => {
+        onData(Buffer.from(`#journal 1 ${OPENED_AT}${nothing}\n${entry(1, 80_000, OPENED_AT - 10)}`));
+        return { end: { kind: 'lost' }, stderr: '' };
+      },
+    } as unknown as Connection;
+
+    await followJournal(
+      {
+        connection,
+        clock: realClock,
+        signal: new AbortController().signal,
+        onLines: (batch) => lines.push(...batch.lines),
+        onGap: () => {},
+      },
+      { filter: 'all', outputFields: true, position: null },
+    );
+
+    expect(lines).toHaveLength(1);
+  });
+
   it('is live by the clock since boot too, wherever the host’s own was set, and not with older ones in one piece', async () => {
     const batches: boolean[] = [];
     const connection = {
