@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canKill } from '../support/kernel-kill.ts';
@@ -139,9 +138,6 @@ describe.skipIf(!canRun)('a host with a real sshd and a real kernel', { timeout:
     }
   });
 
-  // memory.oom.group is a file of cgroup v2.
-  const offersGroupKill = existsSync('/sys/fs/cgroup/cgroup.controllers');
-  it.skipIf(!offersGroupKill)('knows that a group died together (skipped: cgroup v1 has no memory.oom.group)', () => {
-    expect(offersGroupKill).toBe(true);
-  });
+  // It is a file of cgroup v2, and this suite kills in v1: `npm run test:guest` shows it on a kernel that has it.
+  it.skip('knows that a group died together (memory.oom.group)');
 });
