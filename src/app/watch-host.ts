@@ -149,7 +149,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       become('waiting', 'the record takes no more kills; they are read again once it does');
       await clock.sleep(RESUME_MS, signal);
     } else if (end.kind === 'failed') await failed(end.sentence);
-    else become('waiting', 'the connection was lost');
+    else become('waiting', end.kind === 'done' ? 'the host is looked at again' : 'the connection was lost');
   }
 
   function onGap(gap: LogGap): void {

@@ -55,7 +55,7 @@ export function openDemoCommands(
   const answers = new Map<string, Answer>([
     [PROBE_COMMAND, answerWhole(() => probeText(machine, clock, helper))],
     [GROUPS_COMMAND, answerWhole(() => '#groups 1\n#end\n')],
-    [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()}\n`)],
+    [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()} no\n`)],
     [SCAN_COMMAND, scan],
     [UNIT_COMMAND, showUnit],
     [LOOK_COMMAND, lookAround],

@@ -27,6 +27,8 @@ export function openHostLink(
 ): HostLink {
   const { clock, logFiles } = options;
   let probe: Probe | null = null;
+  /** Ends the following, for the host to be looked at again. */
+  let outdated = new AbortController();
   const changes = openChangeAccess(connection, {
     clock,
     logFiles,
@@ -43,15 +45,24 @@ export function openHostLink(
       const looked = await probeHost(connection, { logFiles, clock });
       if (looked.kind === 'failed') return { kind: 'failed', sentence: looked.sentence };
       ({ probe } = looked);
+      outdated = new AbortController();
       return { kind: 'facts', facts: probe };
     },
     follow: async (request: FollowRequest) => {
       if (probe === null) return { kind: 'failed', sentence: 'the host was not looked at yet' };
-      return followHost(connection, { ...request, probe, logFiles, clock });
+      const over = outdated.signal;
+      const signal = AbortSignal.any([request.signal, over]);
+      const end = await followHost(connection, { ...request, signal, probe, logFiles, clock });
+      return over.aborted && !request.signal.aborted ? { kind: 'done' } : end;
     },
     lookUp: async ({ span, onLines, signal }) =>
       probe !== null && lookUpSpan({ connection, clock, onLines, signal }, { probe, logFiles, span }),
-    counters: () => readCounters(connection, clock),
+    counters: async () => {
+      const seen = await readCounters(connection, clock);
+      // A userspace killer was started since: its unit's journal is followed only where one was found.
+      if (seen?.hasKillers === true && probe?.killers.length === 0) outdated.abort();
+      return seen;
+    },
     groupKills: () => readGroupKills(connection),
     scan: async (which) => {
       const stdin = SCRIPTS[which];

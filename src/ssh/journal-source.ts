@@ -11,6 +11,7 @@ import { z } from 'zod';
 import type { Position } from '../app/ports.ts';
 import { openLineSplitter } from './line-splitter.ts';
 import { keepReading, readPosition, type SourceContext, type SourceEnd, type Span } from './log-source.ts';
+import { KILLER_UNITS } from './probe-script.ts';
 import { shCommand, untilInputEnds } from './remote-script.ts';
 
 /** `all`: the kernel and the userspace killers; `killers`: those alone, beside /dev/kmsg. */
@@ -25,9 +26,7 @@ export interface JournalOptions {
 const CURSOR = /^s=[0-9a-f]{1,32}(;[a-z]=[0-9a-f]{1,32}){1,8}$/;
 const JournalPosition = z.object({ cursor: z.string().regex(CURSOR), filter: z.enum(['all', 'killers']) });
 
-const KILLERS = ['systemd-oomd', 'earlyoom', 'nohang', 'nohang-desktop', 'oomd']
-  .map((unit) => `_SYSTEMD_UNIT=${unit}.service`)
-  .join(' + ');
+const KILLERS = KILLER_UNITS.map((unit) => `_SYSTEMD_UNIT=${unit}.service`).join(' + ');
 const FILTERS: Record<JournalFilter, string> = { all: `_TRANSPORT=kernel + ${KILLERS}`, killers: KILLERS };
 const FIELDS =
   '--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,_TRANSPORT,_SYSTEMD_UNIT,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP';

@@ -1,6 +1,11 @@
 import { shCommand } from './remote-script.ts';
 
 /** Looks at everything that matters once. In: log files to look at, a path a line. Out: `key value` lines between two marks. */
+/** Userspace killers that log to the journal; and, for `$u`, whether it runs: a unit's control group is there as long as it does. */
+export const KILLER_UNITS = ['systemd-oomd', 'earlyoom', 'nohang', 'nohang-desktop', 'oomd'];
+export const HAS_GROUP =
+  '{ [ -e "/sys/fs/cgroup/system.slice/$u.service" ] || [ -e "/sys/fs/cgroup/systemd/system.slice/$u.service" ]; }';
+
 export const PROBE_COMMAND = shCommand(`
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin; export PATH
 echo "#oombot probe 1"
@@ -40,10 +45,9 @@ if command -v journalctl >/dev/null 2>&1; then
   for d in /var/log/journal/*/; do [ -d "$d" ] && echo "journal-persistent yes"; done
 fi
 if command -v systemctl >/dev/null 2>&1; then
-  for u in systemd-oomd earlyoom nohang nohang-desktop oomd; do
+  for u in ${KILLER_UNITS.join(' ')}; do
     # Without a bus systemctl answers root alone: then its control group tells.
-    if [ "$(systemctl is-active "$u.service" 2>/dev/null </dev/null)" = active ] ||
-      [ -e "/sys/fs/cgroup/system.slice/$u.service" ] || [ -e "/sys/fs/cgroup/systemd/system.slice/$u.service" ]; then echo "killer $u"; fi
+    if [ "$(systemctl is-active "$u.service" 2>/dev/null </dev/null)" = active ] || ${HAS_GROUP}; then echo "killer $u"; fi
   done
 fi
 adj=/usr/local/sbin/oom-adj

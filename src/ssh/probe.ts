@@ -2,7 +2,7 @@ import type { Clock } from '../app/ports.ts';
 import type { ChannelEnd } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { KmsgWay } from './kmsg-source.ts';
-import { PROBE_COMMAND } from './probe-script.ts';
+import { HAS_GROUP, KILLER_UNITS, PROBE_COMMAND } from './probe-script.ts';
 import { shCommand } from './remote-script.ts';
 
 export interface ProbedFile {
@@ -223,6 +223,8 @@ export interface Counters {
   bootId: string;
   /** Kills since boot. null: this kernel does not count (before 4.13). */
   oomKills: number | null;
+  /** systemd runs a userspace killer. */
+  hasKillers: boolean;
   readAtMs: number;
 }
 
@@ -230,12 +232,21 @@ export const COUNTERS_COMMAND = shCommand(`
 read -r b < /proc/sys/kernel/random/boot_id
 k=-
 while read -r name value; do [ "$name" = oom_kill ] && k=$value; done < /proc/vmstat
-echo "#counters 1 $b $k"`);
+killers=no
+for u in ${KILLER_UNITS.join(' ')}; do ${HAS_GROUP} && killers=yes; done
+echo "#counters 1 $b $k $killers"`);
 
-/** The kernel's own count of its kills, to compare with those that were read. null: no answer. One shell on the host. */
+/** The kernel's own count of its kills, to compare with those that were read, and who kills beside it. null: no answer. One shell on the host. */
 export async function readCounters(connection: Connection, clock: Clock): Promise<Counters | null> {
   const { stdout, end } = await connection.exec(COUNTERS_COMMAND, { timeoutMs: 20_000, maxBytes: 64 * 1024 });
-  const found = end.kind === 'exit' ? /^#counters 1 ([0-9a-f-]{36}) (\d+|-)$/m.exec(stdout.toString('latin1')) : null;
+  const found =
+    end.kind === 'exit' ? /^#counters 1 ([0-9a-f-]{36}) (\d+|-) (yes|no)$/m.exec(stdout.toString('latin1')) : null;
   if (!found) return null;
-  return { bootId: found[1] ?? '', oomKills: found[2] === '-' ? null : Number(found[2]), readAtMs: clock.nowMs() };
+  const [, bootId = '', oomKills, killers] = found;
+  return {
+    bootId,
+    oomKills: oomKills === '-' ? null : Number(oomKills),
+    hasKillers: killers === 'yes',
+    readAtMs: clock.nowMs(),
+  };
 }

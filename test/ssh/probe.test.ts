@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Connection } from '../../src/ssh/connection.ts';
 import { planFollow } from '../../src/ssh/follow.ts';
+import { openHostLink } from '../../src/ssh/host-link.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeHost, readCounters, type Probe } from '../../src/ssh/probe.ts';
 import { PROBE_COMMAND } from '../../src/ssh/probe-script.ts';
@@ -166,6 +168,29 @@ describe.skipIf(!canRunSshd)('looking at a real host', { timeout: 60_000 }, () =
 
     expect(after?.bootId).toBe(before?.bootId);
     expect((after?.oomKills ?? 0) - (before?.oomKills ?? 0)).toBeGreaterThanOrEqual(canKill ? 1 : 0);
+  });
+
+  it('begins to follow anew when a userspace killer was started since', async () => {
+    const slice = '/sys/fs/cgroup/system.slice';
+    const unit = `${slice}/nohang-desktop.service`;
+    const hadSlice = existsSync(slice);
+    const link = openHostLink('here', connection, { logFiles: null, clock: realClock });
+    const stop = new AbortController();
+    const request = { positions: [], onLines: () => {}, onGap: () => {}, onPosition: () => {}, signal: stop.signal };
+    try {
+      expect((await link.look()).kind).toBe('facts');
+      const following = link.follow(request);
+      await link.counters();
+      expect(await Promise.race([following, sleep(300).then(() => 'goes on')])).toBe('goes on');
+
+      mkdirSync(unit, { recursive: true });
+      await link.counters();
+      expect(await following).toEqual({ kind: 'done' });
+    } finally {
+      stop.abort();
+      rmdirSync(unit);
+      if (!hadSlice) rmdirSync(slice);
+    }
   });
 
   it('polls dmesg where nothing else is to be had, each line once', async () => {
