@@ -43,10 +43,7 @@ export function killOf(record: KillRecord, around: Surroundings): Kill {
     kernelSeconds: record.kernelSeconds,
     boot:
       bootId !== null && bootId === facts.bootId
-        ? {
-            atMs: facts.bootAtMs,
-            errorMs: facts.bootErrorMs + (record.kernelSeconds ?? 0) * 1_000 * KERNEL_CLOCK_ERROR,
-          }
+        ? { atMs: facts.bootAtMs, errorMs: facts.bootErrorMs + driftMs(record, around) }
         : null,
     stamp,
     seenAtMs: batch.arrivedAtMs,
@@ -69,6 +66,11 @@ export function killOf(record: KillRecord, around: Surroundings): Kill {
 
 function isLive({ batch }: Surroundings): boolean {
   return batch.live && batch.lookup === null;
+}
+
+/** How far that clock may be off by then. Of a live line its arrival tells. */
+function driftMs({ kernelSeconds }: KillRecord, around: Surroundings): number {
+  return isLive(around) ? 0 : (kernelSeconds ?? 0) * 1_000 * KERNEL_CLOCK_ERROR;
 }
 
 function keyOf(record: KillRecord, bootId: string | null): string {

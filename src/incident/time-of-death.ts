@@ -36,7 +36,10 @@ export function timeOfDeath(clues: DeathClues): UncertainTime {
     return round(kernel.errorMs <= stamp.errorMs ? both(kernel, stamp) : both(stamp, kernel));
   if (fresh) {
     const right = [kernel, stamp].find((clue) => clue !== null && agree(clue, fresh));
-    return round(right ? both(right, fresh) : fresh);
+    if (!right) return round(fresh);
+    const { atMs, errorMs } = both(right, fresh);
+    // No sharper than the line was late by that clock.
+    return round({ atMs, errorMs: Math.max(errorMs, seenAtMs - atMs) });
   }
   return round(stamp ?? kernel ?? { atMs: seenAtMs - UNKNOWN_ERROR_MS, errorMs: UNKNOWN_ERROR_MS });
 }

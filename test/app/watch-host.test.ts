@@ -220,6 +220,21 @@ describe('one death', () => {
     for (const kill of await kills()) expect(Math.abs(kill.atMs - kill.seenAtMs)).toBeLessThan(6_000);
   });
 
+  it('has a sharp time when it was seen as it happened, and after months the error of a clock that nobody sets', async () => {
+    const { host, clock, kills, restart } = await aScene();
+    const upMs = 60 * 86_400_000;
+    host.factsSay({ bootAtMs: NOW - upMs });
+    await restart();
+
+    host.say([killLine(7, (clock.nowMs() - NOW + upMs - 20) * 1_000)]);
+    host.say([killLine(8, (clock.nowMs() - NOW + upMs - 60_000) * 1_000)], { live: false });
+    await clock.advance(1_000);
+
+    const errors = new Map((await kills()).map((kill) => [kill.record.pid, kill.atErrorMs]));
+    expect(errors.get(7)).toBeLessThanOrEqual(20);
+    expect(errors.get(8)).toBeGreaterThan(500_000);
+  });
+
   it('takes what later lines say of it', async () => {
     const { host, clock, kills } = await aScene();
 

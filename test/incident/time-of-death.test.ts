@@ -36,7 +36,7 @@ describe('time of death', () => {
 
     expect(timeOfDeath({ ...now, kernelSeconds: 99.7, boot: { atMs: BOOT, errorMs: 20 }, stamp: wrong })).toEqual({
       atMs: SEEN - 300,
-      errorMs: 20,
+      errorMs: 300,
     });
     expect(timeOfDeath({ ...now, kernelSeconds: 90, boot: wrong, stamp: right })).toEqual({
       atMs: SEEN - 300,
