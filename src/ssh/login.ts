@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import ssh2, { type Client } from 'ssh2';
 
 import type { Identity } from './identity.ts';
+import { useKeyObjects } from './key-objects.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type HostKeyVerdict, type KnownKeys } from './known-hosts.ts';
 import { refusalSentence, type HostKey, type LoginFailure } from './login-failure.ts';
 import type { SshTarget } from './target.ts';
@@ -51,6 +52,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     // An agent that does not answer is skipped by ssh2, which goes on with the next method.
     if (error.level !== 'agent') fail(error);
   });
+  client.on('handshake', () => useKeyObjects(client)); // with each new set of keys
   client.on('close', () => fail(new Error('Connection lost before handshake')));
   client.on('ready', () => {
     if (settled) return;
