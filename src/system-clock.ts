@@ -6,19 +6,29 @@ import type { Clock } from './app/ports.ts';
  */
 export const systemClock: Clock = { nowMs: () => Date.now(), sleep };
 
+/** Sleeps of so long end on a whole second: what a thousand hosts wait for then wakes the process a few times, not a thousand. */
+const COARSE_MS = 10_000;
+const COARSE_STEP_MS = 1_000;
+
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(givenUp(signal));
     const timer = setTimeout(() => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
-    }, ms);
+    }, coarse(ms));
     function onAbort(): void {
       clearTimeout(timer);
       reject(givenUp(signal));
     }
     signal?.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+function coarse(ms: number): number {
+  if (ms < COARSE_MS) return ms;
+  const endMs = performance.now() + ms;
+  return Math.ceil(ms + (COARSE_STEP_MS - (endMs % COARSE_STEP_MS)));
 }
 
 function givenUp(signal: AbortSignal | undefined): Error {
