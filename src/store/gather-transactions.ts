@@ -14,12 +14,16 @@ const RELEASE = CompiledQuery.raw('release job');
 
 /**
  * Transactions that wait at the same time share one commit, so a storm on many hosts costs one write to the disk, not many.
- * Each is a savepoint of its own: one that throws takes nothing else with it. None is reported done before the commit.
- * `onUndone`: something that was written is not there any more.
+ * Each but the first is a savepoint of its own: one that throws takes nothing else with it. None is reported done before the commit.
+ * `onUndone`: something that was written is not there any more. `onRest`: nothing waits, and those who waited were told.
  */
-export function gatherTransactions(db: Reader, onUndone: () => void): Database['transact'] {
+export function gatherTransactions(
+  db: Reader,
+  { onUndone, onRest }: { onUndone: () => void; onRest: () => void },
+): Database['transact'] {
   interface Job {
-    run: (trx: Trx) => Promise<void>;
+    /** `isAlone`: nothing else is in the transaction yet. */
+    run: (trx: Trx, isAlone: boolean) => Promise<void>;
     settle: (fault: unknown) => void;
   }
   const waiting: Job[] = [];
@@ -40,7 +44,7 @@ export function gatherTransactions(db: Reader, onUndone: () => void): Database['
             job = performance.now() < endMs ? waiting.shift() : undefined
           ) {
             group.push(job);
-            await job.run(trx);
+            await job.run(trx, group.length === 1);
           }
         });
       } catch (error) {
@@ -60,13 +64,19 @@ export function gatherTransactions(db: Reader, onUndone: () => void): Database['
       await immediate();
     }
     draining = false;
+    onRest();
   }
 
   function transact<T>(work: (trx: Trx) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       let outcome: { result: T } | { error: unknown };
       waiting.push({
-        run: async (trx) => {
+        run: async (trx, isAlone) => {
+          if (isAlone) {
+            // What it throws undoes the transaction, and nobody else's work with it.
+            outcome = { result: await work(trx) };
+            return;
+          }
           await trx.executeQuery(SAVEPOINT);
           try {
             outcome = { result: await work(trx) };

@@ -11,6 +11,15 @@ import type { Database, Tables } from './schema.ts';
 // SQLite waits with the event loop standing still; the longer wait is in gather-transactions.ts.
 const BUSY_TIMEOUT_MS = 100;
 const STATEMENTS_MAX = 200;
+/** Pages in the write-ahead log (4 KiB each) from which on they are copied into the file once nobody waits. A kill writes about 20. */
+const CHECKPOINT_PAGES = 500;
+/** From so many on a commit copies them itself: in a storm that never rests. */
+const CHECKPOINT_AT_ONCE_PAGES = 8_000;
+/** Behind the last commit: the messages about what it saved are on their way by then. */
+const CHECKPOINT_AFTER_MS = 2_000;
+/** `temp_store`: a transaction of more than 64 KiB would else make a file in /var/tmp to be able to roll back to a savepoint. */
+const WRITING = `pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory;
+  pragma wal_autocheckpoint = ${CHECKPOINT_AT_ONCE_PAGES}`;
 
 /**
  * Opens or makes the one database file of this process. Throws one sentence that says what is wrong with it.
@@ -28,7 +37,7 @@ export function openSqlite(file: string, readOnly: boolean): Database {
     const raw = new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
     try {
       // The first statement reads the file's head, so a file that is no database is found out here.
-      raw.exec(readOnly ? 'pragma schema_version' : 'pragma journal_mode = wal; pragma synchronous = full');
+      raw.exec(readOnly ? 'pragma schema_version' : WRITING);
       // The lock proves that nobody else lives: owners of before are gone.
       if (!readOnly && raw.prepare("select 1 from sqlite_schema where name = 'leases'").get() !== undefined) {
         raw.exec('delete from leases; delete from owners');
@@ -47,7 +56,7 @@ export function openSqlite(file: string, readOnly: boolean): Database {
 function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release: (() => void) | null): Database {
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(raw, place, readOnly) }) });
   const killCache = readOnly ? null : openKillCache();
-  const transact = gatherTransactions(db, () => killCache?.clear());
+  const transact = gatherTransactions(db, { onUndone: () => killCache?.clear(), onRest: openCheckpoints(raw) });
   return {
     db,
     transact,
@@ -63,6 +72,32 @@ function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release
       release?.();
     },
   };
+}
+
+/**
+ * Copies the write-ahead log into the file when nothing else is to do: on a slow disk that takes a tenth of a second, and a
+ * commit that does it keeps a kill waiting. Gives what is to be called when nothing waits.
+ */
+function openCheckpoints(raw: DatabaseSync): () => void {
+  let timer: NodeJS.Timeout | null = null;
+
+  function checkpoint(): void {
+    timer = null;
+    if (!raw.isOpen) return;
+    if (raw.isTransaction) return soon();
+    try {
+      // sqlite.org/pragma.html#pragma_wal_checkpoint
+      const { log } = raw.prepare('pragma wal_checkpoint(noop)').get() as { log: number };
+      if (log >= CHECKPOINT_PAGES) raw.exec('pragma wal_checkpoint(passive)');
+    } catch {
+      // What keeps it from that (a full disk) is told by the next commit.
+    }
+  }
+  function soon(): void {
+    timer ??= setTimeout(checkpoint, CHECKPOINT_AFTER_MS).unref();
+  }
+
+  return soon;
 }
 
 // `mkdirSync` with `recursive` never returns where a folder can be entered but not made, as below /proc (Node 24.21).

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { deathKey } from '../../src/incident/death-key.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aClaim, batchOf, describeStore, nothing, openOneAs, openTested } from '../contract/store.ts';
@@ -100,6 +100,21 @@ describe('the file', () => {
     await saving;
     expect(await store.mutes(0)).toEqual([mute]);
     other.close();
+  });
+
+  it('takes up what was logged once nothing waits, and lets no commit wait for that', { timeout: 20_000 }, async () => {
+    const file = newFile();
+    const store = await openTested(`sqlite:${file}`);
+    const before = statSync(file).size;
+
+    const evidence = [{ line: 1, text: 'x'.repeat(20_000) }];
+    const kills = Array.from({ length: 300 }, (_, at) => aKill({ key: `k${at}`, record: { evidence } }));
+    await store.saveBatch(batchOf(kills), nothing);
+    // By itself SQLite would have copied it at 1,000 pages, in the middle of a commit.
+    expect(statSync(`${file}-wal`).size).toBeGreaterThan(1_000 * 4_096);
+    expect(statSync(file).size).toBe(before);
+
+    await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(300 * 20_000), 10_000);
   });
 
   it('knows the deaths of a record that an older version wrote', async () => {
