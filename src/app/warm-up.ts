@@ -18,10 +18,15 @@ const REPORT = String.raw`4,485,79849060,-;tomcat invoked oom-killer: gfp_mask=0
 3,521,79864574,-;Memory cgroup out of memory: Killed process 465 (tomcat) total-vm:42040kB, anon-rss:40596kB, file-rss:708kB, shmem-rss:0kB, UID:1001 pgtables:120kB oom_score_adj:0`;
 
 /**
- * Reads one report and places its kill, for nobody: JavaScript is compiled where it first runs, and the first kill of a bot that
+ * Reads reports and places their kills, for nobody: JavaScript is compiled where it first runs, and the first kill of a bot that
  * has waited for weeks is the one that somebody waits for. Gives how many kills it read.
  */
 export function warmUp(): number {
+  // V8 makes machine code of a regular expression when it runs for the second time.
+  return readOne() + readOne();
+}
+
+function readOne(): number {
   const host = '';
   const facts = {
     kernel: null,
