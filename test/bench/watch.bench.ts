@@ -23,7 +23,7 @@ import { canRunSshd, makeKey, openSshd } from '../support/sshd.ts';
 export const name = 'watch';
 
 const HERE = import.meta.dirname;
-const KILLS = Number(process.env['OOMBOT_BENCH_KILLS'] ?? 100);
+const KILLS = Number(process.env['OOMBOT_BENCH_KILLS'] ?? 200);
 /** Whole rounds of the keep-alives, which go out together every 15 s: less would count one round or two by chance. */
 const IDLE_S = Number(process.env['OOMBOT_BENCH_IDLE_S'] ?? 30);
 const SETTLE_S = Number(process.env['OOMBOT_BENCH_SETTLE_S'] ?? 45); // the first look at each host's counter is past
@@ -244,9 +244,10 @@ function cpuSeconds(pid: number): number {
   return times.reduce((sum, one) => sum + one, 0) / 1e9;
 }
 
+/** By nearest rank: so many of the values are no larger. */
 function quantile(values: number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+  return sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? NaN;
 }
 
 function row({ rssMiB: mib, cpu, connectMs }: Cost, size: number): string {
