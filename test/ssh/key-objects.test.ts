@@ -2,56 +2,40 @@ import { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import ssh2, { type ClientChannel } from 'ssh2';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { useKeyObjects } from '../../src/ssh/key-objects.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import type { Client } from 'ssh2';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { fingerprintOf, knownKeysFor } from '../../src/ssh/known-hosts.ts';
+import { login } from '../../src/ssh/login.ts';
+import { runChannel } from '../../src/ssh/channel.ts';
+import { canRunSshd, openSshd } from '../support/sshd.ts';
 
 const { bindingAvailable } = createRequire(import.meta.url)('ssh2/lib/protocol/crypto.js') as {
   bindingAvailable: boolean;
 };
 
 describe.skipIf(!canRunSshd)('keys as KeyObjects', { timeout: 30_000 }, () => {
-  let sshd: Sshd;
-  beforeAll(async () => {
-    sshd = await openSshd({ lines: ['RekeyLimit 64K'] });
-  });
-  afterAll(async () => {
-    await sshd.close();
-  });
-
   it.each([
     ['aes128-gcm@openssh.com', true],
     ['aes256-gcm@openssh.com', true],
     ['aes256-ctr', false],
     ['chacha20-poly1305@openssh.com', false],
   ] as const)('carry %s, also when the keys are changed under way', async (cipher, isChanged) => {
-    const client = new ssh2.Client();
+    const { client, close } = await logIn([`Ciphers ${cipher}`, 'RekeyLimit 64K']);
     let handshakes = 0;
-    client.on('handshake', () => {
-      handshakes += 1;
-      useKeyObjects(client);
-    });
-    client.connect({
-      host: '127.0.0.1',
-      port: sshd.port,
-      username: 'root',
-      privateKey: readFileSync(sshd.identityFile),
-      hostVerifier: () => true,
-      algorithms: { cipher: [cipher] },
-    });
-    await once(client, 'ready');
-
-    const channel = await new Promise<ClientChannel>((resolve, reject) =>
-      client.exec('head -c 1000000 /dev/zero', (error, opened) => (error ? reject(error) : resolve(opened))),
-    );
+    client.on('handshake', () => (handshakes += 1));
     let bytes = 0;
-    channel.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    await once(channel, 'close');
+
+    await runChannel(client, 'head -c 1000000 /dev/zero', {
+      stdin: '',
+      endStdin: true,
+      signal: AbortSignal.timeout(20_000),
+      onStdout: (chunk) => {
+        bytes += chunk.length;
+        return true;
+      },
+    });
     const keys = Object.values(insideOf(client)).flatMap((half) => [half['_encKey'], half['_decipherKey']]);
-    client.on('error', () => {}); // sshd may hang up before it has read all
-    client.end();
-    await once(client, 'close');
+    await close();
 
     expect(bytes).toBe(1_000_000);
     expect(handshakes).toBeGreaterThan(3);
@@ -60,9 +44,35 @@ describe.skipIf(!canRunSshd)('keys as KeyObjects', { timeout: 30_000 }, () => {
   });
 });
 
+async function logIn(lines: string[]): Promise<{ client: Client; close: () => Promise<void> }> {
+  const sshd = await openSshd({ lines });
+  onTestFinished(() => sshd.close());
+  const blob = Buffer.from(sshd.publicKey('ed25519').split(' ')[1] ?? '', 'base64');
+  const target = sshd.target({ fingerprints: [fingerprintOf(blob)] });
+  const key = readFileSync(sshd.identityFile);
+  const result = await login({
+    target,
+    through: null,
+    identity: { kind: 'usable', methods: [{ type: 'publickey', username: target.user, key }], words: 'its key' },
+    known: knownKeysFor(target, []),
+    readyTimeoutMs: 5_000,
+    keepaliveIntervalMs: 15_000,
+    signal: AbortSignal.timeout(20_000),
+  });
+  if (result.kind !== 'in') throw new Error(result.failure.sentence);
+  const { client } = result;
+  return {
+    client,
+    close: async () => {
+      client.end();
+      await once(client, 'close');
+    },
+  };
+}
+
 type Half = Record<string, unknown>;
 
-function insideOf(client: ssh2.Client): { cipher: Half; decipher: Half } {
+function insideOf(client: Client): { cipher: Half; decipher: Half } {
   const { _protocol } = client as unknown as { _protocol: { _cipher: Half; _decipher: Half } };
   return { cipher: _protocol._cipher, decipher: _protocol._decipher };
 }
