@@ -75,8 +75,8 @@ function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release
 }
 
 /**
- * Copies the write-ahead log into the file when nothing else is to do: on a slow disk that takes a tenth of a second, and a
- * commit that does it keeps a kill waiting. Gives what is to be called when nothing waits.
+ * Copies the write-ahead log into the file when nothing else is to do: a commit that does it keeps a kill waiting. Gives what is
+ * to be called when nothing waits.
  */
 function openCheckpoints(raw: DatabaseSync): () => void {
   let timer: NodeJS.Timeout | null = null;
