@@ -6,9 +6,9 @@ import type { Clock } from './app/ports.ts';
  */
 export const systemClock: Clock = { nowMs: () => Date.now(), sleep };
 
-/** Sleeps of so long end on a whole second: what a thousand hosts wait for then wakes the process a few times, not a thousand. */
+/** Sleeps of so long end on a whole tenth of a second: what a thousand hosts wait for then wakes the process less often, and not all at once. */
 const COARSE_MS = 10_000;
-const COARSE_STEP_MS = 1_000;
+const COARSE_STEP_MS = 100;
 
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -27,8 +27,8 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 
 function coarse(ms: number): number {
   if (ms < COARSE_MS) return ms;
-  const endMs = performance.now() + ms;
-  return Math.ceil(ms + (COARSE_STEP_MS - (endMs % COARSE_STEP_MS)));
+  const nowMs = performance.now();
+  return Math.ceil((nowMs + ms) / COARSE_STEP_MS) * COARSE_STEP_MS - nowMs;
 }
 
 function givenUp(signal: AbortSignal | undefined): Error {
