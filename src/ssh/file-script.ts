@@ -101,7 +101,8 @@ elif [ "$off" = 0 ] && [ "$di" != - ]; then
 elif [ "$di" = - ]; then
   read_rotated all
   [ "$size" -le "$max" ] || start=$((size - max))
-elif ! read_rotated no; then
+# A file that is renamed or compressed at this moment is not found under either name.
+elif ! read_rotated no && { sleep 1; ! read_rotated no; }; then
   # With no rotated file since, nothing was written to one either: the place was the end.
   if [ "$lid" = "$di" ] || [ -n "$(rotated_files)" ]; then printf '%s unknown\\n' "$n"; fi
   read_rotated all

@@ -133,6 +133,27 @@ describe.skipIf(!canRunSshd).each([
     expect([...second.gaps, ...third.gaps]).toEqual([]);
   });
 
+  it('finds its place in a file that is between two names when it looks', async () => {
+    const log = aLog();
+    writeFileSync(`${log}.2`, 'older\n');
+    append(log, 0, 10);
+    const first = await follow(log);
+    await first.until('line 9.');
+    await first.stop();
+    append(log, 10, 12);
+    renameSync(log, `${log}~`);
+    append(log, 12, 14);
+
+    const second = await follow(log, first);
+    await sleep(400);
+    renameSync(`${log}~`, `${log}.1`);
+    await second.until('line 13.');
+    await second.stop();
+
+    expect(second.texts()).toEqual(lines(10, 14));
+    expect(second.gaps).toEqual([]);
+  });
+
   it.each(['rename', 'copy and cut', 'rename and compress at once'])(
     'loses and doubles nothing over rotation by %s while it follows',
     async (how) => {
