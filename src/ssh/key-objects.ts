@@ -9,7 +9,7 @@ interface Inside {
 
 /**
  * ssh2 makes a cipher for each packet of AES-GCM, from a key that is a Buffer; Node 24 finds out that a Buffer is no KeyObject
- * and no CryptoKey by catching two errors each time. As KeyObjects the keys halve what a packet costs.
+ * and no CryptoKey by catching two errors each time. KeyObjects spare that.
  */
 export function useKeyObjects(client: Client): void {
   const { _protocol: { _cipher: cipher, _decipher: decipher } = {} } = client as unknown as Inside;
