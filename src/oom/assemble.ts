@@ -60,6 +60,8 @@ const BEGINNINGS = byFirstLetter([
 ]);
 /** Lines that mean nothing, in a row, after which a report without a victim is given up. */
 const IDLE_LINES_MAX = 3000;
+/** The same for lines whose clock is far from the report's: after a restart, or those of another host in a log of several. */
+const STRANGE_LINES_MAX = 100;
 const RECENT_LINES = 20_000;
 const AFTERMATH_MAX = 20;
 const SHORT = 16; // a piece of a name: 15 bytes and less
@@ -97,7 +99,9 @@ export function openAssembler(nextReport: () => number): Assembler {
     }
     const report = state.open;
     if (readReportLine(report, line)) report.idle = 0;
-    else if ((report.idle += 1) > IDLE_LINES_MAX || !isWithin(report.first, line, REPORT_SECONDS_MAX))
+    else if (
+      (report.idle += 1) > (isWithin(report.first, line, REPORT_SECONDS_MAX) ? IDLE_LINES_MAX : STRANGE_LINES_MAX)
+    )
       finishReport(state);
   }
 

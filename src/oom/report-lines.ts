@@ -94,7 +94,7 @@ function readSlab(report: ReportState, text: string): boolean {
 function readTrace(report: ReportState, text: string): boolean {
   const road = ROADS[ROAD.exec(text)?.[0] ?? ''];
   if (road !== undefined) report.roads.add(road);
-  return report.headerLine !== null;
+  return road !== undefined;
 }
 
 /** A row's name with a line break goes on in the next piece of the same record; in a form without stamps, in the next short line. */

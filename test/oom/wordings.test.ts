@@ -325,6 +325,38 @@ describe('around a kill', () => {
     expect(record?.warnings.join()).toContain('blob data');
   });
 
+  it('counts one death where a thread was chosen, and a line of another host stands between', () => {
+    const kills = parseLines([
+      '[  771.427685] a invoked oom-killer: gfp_mask=0x140dc2(GFP_HIGHUSER|__GFP_COMP|__GFP_ZERO), order=0, oom_score_adj=0',
+      '[  775.894215] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=a,pid=32,uid=0',
+      '[  213.715554] [UFW BLOCK] IN=eth0 OUT= SRC=203.0.113.14 DST=10.0.2.15 LEN=60 PROTO=TCP SPT=414 DPT=22',
+      '[  775.898474] Out of memory (oom_kill_allocating_task): Killed process 17 (a) total-vm:2000kB, anon-rss:1000kB, file-rss:20kB, shmem-rss:0kB, UID:0 pgtables:64kB oom_score_adj:0',
+    ]);
+
+    expect(kills).toMatchObject([{ pid: 17, selected: { pid: 32 }, outcome: 'killed', warnings: [] }]);
+  });
+
+  it.each([
+    ['the host has restarted', 101, '    0'],
+    ['the kernel speaks of other things', 3001, '  772'],
+  ])('does not wait for ever for the rest of a report: %s', (_, count, second) => {
+    const parser = openLogParser();
+    const header = '[  771.427685] a invoked oom-killer: gfp_mask=0x140dc2(GFP_HIGHUSER), order=0, oom_score_adj=0';
+    const others = Array.from(
+      { length: count },
+      (__, at) => `[${second}.${100_000 + at}] pci 0000:00:0${at % 10}.0: a device`,
+    );
+    const [last, ...before] = [header, ...others].toReversed();
+
+    for (const [at, line] of before.toReversed().entries()) expect(parser.line(line, at + 1)).toEqual([]);
+    expect(parser.maySkip()).toBe(false);
+
+    const events = parser.line(last ?? '', count + 1);
+
+    expect(events.map(({ record }) => record.outcome)).toEqual(['truncated']);
+    expect(parser.maySkip()).toBe(true);
+  });
+
   it("joins systemd's word on the unit instead of counting it", () => {
     const verdict =
       'oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice/w.service,task_memcg=/system.slice/w.service,task=a,pid=7,uid=0';
