@@ -11,7 +11,7 @@ const UNIT_LINES = 50;
 const USERSPACE_LINES = 200;
 const RECENTLY_KILLED_US = 10_000_000;
 /** systemd-oomd looks at swap every 150 ms, and kills again what it killed and is not dead yet. */
-const KILLED_AGAIN_MS = 1_000;
+const AT_ONCE_MS = 1_000;
 
 /** Whether two lines can belong together, by the kernel's clock where both have it. */
 export function isWithin(first: LogLine | undefined, second: LogLine, seconds: number): boolean {
@@ -30,7 +30,7 @@ export function isRecent(first: LogLine, second: LogLine): boolean {
 export function isJustAfter(first: LogLine, second: LogLine): boolean {
   if (first.kernelUs !== null && second.kernelUs !== null)
     return Math.abs(second.kernelUs - first.kernelUs) <= RECENTLY_KILLED_US;
-  return second.line - first.line <= UNIT_LINES;
+  return second.line - first.line <= UNIT_LINES || (first.timeText !== null && isAtOnce(first, second));
 }
 
 /** Whether a kill line can be the end of the open report. */
@@ -69,5 +69,5 @@ function isAtOnce(first: LogLine, second: LogLine): boolean {
   const [from, to] = [first, second].map(({ timeText, realtimeUs }) =>
     Date.parse(parseTime(timeText, realtimeUs) ?? ''),
   );
-  return from !== undefined && to !== undefined && Math.abs(to - from) <= KILLED_AGAIN_MS;
+  return from !== undefined && to !== undefined && Math.abs(to - from) <= AT_ONCE_MS;
 }

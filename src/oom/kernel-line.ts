@@ -94,6 +94,7 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
   if (known !== undefined) {
     if (known.killed === null) {
       known.killed = killed;
+      known.toldLast = line;
       known.namedBy = 'kill line';
       known.warnings = [];
     }
@@ -115,7 +116,7 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
 
 /** The same line again (a paste, a merge of two logs), or a kernel that names its victim twice: nobody dies twice. */
 function isSameDeath(state: StreamState, death: DeathState, line: LogLine, killed: KilledLine): boolean {
-  const known = death.line;
+  const known = death.toldLast;
   if (known.text === line.text && known.kernelUs === line.kernelUs && known.timeText === line.timeText) return true;
   // The first of a group is always printed twice; else a report of its own is believed.
   const isNewReport = state.open !== null && state.open.headerLine !== null && death.report.group === null;
@@ -234,6 +235,8 @@ function takeNoVictim(state: StreamState, line: LogLine, outcome: 'panic' | 'no-
     amend(state, last, line);
     return true;
   }
+  // A report that has named somebody is another: it waits for its kill line.
+  if ((state.open?.score ?? state.open?.verdict) != null) finishReport(state);
   const report = state.open ?? beginReport(state, line);
   state.open = null;
   report.noVictimLine = line;

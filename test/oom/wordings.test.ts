@@ -267,6 +267,18 @@ describe('a report without a victim', () => {
     expect(records[0]?.warnings.join()).toContain('Process 7 (b) was chosen but already exiting');
   });
 
+  it('is not the report before it, which has named somebody', () => {
+    const records = parseLines([
+      'Out of memory (oom_kill_allocating_task): Kill process 7 (a) score 0 or sacrifice child',
+      'Out of memory and no killable processes...',
+    ]);
+
+    expect(records.map((record) => [record.outcome, record.pid])).toEqual([
+      ['killed', 7],
+      ['no-killable', null],
+    ]);
+  });
+
   it('carries over what the rate limit dropped before a kill', () => {
     const [record] = parseLines([
       'oom_kill_process: 70 callbacks suppressed',
@@ -296,6 +308,23 @@ describe('around a kill', () => {
       [8, '/g', 1000],
     ]);
     expect(new Set(records.map((record) => record.report)).size).toBe(1);
+  });
+
+  it('counts the first of a group once also where much stands between, in a log without the clock of the kernel', () => {
+    const verdict =
+      'oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/g,task_memcg=/g,task=a,pid=7,uid=0';
+    const other = verdict.replace('task=a,pid=7', 'task=b,pid=8');
+    const between = Array.from({ length: 60 }, () => 'audit: something else');
+    const group = 'Tasks in /g are going to be killed due to memory.oom.group set';
+    const second = kill.replace('7 (a)', '8 (b)');
+    const lines = [verdict, ...between, kill, group, ...between, kill, other, second];
+    const records = parseLines(lines.map((line) => `2026-11-22T20:15:47.947831+0000 h kernel: ${line}`));
+    const crossed = parseLines(
+      [verdict, ...between, other, kill, kill].map((line) => `Nov 22 20:15:47 h kernel: ${line}`),
+    );
+
+    expect(records.map((record) => record.pid)).toEqual([7, 8]);
+    expect(crossed.map((record) => record.pid)).toEqual([7, 8]);
   });
 
   it('tells of those that shared its memory and of a stuck victim', () => {
