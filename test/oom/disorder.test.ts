@@ -71,7 +71,10 @@ describe('a log that is not whole', { timeout: 60_000 }, () => {
         const part = bytes.slice(start, start + 1 + (length % 30_000));
 
         const pids = new Set(log.kills.flatMap((kill) => [kill.pid, kill.selected?.pid ?? null]));
-        for (const kill of killsOf(parseLines(toLines(part)))) expect(pids).toContain(kill.pid);
+        const lines = toLines(part);
+        // Of a process called `x,pid=1,uid=0` the oom-kill line looks whole where it is cut behind its name.
+        const told = killsOf(parseLines(lines)).filter((kill) => !isSecondHand(kill) || kill.line < lines.length);
+        for (const kill of told) expect(pids).toContain(kill.pid);
       }),
       { numRuns: runs },
     );
