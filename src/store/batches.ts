@@ -45,7 +45,7 @@ export function saveBatch(
 
     const incidents = [];
     for (const incident of decision.incidents) incidents.push(await saveIncident(trx, incident));
-    await insertKills(trx, fresh, decision.placed);
+    await insertKills(database, trx, fresh, decision.placed);
     await insertDeliveries(trx, decision.deliveries);
     return { fresh, amended, incidents };
   });
@@ -157,10 +157,17 @@ function factColumns(kill: Kill): KillFacts {
 
 async function updateKill({ killCache }: Database, trx: Trx, id: number, kill: Kill): Promise<void> {
   killCache?.forget(kill.host, kill.key);
-  await UPDATE(trx, { id, ...factColumns(kill) });
+  const columns = factColumns(kill);
+  await UPDATE(trx, { id, ...columns });
+  killCache?.put(kill, columns.body.length, killCache.edition());
 }
 
-async function insertKills(trx: Trx, kills: Kill[], placed: Record<string, string>): Promise<void> {
+async function insertKills(
+  { killCache }: Database,
+  trx: Trx,
+  kills: Kill[],
+  placed: Record<string, string>,
+): Promise<void> {
   const rows = kills.map((kill): NewRow => ({
     host: kill.host,
     key: columnText(kill.key),
@@ -170,6 +177,8 @@ async function insertKills(trx: Trx, kills: Kill[], placed: Record<string, strin
     ...factColumns(kill),
   }));
   for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await INSERT(trx, slice);
+  // The next one of its incident asks for it.
+  for (const [at, kill] of kills.entries()) killCache?.put(kill, rows[at]?.body.length ?? 0, killCache.edition());
 }
 
 /**
