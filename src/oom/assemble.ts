@@ -58,10 +58,10 @@ const BEGINNINGS = byFirstLetter([
   'escalating to SIG',
   'process ',
 ]);
-/** Lines that mean nothing, in a row, after which a report without a victim is given up. */
-const IDLE_LINES_MAX = 3000;
+/** Lines that mean nothing, in a row, after which a report without a victim is given up. Up to 4.4 each zone has a line for each processor. */
+const IDLE_LINES_MAX = 20_000;
 /** The same for lines whose clock is far from the report's: after a restart, or those of another host in a log of several. */
-const STRANGE_LINES_MAX = 100;
+const STRANGE_LINES_MAX = 1_000;
 const RECENT_LINES = 20_000;
 const AFTERMATH_MAX = 20;
 const SHORT = 16; // a piece of a name: 15 bytes and less

@@ -365,9 +365,20 @@ describe('around a kill', () => {
     expect(kills).toMatchObject([{ pid: 17, selected: { pid: 32 }, outcome: 'killed', warnings: [] }]);
   });
 
+  it('keeps the header over the lines of all processors of a large host', () => {
+    const processors = Array.from(
+      { length: 8_000 },
+      (_, at) => `CPU ${String(at % 448).padStart(4)}: hi:  186, btch:  31 usd:   0`,
+    );
+    const lines = ['a invoked oom-killer: gfp_mask=0xcc0, order=0, oom_score_adj=0', 'Mem-Info:', ...processors, kill];
+    const records = parseLines(lines.map((line) => `[  771.427685] ${line}`));
+
+    expect(records).toMatchObject([{ pid: 7, trigger: { name: 'a' }, warnings: [] }]);
+  });
+
   it.each([
-    ['the host has restarted', 101, '    0'],
-    ['the kernel speaks of other things', 3001, '  772'],
+    ['the host has restarted', 1001, '    0'],
+    ['the kernel speaks of other things', 20_001, '  772'],
   ])('does not wait for ever for the rest of a report: %s', (_, count, second) => {
     const parser = openLogParser();
     const header = '[  771.427685] a invoked oom-killer: gfp_mask=0x140dc2(GFP_HIGHUSER), order=0, oom_score_adj=0';
