@@ -159,7 +159,7 @@ async function updateKill({ killCache }: Database, trx: Trx, id: number, kill: K
   killCache?.forget(kill.host, kill.key);
   const columns = factColumns(kill);
   await UPDATE(trx, { id, ...columns });
-  killCache?.put(kill, columns.body.length, killCache.edition());
+  killCache?.put(JSON.parse(columns.body) as Kill, columns.body.length, killCache.edition());
 }
 
 async function insertKills(
@@ -178,7 +178,8 @@ async function insertKills(
   }));
   for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await INSERT(trx, slice);
   // The next one of its incident asks for it.
-  for (const [at, kill] of kills.entries()) killCache?.put(kill, rows[at]?.body.length ?? 0, killCache.edition());
+  // As it would be read: what was handed in may be changed later, and holds on to the chunks of log that it was cut from.
+  for (const { body } of rows) killCache?.put(JSON.parse(body) as Kill, body.length, killCache.edition());
 }
 
 /**
