@@ -74,7 +74,9 @@ function reportToName(state: StreamState, line: LogLine, pid: number | null): Re
   const named = state.open?.score?.pid ?? state.open?.verdict?.pid ?? null;
   const isOther = named !== null && named !== pid;
   // Of an excerpt that shows little more than headers the clocks may have been made up.
-  const isOfBefore = state.open?.cpu != null && !isWithin(state.open.first, line, REPORT_SECONDS_MAX);
+  const chosenAt = state.open?.scoreLine ?? state.open?.verdictLine ?? null;
+  const since = chosenAt ?? (state.open?.cpu != null ? state.open.first : null);
+  const isOfBefore = since !== null && !isWithin(since, line, REPORT_SECONDS_MAX);
   if (isOther || isOfBefore) finishReport(state);
   state.groupOpen = false;
   state.open ??= beginReport(state, line);

@@ -365,6 +365,18 @@ describe('around a kill', () => {
     expect(kills).toMatchObject([{ pid: 17, selected: { pid: 32 }, outcome: 'killed', warnings: [] }]);
   });
 
+  it('counts two deaths of one pid that only oom-kill lines tell, before and after a restart', () => {
+    const verdict =
+      'oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=a,pid=7,uid=0';
+    const lines = [
+      `[  771.427685] ${verdict}`,
+      '[    0.100000] pci 0000:00:00.0: a device',
+      `[   50.427685] ${verdict}`,
+    ];
+
+    expect(parseLines(lines).map((record) => record.pid)).toEqual([7, 7]);
+  });
+
   it('keeps the header over the lines of all processors of a large host', () => {
     const processors = Array.from(
       { length: 8_000 },
