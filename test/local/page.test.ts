@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { App } from '@slack/bolt';
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
 import { tabTo, unnamed } from '../support/accessibility.ts';
@@ -55,6 +55,13 @@ describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
     return 'Killed.';
   }
 
+  /** Within the part of the list that is to be seen. */
+  async function isInView(page: Page, what: Locator): Promise<boolean> {
+    const [inside, outside] = [await what.boundingBox(), await page.getByRole('log').boundingBox()];
+    if (inside === null || outside === null) return false;
+    return inside.y >= outside.y && inside.y + inside.height <= outside.y + outside.height;
+  }
+
   function post(text: string, blocks?: unknown[], threadTs?: string) {
     return app.client.chat.postMessage({
       channel: '#oom',
@@ -91,6 +98,23 @@ describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
     expect(await answer.getByRole('table', { name: 'Top memory holders' }).getByRole('row').count()).toBe(6);
     expect(await answer.locator('svg.pie path').count()).toBe(6);
     expect(await page.getByLabel('Message #oom').inputValue()).toBe('');
+  });
+
+  it('shows the answer to the next command below one that is longer than the window', async () => {
+    const page = await open({ viewport: { width: 1200, height: 500 } });
+    const box = page.getByLabel('Message #oom');
+    await box.fill('/oom last demo-db01');
+    await page.keyboard.press('Enter');
+    const long = page.getByRole('heading', { name: 'mysqld was killed on demo-db01' });
+    await long.waitFor();
+    await expect.poll(() => isInView(page, long)).toBe(true);
+
+    await box.fill('/oom lst');
+    await page.keyboard.press('Enter');
+
+    const short = page.getByText('Did you mean');
+    await short.waitFor();
+    await expect.poll(() => isInView(page, short)).toBe(true);
   });
 
   it('shows in the hints what the command understands, and completes it', async () => {

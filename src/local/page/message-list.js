@@ -19,6 +19,8 @@ export function messageList(place, { openThread, isOurs, empty }) {
   const shown = new Map();
   /** What came since the last look. @type {Map<string, Json | null>} */
   const waiting = new Map();
+  /** Where the last message was shown from its beginning: who has not moved since is still with the newest. */
+  let restsAt = -1;
 
   function clear() {
     nodes.clear();
@@ -87,7 +89,8 @@ export function messageList(place, { openThread, isOurs, empty }) {
   }
 
   function flush() {
-    const isAtEnd = place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
+    const isAtEnd =
+      place.scrollTop === restsAt || place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
     for (const [ts, message] of [...waiting].slice(-SHOWN_MAX)) {
       const old = nodes.get(ts);
       if (message === null) drop(ts);
@@ -109,6 +112,7 @@ export function messageList(place, { openThread, isOurs, empty }) {
     if (last !== undefined && last.offsetHeight > place.clientHeight) {
       place.scrollTop += last.getBoundingClientRect().top - place.getBoundingClientRect().top - 8;
     }
+    restsAt = place.scrollTop;
   }
 
   /** @param {string} ts */
