@@ -1,10 +1,10 @@
-import { isOfUnit, isSameUserspaceKill, isWithin, REPORT_SECONDS_MAX } from './belonging.ts';
+import { isOfUnit, isSameUserspaceKill, isWithin, RECENT_LINES, REPORT_SECONDS_MAX } from './belonging.ts';
 import { decodeText } from './bytes.ts';
 import type { LogLine } from './frame.ts';
 import { takeKernelLine } from './kernel-line.ts';
 import { openRecentDeaths } from './recent-deaths.ts';
 import { beginsHeadless, readReportLine } from './report-lines.ts';
-import { note, openDeath, openReport, type ReportState } from './report-state.ts';
+import { chosenAt, note, openDeath, openReport, type ReportState } from './report-state.ts';
 import { frontPiece, joinPiece } from './split-line.ts';
 import {
   amend,
@@ -58,11 +58,11 @@ const BEGINNINGS = byFirstLetter([
   'escalating to SIG',
   'process ',
 ]);
-/** Lines that mean nothing, in a row, after which a report without a victim is given up. Up to 4.4 each zone has a line for each processor. */
-const IDLE_LINES_MAX = 20_000;
-/** The same for lines whose clock is far from the report's: after a restart, or those of another host in a log of several. */
-const STRANGE_LINES_MAX = 1_000;
-const RECENT_LINES = 20_000;
+/**
+ * A report without a victim is given up after so many lines in a row that mean nothing and whose clock is far from its own: the
+ * host has restarted. Fewer are those of another host in a log of several.
+ */
+const STRANGE_LINES_MAX = 100;
 const AFTERMATH_MAX = 20;
 const SHORT = 16; // a piece of a name: 15 bytes and less
 const BEFORE_MAX = 3;
@@ -98,11 +98,11 @@ export function openAssembler(nextReport: () => number): Assembler {
       state.open = beginReport(state, line);
     }
     const report = state.open;
-    if (readReportLine(report, line)) report.idle = 0;
-    else if (
-      (report.idle += 1) > (isWithin(report.first, line, REPORT_SECONDS_MAX) ? IDLE_LINES_MAX : STRANGE_LINES_MAX)
-    )
-      finishReport(state);
+    const isNear = isWithin(chosenAt(report) ?? report.first, line, REPORT_SECONDS_MAX);
+    // Somebody was chosen: the body of this report is past, and what stands far from that is of another.
+    const mayBelong = isNear || chosenAt(report) === null;
+    if (mayBelong && readReportLine(report, line)) report.idle = 0;
+    else if ((report.idle += 1) > (isNear ? RECENT_LINES : STRANGE_LINES_MAX)) finishReport(state);
   }
 
   function releaseSplit(): void {

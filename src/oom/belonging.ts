@@ -1,11 +1,12 @@
 import type { LogLine } from './frame.ts';
-import type { DeathState, ReportState } from './report-state.ts';
+import { chosenAt, type DeathState, type ReportState } from './report-state.ts';
 import type { UserspaceKill } from './userspace.ts';
 import { parseTime } from './time.ts';
 import type { KilledLine } from './verdict.ts';
 
 export const REPORT_SECONDS_MAX = 120; // a slow console was seen to need 31 s
-const RECENT_LINES = 20_000;
+/** So far behind a line nothing belongs to it any more. */
+export const RECENT_LINES = 20_000;
 // How far down systemd's word on a unit, or a killer's repetition, may stand.
 const UNIT_LINES = 50;
 const USERSPACE_LINES = 200;
@@ -35,9 +36,7 @@ export function isJustAfter(first: LogLine, second: LogLine): boolean {
 
 /** Whether a kill line can be the end of the open report. */
 export function fits(report: ReportState, line: LogLine, killed: KilledLine): boolean {
-  // Where somebody was chosen is nearer to the kill than the beginning is, and in mixed logs surer.
-  const near = report.scoreLine ?? report.verdictLine ?? report.first;
-  if (!isWithin(near, line, REPORT_SECONDS_MAX)) return false;
+  if (!isWithin(chosenAt(report) ?? report.first, line, REPORT_SECONDS_MAX)) return false;
   if (killed.message.includes('oom_kill_allocating_task')) return true;
   // Up to 2.6.19 the line of a child that died has the message too.
   if (report.score !== null)

@@ -1,7 +1,7 @@
 import { fits, isJustAfter, isWithin, REPORT_SECONDS_MAX } from './belonging.ts';
 import { decodeText } from './bytes.ts';
 import type { LogLine } from './frame.ts';
-import { note, openDeath, type DeathState, type ReportState } from './report-state.ts';
+import { chosenAt, note, openDeath, type DeathState, type ReportState } from './report-state.ts';
 import { joinBefore } from './split-line.ts';
 import { amend, announce, announceNone, beginReport, finishReport, type StreamState } from './stream-state.ts';
 import { parseHeader, parseKilled, parseReaper, parseScore, parseVerdict, type KilledLine } from './verdict.ts';
@@ -74,12 +74,13 @@ function reportToName(state: StreamState, line: LogLine, pid: number | null): Re
   const named = state.open?.score?.pid ?? state.open?.verdict?.pid ?? null;
   const isOther = named !== null && named !== pid;
   // Of an excerpt that shows little more than headers the clocks may have been made up.
-  const chosenAt = state.open?.scoreLine ?? state.open?.verdictLine ?? null;
-  const since = chosenAt ?? (state.open?.cpu != null ? state.open.first : null);
+  const since =
+    state.open === null ? null : (chosenAt(state.open) ?? (state.open.cpu === null ? null : state.open.first));
   const isOfBefore = since !== null && !isWithin(since, line, REPORT_SECONDS_MAX);
   if (isOther || isOfBefore) finishReport(state);
   state.groupOpen = false;
   state.open ??= beginReport(state, line);
+  state.open.idle = 0;
   return state.open;
 }
 
@@ -237,8 +238,9 @@ function takeNoVictim(state: StreamState, line: LogLine, outcome: 'panic' | 'no-
     amend(state, last, line);
     return true;
   }
-  // A report that has named somebody is another: it waits for its kill line.
-  if ((state.open?.score ?? state.open?.verdict) != null) finishReport(state);
+  // What has named somebody is another report, which waits for its kill line. Not where its header is there: old kernels chose
+  // again when they could not kill, without a new one.
+  if (state.open !== null && state.open.headerLine === null && chosenAt(state.open) !== null) finishReport(state);
   const report = state.open ?? beginReport(state, line);
   state.open = null;
   report.noVictimLine = line;

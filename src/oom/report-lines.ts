@@ -18,7 +18,9 @@ const ROADS: Record<string, 'memcg' | 'page-fault' | 'sysrq' | 'host'> = {
   moom_callback: 'sysrq',
   __alloc_pages: 'host',
 };
-const HEADINGS = /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|lowmem_reserve\[\]|Name +Used +Total)/;
+// Up to 4.4 a line for each processor in each zone: `CPU    0: hi:  186, btch:  31 usd:   0`, `cpu 0 hot: low 2, high 6, batch 1`.
+const HEADINGS =
+  /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|lowmem_reserve\[\]|Name +Used +Total|(?:CPU|cpu) +\d+:? (?:hi:|[Hh]ot:|cold:)|(?:Node \d+ )?\w+ per-cpu:)/;
 
 /** A line that can begin the rest of a report whose header is lost. */
 export function beginsHeadless(text: string): boolean {

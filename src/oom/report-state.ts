@@ -93,6 +93,11 @@ export function openReport(report: number, killer: Killer, first: LogLine): Repo
   };
 }
 
+/** The line that chose a victim, where one is there: nearer to the kill than the beginning is. */
+export function chosenAt(report: ReportState): LogLine | null {
+  return report.scoreLine ?? report.verdictLine;
+}
+
 /** Keeps a line as evidence, within bounds. */
 export function note(evidence: EvidenceLine[], line: LogLine): void {
   if (evidence.length < EVIDENCE_MAX)

@@ -267,16 +267,26 @@ describe('a report without a victim', () => {
     expect(records[0]?.warnings.join()).toContain('Process 7 (b) was chosen but already exiting');
   });
 
-  it('is not the report before it, which has named somebody', () => {
-    const records = parseLines([
-      'Out of memory (oom_kill_allocating_task): Kill process 7 (a) score 0 or sacrifice child',
-      'Out of memory and no killable processes...',
-    ]);
+  it.each([
+    'Out of memory (oom_kill_allocating_task): Kill process 7 (a) score 0 or sacrifice child',
+    'oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),task=a,pid=7,uid=0',
+  ])('is not the report before it, which has named somebody: %s', (chosen) => {
+    const records = parseLines([chosen, 'Out of memory and no killable processes...']);
 
     expect(records.map((record) => [record.outcome, record.pid])).toEqual([
       ['killed', 7],
       ['no-killable', null],
     ]);
+  });
+
+  it('kills nobody where an old kernel chose somebody, could not kill it, and found nobody else', () => {
+    const records = parseLines([
+      header,
+      'Out of memory: kill process 7 (a) score 3 or a child',
+      'Kernel panic - not syncing: Out of memory and no killable processes...',
+    ]);
+
+    expect(records.map((record) => [record.outcome, record.pid, record.trigger?.name])).toEqual([['panic', null, 'a']]);
   });
 
   it('carries over what the rate limit dropped before a kill', () => {
@@ -289,6 +299,10 @@ describe('a report without a victim', () => {
     expect(record?.warnings.join()).toContain('70 callbacks suppressed');
   });
 });
+
+function stamped(lines: string[]): string[] {
+  return lines.map((line) => `2026-11-22T20:15:47.947831+0000 h kernel: ${line}`);
+}
 
 describe('around a kill', () => {
   const kill =
@@ -316,15 +330,20 @@ describe('around a kill', () => {
     const other = verdict.replace('task=a,pid=7', 'task=b,pid=8');
     const between = Array.from({ length: 60 }, () => 'audit: something else');
     const group = 'Tasks in /g are going to be killed due to memory.oom.group set';
-    const second = kill.replace('7 (a)', '8 (b)');
-    const lines = [verdict, ...between, kill, group, ...between, kill, other, second];
-    const records = parseLines(lines.map((line) => `2026-11-22T20:15:47.947831+0000 h kernel: ${line}`));
-    const crossed = parseLines(
-      [verdict, ...between, other, kill, kill].map((line) => `Nov 22 20:15:47 h kernel: ${line}`),
+    const again = kill.replace('1000kB', '900kB');
+    const records = parseLines(
+      stamped([verdict, ...between, kill, group, ...between, other, again, kill.replace('7 (a)', '8 (b)')]),
     );
+    // Chosen seven seconds before, and told of by that line alone until the next one was chosen.
+    const crossed = parseLines([
+      `2026-11-22T20:15:40.947831+0000 h kernel: ${verdict}`,
+      ...stamped([...between, other, kill, again]),
+    ]);
+    const later = parseLines([...stamped([kill, ...between]), `2026-11-22T20:16:47.947831+0000 h kernel: ${again}`]);
 
     expect(records.map((record) => record.pid)).toEqual([7, 8]);
     expect(crossed.map((record) => record.pid)).toEqual([7, 8]);
+    expect(later.map((record) => record.pid)).toEqual([7, 7]);
   });
 
   it('tells of those that shared its memory and of a stuck victim', () => {
@@ -354,11 +373,16 @@ describe('around a kill', () => {
     expect(record?.warnings.join()).toContain('blob data');
   });
 
-  it('counts one death where a thread was chosen, and a line of another host stands between', () => {
+  it('counts one death where a thread was chosen, and lines of another host stand between', () => {
+    const others = Array.from(
+      { length: 60 },
+      () => '[  213.715554] [UFW BLOCK] IN=eth0 OUT= SRC=203.0.113.14 DST=10.0.2.15 LEN=60 PROTO=TCP SPT=414 DPT=22',
+    );
     const kills = parseLines([
       '[  771.427685] a invoked oom-killer: gfp_mask=0x140dc2(GFP_HIGHUSER|__GFP_COMP|__GFP_ZERO), order=0, oom_score_adj=0',
+      ...others,
       '[  775.894215] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=a,pid=32,uid=0',
-      '[  213.715554] [UFW BLOCK] IN=eth0 OUT= SRC=203.0.113.14 DST=10.0.2.15 LEN=60 PROTO=TCP SPT=414 DPT=22',
+      ...others,
       '[  775.898474] Out of memory (oom_kill_allocating_task): Killed process 17 (a) total-vm:2000kB, anon-rss:1000kB, file-rss:20kB, shmem-rss:0kB, UID:0 pgtables:64kB oom_score_adj:0',
     ]);
 
@@ -377,6 +401,36 @@ describe('around a kill', () => {
     expect(parseLines(lines).map((record) => record.pid)).toEqual([7, 7]);
   });
 
+  it('gives what the log says after a restart to nobody who was chosen before it', () => {
+    const verdict =
+      'oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=a,pid=7,uid=0';
+    const [before, after] = parseLines([
+      `[  771.427685] ${verdict}`,
+      '[   50.100000] [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name',
+      '[   50.100001] [    8]     0     8     6414     6234       9        0             0 b',
+      `[   50.100002] ${verdict.replace('a,pid=7', 'b,pid=8')}`,
+      `[   50.100003] ${kill.replace('7 (a)', '8 (b)')}`,
+    ]);
+
+    expect([before?.pid, before?.tasksInDump]).toEqual([7, null]);
+    expect(after).toMatchObject({ pid: 8, selected: { pid: 8 } });
+  });
+
+  it('is done with a report once somebody was chosen and the host has restarted', () => {
+    const verdict =
+      'oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=a,pid=7,uid=0';
+    const boot = Array.from({ length: 101 }, (_, at) => `[    0.${100_000 + at}] pci 0000:00:0${at % 10}.0: a device`);
+    const [, after] = parseLines([
+      `[  771.427685] ${verdict}`,
+      ...boot,
+      '[   50.100000] [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name',
+      '[   50.100001] [    8]     0     8     6414     6234       9        0             0 b',
+      `[   50.100003] ${kill.replace('7 (a)', '8 (b)')}`,
+    ]);
+
+    expect(after).toMatchObject({ pid: 8, tasksInDump: 1 });
+  });
+
   it('keeps the header over the lines of all processors of a large host', () => {
     const processors = Array.from(
       { length: 8_000 },
@@ -389,7 +443,7 @@ describe('around a kill', () => {
   });
 
   it.each([
-    ['the host has restarted', 1001, '    0'],
+    ['the host has restarted', 101, '    0'],
     ['the kernel speaks of other things', 20_001, '  772'],
   ])('does not wait for ever for the rest of a report: %s', (_, count, second) => {
     const parser = openLogParser();
