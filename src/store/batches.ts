@@ -45,7 +45,7 @@ export function saveBatch(
 
     const incidents = [];
     for (const incident of decision.incidents) incidents.push(await saveIncident(trx, incident));
-    await insertKills(database, trx, fresh, decision.placed);
+    await insertKills(trx, fresh, decision.placed);
     await insertDeliveries(trx, decision.deliveries);
     return { fresh, amended, incidents };
   });
@@ -157,17 +157,10 @@ function factColumns(kill: Kill): KillFacts {
 
 async function updateKill({ killCache }: Database, trx: Trx, id: number, kill: Kill): Promise<void> {
   killCache?.forget(kill.host, kill.key);
-  const columns = factColumns(kill);
-  await UPDATE(trx, { id, ...columns });
-  killCache?.put(JSON.parse(columns.body) as Kill, columns.body.length, killCache.edition());
+  await UPDATE(trx, { id, ...factColumns(kill) });
 }
 
-async function insertKills(
-  { killCache }: Database,
-  trx: Trx,
-  kills: Kill[],
-  placed: Record<string, string>,
-): Promise<void> {
+async function insertKills(trx: Trx, kills: Kill[], placed: Record<string, string>): Promise<void> {
   const rows = kills.map((kill): NewRow => ({
     host: kill.host,
     key: columnText(kill.key),
@@ -177,9 +170,6 @@ async function insertKills(
     ...factColumns(kill),
   }));
   for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await INSERT(trx, slice);
-  // The next one of its incident asks for it.
-  // As it would be read: what was handed in may be changed later, and holds on to the chunks of log that it was cut from.
-  for (const { body } of rows) killCache?.put(JSON.parse(body) as Kill, body.length, killCache.edition());
 }
 
 /**
