@@ -39,8 +39,9 @@ export function saveBatch(
     if (fresh.length + changed.length === 0) return { fresh: [], amended: [], incidents: [] };
 
     const amended = changed.map((one) => one.kill);
-    for (const { id, kill } of changed) await updateKill(database, trx, id, kill);
+    // As they were before: by comparison shows what later facts change.
     const nowOpen = await loadOpenIncidents(database, trx, batch.host);
+    for (const { id, kill } of changed) await updateKill(database, trx, id, kill);
     const decision = decide({ host: batch.host, nowOpen, fresh, amended });
 
     const incidents = [];

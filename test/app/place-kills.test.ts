@@ -1,5 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect, it } from 'vitest';
-import { closeQuietIncidents, tellClosed } from '../../src/app/place-kills.ts';
+import { closeQuietIncidents, placeKills, tellClosed } from '../../src/app/place-kills.ts';
+import type { BatchDecision, BatchView } from '../../src/app/store-port.ts';
+import { openStore } from '../../src/store/store.ts';
+import { aKill } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';
 
 it('has the message of an incident edited where it was posted, once it has been quiet and closes', () => {
@@ -13,4 +19,49 @@ it('has the message of an incident edited where it was posted, once it has been 
   ]);
   expect(closed && tellClosed(closed, [], nowMs)).toEqual([]);
   expect(tellClosed(incident, posted, nowMs)).toEqual([]);
+});
+
+const kill = aKill();
+
+function decide(view: BatchView): BatchDecision {
+  return placeKills(view, {
+    nowMs: kill.atMs,
+    newId: () => 'i-1',
+    isHistory: () => false,
+    mutes: [],
+    channelOf: () => '#oom',
+  });
+}
+
+it('has the message edited once more is known of a kill that it tells of', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'oombot-place-'));
+  const store = await openStore(`sqlite:${path.join(folder, 'test.db')}`);
+  try {
+    await store.saveBatch({ host: kill.host, kills: [{ ...kill, who: null }], positions: [] }, decide);
+    const decisions: BatchDecision[] = [];
+
+    const aftermath = ['The reaper could not free its memory: the process is stuck'];
+    await store.saveBatch(
+      { host: kill.host, kills: [{ ...kill, record: { ...kill.record, aftermath } }], positions: [] },
+      (view) => {
+        decisions.push(decide(view));
+        return decisions[0]!;
+      },
+    );
+
+    expect(decisions.map(({ placed, deliveries }) => ({ placed, deliveries }))).toEqual([
+      {
+        placed: {},
+        deliveries: [{ incidentId: 'i-1', channel: '#oom', kind: 'incident', body: null, notBeforeMs: kill.atMs }],
+      },
+    ]);
+    expect(await store.incident('i-1')).toMatchObject({
+      killCount: 1,
+      revision: 2,
+      kills: [{ record: { aftermath } }],
+    });
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -127,8 +127,9 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       const kept = aKill({ record: { reaped: true }, who: aProcess() });
       expect(saved).toEqual({ fresh: [], amended: [kept], incidents: [] });
       expect(views).toEqual([
-        { host: 'db01', nowOpen: [anIncident({ revision: 1, kills: [kept] })], fresh: [], amended: [kept] },
+        { host: 'db01', nowOpen: [anIncident({ revision: 1, kills: [aKill()] })], fresh: [], amended: [kept] },
       ]);
+      expect(await store.incident('incident-1')).toEqual(anIncident({ revision: 1, kills: [kept] }));
       expect(await store.kills(EVERYTHING)).toEqual([kept]);
     });
 
