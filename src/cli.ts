@@ -39,7 +39,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     .command('run')
     .description('Watch the hosts. With Slack tokens it answers there, else in a local workspace that it opens.')
     .action(async () => {
-      const { runUntilStopped } = await import('./run-command.ts');
+      const { runUntilStopped } = await import('./cli/run-command.ts');
       setExit(await runUntilStopped());
     });
   program
@@ -49,7 +49,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     )
     .argument('[hosts...]', 'names from the configuration; none: all')
     .action(async (hosts: string[]) => {
-      const { checkHosts } = await import('./ask-command.ts');
+      const { checkHosts } = await import('./cli/ask-command.ts');
       setExit(await checkHosts(hosts));
     });
   program
@@ -57,7 +57,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     .description('The newest incident of a host.')
     .argument('<host>')
     .action(async (host: string) => {
-      const { ask } = await import('./ask-command.ts');
+      const { ask } = await import('./cli/ask-command.ts');
       setExit(await ask((handlers) => handlers.answerLast({ host }, TERMINAL), { needsRecord: true }));
     });
   program
@@ -66,7 +66,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     .argument('[target]', 'a host or a tag')
     .argument('[time]', 'how far back, such as 7d or 12h')
     .action(async (target: string | undefined, time: string | undefined) => {
-      const { ask } = await import('./ask-command.ts');
+      const { ask } = await import('./cli/ask-command.ts');
       const { readDuration } = await import('./slack/grammar.ts');
       // `history 7d`: of all hosts.
       const isTime = target !== undefined && time === undefined && readDuration(target) !== null;
@@ -83,7 +83,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     .argument('<host>')
     .argument('[count]', 'how many to show')
     .action(async (host: string, count: string | undefined) => {
-      const { ask } = await import('./ask-command.ts');
+      const { ask } = await import('./cli/ask-command.ts');
       const limit = count === undefined ? null : Number(count);
       if (limit !== null && !(Number.isInteger(limit) && limit > 0))
         program.error(`oombot scores: "${count}" is no count: expected a whole number such as 10`);
@@ -125,14 +125,14 @@ function buildProgram(setExit: (status: number) => void): Command {
     .command('verify')
     .description('Check that no entry of the audit log was changed or taken out.')
     .action(async () => {
-      const { verifyAudit } = await import('./ask-command.ts');
+      const { verifyAudit } = await import('./cli/ask-command.ts');
       setExit(await verifyAudit());
     });
   audit
     .command('export')
     .description('Print the audit log as JSON, one entry a line, oldest first.')
     .action(async () => {
-      const { exportAudit } = await import('./ask-command.ts');
+      const { exportAudit } = await import('./cli/ask-command.ts');
       setExit(await exportAudit());
     });
   return program;

@@ -1,36 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import { pino, type Logger } from 'pino';
-import { openAnswers } from './app/answers.ts';
-import type { ChangeWorld } from './app/change-world.ts';
+import { openAnswers } from './app/answer/answers.ts';
+import type { ChangeWorld } from './app/change/change-world.ts';
 import { openLiveScans } from './app/live-scan.ts';
 import { seenBefore } from './app/seen-before.ts';
-import type { HostDraft } from './app/handlers.ts';
-import { openCauseWatch } from './app/cause-watch.ts';
-import { openReturnWatch } from './app/return-watch.ts';
-import { openDelivery } from './app/delivery.ts';
-import { KEEP_KILLS_MS, shareWork, tidyUp } from './app/chores.ts';
+import type { HostDraft } from './app/answer/handlers.ts';
+import { openCauseWatch } from './app/watch/cause-watch.ts';
+import { openReturnWatch } from './app/watch/return-watch.ts';
+import { openDelivery } from './app/tell/delivery.ts';
+import { KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
 import type { Clock } from './app/ports.ts';
-import { tellBefore } from './app/before-kill.ts';
-import { warmUp } from './app/warm-up.ts';
-import { tellWeeks } from './app/weekly-digest.ts';
-import type { Saved } from './app/save-queue.ts';
+import { tellBefore } from './app/watch/before-kill.ts';
+import { warmUp } from './app/watch/warm-up.ts';
+import { tellWeeks } from './app/answer/weekly-digest.ts';
+import type { Saved } from './app/watch/save-queue.ts';
 import type { Store } from './app/store-port.ts';
-import { openChangeSide } from './change-side.ts';
-import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config.ts';
-import { openFleet, type WatchedFleet } from './fleet.ts';
+import { openChangeSide } from './run/change-side.ts';
+import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config/config.ts';
+import { openFleet, type WatchedFleet } from './run/fleet.ts';
 import type { Incident } from './incident/incident.ts';
-import { openLocal, type Local } from './local-run.ts';
-import { describeIncident } from './notice/incident-notice.ts';
+import { openLocal, type Local } from './run/local-run.ts';
+import { describeIncident } from './notice/incident/incident-notice.ts';
 import type { Notice } from './notice/notice.ts';
-import { printNews } from './print-news.ts';
-import { countKills, healthOf, openHttp, openMeters, watchFleet, watchOutbox } from './serve.ts';
+import { printNews } from './run/print-news.ts';
+import { healthOf } from './http/health.ts';
+import { countKills, openMetrics, watchFleet, watchOutbox } from './http/metrics.ts';
+import { openHttp } from './http/server.ts';
 import { openSlack, type Slack } from './slack/app.ts';
 import { REDACTED_PATHS } from './slack/bolt-logger.ts';
 import { openSsh } from './ssh/open-ssh.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
 import { openStore } from './store/store.ts';
-import { systemClock } from './system-clock.ts';
+import { systemClock } from './run/system-clock.ts';
 
 export interface RunOptions {
   /** Reads the configuration; called again on reload. */
@@ -74,7 +76,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   const signal = AbortSignal.any([options.signal, stopping.signal]);
   const log = openLog(config);
   const owner = randomUUID();
-  const meters = openMeters();
+  const metrics = openMetrics();
   const store = await openStore(databaseUrl(config));
   opened.push(store.close);
   const ssh = openSsh({
@@ -93,15 +95,15 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     log,
     newId: randomUUID,
     channelOf,
-    onLines: (count) => meters.lines.inc(count),
-    onGap: (host) => meters.gaps.inc({ host }),
+    onLines: (count) => metrics.lines.inc(count),
+    onGap: (host) => metrics.gaps.inc({ host }),
     sampleEveryMs: () => config.sampleEveryMs,
     warnWithinMs,
     onSaved: (saved) => {
       wake();
       see(saved);
       void tellBefore(saved, { store, clock, log, channelOf, wake: () => wake() });
-      countKills(meters, saved, clock.nowMs());
+      countKills(metrics, saved, clock.nowMs());
       printNews(saved, { store, clock, describe, print }).catch((error: unknown) =>
         log.error({ err: error }, 'News could not be printed'),
       );
@@ -137,9 +139,9 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
   }
 
   opened.push(fleet.close);
-  watchFleet(meters, fleet);
-  watchOutbox(meters, store);
-  const http = await openHttp(config.http, meters, () => healthOf(fleet, store, slack !== null));
+  watchFleet(metrics, fleet);
+  watchOutbox(metrics, store);
+  const http = await openHttp(config.http, metrics, () => healthOf(fleet, store, slack !== null));
   opened.push(http.close);
   const local = config.slack.botToken === null ? await openLocal({ http, config, clock }) : null;
   if (local !== null) opened.push(local.close);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CONFIG_KEYS, ENVIRONMENT } from '../src/config.ts';
-import { RULES } from '../src/incident/cause.ts';
+import { CONFIG_KEYS, ENVIRONMENT } from '../src/config/config.ts';
+import { RULES } from '../src/cause/cause.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8');

@@ -158,3 +158,27 @@ export interface FleetHost {
   /** Where its kills are told; null: by the routes. */
   channel: string | null;
 }
+
+/** How the log of a host is followed; `WatchState` of `watch-host.ts` is one. */
+export interface Watched {
+  kind: 'starting' | 'watching' | 'waiting' | 'failed';
+  sinceMs: number;
+  sentence: string;
+  /** Logs that lines came from since watching began: `kmsg`, `journal`, `file:/var/log/kern.log`, `dmesg`. */
+  sources: readonly string[];
+  /** Times that lines may have been lost. */
+  gaps: number;
+}
+
+/** `watching`: the log is followed now. */
+export interface WatchState extends Watched {
+  lastLineAtMs: number | null;
+  facts: HostFacts | null;
+}
+
+/** The hosts of this process, and how each is watched. */
+export interface WatchedHosts extends Fleet {
+  watchState: (host: string) => WatchState | null;
+  /** How many of its kills are not on record yet. */
+  killsWaiting: (host: string) => number;
+}

@@ -1,7 +1,7 @@
-import { parseProcScan, type ProcScan } from '../oom/proc-scan.ts';
+import { parseProcScan, type ProcScan } from '../oom/proc/proc-scan.ts';
 import type { Fleet, HostLink, LinkState } from './host-link.ts';
 import type { Clock } from './ports.ts';
-import { withinMs } from './within.ts';
+import { withinMs } from './with-timeout.ts';
 
 /** What came of looking at a host's processes now. `away`: there is no connection. `unreadable`: it answered, but no scan. */
 export type LiveScan =

@@ -7,6 +7,13 @@ export interface Clock {
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
+/** The program's own log: a fixed sentence, facts as fields. */
+export interface Log {
+  info: (facts: Record<string, unknown>, message: string) => void;
+  warn: (facts: Record<string, unknown>, message: string) => void;
+  error: (facts: Record<string, unknown>, message: string) => void;
+}
+
 /** Where a log source of one host was read up to; opaque outside `ssh/`. Stored with the kills that it yielded. */
 export interface Position {
   /** `kmsg`, `journal`, `file:/var/log/kern.log`, `dmesg`. */

@@ -2,9 +2,9 @@ import type { Incident } from '../incident/incident.ts';
 import { sayKiB } from '../oom/units.ts';
 import type { ScoreRow, Ranking } from '../notice/scores-notice.ts';
 import { sayShare } from '../notice/units.ts';
-import { UNKILLABLE } from '../oom/badness.ts';
-import { identifyCgroup } from '../oom/cgroup.ts';
-import { rankNext, type LiveRank, type ProcessFacts, type ProcScan } from '../oom/proc-scan.ts';
+import { UNKILLABLE } from '../oom/badness/badness.ts';
+import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import { rankNext, type LiveRank, type ProcessFacts, type ProcScan } from '../oom/proc/proc-scan.ts';
 
 /** Memory groups whose limit was hit before: path → limit in KiB, null where the report did not say. */
 export type LimitedGroups = ReadonlyMap<string, number | null>;

@@ -1,7 +1,7 @@
 import { findLeak, isFaster, livesOf, type Death, type Leak, type SizeAt } from '../incident/leak.ts';
 import type { Recurrence } from '../incident/recurrence.ts';
 import { residentKiB } from '../notice/roles.ts';
-import type { Store } from './store-port.ts';
+import type { KillStore } from './store-port.ts';
 
 /** Whole reports are read for this: the newest kills only. */
 const KILLS_MAX = 40;
@@ -17,7 +17,7 @@ export interface ServicePast {
 
 /** Sizes at death of a service on a host since then, and whether it leaks. `recurrence` is of the same kills. */
 export async function pastOf(
-  store: Pick<Store, 'kills'>,
+  store: KillStore,
   of: { host: string; service: string; sinceMs: number | null; recurrence: Recurrence },
   nowMs: number,
 ): Promise<ServicePast> {

@@ -1,7 +1,8 @@
 import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
 import type { Moment } from '../incident/growth.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
-import type { ChangeStore } from './change-store.ts';
+import type { Change } from '../change/change.ts';
+import type { Rule } from '../change/rule.ts';
 import type { AddedHost, Batch, Delivery, KillQuery, Mute, NewDelivery, Position, Posted } from './ports.ts';
 
 export type { NewDelivery } from './ports.ts';
@@ -154,12 +155,11 @@ export interface Retention {
   maxKillsPerHost: number;
 }
 
-/** All that oombot remembers. Every function but `prune` either does all of its work or throws and has done nothing. */
-export interface Store extends ChangeStore {
+/** Kills, what they say together, and how far each log was read. */
+export interface KillStore {
   /** Saves kills with their positions, incidents and deliveries in one transaction. `decide` is pure and may be called more than once; it is not called when nothing is fresh or amended. */
   saveBatch: (batch: Batch, decide: (view: BatchView) => BatchDecision) => Promise<SavedBatch>;
   positions: (host: string) => Promise<Position[]>;
-
   /** Newest first. */
   kills: (query: KillQuery) => Promise<Kill[]>;
   /** Newest first; also the ones that the incident itself no longer carries. */
@@ -174,7 +174,10 @@ export interface Store extends ChangeStore {
   countKernelKills: (host: string, bootId: string) => Promise<number>;
   saveCounter: (reading: CounterReading) => Promise<void>;
   counter: (host: string, bootId: string) => Promise<CounterReading | null>;
+}
 
+/** Problems as people see them. */
+export interface IncidentStore {
   incident: (id: string) => Promise<Incident | null>;
   /** By last kill, newest first. */
   incidents: (host: string, limit: number) => Promise<Incident[]>;
@@ -183,7 +186,10 @@ export interface Store extends ChangeStore {
   hostsWithOpenIncidents: () => Promise<string[]>;
   /** Saves a change made outside a batch (muted, back, closed) if `incident.revision` is still the stored one, with its deliveries. */
   updateIncident: (incident: Incident, deliveries: NewDelivery[]) => Promise<UpdateResult>;
+}
 
+/** What is to be told, and where it stands in the chat. */
+export interface DeliveryStore {
   enqueue: (deliveries: NewDelivery[]) => Promise<void>;
   /** Oldest first; what is returned is marked as in flight. `owner` must hold a live claim (`claimLeases`), else others may adopt it. Deliveries of one incident in one channel never overtake each other. `kind`: only those; all without it. */
   claimDeliveries: (
@@ -204,7 +210,17 @@ export interface Store extends ChangeStore {
   postedTogether: (channel: string, ts: string) => Promise<Posted[]>;
   /** For a message that somebody deleted: the next delivery posts anew. */
   forgetPosted: (incidentId: string, channel: string) => Promise<void>;
+  /** The time that stands under this name; the first to ask sets it. */
+  marker: (name: string, atMs: number) => Promise<number>;
+  /** Queues deliveries and marks the name, in one step, unless it was marked before. False: it was; nothing is queued. */
+  enqueueOnce: (name: string, atMs: number, deliveries: NewDelivery[]) => Promise<boolean>;
+  /** Where news with a key stand. null: they were not posted yet. */
+  postedNews: (key: string) => Promise<{ channel: string; ts: string } | null>;
+  savePostedNews: (key: string, at: { channel: string; ts: string; atMs: number }) => Promise<void>;
+}
 
+/** Hosts added from Slack, mutes, and what was seen of the processes of each host. */
+export interface HostStore {
   putMute: (mute: Mute) => Promise<void>;
   removeMute: (target: string) => Promise<boolean>;
   mutes: (nowMs: number) => Promise<Mute[]>;
@@ -217,30 +233,80 @@ export interface Store extends ChangeStore {
   saveSamples: (samples: MemorySample[]) => Promise<void>;
   /** Oldest first. */
   samples: (host: string, sinceMs: number, untilMs: number) => Promise<MemorySample[]>;
-
   /** Replaces the host's outlook before. */
   saveOutlook: (outlook: Outlook) => Promise<void>;
   outlooks: () => Promise<Outlook[]>;
+}
 
-  /** The time that stands under this name; the first to ask sets it. */
-  marker: (name: string, atMs: number) => Promise<number>;
-  /** Queues deliveries and marks the name, in one step, unless it was marked before. False: it was; nothing is queued. */
-  enqueueOnce: (name: string, atMs: number, deliveries: NewDelivery[]) => Promise<boolean>;
-
-  /** Where news with a key stand. null: they were not posted yet. */
-  postedNews: (key: string) => Promise<{ channel: string; ts: string } | null>;
-  savePostedNews: (key: string, at: { channel: string; ts: string; atMs: number }) => Promise<void>;
-
+/** Who works on what, where several processes share one database. */
+export interface LeaseStore {
   /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
   claimLeases: (request: LeaseRequest) => Promise<string[]>;
   /** Gives everything back at once, for a clean stop. */
   releaseLeases: (owner: string) => Promise<void>;
+}
 
+/** Who did what. */
+export interface AuditStore {
   appendAudit: (entry: AuditEntry) => Promise<AuditRow>;
   /** Newest first. */
   audit: (host: string | null, limit: number) => Promise<AuditRow[]>;
   verifyAudit: () => Promise<AuditVerdict>;
+}
 
+export type ChangeSaved =
+  | { kind: 'saved'; change: Change }
+  /** Somebody was faster. `current` is what is stored now; null: it is gone. */
+  | { kind: 'conflict'; current: Change | null };
+
+/** Where a change's card stands in Slack, and what is under way about it. */
+export interface Card {
+  changeId: string;
+  channel: string;
+  /** null: not posted yet. */
+  ts: string | null;
+  /** Revision that card and thread show; -1: something else than what is true. */
+  shown: number;
+  /** The outcome that the thread was told last. */
+  told: string | null;
+  /** A request whose answer was not noted: look for it before it is repeated. */
+  trying: 'post' | 'reply' | null;
+  tryingSinceMs: number | null;
+  attempts: number;
+  notBeforeMs: number;
+}
+
+/** Changes, their cards and rules. Each function does all of its work or throws and has done nothing. */
+export interface ChangeStore {
+  /** A new change (revision 0 as handed in) with its card to post and its entry in the audit log. */
+  addChange: (change: Change, entry: AuditEntry) => Promise<Change>;
+  /** Saves the next step if `change.revision` is still the stored one, with its audit entries and what is to be told of it. */
+  updateChange: (
+    change: Change,
+    entries: readonly AuditEntry[],
+    deliveries?: readonly NewDelivery[],
+  ) => Promise<ChangeSaved>;
+  change: (id: string) => Promise<Change | null>;
+  /** Newest first, of a host or of all. */
+  changes: (host: string | null, limit: number) => Promise<Change[]>;
+  /** Those to which something can still happen, oldest first. */
+  openChanges: () => Promise<Change[]>;
+
+  /** Cards that do not show what is true; they are this owner's for `ttlMs`. */
+  claimCards: (claim: { owner: string; nowMs: number; ttlMs: number; limit: number }) => Promise<Card[]>;
+  /** False: another owner has it now. */
+  saveCard: (card: Card, owner: string) => Promise<boolean>;
+  /** Shows the card anew: somebody acted on one that was not up to date. */
+  repairCard: (changeId: string) => Promise<void>;
+
+  /** Replaces the rule if its revision is still the stored one (0: a new one). null: somebody was faster. */
+  putRule: (rule: Rule) => Promise<Rule | null>;
+  /** Those that have not ended, oldest first. */
+  rules: () => Promise<Rule[]>;
+}
+
+/** All that oombot remembers. Every function but `prune` either does all of its work or throws and has done nothing. */
+export interface Store extends KillStore, IncidentStore, DeliveryStore, HostStore, LeaseStore, AuditStore, ChangeStore {
   /** Returns how many rows went. Open incidents, waiting deliveries and the audit log always stay. */
   prune: (retention: Retention) => Promise<number>;
   close: () => Promise<void>;

@@ -1,5 +1,5 @@
-import { identifyCgroup } from '../oom/cgroup.ts';
-import type { ProcessFacts } from '../oom/proc-scan.ts';
+import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import type { ProcessFacts } from '../oom/proc/proc-scan.ts';
 import type { ProofNote, Vendor } from './change.ts';
 
 const BY_NAME: readonly [RegExp, Vendor][] = [

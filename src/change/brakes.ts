@@ -1,5 +1,5 @@
-import { UNKILLABLE } from '../oom/badness.ts';
-import { rankNext, type ProcessFacts, type ProcScan } from '../oom/proc-scan.ts';
+import { UNKILLABLE } from '../oom/badness/badness.ts';
+import { rankNext, type ProcessFacts, type ProcScan } from '../oom/proc/proc-scan.ts';
 import type { ProofNote } from './change.ts';
 import { chosenPid } from './proof.ts';
 import type { ChangeRefusal } from './refusal.ts';

@@ -1,5 +1,5 @@
-import { identifyCgroup } from '../oom/cgroup.ts';
-import type { ProcessFacts, ProcScan } from '../oom/proc-scan.ts';
+import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import type { ProcessFacts, ProcScan } from '../oom/proc/proc-scan.ts';
 
 /** What a word that somebody typed stands for on a host. A target with a `dropInUnit` is a whole unit, whose value can last. */
 export type Target =

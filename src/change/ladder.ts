@@ -1,4 +1,4 @@
-import { rankNext, type ProcScan } from '../oom/proc-scan.ts';
+import { rankNext, type ProcScan } from '../oom/proc/proc-scan.ts';
 import { chosenPid } from './proof.ts';
 
 /** Steps that people know: gentle, monitoring, databases and runtimes, small supervisors. Nothing below comes by default. */

@@ -1,4 +1,4 @@
-import { oomScoreAdjOfOomAdj } from '../oom/badness.ts';
+import { oomScoreAdjOfOomAdj } from '../oom/badness/badness.ts';
 
 // Kernels before 2.6.36 know oom_adj alone: -17 (never) to 15.
 

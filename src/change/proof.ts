@@ -1,5 +1,5 @@
-import { UNKILLABLE } from '../oom/badness.ts';
-import { rankNext, type ProcScan } from '../oom/proc-scan.ts';
+import { UNKILLABLE } from '../oom/badness/badness.ts';
+import { rankNext, type ProcScan } from '../oom/proc/proc-scan.ts';
 import type { ProofRow } from './change.ts';
 
 const ROWS = 5;

@@ -57,3 +57,28 @@ export function isFailure({ kind }: ChangeRefusal): boolean {
     'interrupted',
   ].includes(kind);
 }
+
+/** Every reason why a question or an order gets no for an answer. */
+export type Refusal =
+  | { kind: 'unknown-host'; host: string; nearest: string | null; known: string[] }
+  | { kind: 'unknown-target'; target: string; nearest: string | null; known: string[] }
+  | { kind: 'no-kill-known'; host: string; watchedSinceMs: number | null }
+  | { kind: 'host-unreachable'; host: string; sinceMs: number | null; reason: string }
+  | { kind: 'too-slow'; host: string; waitedMs: number }
+  | { kind: 'scores-unread'; host: string; reason: string }
+  | { kind: 'not-allowed'; what: string; whoMay: string }
+  | { kind: 'unknown-word'; word: string; nearest: string | null }
+  | { kind: 'incomplete'; verb: string; wanted: string; example: string }
+  | { kind: 'bad-value'; name: string; given: string; expected: string }
+  | { kind: 'no-report-found'; lineCount: number }
+  | { kind: 'host-exists'; host: string }
+  | { kind: 'host-from-file'; host: string }
+  | { kind: 'host-key-unread'; address: string; reason: string }
+  | { kind: 'host-key-changed'; host: string; confirmed: string; found: string }
+  | { kind: 'not-muted'; target: string }
+  | { kind: 'stale'; what: string }
+  | { kind: 'needs-window'; command: string }
+  | { kind: 'unknown-action' }
+  | { kind: 'change'; why: ChangeRefusal }
+  | { kind: 'busy' }
+  | { kind: 'fault'; reference: string };

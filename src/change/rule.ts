@@ -1,4 +1,4 @@
-import type { ProcessFacts, ProcScan } from '../oom/proc-scan.ts';
+import type { ProcessFacts, ProcScan } from '../oom/proc/proc-scan.ts';
 import type { Change, RuleTerms } from './change.ts';
 import { unitOf } from './find-target.ts';
 

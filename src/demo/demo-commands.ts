@@ -1,6 +1,6 @@
 import type { Clock } from '../app/ports.ts';
-import { MEMORY_SAMPLE } from '../oom/memory-sample-script.ts';
-import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
+import { MEMORY_SAMPLE } from '../oom/proc/memory-sample-script.ts';
+import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc/proc-scan-script.ts';
 import { GROUPS_COMMAND } from '../ssh/group-kills.ts';
 import { SCAN_COMMAND } from '../ssh/host-link.ts';
 import { LOOK_COMMAND } from '../ssh/host-look.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { chooseFormula, computePoints, computeScore, rankTasks, type BadnessTask } from '../oom/badness.ts';
+import { chooseFormula, computePoints, computeScore, rankTasks, type BadnessTask } from '../oom/badness/badness.ts';
 import type { KernelText } from './kernel-ring.ts';
 import { KERNEL_RELEASE } from './machine.ts';
 import { rssPagesOf, type DemoProcess } from './processes.ts';

@@ -1,4 +1,4 @@
-import { judgeIncident } from './cause.ts';
+import { judgeIncident } from './judge-incident.ts';
 import type { Incident, Kill, ServiceCount } from './incident.ts';
 import { serviceOf, shortageOf } from './service.ts';
 

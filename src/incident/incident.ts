@@ -1,6 +1,6 @@
 import type { Cause, Domain, Killer, KillRecord } from '../oom/report.ts';
-import type { HistoryFacts } from './history-facts.ts';
-import type { HostFacts } from './host-facts.ts';
+import type { HistoryFacts } from '../cause/history-facts.ts';
+import type { HostFacts } from '../cause/host-facts.ts';
 
 /** Who a process was, from a snapshot taken before it died. Secrets in the command line are masked on the host already. */
 export interface ProcessIdentity {

@@ -1,5 +1,5 @@
-import type { ProcessFacts, ProcScan } from '../oom/proc-scan.ts';
-import { identifyCgroup } from '../oom/cgroup.ts';
+import type { ProcessFacts, ProcScan } from '../oom/proc/proc-scan.ts';
+import { identifyCgroup } from '../oom/proc/cgroup.ts';
 import { serviceOfProcess } from './service.ts';
 
 /** Processes of one service whose oom_score_adj will cost others their lives. */

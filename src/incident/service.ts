@@ -1,4 +1,4 @@
-import { identifyCgroup } from '../oom/cgroup.ts';
+import { identifyCgroup } from '../oom/proc/cgroup.ts';
 import type { Identity } from '../oom/report.ts';
 import type { Kill } from './incident.ts';
 

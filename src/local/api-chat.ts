@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { flag, jsonArgument, method, type ApiAnswer, type ApiMethod } from './api-method.ts';
 import { BOT, type Channel } from './directory.ts';
 import { readContent } from './message-content.ts';
-import { asSlackMessage, type Message } from './message-log.ts';
+import type { Message } from './message.ts';
+import { asSlackMessage } from './message-log.ts';
 import type { World } from './world.ts';
 
 const UPDATE_TEXT_MAX = 4_000; // chat.update answers msg_too_long above; chat.postMessage takes 40,000

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { flag, method, missingScope, page, pageSize, type ApiAnswer, type ApiMethod } from './api-method.ts';
 import { BOT, type Channel } from './directory.ts';
-import { asSlackMessage, type Message } from './message-log.ts';
+import type { Message } from './message.ts';
+import { asSlackMessage } from './message-log.ts';
 import type { World } from './world.ts';
 
 const LIMIT = 100;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Block } from './message-log.ts';
+import type { Block } from './message.ts';
 
 const INTERACTIVE = new Set([
   'button',

@@ -1,4 +1,4 @@
-import type { Message } from './message-log.ts';
+import type { Message } from './message.ts';
 
 /** Something that a reader of the workspace could notice. */
 export type Change =

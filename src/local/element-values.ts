@@ -1,4 +1,4 @@
-import type { Block } from './message-log.ts';
+import type { Block } from './message.ts';
 import { elementsOf, type Element } from './block-ids.ts';
 
 /** What a person typed or chose: text, a value, several values, or nothing. By block_id and action_id. */

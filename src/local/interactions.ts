@@ -3,7 +3,8 @@ import { elementsOf } from './block-ids.ts';
 import { BOT, SLACKBOT_ID, type Channel, type Person } from './directory.ts';
 import { elementValue, inputErrors, stateValues, type RawValue, type RawValues } from './element-values.ts';
 import { readContent } from './message-content.ts';
-import { asSlackMessage, type Block, type Message } from './message-log.ts';
+import type { Block, Message } from './message.ts';
+import { asSlackMessage } from './message-log.ts';
 import {
   commandPayload,
   eventPayload,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { withIds } from './block-ids.ts';
 import { areBlocksTooLong, checkBlocks } from './block-rules.ts';
-import type { Content } from './message-log.ts';
+import type { Content } from './message.ts';
 
 const TEXT_MAX = 40_000; // chat.postMessage; recommended are 4,000
 const ATTACHMENTS_MAX = 100;

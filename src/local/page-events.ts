@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Change } from './changes.ts';
 import { APP_ID, BOT, SLACKBOT_ID, TEAM, type Person } from './directory.ts';
-import { asSlackMessage, type Message } from './message-log.ts';
+import type { Message } from './message.ts';
+import { asSlackMessage } from './message-log.ts';
 import { asSlackView } from './views.ts';
 import type { World } from './world.ts';
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { APP_ID, BOT, TEAM, type Channel, type Person } from './directory.ts';
-import { asSlackMessage, type Message } from './message-log.ts';
+import type { Message } from './message.ts';
+import { asSlackMessage } from './message-log.ts';
 import type { View } from './views.ts';
 import { asSlackView } from './views.ts';
 import type { World } from './world.ts';

@@ -1,7 +1,7 @@
 import type { Channel, Person } from './directory.ts';
 import type { RawValue, RawValues } from './element-values.ts';
 import type { Interactions, Outcome } from './interactions.ts';
-import type { Message } from './message-log.ts';
+import type { Message } from './message.ts';
 import type { View } from './views.ts';
 import type { World } from './world.ts';
 

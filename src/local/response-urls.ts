@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { BOT } from './directory.ts';
-import type { Message, MessageLog } from './message-log.ts';
+import type { Message } from './message.ts';
+import type { MessageLog } from './message-log.ts';
 import { readContent } from './message-content.ts';
 
 const LIFE_MS = 30 * 60_000;

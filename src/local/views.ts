@@ -5,7 +5,7 @@ import { checkView } from './block-rules.ts';
 import type { Changes } from './changes.ts';
 import { APP_ID, BOT, TEAM } from './directory.ts';
 import type { ContentRefusal } from './message-content.ts';
-import type { Block } from './message-log.ts';
+import type { Block } from './message.ts';
 
 const STACK_MAX = 3;
 

@@ -96,3 +96,8 @@ export function joinTexts(texts: readonly Text[], between = ', ', last = between
     return [{ words: at === there.length - 1 ? last : between }, ...text];
   });
 }
+
+/** A target as it can be typed after a command. */
+export function quoted(target: string): string {
+  return /^[\w.@:-]+$/.test(target) ? target : `"${target.replaceAll('"', '')}"`;
+}

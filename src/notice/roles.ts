@@ -1,7 +1,7 @@
 import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
 import { serviceOf } from '../incident/service.ts';
-import { parseReaper } from '../oom/verdict.ts';
+import { parseReaper } from '../oom/report/verdict.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { Text } from './notice.ts';
 

@@ -71,3 +71,7 @@ function decodeSequence(bytes: string, at: number, length: number): number {
   const least = length === 2 ? 0x80 : length === 3 ? 0x800 : 0x10000;
   return point < least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ? -1 : point;
 }
+
+export function toInteger(digits: string | undefined): number | null {
+  return digits === undefined ? null : Number(digits);
+}

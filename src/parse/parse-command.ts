@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
-import { withCause } from '../incident/cause.ts';
-import { explainReport, listKills, NO_PAINT, type Paint } from '../notice/kill-report.ts';
-import { openLogParser } from '../oom/log-parser.ts';
+import { withCause } from '../cause/cause.ts';
+import { explainReport, listKills, NO_PAINT, type Paint } from '../notice/incident/kill-report.ts';
+import { openLogParser } from '../oom/report/log-parser.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { readLog, UnreadableInput } from './read-log.ts';
 

@@ -1,9 +1,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import type { LogParser } from '../oom/log-parser.ts';
+import type { LogParser } from '../oom/report/log-parser.ts';
 import type { OomEvent } from '../oom/report.ts';
-import { openLogScanner, SCAN_BUFFER } from '../oom/scan-log.ts';
+import { openLogScanner, SCAN_BUFFER } from '../oom/report/scan-log.ts';
 
 /** A sentence for a person: the input cannot be read, or only in part. */
 export class UnreadableInput extends Error {}

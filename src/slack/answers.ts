@@ -1,7 +1,7 @@
-import type { Answer, Asker, Handlers } from '../app/handlers.ts';
-import { describeTypo } from '../notice/answer-notice.ts';
+import type { Answer, Asker, Handlers } from '../app/answer/handlers.ts';
+import { describeTypo } from '../notice/answer/answer-notice.ts';
 import type { Notice } from '../notice/notice.ts';
-import { describeRefusal } from '../notice/refusal-text.ts';
+import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { joinWords } from './join-words.ts';
 import { parseCommand, splitWords, type Command, type Parsed } from './grammar.ts';
 

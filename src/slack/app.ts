@@ -1,6 +1,6 @@
 import { App, SocketModeReceiver, webApi } from '@slack/bolt';
 import type { Logger } from 'pino';
-import type { Handlers } from '../app/handlers.ts';
+import type { Handlers } from '../app/answer/handlers.ts';
 import type { Clock, Workspace } from '../app/ports.ts';
 import { boltLogger, withoutSecrets } from './bolt-logger.ts';
 import { openDirectory } from './directory.ts';

@@ -2,7 +2,7 @@ import { nearest } from '../app/nearest.ts';
 import type { Command, Parsed } from './command.ts';
 import { joinWords } from './join-words.ts';
 import { parseProtect, parseRules, parseUnprotect } from './protect-grammar.ts';
-import { readDuration } from './typed-duration.ts';
+import { readDuration } from '../app/duration.ts';
 
 export type { Command, Parsed };
 export { readDuration };

@@ -1,4 +1,4 @@
-import { quoted } from '../notice/answer-notice.ts';
+import { quoted } from '../notice/notice.ts';
 
 /** Words as they can be typed again: those with blanks in quotes. */
 export function joinWords(words: readonly string[]): string {

@@ -1,8 +1,8 @@
 import type { App, webApi } from '@slack/bolt';
 import { z } from 'zod';
-import type { Asker, Handlers, HostDraft } from '../app/handlers.ts';
-import { hostMistakes } from '../app/host-editing.ts';
-import { describeRefusal } from '../notice/refusal-text.ts';
+import type { Asker, Handlers, HostDraft } from '../app/answer/handlers.ts';
+import { hostMistakes } from '../app/answer/host-editing.ts';
+import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { noticeOf } from './answers.ts';
 import { inputValue, ViewPayload } from './payload.ts';
 import { readProtectForm } from './protect-view.ts';

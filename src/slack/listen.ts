@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { App, RespondFn, webApi } from '@slack/bolt';
 import type { Logger } from 'pino';
-import type { Answer, Asker, Handlers } from '../app/handlers.ts';
+import type { Answer, Asker, Handlers } from '../app/answer/handlers.ts';
 import type { Notice } from '../notice/notice.ts';
-import { describeRefusal } from '../notice/refusal-text.ts';
+import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { answerWords, noticeOf, type Reply } from './answers.ts';
 import { faultForLog } from './bolt-logger.ts';
 import { parseCommand, plainTyping } from './grammar.ts';

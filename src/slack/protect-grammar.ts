@@ -2,7 +2,7 @@ import { nearest } from '../app/nearest.ts';
 import { MEND } from '../change/rule.ts';
 import type { Parsed } from './command.ts';
 import { joinWords } from './join-words.ts';
-import { readDuration } from './typed-duration.ts';
+import { readDuration } from '../app/duration.ts';
 
 const WORDS = ['keep', 'show', 'matching', 'for', 'because'];
 

@@ -1,8 +1,8 @@
 import type { types } from '@slack/bolt';
-import type { ProtectAsk, ProtectForm } from '../app/handlers.ts';
+import type { ProtectAsk, ProtectForm } from '../app/answer/handlers.ts';
 import { isAdj } from '../change/host-command.ts';
 import { inputValue, type ViewPayload } from './payload.ts';
-import { readDuration } from './typed-duration.ts';
+import { readDuration } from '../app/duration.ts';
 
 /** The form for a protection, filled with what a kill's card knows. */
 export function protectView({ host, what, incidentId }: ProtectForm) {

@@ -1,5 +1,5 @@
 import type { types } from '@slack/bolt';
-import type { HostDraft, HostKeySeen } from '../app/handlers.ts';
+import type { HostDraft, HostKeySeen } from '../app/answer/handlers.ts';
 import type { Notice, Text } from '../notice/notice.ts';
 import { cutToUnits, renderContent, type NoticeBlock } from './blocks.ts';
 import { toMrkdwn } from './mrkdwn.ts';

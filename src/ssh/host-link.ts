@@ -1,8 +1,8 @@
 import type { FollowRequest, HostLink, LinkState } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import { decodeText } from '../oom/bytes.ts';
-import { MEMORY_SAMPLE } from '../oom/memory-sample-script.ts';
-import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc-scan-script.ts';
+import { MEMORY_SAMPLE } from '../oom/proc/memory-sample-script.ts';
+import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc/proc-scan-script.ts';
 import { openChangeAccess } from './change-requests.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';

@@ -6,7 +6,7 @@ import { serviceOf } from '../incident/service.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenIncidents, saveIncident } from './incidents.ts';
 import { insertDeliveries } from './outbox.ts';
-import { keepQuery, keepRowsQuery } from './kept-query.ts';
+import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';
 import type { Database, Tables, Trx } from './schema.ts';
 
 const ROWS_PER_STATEMENT = 100;

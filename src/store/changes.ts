@@ -1,4 +1,4 @@
-import type { Card, ChangeSaved } from '../app/change-store.ts';
+import type { Card, ChangeSaved } from '../app/store-port.ts';
 import type { AuditEntry, NewDelivery } from '../app/store-port.ts';
 import type { Change, ChangeState } from '../change/change.ts';
 import { MEND, type Rule } from '../change/rule.ts';

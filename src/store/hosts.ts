@@ -2,7 +2,7 @@ import type { ServiceSize } from '../incident/growth.ts';
 import type { MemorySample, Snapshot } from '../app/store-port.ts';
 import type { AddedHost, Mute } from '../app/ports.ts';
 import { columnText, slicesOf } from './column-text.ts';
-import { keepQuery } from './kept-query.ts';
+import { keepQuery } from './compiled-query-cache.ts';
 import type { Reader, Trx } from './schema.ts';
 
 const ROWS_PER_STATEMENT = 100;

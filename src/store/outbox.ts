@@ -1,7 +1,7 @@
 import type { DeliveryOutcome, FailedDelivery, NewDelivery, QueueLength } from '../app/store-port.ts';
 import type { Delivery, Posted } from '../app/ports.ts';
 import { slicesOf } from './column-text.ts';
-import { keepRowsQuery } from './kept-query.ts';
+import { keepRowsQuery } from './compiled-query-cache.ts';
 import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 type Row = Pick<

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
-import { gatherTransactions } from './gather-transactions.ts';
+import { gatherTransactions } from './group-commit.ts';
 import { openKillCache } from './kill-cache.ts';
 import type { Database, Tables } from './schema.ts';
 

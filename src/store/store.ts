@@ -38,7 +38,7 @@ import {
   loadPositions,
   saveCounter,
 } from './kills.ts';
-import { enqueueOnce, loadOutlooks, loadPostedNews, readMarker, saveOutlook, savePostedNews } from './outlook.ts';
+import { enqueueOnce, loadOutlooks, loadPostedNews, readMarker, saveOutlook, savePostedNews } from './host-profile.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { explainText } from '../../src/app/explain.ts';
+import { explainText } from '../../src/app/answer/explain.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 import { noticeOf, refusalOf, textOf } from '../support/an-answering-bot.ts';
 import { ownCorpus, readLogFile } from '../support/corpus.ts';

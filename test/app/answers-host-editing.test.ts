@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { AnswersWorld, HostEditing } from '../../src/app/answers-world.ts';
-import type { HostDraft } from '../../src/app/handlers.ts';
+import type { AnswersWorld, HostEditing } from '../../src/app/answer/answers-world.ts';
+import type { HostDraft } from '../../src/app/answer/handlers.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
-import { describeRefusal } from '../../src/notice/refusal-text.ts';
+import { describeRefusal } from '../../src/notice/answer/refusal-text.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, textOf } from '../support/an-answering-bot.ts';
 
 const ADMIN = { userId: 'UADMIN', channelId: null };

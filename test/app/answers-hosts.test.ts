@@ -1,5 +1,6 @@
+import type { Watched } from '../../src/app/host-link.ts';
 import { describe, expect, it } from 'vitest';
-import type { AnswersWorld, Watched } from '../../src/app/answers-world.ts';
+import type { AnswersWorld } from '../../src/app/answer/answers-world.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
 import { aKill } from '../support/a-kill.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, textOf } from '../support/an-answering-bot.ts';

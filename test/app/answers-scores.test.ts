@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { PROC_SCAN } from '../../src/oom/proc-scan-script.ts';
+import { PROC_SCAN } from '../../src/oom/proc/proc-scan-script.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { aScan, type ScanRow } from '../support/a-scan.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { openLiveScans } from '../../src/app/live-scan.ts';
-import { openAnswers } from '../../src/app/answers.ts';
+import { openAnswers } from '../../src/app/answer/answers.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { aScan } from '../support/a-scan.ts';

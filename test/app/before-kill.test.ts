@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { tellBefore, type BeforeWorld } from '../../src/app/before-kill.ts';
+import { tellBefore, type BeforeWorld } from '../../src/app/watch/before-kill.ts';
 import { readReply } from '../../src/app/reply-body.ts';
-import { keepSampling } from '../../src/app/sampling.ts';
+import { keepSampling } from '../../src/app/watch/sampling.ts';
 import type { SavedBatch } from '../../src/app/store-port.ts';
 import type { Notice } from '../../src/notice/notice.ts';
 import { plainText } from '../../src/notice/render-text.ts';

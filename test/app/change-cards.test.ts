@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openChangeCards } from '../../src/app/change-cards.ts';
+import { openChangeCards } from '../../src/app/change/change-cards.ts';
 import type { Change } from '../../src/change/change.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';

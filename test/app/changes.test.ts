@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { openChangeWork } from '../../src/app/change-work.ts';
+import { openChangeWork } from '../../src/app/change/change-executor.ts';
 import type { RequestEnd } from '../../src/app/host-link.ts';
-import type { ProtectAsk } from '../../src/app/handlers.ts';
+import type { ProtectAsk } from '../../src/app/answer/handlers.ts';
 import { aChangingBot, ANN, BEN, CAT, type ChangingBot } from '../support/a-changing-bot.ts';
 import { noticeOf, refusalOf, textOf } from '../support/an-answering-bot.ts';
 
@@ -260,7 +260,7 @@ describe('what must not get through', () => {
     const bot = await aChangingBot();
     const changeId = await proposed(bot, { adj: -500 });
     const change = (await bot.store.change(changeId))!;
-    const { applyOn } = await import('../../src/app/host-requests.ts');
+    const { applyOn } = await import('../../src/app/change/host-requests.ts');
     for (let reuse = 1; reuse <= 1_000; reuse += 1) {
       bot.db.rows = bot.db.rows.map((row) => (row.pid === 512 ? { ...row, startTicks: 512 + reuse } : row));
       const told = await applyOn(bot.host('db01'), change);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { backOffMs, planStep, refusedBackOffMs, type ChannelView } from '../../src/app/delivery-plan.ts';
+import { backOffMs, planStep, refusedBackOffMs, type ChannelView } from '../../src/app/tell/delivery-plan.ts';
 
 const NOW = 1_000_000;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openDigests } from '../../src/app/digests.ts';
+import { openDigests } from '../../src/app/tell/thread-batching.ts';
 
 describe('what a thread tells of later kills', () => {
   it('tells slow kills one by one', () => {

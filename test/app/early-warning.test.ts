@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { openEarlyWarning, type EarlyWarning } from '../../src/app/early-warning.ts';
+import { openEarlyWarning, type EarlyWarning } from '../../src/app/watch/early-warning.ts';
+import type { Store } from '../../src/app/store-port.ts';
 import type { Position } from '../../src/app/ports.ts';
 import { readReply } from '../../src/app/reply-body.ts';
-import { mustLast } from '../../src/app/sampling.ts';
+import { mustLast } from '../../src/app/watch/sampling.ts';
 import { restOf } from '../../src/incident/early-warning.ts';
 import { PACE, waitAfter, type RestAt } from '../../src/incident/sampling-pace.ts';
 import type { MemorySample } from '../../src/app/store-port.ts';
@@ -62,7 +63,7 @@ function aReplay(withinMinutes: number | null = 30): Replay {
           ),
         mutes: () => Promise.resolve(muted ? [{ target: 'db01', untilMs: Infinity, by: 'U1' }] : []),
         positions: () => Promise.resolve(positions),
-      },
+      } as Partial<Store> as Store,
       clock: { nowMs: () => nowMs, sleep: () => Promise.resolve() },
       withinMs: () => (withinMinutes === null ? null : withinMinutes * MINUTE_MS),
       channel: () => '#oom',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { historyOf } from '../../src/app/history-facts.ts';
+import { historyOf } from '../../src/app/watch/history-facts.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { anAnsweringBot, NOW_MS, type AnsweringBot } from '../support/an-answering-bot.ts';
 

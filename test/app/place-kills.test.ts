@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { closeQuietIncidents, placeKills, tellClosed } from '../../src/app/place-kills.ts';
+import { closeQuietIncidents, placeKills, tellClosed } from '../../src/app/watch/assign-incidents.ts';
 import type { BatchDecision, BatchView } from '../../src/app/store-port.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openStandingWatch } from '../../src/app/standing-watch.ts';
+import { openStandingWatch } from '../../src/app/change/rule-reconciler.ts';
 import type { RuleTerms } from '../../src/change/change.ts';
 import { makeChangeable, type ChangeableHost } from '../support/a-changeable-host.ts';
 import { aChangingBot, ANN, BEN, CAT, dbRows, type ChangingBot } from '../support/a-changing-bot.ts';

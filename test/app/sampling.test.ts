@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { keepSampling } from '../../src/app/sampling.ts';
+import { keepSampling } from '../../src/app/watch/sampling.ts';
 import { aSampleText } from '../support/a-sample.ts';
 import { anAnsweringBot } from '../support/an-answering-bot.ts';
 

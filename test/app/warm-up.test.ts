@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { warmUp } from '../../src/app/warm-up.ts';
+import { warmUp } from '../../src/app/watch/warm-up.ts';
 
 it('reads kills as live ones are read', () => {
   expect(warmUp()).toBe(2);

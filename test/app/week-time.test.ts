@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lastWeekTime } from '../../src/app/week-time.ts';
+import { lastWeekTime } from '../../src/app/answer/week-time.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readReply } from '../../src/app/reply-body.ts';
-import { tellWeeks } from '../../src/app/weekly-digest.ts';
-import type { WeekTime } from '../../src/app/week-time.ts';
+import { tellWeeks } from '../../src/app/answer/weekly-digest.ts';
+import type { WeekTime } from '../../src/app/answer/week-time.ts';
 import { plainText } from '../../src/notice/render-text.ts';
 import { aKill } from '../support/a-kill.ts';
 import { anAnsweringBot, NOW_MS, type AnsweringBot } from '../support/an-answering-bot.ts';

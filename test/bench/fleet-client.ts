@@ -6,12 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '../../src/app/ports.ts';
-import { warmUp } from '../../src/app/warm-up.ts';
-import { openFleet } from '../../src/fleet.ts';
+import { warmUp } from '../../src/app/watch/warm-up.ts';
+import { openFleet } from '../../src/run/fleet.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
 import { openStore } from '../../src/store/store.ts';
-import { systemClock as clock } from '../../src/system-clock.ts';
+import { systemClock as clock } from '../../src/run/system-clock.ts';
 import { hostConfig } from '../support/watched-fleet.ts';
 
 const [count = '', targetJson = '', file = ''] = process.argv.slice(2);

@@ -4,8 +4,8 @@ import { spawnSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { openLogParser } from '../../src/oom/log-parser.ts';
-import { openLogScanner, SCAN_BUFFER } from '../../src/oom/scan-log.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
+import { openLogScanner, SCAN_BUFFER } from '../../src/oom/report/scan-log.ts';
 
 export const name = 'parser: reading logs';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { largestServices } from '../../src/incident/growth.ts';
 import { serviceOfProcess } from '../../src/incident/service.ts';
-import { parseMemorySample } from '../../src/oom/memory-sample.ts';
+import { parseMemorySample } from '../../src/oom/proc/memory-sample.ts';
 import { openHostLink } from '../../src/ssh/host-link.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import { openStore } from '../../src/store/store.ts';

@@ -5,7 +5,7 @@ import { findBrakes } from '../../src/change/brakes.ts';
 import { findTarget } from '../../src/change/find-target.ts';
 import { chooseDefaultAdj } from '../../src/change/ladder.ts';
 import { chosenPid, proveChange } from '../../src/change/proof.ts';
-import { parseProcScan, type ProcScan } from '../../src/oom/proc-scan.ts';
+import { parseProcScan, type ProcScan } from '../../src/oom/proc/proc-scan.ts';
 import { aScan, type ScanRow } from '../support/a-scan.ts';
 
 const GIB = 1024 * 1024;

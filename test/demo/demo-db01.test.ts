@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openLogParser } from '../../src/oom/log-parser.ts';
-import { parseProcScan, rankNext, type ProcScan } from '../../src/oom/proc-scan.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
+import { parseProcScan, rankNext, type ProcScan } from '../../src/oom/proc/proc-scan.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { checkHost } from '../../src/setup/check.ts';
 import { openDemoHosts, type DemoHosts } from '../../src/demo/demo-hosts.ts';

@@ -7,7 +7,7 @@ import { openKernelRing, renderKmsg } from '../../src/demo/kernel-ring.ts';
 import { openDemoMachine, type DemoMachine } from '../../src/demo/machine.ts';
 import type { DemoProcess } from '../../src/demo/processes.ts';
 import { rebootAfterStory, storyKills, writeStory } from '../../src/demo/story.ts';
-import { openLogParser } from '../../src/oom/log-parser.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
 import { realClock } from '../support/sshd.ts';
 
 describe('the simulated machine', () => {

@@ -4,9 +4,9 @@ import { copyFileSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Message } from '../../src/local/message-log.ts';
+import type { Message } from '../../src/local/message.ts';
 import { run } from '../../src/main.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { openStore } from '../../src/store/store.ts';
 import { canKill, causeKill, startInGroup } from '../support/kernel-kill.ts';
 import { openOwnKernelLog } from '../support/own-kernel-log.ts';

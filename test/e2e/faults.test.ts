@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/app/ports.ts';
-import type { HostConfig } from '../../src/config.ts';
+import type { HostConfig } from '../../src/config/config.ts';
 import { canRunJournald, openJournald } from '../support/journald.ts';
 import { canKill } from '../support/kernel-kill.ts';
 import { openKillGroup, type KillGroup } from '../support/kill-group.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { openLiveScans } from '../../src/app/live-scan.ts';
-import type { HostConfig } from '../../src/config.ts';
+import type { HostConfig } from '../../src/config/config.ts';
 import { canKill } from '../support/kernel-kill.ts';
 import { openKillGroup } from '../support/kill-group.ts';
 import { realClock } from '../support/real-clock.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { run, type Running } from '../../src/main.ts';
 import { tabTo, unnamed } from '../support/accessibility.ts';
 import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';

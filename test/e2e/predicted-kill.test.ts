@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { scanOfGroup } from '../../src/app/ranking.ts';
 import { proveChange } from '../../src/change/proof.ts';
-import { PROC_SCAN } from '../../src/oom/proc-scan-script.ts';
-import { parseProcScan } from '../../src/oom/proc-scan.ts';
+import { PROC_SCAN } from '../../src/oom/proc/proc-scan-script.ts';
+import { parseProcScan } from '../../src/oom/proc/proc-scan.ts';
 import { canKill } from '../support/kernel-kill.ts';
 
 const MIB = 1024 * 1024;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { rankNext, type ProcessFacts, type ProcScan } from '../../src/oom/proc-scan.ts';
+import { rankNext, type ProcessFacts, type ProcScan } from '../../src/oom/proc/proc-scan.ts';
 import { canKill } from '../support/kernel-kill.ts';
 import { openFullGroup, SLACK_KIB, valueThatTurns, type FullGroup } from '../support/predicted-kill.ts';
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Message } from '../../src/local/message-log.ts';
+import type { Message } from '../../src/local/message.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
 import { cannotUnshare, openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';

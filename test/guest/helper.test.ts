@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { oomAdjOfOomScoreAdj, oomScoreAdjOfOomAdj } from '../../src/oom/badness.ts';
-import { rankNext } from '../../src/oom/proc-scan.ts';
+import { oomAdjOfOomScoreAdj, oomScoreAdjOfOomAdj } from '../../src/oom/badness/badness.ts';
+import { rankNext } from '../../src/oom/proc/proc-scan.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
 import { openFullGroup } from '../support/predicted-kill.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeRecord } from '../../src/incident/cause.ts';
+import { judgeRecord } from '../../src/cause/cause.ts';
 import { ownCorpus, parseLines, publicCorpus, readLogFile, toLines, type Corpus } from '../support/corpus.ts';
 
 // The expected cause of each report of the real logs, in their order, by reading them. `n ×` stands for n reports in a row.

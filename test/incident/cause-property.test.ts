@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judgeIncident, judgeRecord } from '../../src/incident/cause.ts';
+import { judgeRecord } from '../../src/cause/cause.ts';
+import { judgeIncident } from '../../src/incident/judge-incident.ts';
 import { groupKills } from '../../src/incident/grouping.ts';
-import { parseHostLook } from '../../src/incident/host-look.ts';
+import { parseHostLook } from '../../src/cause/read-host-facts.ts';
 import { anyKill } from '../support/an-arbitrary-kill.ts';
 import { someHostFacts } from '../support/host-facts.ts';
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { adviceKeyOf, judgeRecord, RULES } from '../../src/incident/cause.ts';
-import type { CauseContext } from '../../src/incident/cause-facts.ts';
-import { NO_HISTORY } from '../../src/incident/history-facts.ts';
-import { RECIPES } from '../../src/notice/advice.ts';
+import { adviceKeyOf, judgeRecord, RULES } from '../../src/cause/cause.ts';
+import type { CauseContext } from '../../src/cause/cause-facts.ts';
+import { NO_HISTORY } from '../../src/cause/history-facts.ts';
+import { RECIPES } from '../../src/notice/incident/advice.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { parseLines, toLines } from '../support/corpus.ts';
 import { someHostFacts } from '../support/host-facts.ts';

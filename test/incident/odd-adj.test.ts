@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findOddAdj } from '../../src/incident/odd-adj.ts';
-import { parseProcScan } from '../../src/oom/proc-scan.ts';
+import { parseProcScan } from '../../src/oom/proc/proc-scan.ts';
 import { aScan, type ScanRow } from '../support/a-scan.ts';
 
 function oddIn(rows: ScanRow[]) {

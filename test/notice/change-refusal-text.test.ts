@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ChangeRefusal } from '../../src/change/refusal.ts';
-import { CHANGE_REFUSAL_KINDS } from '../../src/notice/change-refusal-text.ts';
-import { describeRefusal } from '../../src/notice/refusal-text.ts';
+import { CHANGE_REFUSAL_KINDS } from '../../src/notice/change/change-refusal-text.ts';
+import { describeRefusal } from '../../src/notice/answer/refusal-text.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 
 const ALL: ChangeRefusal[] = [

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { RULES } from '../../src/incident/cause.ts';
+import { RULES } from '../../src/cause/cause.ts';
 import type { Incident } from '../../src/incident/incident.ts';
-import { recipeFor } from '../../src/notice/advice.ts';
-import type { Recipe } from '../../src/notice/recipe.ts';
+import { recipeFor } from '../../src/notice/incident/advice.ts';
+import type { Recipe } from '../../src/notice/incident/recipe.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';

@@ -1,5 +1,6 @@
+import type { Refusal } from '../../src/change/refusal.ts';
 import { describe, expect, it } from 'vitest';
-import { describeRefusal, type Refusal } from '../../src/notice/refusal-text.ts';
+import { describeRefusal } from '../../src/notice/answer/refusal-text.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);

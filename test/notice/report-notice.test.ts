@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { RULES } from '../../src/incident/cause.ts';
+import { RULES } from '../../src/cause/cause.ts';
 import { plainText } from '../../src/notice/render-text.ts';
-import { causeAction, causeWords } from '../../src/notice/report-causes.ts';
-import { describeWeek, type ReportRow } from '../../src/notice/report-notice.ts';
+import { causeAction, causeWords } from '../../src/notice/answer/report-causes.ts';
+import { describeWeek, type ReportRow } from '../../src/notice/answer/report-notice.ts';
 
 const LEADING = [...new Set(RULES.filter((rule) => rule.place !== 'aside').map((rule) => rule.code))];
 /** What ran out, and no more: the last kill is all there is to see. */

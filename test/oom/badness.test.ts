@@ -10,7 +10,7 @@ import {
   rankTasks,
   UNKILLABLE,
   type BadnessTask,
-} from '../../src/oom/badness.ts';
+} from '../../src/oom/badness/badness.ts';
 
 function aTask(given: Partial<BadnessTask> = {}): BadnessTask {
   return {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { identifyCgroup, unescapeUnitName } from '../../src/oom/cgroup.ts';
+import { identifyCgroup, unescapeUnitName } from '../../src/oom/proc/cgroup.ts';
 import type { Identity } from '../../src/oom/report.ts';
 
 const NOBODY: Identity = { unit: null, slice: null, container: null, runtime: null, pod: null, qos: null };

@@ -1,9 +1,9 @@
 // What must hold for any log, however torn, doubled, mixed or hostile.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openLogParser } from '../../src/oom/log-parser.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
-import { openLogScanner, SCAN_BUFFER } from '../../src/oom/scan-log.ts';
+import { openLogScanner, SCAN_BUFFER } from '../../src/oom/report/scan-log.ts';
 import { inOrder, ownCorpus, parseLines, publicCorpus, readLogFile, toLines, type Corpus } from '../support/corpus.ts';
 
 interface Log {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { MEMORY_SAMPLE } from '../../src/oom/memory-sample-script.ts';
-import { parseMemorySample } from '../../src/oom/memory-sample.ts';
+import { MEMORY_SAMPLE } from '../../src/oom/proc/memory-sample-script.ts';
+import { parseMemorySample } from '../../src/oom/proc/memory-sample.ts';
 
 describe('the reply of a memory sample', () => {
   it('is read whole, whatever a login shell said before it', () => {

@@ -2,8 +2,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openLogParser } from '../../src/oom/log-parser.ts';
-import { predictVictim, type PredictionInput } from '../../src/oom/prediction.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
+import { predictVictim, type PredictionInput } from '../../src/oom/badness/prediction.ts';
 import type { KillRecord, MemcgFacts, MemoryPicture, TaskRow, Zone } from '../../src/oom/report.ts';
 
 /** A row of a table of 4.15 to 6.7. */

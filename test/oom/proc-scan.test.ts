@@ -13,8 +13,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PROC_SCAN, PROC_SCAN_LIGHT } from '../../src/oom/proc-scan-script.ts';
-import { parseProcScan, rankNext, type ProcScan } from '../../src/oom/proc-scan.ts';
+import { PROC_SCAN, PROC_SCAN_LIGHT } from '../../src/oom/proc/proc-scan-script.ts';
+import { parseProcScan, rankNext, type ProcScan } from '../../src/oom/proc/proc-scan.ts';
 
 const HEADER =
   '#oomscan 2\tboot=6738972c-2174-421e-a173-1ada06c5396d\tkernel=6.1.0-50-amd64\tuptime=1902.47\thz=100\tpage=4096\ttotal=4000000' +

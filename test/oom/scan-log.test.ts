@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ANCHOR_BYTES, countLineFeeds, openAnchorSearch } from '../../src/oom/anchors.ts';
-import { openLogParser } from '../../src/oom/log-parser.ts';
+import { ANCHOR_BYTES, countLineFeeds, openAnchorSearch } from '../../src/oom/report/anchors.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
-import { LINE_BYTES_MAX, openLogScanner, SCAN_BUFFER } from '../../src/oom/scan-log.ts';
+import { LINE_BYTES_MAX, openLogScanner, SCAN_BUFFER } from '../../src/oom/report/scan-log.ts';
 import { inOrder, ownCorpus, parseLines, publicCorpus, readLogFile, toLines, type Corpus } from '../support/corpus.ts';
 
 const buffer = Buffer.alloc(SCAN_BUFFER);

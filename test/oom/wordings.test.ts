@@ -1,10 +1,10 @@
 // One row for each way in which kernels and killers have put it; facts from mm/oom_kill.c of the versions named, and from the killers' own sources.
-import { judgeRecord } from '../../src/incident/cause.ts';
+import { judgeRecord } from '../../src/cause/cause.ts';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { KillRecord } from '../../src/oom/report.ts';
-import { openLogParser } from '../../src/oom/log-parser.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
 import { parseLines } from '../support/corpus.ts';
 
 type Facts = Partial<Record<keyof KillRecord, unknown>>;

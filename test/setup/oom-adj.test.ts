@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { oomScoreAdjOfOomAdj } from '../../src/oom/badness.ts';
+import { oomScoreAdjOfOomAdj } from '../../src/oom/badness/badness.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from './options.ts';
 import { LACKS_CAPABILITY, cannotUnshare, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';

@@ -2,7 +2,7 @@ import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSlack, type Slack } from '../../src/slack/app.ts';
 import { REDACTED_PATHS } from '../../src/slack/bolt-logger.ts';
-import { describeIncident } from '../../src/notice/incident-notice.ts';
+import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { homeView, noticeView } from '../../src/slack/views.ts';
 import { anIncident } from '../support/an-incident.ts';
 import { answeringHandlers, type AnsweringHandlers } from '../support/answering-handlers.ts';

@@ -1,26 +1,32 @@
+import type { Refusal } from '../../src/change/refusal.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { groupKills } from '../../src/incident/grouping.ts';
 import type { Incident, Kill } from '../../src/incident/incident.ts';
-import { describeExplanation, describeHelp, describeMuted, describeTypo } from '../../src/notice/answer-notice.ts';
+import {
+  describeExplanation,
+  describeHelp,
+  describeMuted,
+  describeTypo,
+} from '../../src/notice/answer/answer-notice.ts';
 import {
   describeCheck,
   describeHome,
   describeHosts,
   describeUnreachable,
   type HostRow,
-} from '../../src/notice/fleet-notice.ts';
-import { describeHistory } from '../../src/notice/history-notice.ts';
-import { describeIncident } from '../../src/notice/incident-notice.ts';
+} from '../../src/notice/answer/fleet-notice.ts';
+import { describeHistory } from '../../src/notice/answer/history-notice.ts';
+import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { aNotice, type Notice, type Text } from '../../src/notice/notice.ts';
 import type { Moment } from '../../src/incident/growth.ts';
-import { describeBefore } from '../../src/notice/before-notice.ts';
-import { describeWarning, describeWarningOver } from '../../src/notice/warning-notice.ts';
-import { describeWeek } from '../../src/notice/report-notice.ts';
-import { describeRefusal, type Refusal } from '../../src/notice/refusal-text.ts';
+import { describeBefore } from '../../src/notice/incident/before-notice.ts';
+import { describeWarning, describeWarningOver } from '../../src/notice/incident/warning-notice.ts';
+import { describeWeek } from '../../src/notice/answer/report-notice.ts';
+import { describeRefusal } from '../../src/notice/answer/refusal-text.ts';
 import { describeScores, type ScoreRow } from '../../src/notice/scores-notice.ts';
-import { describeStorm } from '../../src/notice/storm-notice.ts';
-import { describeEvidence, describeLaterKill, describeReport } from '../../src/notice/thread-notice.ts';
+import { describeStorm } from '../../src/notice/incident/storm-notice.ts';
+import { describeEvidence, describeLaterKill, describeReport } from '../../src/notice/incident/thread-notice.ts';
 import { renderContent } from '../../src/slack/blocks.ts';
 import { escapeEntities, toMrkdwn } from '../../src/slack/mrkdwn.ts';
 import {

@@ -3,7 +3,7 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseHostLook } from '../../src/incident/host-look.ts';
+import { parseHostLook } from '../../src/cause/read-host-facts.ts';
 import { LOOK_COMMAND } from '../../src/ssh/host-look.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 import { canKill } from '../support/kernel-kill.ts';

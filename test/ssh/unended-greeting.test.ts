@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { parseHostLook } from '../../src/incident/host-look.ts';
-import { parseMemorySample } from '../../src/oom/memory-sample.ts';
-import { parseProcScan } from '../../src/oom/proc-scan.ts';
+import { parseHostLook } from '../../src/cause/read-host-facts.ts';
+import { parseMemorySample } from '../../src/oom/proc/memory-sample.ts';
+import { parseProcScan } from '../../src/oom/proc/proc-scan.ts';
 import type { Connection } from '../../src/ssh/connection.ts';
 import { openHostLink } from '../../src/ssh/host-link.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { openChangeWork, type ChangeWork } from '../../src/app/change-work.ts';
-import type { ChangeWorld } from '../../src/app/change-world.ts';
+import { openChangeWork, type ChangeWork } from '../../src/app/change/change-executor.ts';
+import type { ChangeWorld } from '../../src/app/change/change-world.ts';
 import { openLiveScans } from '../../src/app/live-scan.ts';
-import type { Asker } from '../../src/app/handlers.ts';
+import type { Asker } from '../../src/app/answer/handlers.ts';
 import type { Change } from '../../src/change/change.ts';
 import type { ApprovalPolicy } from '../../src/change/policy.ts';
 import { anAnsweringBot, type AnsweringBot } from './an-answering-bot.ts';

@@ -1,16 +1,16 @@
-import type { Answer, Handlers } from '../../src/app/handlers.ts';
+import type { Answer, Handlers } from '../../src/app/answer/handlers.ts';
 import {
   describeExplanation,
   describeHelp,
   describeHostEdited,
   describeMuted,
   describeUnmuted,
-} from '../../src/notice/answer-notice.ts';
-import { describeAudit } from '../../src/notice/audit-notice.ts';
-import { describeHome, describeHosts } from '../../src/notice/fleet-notice.ts';
-import { describeIncident } from '../../src/notice/incident-notice.ts';
+} from '../../src/notice/answer/answer-notice.ts';
+import { describeAudit } from '../../src/notice/answer/audit-notice.ts';
+import { describeHome, describeHosts } from '../../src/notice/answer/fleet-notice.ts';
+import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { aNotice } from '../../src/notice/notice.ts';
-import { describeReport } from '../../src/notice/thread-notice.ts';
+import { describeReport } from '../../src/notice/incident/thread-notice.ts';
 import { nearest } from '../../src/app/nearest.ts';
 import { aRecord } from './a-kill.ts';
 import { anIncident } from './an-incident.ts';

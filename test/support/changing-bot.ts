@@ -4,10 +4,10 @@
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openChangeWork } from '../../src/app/change-work.ts';
+import { openChangeWork } from '../../src/app/change/change-executor.ts';
 import { openLiveScans } from '../../src/app/live-scan.ts';
 import type { Change } from '../../src/change/change.ts';
-import type { HostConfig } from '../../src/config.ts';
+import type { HostConfig } from '../../src/config/config.ts';
 import { realClock } from './real-clock.ts';
 import { watchHosts } from './watched-fleet.ts';
 

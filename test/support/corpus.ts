@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { openLogParser } from '../../src/oom/log-parser.ts';
+import { openLogParser } from '../../src/oom/report/log-parser.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 
 /** What the index says of one log; see test/corpus/README.md. Numbers that nobody knows are null or missing. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
-import { openDelivery, type Deliveries } from '../../src/app/delivery.ts';
-import { placeKills } from '../../src/app/place-kills.ts';
+import { openDelivery, type Deliveries } from '../../src/app/tell/delivery.ts';
+import { placeKills } from '../../src/app/watch/assign-incidents.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
-import { describeIncident } from '../../src/notice/incident-notice.ts';
+import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { openSlack } from '../../src/slack/app.ts';
 import { answeringHandlers } from './answering-handlers.ts';
 import { realClock } from './sshd.ts';

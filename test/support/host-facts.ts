@@ -1,4 +1,4 @@
-import type { HostFacts } from '../../src/incident/host-facts.ts';
+import type { HostFacts } from '../../src/cause/host-facts.ts';
 
 interface Given {
   atMs?: number;

@@ -1,6 +1,6 @@
 import { scanOfGroup } from '../../src/app/ranking.ts';
-import { PROC_SCAN } from '../../src/oom/proc-scan-script.ts';
-import { parseProcScan, rankNext, type ProcessFacts, type ProcScan } from '../../src/oom/proc-scan.ts';
+import { PROC_SCAN } from '../../src/oom/proc/proc-scan-script.ts';
+import { parseProcScan, rankNext, type ProcessFacts, type ProcScan } from '../../src/oom/proc/proc-scan.ts';
 
 /** Where processes are let die: runs a shell script as root there and gives what it printed. Throws when it failed. */
 export type RunAsRoot = (script: string, input?: string) => string;

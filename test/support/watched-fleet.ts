@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DeliveryLog } from '../../src/app/delivery-world.ts';
+import type { Log } from '../../src/app/ports.ts';
 import type { Clock } from '../../src/app/ports.ts';
 import type { SavedBatch, Store } from '../../src/app/store-port.ts';
-import type { HostConfig } from '../../src/config.ts';
-import { openFleet, type WatchedFleet } from '../../src/fleet.ts';
+import type { HostConfig } from '../../src/config/config.ts';
+import { openFleet, type WatchedFleet } from '../../src/run/fleet.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
@@ -69,7 +69,7 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     const { err } = facts;
     warnings.push(err instanceof Error ? `${message}: ${err.message}` : message);
   }
-  const log: DeliveryLog = { info: () => {}, warn: note, error: note };
+  const log: Log = { info: () => {}, warn: note, error: note };
   const fleet = openFleet(options.hosts, {
     ssh,
     store,

@@ -2,7 +2,7 @@
 // Watches the hosts that it gets by lease (all of them with SQLite), and prints "watching HOST" once each.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HostConfig } from '../../src/config.ts';
+import type { HostConfig } from '../../src/config/config.ts';
 import { watchHosts } from './watched-fleet.ts';
 
 // The claims are given back by nobody when a process dies at once: others must wait for their end.

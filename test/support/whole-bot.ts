@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { Store } from '../../src/app/store-port.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { openLocalWorkspace, type LocalWorkspace, type LocalWorkspaceOptions } from '../../src/local/workspace.ts';
 import { run, type Running } from '../../src/main.ts';
 import { openStore } from '../../src/store/store.ts';

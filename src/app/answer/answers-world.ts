@@ -1,0 +1,51 @@
+import type { Watched } from '../host-link.ts';
+import type { ChangeWorld } from '../change/change-world.ts';
+import type { Log } from '../ports.ts';
+import type { HostDraft, HostKeySeen } from './handlers.ts';
+import type { Fleet } from '../host-link.ts';
+import type { LiveScans } from '../live-scan.ts';
+import type { Clock } from '../ports.ts';
+import type { Store } from '../store-port.ts';
+
+/** What of the configuration matters here. Read anew for each question: it may be reloaded. */
+export interface AnswersSettings {
+  /** Users (U…) and user groups (S…) who may add and remove hosts. */
+  admins: readonly string[];
+  /** Hosts that only the configuration file adds and removes. */
+  hosts: readonly { name: string; address: string }[];
+}
+
+/** Adding hosts at run time. */
+export interface HostEditing {
+  /** Reads the key that the host shows now, trusting nothing. */
+  readHostKey: (draft: HostDraft) => Promise<{ kind: 'key'; key: HostKeySeen } | { kind: 'failed'; sentence: string }>;
+  /** The list of added hosts in the store is another now: take it up. */
+  hostsChanged: () => Promise<void>;
+}
+
+export interface AnswersWorld {
+  store: Store;
+  fleet: Fleet;
+  scans: LiveScans;
+  clock: Clock;
+  log: Log;
+  settings: () => AnswersSettings;
+  /** null: this process does not watch the host, another one does. */
+  watchState: (host: string) => Watched | null;
+  /** Sentences about what is off on a connected host, each with what would mend it. */
+  checkHost: (host: string) => Promise<readonly string[]>;
+  /** Members of a user group (S…). Throws when that cannot be found out. */
+  groupMembers: (groupId: string) => Promise<readonly string[]>;
+  /** null: hosts come from the configuration file alone. */
+  editing: HostEditing | null;
+  /** Where the kills of a host are told: a mute is announced there. Without it nowhere. */
+  channelOf?: (of: { host: string }) => string;
+  /** Messages wait to be edited. */
+  wake: () => void;
+  /** Kills older than this are pruned. */
+  keepKillsMs: number;
+  /** True where changes can be proposed. */
+  protect: boolean;
+  /** What changes need beside all this; without it none can be proposed. */
+  changes?: Omit<ChangeWorld, 'store' | 'fleet' | 'scans' | 'clock' | 'log' | 'channelOf' | 'wake'>;
+}

@@ -1,0 +1,182 @@
+import { quoted } from '../../notice/notice.ts';
+import type { Change, RuleTerms } from '../../change/change.ts';
+import { decideApproval, decideDecline, decideUndo, type Decision } from '../../change/decisions.ts';
+import type { ChangeRefusal } from '../../change/refusal.ts';
+import {
+  describeChoices,
+  describeDecided,
+  describePending,
+  describeProposed,
+} from '../../notice/change/change-answers.ts';
+import type { Approvers } from '../change/approvers.ts';
+import { changeEntry } from '../change/change-record.ts';
+import type { ChangeWorld } from '../change/change-world.ts';
+import type { Answer, Asker, Handlers, ProtectAsk } from './handlers.ts';
+import { nearest } from '../nearest.ts';
+import { draftChange, type Wanted } from '../change/propose-change.ts';
+import { scanRefusal } from './scan-refusal.ts';
+import type { Targets } from './targets.ts';
+
+const SCAN_MS = 15_000;
+const EARLIER_MS = 3_600_000;
+const OPEN_PER_HOST_MAX = 20;
+const TRIES = 5;
+const WHY_MAX = 300;
+
+type ChangeHandlers = Pick<Handlers, 'protect' | 'approve' | 'decline' | 'undo' | 'answerPending'>;
+
+/** Proposing, deciding, taking back. */
+export function openChangeAnswers(world: ChangeWorld, targets: Targets, approvers: Approvers): ChangeHandlers {
+  const { store, fleet, scans, clock, owner } = world;
+
+  async function protect(ask: ProtectAsk, asker: Asker): Promise<Answer> {
+    const target = await targets.host(ask.host);
+    if (target.kind === 'refused') return target;
+    const host = target.name;
+    const link = fleet.link(host);
+    if (link === null) return { kind: 'refused', refusal: { kind: 'stale', what: 'The watch on that host' } };
+    if ((await openOn(host)) >= OPEN_PER_HOST_MAX) return refuse({ kind: 'too-many-open', max: OPEN_PER_HOST_MAX });
+    const tag = ask.keep ? (ask.terms?.tag ?? null) : null;
+    if (tag !== null) {
+      const known = targets.tags();
+      if (!known.includes(tag))
+        return {
+          kind: 'refused',
+          refusal: { kind: 'unknown-target', target: tag, nearest: nearest(tag, known), known },
+        };
+      if (!fleet.hosts().some((one) => one.name === host && one.tags.includes(tag)))
+        return refuse({ kind: 'host-without-tag', host, tag });
+    }
+    // What an earlier question saw tells whether a process grows.
+    const earlier = await scans.read(host, SCAN_MS, EARLIER_MS);
+    const live = await scans.read(host, SCAN_MS);
+    if (live.kind !== 'scan') return scanRefusal(host, live);
+    const wanted: Wanted = { ...ask, why: ask.why?.slice(0, WHY_MAX) ?? null };
+    const by = { userId: asker.userId, channel: channelFor(host, asker), incidentId: ask.incidentId };
+    const drafted = await draftChange(world, link, live, earlier.kind === 'scan' ? earlier : null, wanted, by);
+    switch (drafted.kind) {
+      case 'refused':
+        await recordRefusal(host, asker.userId, 'propose', drafted.why, {
+          target: ask.what.slice(0, 200),
+          adj: ask.adj,
+        });
+        return refuse(drafted.why);
+      case 'several': {
+        const { choices, more } = drafted.target;
+        return {
+          kind: 'notice',
+          notice: describeChoices(host, ask.what, choices, more, (word) => wordsFor(host, word, ask)),
+        };
+      }
+      case 'change': {
+        const entry = changeEntry(drafted.change, 'propose', asker.userId, clock.nowMs(), {
+          proof: drafted.change.proof,
+        });
+        const saved = await store.addChange(drafted.change, entry);
+        world.wake();
+        return { kind: 'notice', notice: describeProposed(saved) };
+      }
+    }
+  }
+
+  async function openOn(host: string): Promise<number> {
+    return (await store.openChanges()).filter((one) => one.host === host && one.state.kind === 'proposed').length;
+  }
+
+  function channelFor(host: string, { channelId }: Asker): string {
+    const configured = world.approvals().channel;
+    if (configured !== null) return configured;
+    // In a direct conversation nobody else could approve.
+    return channelId !== null && !channelId.startsWith('D') ? channelId : world.channelOf({ host });
+  }
+
+  const approve = decider('approve', async (change, userId) => {
+    const before = change.approvals.map((one) => one.by);
+    const standings = await approvers.standings([userId, ...before]);
+    return decideApproval(change, {
+      by: userId,
+      nowMs: clock.nowMs(),
+      standing: standings.get(userId) ?? 'unknown',
+      selfApproval: world.approvals().selfApproval,
+      stillMay: before.filter((one) => standings.get(one) === 'may'),
+    });
+  });
+
+  const decline = decider('decline', async (change, userId) => {
+    const standing = (await approvers.standings([userId])).get(userId) ?? 'unknown';
+    return decideDecline(change, { by: userId, nowMs: clock.nowMs(), standing });
+  });
+
+  const undo = decider('undo', async (change, userId) => {
+    const standing = (await approvers.standings([userId])).get(userId) ?? 'unknown';
+    return decideUndo(change, { by: userId, nowMs: clock.nowMs(), standing, owner });
+  });
+
+  /** Decides again on what is stored when somebody was faster. What is refused is recorded, and the card shows the truth again. */
+  function decider(action: string, decide: (change: Change, userId: string) => Promise<Decision>): Handlers['approve'] {
+    return async ({ changeId }, { userId }) => {
+      let change = await store.change(changeId);
+      for (let tries = 0; tries < TRIES && change !== null; tries += 1) {
+        const decision = await decide(change, userId);
+        if (decision.kind === 'refused') {
+          await recordRefusal(change.host, userId, action, decision.refusal, {
+            change: change.id,
+            target: change.subject,
+          });
+          await store.repairCard(change.id);
+          world.wake();
+          return refuse(decision.refusal);
+        }
+        const entry = changeEntry(decision.next, action, userId, clock.nowMs());
+        const saved = await store.updateChange(decision.next, [entry]);
+        world.wake();
+        if (saved.kind === 'saved') return { kind: 'notice', notice: describeDecided(saved.change) };
+        change = saved.current;
+      }
+      return refuse({ kind: 'no-such-change' });
+    };
+  }
+
+  function recordRefusal(
+    host: string,
+    actor: string,
+    action: string,
+    why: ChangeRefusal,
+    about: Record<string, unknown>,
+  ): Promise<unknown> {
+    const details = { ...about, refusal: why.kind };
+    return store.appendAudit({ atMs: clock.nowMs(), actor, action: `${action}: no`, host, details });
+  }
+
+  async function answerPending(): Promise<Answer> {
+    const open = await store.openChanges();
+    return { kind: 'notice', notice: describePending(open.filter((one) => one.state.kind !== 'applied').toReversed()) };
+  }
+
+  return { protect, approve, decline, undo, answerPending };
+}
+
+function refuse(why: ChangeRefusal): Answer {
+  return { kind: 'refused', refusal: { kind: 'change', why } };
+}
+
+/** The same question about one of several. */
+function wordsFor(host: string, word: string, ask: ProtectAsk): string {
+  return [
+    `protect ${host} ${quoted(word)}`,
+    ...(ask.adj === null ? [] : [String(ask.adj)]),
+    ...(ask.keep ? ['keep', ...termWords(ask.terms ?? null)] : []),
+    ...(ask.forMs === null ? [] : [`for ${Math.max(1, Math.round(ask.forMs / 1_000))}s`]),
+    ...(ask.why === null ? [] : [`because ${ask.why.slice(0, WHY_MAX)}`]),
+  ].join(' ');
+}
+
+function termWords(terms: RuleTerms | null): string[] {
+  if (terms === null) return [];
+  const { tag, commandLine, onDrift } = terms;
+  return [
+    ...(onDrift === 'show' ? ['show'] : []),
+    ...(tag === null ? [] : [`on tag ${quoted(tag)}`]),
+    ...(commandLine === null ? [] : [`matching ${quoted(commandLine)}`]),
+  ];
+}

@@ -1,0 +1,55 @@
+import { withCause } from '../../cause/cause.ts';
+import { cutTextNote } from '../../notice/answer/answer-notes.ts';
+import { describeExplanation } from '../../notice/answer/answer-notice.ts';
+import { encodeText } from '../../oom/bytes.ts';
+import { openLogParser } from '../../oom/report/log-parser.ts';
+import type { KillRecord } from '../../oom/report.ts';
+import type { Answer } from './handlers.ts';
+import { readingsOf } from './pasted-text.ts';
+
+/** Longer than a report of 1,000 tasks. */
+const TEXT_MAX = 100_000;
+
+/** Explains the reports in a text that somebody pasted, as far as what came of it in the chat still tells. Keeps nothing. */
+export function explainText(text: string): Answer {
+  const read = text.slice(0, TEXT_MAX);
+  const best = readingsOf(read)
+    .map((lines) => parseText(lines))
+    .reduce<KillRecord[]>((most, records) => (worth(records) > worth(most) ? records : most), []);
+  if (best.length === 0) {
+    const lineCount = read.split('\n').filter((line) => line.trim() !== '').length;
+    return { kind: 'refused', refusal: { kind: 'no-report-found', lineCount } };
+  }
+  const notice = describeExplanation(best.map(withCause));
+  if (text.length <= TEXT_MAX) return { kind: 'notice', notice };
+  return { kind: 'notice', notice: { ...notice, small: [cutTextNote(TEXT_MAX), ...notice.small] } };
+}
+
+function parseText(lines: readonly string[]): KillRecord[] {
+  const parser = openLogParser({ lastWordOnly: true });
+  const events = lines.flatMap((line, at) => parser.line(encodeText(line), at + 1));
+  return [...events, ...parser.end()].map((event) => event.record);
+}
+
+/** How much a reading understood: each kill, then each fact about it. */
+function worth(records: readonly KillRecord[]): number {
+  return records.reduce((sum, record) => {
+    const facts = [
+      record.pid,
+      record.name,
+      record.uid,
+      record.totalVmKiB,
+      record.anonRssKiB,
+      record.fileRssKiB,
+      record.oomScoreAdj,
+      record.constraint,
+      record.trigger?.name,
+      record.trigger?.gfpMask,
+      record.taskMemcg,
+      record.memcgUsageKiB,
+      record.memory?.freeKiB,
+      record.timeText ?? record.kernelSeconds,
+    ].filter((fact) => fact !== null && fact !== undefined).length;
+    return sum + (record.outcome === 'killed' ? 20 : 5) + facts + (record.tasksInDump ?? 0) / 10;
+  }, 0);
+}

@@ -1,0 +1,107 @@
+import type { Refusal } from '../../change/refusal.ts';
+import type { RuleTerms } from '../../change/change.ts';
+import type { Notice } from '../../notice/notice.ts';
+
+/** Who asks, and from where. `channelId` is null where there is no channel (App Home). */
+export interface Asker {
+  userId: string;
+  channelId: string | null;
+}
+
+export type Answer = { kind: 'notice'; notice: Notice } | { kind: 'refused'; refusal: Refusal };
+
+export interface HostDraft {
+  name: string;
+  address: string;
+  port: number;
+  user: string | null;
+  tags: string[];
+}
+
+/** A host's key as it was read over the network just now, for a person to compare. Nothing is stored yet. */
+export interface HostKeySeen {
+  keyType: string;
+  /** `SHA256:…` as `ssh-keygen -lf` prints it. */
+  fingerprint: string;
+}
+
+/** A protection that somebody asks for. `adj` null: the smallest value that changes the outcome; `keep`: as a standing rule. */
+export interface ProtectAsk {
+  host: string;
+  /** A process's name, a pid or a unit. */
+  what: string;
+  adj: number | null;
+  forMs: number | null;
+  why: string | null;
+  keep: boolean;
+  /** Of that rule; absent: this host alone, mended. */
+  terms?: RuleTerms | null;
+  incidentId: string | null;
+}
+
+/** What a form for a protection is filled with. */
+export interface ProtectForm {
+  host: string;
+  what: string;
+  incidentId: string;
+}
+
+/**
+ * What a chat can ask of the bot. Each answers with a notice or a refusal; a throw is a fault, and the chat then says so to whoever
+ * asked. Rights are decided here, not in the chat.
+ */
+export interface Handlers {
+  /** The newest incident of a host as a card, with a share button. */
+  answerLast: (ask: { host: string }, asker: Asker) => Promise<Answer>;
+  /** Kills over time of a host, a tag or (null) the fleet. */
+  answerHistory: (ask: { target: string | null; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  /** The weekly digest now: of a host, a tag, a service or (null) the fleet. */
+  answerReport: (ask: { target: string | null; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  /** Who dies next, live. */
+  answerScores: (ask: { host: string; limit: number | null }, asker: Asker) => Promise<Answer>;
+  answerHosts: (asker: Asker) => Promise<Answer>;
+  /** What is off on a host, or (null) on the fleet. */
+  checkHosts: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  /** Who did what, newest first, on a host or (null) anywhere. */
+  answerAudit: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  /** The host, tag or service that a word was probably meant to be; the word itself where nothing is near. */
+  meantTarget: (word: string) => Promise<string>;
+  answerHelp: (asker: Asker) => Promise<Answer>;
+  mute: (ask: { target: string; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  unmute: (ask: { target: string }, asker: Asker) => Promise<Answer>;
+  /** Explains pasted text. */
+  explain: (ask: { text: string }, asker: Asker) => Promise<Answer>;
+  /** The card of an incident, for everybody in the channel. */
+  share: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  /** Everything known about an incident: evidence lines, holders, warnings. */
+  fullReport: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  /** The mute button of an incident: its service on its host, for one hour. */
+  muteIncident: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  /** May this person add or remove hosts at all? Asked before a form is shown. */
+  mayEditHosts: (asker: Asker) => Promise<Answer | null>;
+  readHostKey: (
+    draft: HostDraft,
+    asker: Asker,
+  ) => Promise<{ kind: 'key'; key: HostKeySeen } | { kind: 'refused'; refusal: Refusal }>;
+  addHost: (draft: HostDraft, fingerprint: string, asker: Asker) => Promise<Answer>;
+  removeHost: (ask: { host: string }, asker: Asker) => Promise<Answer>;
+  /** Proposes a change with its proof; several matches are shown to choose from. */
+  protect: (ask: ProtectAsk, asker: Asker) => Promise<Answer>;
+  /** Proposes the way back. */
+  unprotect: (ask: { host: string; what: string; why: string | null }, asker: Asker) => Promise<Answer>;
+  /** What the form for an incident's victim is filled with. */
+  protectForm: (
+    ask: { incidentId: string },
+    asker: Asker,
+  ) => Promise<{ kind: 'form'; form: ProtectForm } | { kind: 'refused'; refusal: Refusal }>;
+  approve: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
+  /** By an approver; by the proposer it is taken back. */
+  decline: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
+  undo: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
+  answerPending: (asker: Asker) => Promise<Answer>;
+  /** Standing protections of a host or (null) of all. */
+  answerRules: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  editRule: (ask: { rule: string; to: 'active' | 'paused' | 'ended' }, asker: Asker) => Promise<Answer>;
+  /** App Home: the fleet, last kills. */
+  answerHome: (asker: Asker) => Promise<Notice>;
+}

@@ -1,0 +1,36 @@
+import type { Refusal } from '../../change/refusal.ts';
+import type { AnswersWorld } from './answers-world.ts';
+import { withinMs } from '../with-timeout.ts';
+
+export interface Rights {
+  /** null: this person may add and remove hosts. What cannot be found out counts as no. */
+  refuseEditing: (userId: string) => Promise<Refusal | null>;
+}
+
+const LOOK_UP_MS = 5_000;
+const USER_GROUP = /^S[A-Z0-9]+$/;
+const WHAT = 'add or remove hosts';
+
+/** Who may do what, by the configuration. */
+export function openRights({ settings, editing, groupMembers, clock, log }: AnswersWorld): Rights {
+  async function refuseEditing(userId: string): Promise<Refusal | null> {
+    const { admins } = settings();
+    if (editing === null) return no('Hosts come from the configuration file here.');
+    if (admins.includes(userId)) return null;
+    const groups = admins.filter((admin) => USER_GROUP.test(admin));
+    if (admins.length === 0) return no('Nobody may: the configuration names no one under “admins”.');
+    const looked = await withinMs(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembers)));
+    const answers = looked.kind === 'done' ? looked.value : [];
+    if (answers.some((answer) => answer.status === 'fulfilled' && answer.value.includes(userId))) return null;
+    const failed = answers.find((answer) => answer.status === 'rejected');
+    if (looked.kind === 'done' && !failed) return no('Ask one of the admins that the configuration names.');
+    log.warn({ err: failed?.reason, groups }, 'The members of a user group could not be found out');
+    return no('I could not find out who is in the user group of the admins; try again.');
+  }
+
+  return { refuseEditing };
+}
+
+function no(whoMay: string): Refusal {
+  return { kind: 'not-allowed', what: WHAT, whoMay };
+}

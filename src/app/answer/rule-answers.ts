@@ -1,0 +1,139 @@
+import type { Change } from '../../change/change.ts';
+import { ruleSubject } from '../../change/rule.ts';
+import type { ChangeRefusal } from '../../change/refusal.ts';
+import { describeProposed, describeRuleEdited, describeRules } from '../../notice/change/change-answers.ts';
+import type { Approvers } from '../change/approvers.ts';
+import { changeEntry } from '../change/change-record.ts';
+import type { ChangeWorld } from '../change/change-world.ts';
+import type { Answer, Asker, Handlers } from './handlers.ts';
+import type { Targets } from './targets.ts';
+
+type RuleHandlers = Pick<Handlers, 'unprotect' | 'answerRules' | 'editRule' | 'protectForm'>;
+
+/** Standing protections, the way back, and what a form for a kill's victim is filled with. */
+export function openRuleAnswers(
+  world: ChangeWorld,
+  targets: Targets,
+  approvers: Approvers,
+  protect: Handlers['protect'],
+): RuleHandlers {
+  const { store, clock } = world;
+
+  /** The road back is the same: proposed, approved, applied. What oombot set goes back to what was there, anything else to 0. */
+  async function unprotect(ask: { host: string; what: string; why: string | null }, asker: Asker): Promise<Answer> {
+    const target = await targets.host(ask.host);
+    if (target.kind === 'refused') return target;
+    const active = (await store.openChanges()).filter(
+      (one) => one.host === target.name && one.state.kind === 'applied',
+    );
+    const before = active.findLast((one) => isMeant(one, ask.what));
+    if (before === undefined) {
+      const asked = {
+        host: target.name,
+        what: ask.what,
+        adj: 0,
+        forMs: null,
+        why: ask.why,
+        keep: false,
+        incidentId: null,
+      };
+      return protect(asked, asker);
+    }
+    const change = takeBack(before, ask.why, asker.userId);
+    const saved = await store.addChange(
+      change,
+      changeEntry(change, 'propose', asker.userId, clock.nowMs(), { undoes: before.id }),
+    );
+    world.wake();
+    return { kind: 'notice', notice: describeProposed(saved) };
+  }
+
+  function takeBack(before: Change, why: string | null, userId: string): Change {
+    const nowMs = clock.nowMs();
+    const policy = world.approvals();
+    const processes = before.processes
+      .filter((one) => one.state === 'written')
+      .map((one) => ({ ...one, from: one.to, to: one.from, state: 'untouched' as const }));
+    const { dropIn } = before;
+    return {
+      ...before,
+      id: world.newId(),
+      revision: 0,
+      processes,
+      dropIn: dropIn === null ? null : { ...dropIn, from: dropIn.to, to: dropIn.from, state: 'untouched' },
+      to: Math.min(...processes.map((one) => one.to)),
+      forMs: null,
+      why,
+      keep: false,
+      terms: null,
+      widens: null,
+      proposedBy: userId,
+      proposedAtMs: nowMs,
+      incidentId: null,
+      expiresAtMs: nowMs + policy.expireAfterMs,
+      quorum: policy.quorum,
+      approvals: [],
+      // The proof of the change that is taken back, the other way round.
+      proof: {
+        ...before.proof,
+        before: before.proof.after,
+        after: before.proof.before,
+        notes: [{ kind: 'more-likely' }],
+      },
+      undoes: before.id,
+      state: { kind: 'proposed' },
+    };
+  }
+
+  async function answerRules({ host: asked }: { host: string | null }): Promise<Answer> {
+    const target = asked === null ? null : await targets.host(asked);
+    if (target?.kind === 'refused') return target;
+    const host = target?.name ?? null;
+    const rules = (await store.rules()).filter((rule) => host === null || rule.hosts.includes(host));
+    const active = (await store.openChanges()).filter(
+      (one) => one.state.kind === 'applied' && (host === null || one.host === host),
+    );
+    return { kind: 'notice', notice: describeRules(host, rules, active) };
+  }
+
+  async function editRule({ rule: id, to }: Parameters<Handlers['editRule']>[0], asker: Asker): Promise<Answer> {
+    const rule = (await store.rules()).find((one) => one.id === id || ruleSubject(one) === id);
+    if (rule === undefined) return { kind: 'refused', refusal: { kind: 'stale', what: 'That rule' } };
+    const standing = (await approvers.standings([asker.userId])).get(asker.userId) ?? 'unknown';
+    // To resume changes values again, so it takes an approver; to stop, the maker will do.
+    const mayStop = asker.userId === rule.madeBy && to !== 'active';
+    if (standing !== 'may' && !mayStop)
+      return refuse({ kind: standing === 'unknown' ? 'approvers-unknown' : 'not-an-approver' });
+    const saved = await store.putRule({ ...rule, state: to });
+    if (saved === null) return { kind: 'refused', refusal: { kind: 'stale', what: 'That rule' } };
+    const details = { rule: rule.id, target: ruleSubject(rule) };
+    const host = rule.hosts[0] ?? null;
+    await store.appendAudit({ atMs: clock.nowMs(), actor: asker.userId, action: `rule: ${to}`, host, details });
+    return { kind: 'notice', notice: describeRuleEdited(saved) };
+  }
+
+  async function protectForm({ incidentId }: { incidentId: string }): ReturnType<Handlers['protectForm']> {
+    const incident = await store.incident(incidentId);
+    const kill = incident?.kills.at(-1);
+    if (!incident || !kill) return { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
+    const unit = kill.record.identity?.unit ?? null;
+    // A service outlives the process that died, and with it the value.
+    const what = unit?.endsWith('.service') === true ? unit : (kill.record.name ?? '');
+    return { kind: 'form', form: { host: incident.host, what, incidentId } };
+  }
+
+  return { unprotect, answerRules, editRule, protectForm };
+}
+
+function isMeant({ subject, unit, processes, undoes }: Change, what: string): boolean {
+  if (undoes !== null) return false;
+  const word = what.toLowerCase();
+  return (
+    [subject, unit ?? '', (unit ?? '').replace(/\.service$/, '')].some((name) => name.toLowerCase() === word) ||
+    processes.some((one) => String(one.pid) === what || one.name.toLowerCase() === word)
+  );
+}
+
+function refuse(why: ChangeRefusal): Answer {
+  return { kind: 'refused', refusal: { kind: 'change', why } };
+}

@@ -1,0 +1,179 @@
+import type { Change } from '../../change/change.ts';
+import { processRequest } from '../../change/host-command.ts';
+import { concludeUndo } from '../../change/outcome.ts';
+import type { ChangeRefusal } from '../../change/refusal.ts';
+import { driftFrom, ruleSubject, type Rule } from '../../change/rule.ts';
+import type { ProcessFacts, ProcScan } from '../../oom/proc/proc-scan.ts';
+import { describeDrift, describeShownDrift } from '../../notice/change/change-answers.ts';
+import { changeRefusalText } from '../../notice/change/change-refusal-text.ts';
+import { changeEntry } from './change-record.ts';
+import { OWN_NAME } from './change-executor.ts';
+import type { ChangeWorld } from './change-world.ts';
+import { askHelper } from './host-requests.ts';
+import { writeReply } from '../reply-body.ts';
+import { openRuleWidening } from './widen-rules.ts';
+
+export interface StandingWatch {
+  close: () => Promise<void>;
+}
+
+const EVERY_MS = 15_000;
+const SCAN_MS = 12_000;
+const SHOWN_AGAIN_MS = 10 * 60_000;
+const MENDED_AT_ONCE_MAX = 64;
+
+/** Keeps what rules say, and closes changes whose processes have ended; a restart is found within half a minute. For ever. */
+export function openStandingWatch(world: ChangeWorld): StandingWatch {
+  const { store, fleet, scans, clock, log } = world;
+  const stop = new AbortController();
+  /** Rule and host of which it was told that they could not be mended: told once, until it works again. */
+  const troubled = new Set<string>();
+  /** Rule and host where drift is shown: which processes were told of, so that each is told once. */
+  const shown = new Map<string, { ids: Set<string>; quietUntilMs: number }>();
+  const widening = openRuleWidening(world);
+  const loop = keepLooking();
+
+  async function keepLooking(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await clock.sleep(EVERY_MS, stop.signal).catch(() => undefined);
+      if (stop.signal.aborted) return;
+      try {
+        await lookAtAll();
+      } catch (error) {
+        log.error({ err: error }, 'Standing protections could not be looked at');
+      }
+    }
+  }
+
+  async function lookAtAll(): Promise<void> {
+    const rules = (await store.rules()).filter((rule) => rule.state === 'active');
+    const inForce = (await store.openChanges()).filter((change) => change.state.kind === 'applied');
+    const wider = new Map(rules.map((rule) => [rule, widening.hostsFor(rule)]));
+    const hosts = new Set([
+      ...rules.flatMap((rule) => rule.hosts),
+      ...[...wider.values()].flat(),
+      ...inForce.map((change) => change.host),
+    ]);
+    await Promise.all(
+      [...hosts].map(async (host) => {
+        if (!world.isMine(host) || fleet.link(host)?.state().kind !== 'connected') return;
+        const live = await scans.read(host, SCAN_MS);
+        // A scan that was cut says nothing of who is gone.
+        if (live.kind !== 'scan' || !live.scan.complete || stop.signal.aborted) return;
+        for (const rule of rules) if (rule.hosts.includes(host)) await keep(rule, host, live.scan);
+        for (const rule of rules) if (wider.get(rule)?.includes(host)) await widening.propose(rule, host, live);
+        for (const change of inForce) if (change.host === host) await closeEnded(change, live.scan);
+      }),
+    );
+  }
+
+  async function keep(rule: Rule, host: string, scan: ProcScan): Promise<void> {
+    const drifted = driftFrom(rule, host, scan).slice(0, MENDED_AT_ONCE_MAX);
+    if (rule.onDrift === 'show') return show(rule, host, drifted);
+    const mended: ProcessFacts[] = [];
+    let why: ChangeRefusal | null = null;
+    for (const one of drifted) {
+      const answer = await mend(rule, host, scan.bootId, one);
+      if (answer === 'mended') mended.push(one);
+      // It ended, or changed, since the look: the next one sees.
+      else if (
+        answer !== null &&
+        !['process-gone', 'process-replaced', 'value-changed', 'rebooted'].includes(answer.kind)
+      )
+        why = answer;
+    }
+    const key = `${rule.id} ${host}`;
+    if (mended.length > 0) await tell(rule, host, mended, null);
+    if (why === null) troubled.delete(key);
+    else if (!troubled.has(key)) {
+      troubled.add(key);
+      await tell(rule, host, [], why);
+    }
+  }
+
+  async function show(rule: Rule, host: string, drifted: readonly ProcessFacts[]): Promise<void> {
+    const key = `${rule.id} ${host}`;
+    const before = shown.get(key);
+    // Of a service that starts many it is told in one message, now and then.
+    if (before !== undefined && clock.nowMs() < before.quietUntilMs) return;
+    const now = new Map(drifted.map((one) => [`${one.pid}:${one.startTicks}:${one.oomScoreAdj}`, one]));
+    const fresh = [...now].filter(([id]) => before?.ids.has(id) !== true);
+    const [first] = fresh;
+    const quietUntilMs = first === undefined ? 0 : clock.nowMs() + SHOWN_AGAIN_MS;
+    shown.set(key, { ids: new Set(now.keys()), quietUntilMs });
+    if (first === undefined) return;
+    const seen = fresh.map(([, { pid, oomScoreAdj }]) => ({ pid, adj: oomScoreAdj }));
+    const body = writeReply({ notice: describeShownDrift(rule, host, seen), upToKill: null });
+    const atMs = clock.nowMs();
+    const news = { incidentId: '', channel: rule.channel, kind: 'news' as const, body, notBeforeMs: atMs };
+    // Marked on record as well: a bot that was started anew does not tell it again.
+    if (!(await store.enqueueOnce(`drift ${key} ${first[0]}`, atMs, [news]))) return;
+    const details = { rule: rule.id, target: ruleSubject(rule), from: seen[0]?.adj, to: rule.adj };
+    await store.appendAudit({ atMs, actor: OWN_NAME, action: 'drift', host, details });
+    world.wake();
+  }
+
+  /** null: not known; the next look tells. */
+  async function mend(
+    rule: Rule,
+    host: string,
+    bootId: string,
+    { pid, startTicks, name, oomScoreAdj }: ProcessFacts,
+  ): Promise<'mended' | ChangeRefusal | null> {
+    const link = fleet.link(host);
+    // The rule may have been ended or paused while the host was looked at.
+    const isActive = (await store.rules()).some((one) => one.id === rule.id && one.state === 'active');
+    if (link === null || !isActive) return null;
+    const details = {
+      rule: rule.id,
+      target: ruleSubject(rule),
+      pid,
+      startTicks,
+      name,
+      from: oomScoreAdj,
+      to: rule.adj,
+    };
+    await store.appendAudit({ atMs: clock.nowMs(), actor: OWN_NAME, action: 'mend', host, details });
+    const asked = await askHelper(link, processRequest({ bootId, pid, startTicks, from: oomScoreAdj, to: rule.adj }), {
+      pid,
+    });
+    if (asked.kind === 'no') return asked.why;
+    if (asked.kind === 'unknown') return null;
+    if (asked.answer.kind === 'refused') return asked.answer.why;
+    return asked.answer.kind === 'written' && asked.answer.now === rule.adj ? 'mended' : null;
+  }
+
+  async function tell(
+    rule: Rule,
+    host: string,
+    mended: readonly ProcessFacts[],
+    why: ChangeRefusal | null,
+  ): Promise<void> {
+    const pids = mended.map((one) => one.pid);
+    const notice = describeDrift(rule, host, pids, why === null ? null : changeRefusalText(why));
+    const body = writeReply({ notice, upToKill: null });
+    await store.enqueue([{ incidentId: '', channel: rule.channel, kind: 'news', body, notBeforeMs: clock.nowMs() }]);
+    world.wake();
+  }
+
+  /** A change that cannot last is over with its processes. */
+  async function closeEnded(change: Change, scan: ProcScan): Promise<void> {
+    if (change.dropIn !== null || change.keep || change.processes.length === 0) return;
+    const lives = change.processes.some(
+      ({ pid, startTicks }) =>
+        scan.bootId === change.bootId && scan.processes.some((one) => one.pid === pid && one.startTicks === startTicks),
+    );
+    if (lives) return;
+    const processes = change.processes.map(() => 'gone' as const);
+    const over = concludeUndo(change, { processes, dropIn: null, why: null }, clock.nowMs(), OWN_NAME);
+    await store.updateChange(over, [changeEntry(over, 'over', OWN_NAME, clock.nowMs())]);
+    world.wake();
+  }
+
+  async function close(): Promise<void> {
+    stop.abort();
+    await loop;
+  }
+
+  return { close };
+}

@@ -1,0 +1,200 @@
+import { sayName } from '../../cause/cause-words.ts';
+import type { Kill } from '../../incident/incident.ts';
+import { identifyCgroup } from '../../oom/proc/cgroup.ts';
+import type { KillRecord } from '../../oom/report.ts';
+import type { HostFacts, HostLink } from '../host-link.ts';
+import { countedTimes, lackingGroups } from './unexplained-cgroups.ts';
+import type { Clock, KillQuery } from '../ports.ts';
+import type { CounterReading, Store } from '../store-port.ts';
+
+export interface CounterWorld {
+  store: Store;
+  clock: Clock;
+  /** When this host was first watched: what the kernel counted before is not our business. */
+  watchedSinceMs: number;
+  /** Reads once more what the host's lasting log has since then, by our clock, and saves it. */
+  lookUp: (sinceMs: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface KillCounter {
+  /**
+   * Compares the kernel's own count of its kills in this boot with those that were read. A difference is looked for in the
+   * lasting log; what stays for three more looks is given as kills of their own, to be saved before `settle` is called. Where
+   * they happened is asked only then.
+   */
+  compare: (signal: AbortSignal) => Promise<Kill[]>;
+  /** These are on record: they are counted as explained from now on. */
+  settle: (kills: readonly Kill[]) => Promise<void>;
+}
+
+/** Lines may still be on their way: a kill is counted before its line can be here. */
+const LOOK_AGAIN_MS = 15_000;
+const LOOKS = 3;
+/** Times of death are a little uncertain. */
+const AROUND_MS = 60_000;
+/** What died so long before the host was first looked at was counted by then, as far as clocks can be compared. */
+const CERTAINLY_MS = 10_000;
+const KILLS_MAX = 1_000;
+/** A counter that runs away (a broken host) does not fill the record at once. */
+const UNEXPLAINED_MAX = 100;
+
+/** What must hold: the kernel's counter = `base.counter` + kernel kills recorded so far - `base.parsed`. */
+export function openKillCounter(link: HostLink, facts: HostFacts, world: CounterWorld): KillCounter {
+  const { store, clock } = world;
+  const { host } = link;
+
+  async function look(): Promise<{ base: CounterReading; missing: number; atMs: number } | null> {
+    const { bootId } = facts;
+    if (bootId === null) return null;
+    // Ours first: a kill in between is then counted but not read, which the next look puts right; the other way round it
+    // would hide one.
+    const parsed = await store.countKernelKills(host, bootId);
+    const counters = await link.counters();
+    if (counters === null || counters.oomKills === null || counters.bootId !== bootId) return null;
+    const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
+    const known = await store.counter(host, bootId);
+    const base = known ?? (await firstBase(now));
+    const difference = now.counter - base.counter - (parsed - base.parsed);
+    const missing = difference <= 0 ? difference : difference - (await countedTwice(base));
+    if (missing <= 0) await store.saveCounter(now);
+    else if (known === null) await store.saveCounter(base);
+    return missing > 0 ? { base, missing, atMs: now.atMs } : null;
+  }
+
+  async function countedTwice(base: CounterReading): Promise<number> {
+    const kills = await recorded({ sinceMs: base.atMs - AROUND_MS });
+    return kills.filter((kill) => kill.seenAtMs >= base.atMs).reduce((sum, kill) => sum + countedTimes(kill) - 1, 0);
+  }
+
+  /**
+   * A boot that began while the host was watched is counted from its first kill on, any other from the look before it was
+   * followed. A kill on record that may have been counted by then or not is taken for a later one: that can only hide one that
+   * is missing.
+   */
+  async function firstBase(now: CounterReading): Promise<CounterReading> {
+    if (world.watchedSinceMs < facts.bootAtMs) return { ...now, counter: 0, parsed: 0, atMs: facts.bootAtMs };
+    const { oomKills, probedAtMs, bootErrorMs } = facts;
+    if (oomKills === null || oomKills >= now.counter) return now;
+    const untilMs = probedAtMs - bootErrorMs - CERTAINLY_MS;
+    const before = (await recorded({ untilMs })).filter(
+      (kill) => kill.source !== 'counter' && kill.atMs + kill.atErrorMs < untilMs,
+    );
+    return { ...now, counter: oomKills, parsed: Math.min(oomKills, before.length), atMs: probedAtMs };
+  }
+
+  /** Kills by the kernel in this boot that are on record, newest first. */
+  async function recorded(span: Partial<KillQuery>): Promise<Kill[]> {
+    const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
+    return (await store.kills({ ...all, ...span })).filter(
+      ({ bootId, record }) => bootId === facts.bootId && record.killer === 'kernel' && record.outcome === 'killed',
+    );
+  }
+
+  /** Groups that the kernel killed in and no log tells of, one for each such kill; nothing where the record is not whole. */
+  async function whereMissing({ bootId }: CounterReading, missing: number): Promise<string[]> {
+    const groups = await link.groupKills();
+    if (groups === null || groups.length === 0) return [];
+    const kills = await recorded({});
+    const read = kills.filter((kill) => kill.source !== 'counter').length;
+    return read === (await store.countKernelKills(host, bootId)) ? lackingGroups(groups, kills, missing) : [];
+  }
+
+  return {
+    compare: async (signal) => {
+      let seen = await look();
+      if (seen === null) return [];
+      await world.lookUp(seen.base.atMs, signal);
+      let { missing } = seen;
+      for (let count = 0; count < LOOKS; count += 1) {
+        await clock.sleep(LOOK_AGAIN_MS, signal);
+        seen = await look();
+        if (seen === null) return [];
+        missing = Math.min(missing, seen.missing, UNEXPLAINED_MAX);
+      }
+      const { base, atMs } = seen;
+      const where = (await whereMissing(base, seen.missing)).slice(0, missing);
+      // The last one is what the incident says of all.
+      const unnamed = missing - where.length;
+      return Array.from({ length: missing }, (_, index) =>
+        unexplained(base, { index, readAtMs: atMs, nowMs: clock.nowMs(), group: where[index - unnamed] ?? null }),
+      );
+    },
+    settle: async (kills) => {
+      const base = facts.bootId === null ? null : await store.counter(host, facts.bootId);
+      if (base !== null)
+        await store.saveCounter({ ...base, counter: base.counter + kills.length, atMs: clock.nowMs() });
+    },
+  };
+}
+
+/** The key names the count that is missing, so that a crash before `settle` does not tell it twice. */
+function unexplained(
+  base: CounterReading,
+  { index, readAtMs, nowMs, group }: { index: number; readAtMs: number; nowMs: number; group: string | null },
+): Kill {
+  return {
+    key: `${base.bootId}:counter:${base.counter + index + 1}`,
+    host: base.host,
+    bootId: base.bootId,
+    atMs: Math.round((base.atMs + readAtMs) / 2),
+    atErrorMs: Math.round((readAtMs - base.atMs) / 2),
+    seenAtMs: nowMs,
+    source: 'counter',
+    verified: true,
+    record: counterRecord(group),
+    who: null,
+  };
+}
+
+/** A kill that nothing but the counter knows; and the counter of the group that it was in, if any. */
+function counterRecord(group: string | null): KillRecord {
+  const place = group === null ? '' : ` in ${sayName(group.slice(1))}`;
+  const text = `The kernel counted a kill${place} that its log does not explain.`;
+  return {
+    line: 0,
+    report: 0,
+    killer: 'kernel',
+    domain: null,
+    constraint: null,
+    pid: null,
+    name: null,
+    uid: null,
+    oomScoreAdj: null,
+    score: null,
+    totalVmKiB: null,
+    anonRssKiB: null,
+    fileRssKiB: null,
+    shmemRssKiB: null,
+    pageTablesKiB: null,
+    trigger: null,
+    oomMemcg: null,
+    taskMemcg: group,
+    memcgUsageKiB: null,
+    memcgLimitKiB: null,
+    ramPages: null,
+    totalSwapKiB: null,
+    freeSwapKiB: null,
+    tasksInDump: null,
+    topTasks: null,
+    oomGroup: null,
+    outcome: 'killed',
+    reaped: false,
+    timeText: null,
+    time: null,
+    kernelSeconds: null,
+    identity: group === null ? null : identifyCgroup(group),
+    predictedVictim: null,
+    cause: { code: 'not-explained', sure: 'certain', text, numbers: {} },
+    evidence: [],
+    warnings: [],
+    selected: null,
+    kernelRelease: null,
+    pageSizeKiB: null,
+    memory: null,
+    memcg: null,
+    holders: [],
+    slabs: [],
+    reason: null,
+    aftermath: [],
+  };
+}

@@ -1,0 +1,335 @@
+import type { WatchState } from '../host-link.ts';
+import type { Incident, Kill } from '../../incident/incident.ts';
+import type { Log } from '../ports.ts';
+import { openEarlyWarning } from './early-warning.ts';
+import type { HostFacts, HostLink, LogBatch, LogGap } from '../host-link.ts';
+import { openKillCounter } from './kill-counter.ts';
+import { openLogReader, type LogReader } from './log-reader.ts';
+import { tellOutages } from './outage.ts';
+import { placeKills } from './assign-incidents.ts';
+import type { Clock, Position } from '../ports.ts';
+import { openSaveQueue, type Saved } from './save-queue.ts';
+import { keepSampling } from './sampling.ts';
+import { openSnapshots } from './snapshots.ts';
+import type { Store } from '../store-port.ts';
+
+export interface WatchWorld {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  /** A name for a new incident. */
+  newId: () => string;
+  channelOf: (incident: Pick<Incident, 'host'>) => string;
+  /** Called after kills, or news beside them, are in the record. */
+  onSaved: (saved: Saved) => void;
+  /** Told of what went by: metrics. */
+  onLines: (count: number) => void;
+  onGap: (host: string, gap: LogGap) => void;
+  /** How often memory is noted; null or absent: only with each snapshot. */
+  sampleEveryMs?: () => number | null;
+  /** Warn before memory is used up, so long before; null or absent: not for this host. */
+  warnWithinMs?: (host: string) => number | null;
+}
+
+export interface HostWatch {
+  host: string;
+  state: () => WatchState;
+  /** How many kills are not on record yet. */
+  waiting: () => number;
+  close: () => Promise<void>;
+}
+
+/** Kills that are older than this on first contact are history, not news. */
+const NEWS_MS = 10 * 60_000;
+const COUNTER_FIRST_MS = 30_000;
+const COUNTER_EVERY_MS = 5 * 60_000;
+/** After a kill the counter is looked at once the report's lines have had time to arrive. */
+const COUNTER_AFTER_KILL_MS = 15_000;
+const SNAPSHOT_EVERY_MS = 5 * 60_000;
+/** What was restarted after a kill is known before it dies again; and what was missed is told by the snapshot before. */
+const SNAPSHOT_AFTER_MS = 20_000;
+const RETRY_MS = 30_000;
+const RESUME_MS = 1_000;
+/** How soon it is noticed that a quiet log has spoken; a thousand hosts are asked this often. */
+const IDLE_MS = 30_000;
+
+/** When the host was first watched, kept with its positions: what died before that is history for ever. */
+const WATCHED_SINCE = 'watched-since';
+
+/** Watches one host until closed: follows its log, records its kills, counts them against the kernel's own counter. */
+export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
+  const { store, clock, log } = world;
+  const { host } = link;
+  const closing = new AbortController();
+  const { signal } = closing;
+  const { sampleEveryMs = () => null } = world;
+  const snapshots = openSnapshots(host, link, store, clock, () => sampleEveryMs() !== null);
+  const saves = openSaveQueue(host, {
+    store,
+    clock,
+    log,
+    decide: (view, mutes) =>
+      placeKills(view, { nowMs: clock.nowMs(), newId: world.newId, isHistory, mutes, channelOf: world.channelOf }),
+    isHistory,
+    onSaved: (saved) => {
+      // First what people wait for.
+      world.onSaved(saved);
+      if (saved.fresh.length > 0) killed.abort();
+    },
+  });
+  let state: WatchState = {
+    kind: 'starting',
+    sinceMs: clock.nowMs(),
+    sentence: '',
+    lastLineAtMs: null,
+    sources: [],
+    gaps: 0,
+    facts: null,
+  };
+  let watchedSinceMs = clock.nowMs();
+  /** Aborts when a kill was recorded. */
+  let killed = new AbortController();
+
+  function isHistory(kill: Kill): boolean {
+    // What was seen as it happened is news whatever a clock that was set since makes of the beginning.
+    return kill.atMs < watchedSinceMs - NEWS_MS && kill.atMs < kill.seenAtMs - NEWS_MS;
+  }
+
+  async function followOnce(): Promise<void> {
+    await link.whenConnected(signal);
+    const looked = await unlessAborted(link.look(), signal);
+    if (looked.kind === 'failed') return failed(looked.sentence);
+    const { facts } = looked;
+    // What waits belongs to the positions: reading goes on behind it.
+    await unlessAborted(saves.drained(), signal);
+    const positions = await store.positions(host);
+    await snapshots.load();
+    watchedSinceMs = beginWatching(positions);
+    state = { ...state, facts, sources: [] };
+    become('watching', '');
+
+    const leave = new AbortController();
+    const until = AbortSignal.any([signal, leave.signal]);
+    const reader = openLogReader({ host, facts, nowMs: clock.nowMs, who: snapshots.who });
+    let isFull = false;
+    function keep(read: ReturnType<LogReader['take']>): void {
+      if (read.kills.length + read.positions.length === 0 || isFull || saves.add(read)) return;
+      isFull = true;
+      leave.abort();
+    }
+    function take(batch: LogBatch): void {
+      world.onLines(batch.lines.length);
+      state.lastLineAtMs = batch.arrivedAtMs;
+      if (!state.sources.includes(batch.source)) state.sources = [...state.sources, batch.source];
+      keep(reader.take(batch));
+    }
+    const beside = [
+      keepResting(reader, keep, until),
+      keepCounting(facts, take, until),
+      keepSnapshots(until),
+      keepSamples(until),
+    ];
+    const end = await link
+      .follow({
+        positions,
+        onLines: take,
+        onGap,
+        onPosition: (position) => keep({ kills: [], positions: [position] }),
+        signal: until,
+      })
+      .finally(() => leave.abort());
+    await Promise.all(beside);
+    if (isFull) {
+      become('waiting', 'the record takes no more kills; they are read again once it does');
+      await clock.sleep(RESUME_MS, signal);
+    } else if (end.kind === 'failed') await failed(end.sentence);
+    else become('waiting', end.kind === 'done' ? 'the host is looked at again' : 'the connection was lost');
+  }
+
+  function onGap(gap: LogGap): void {
+    state.gaps += 1;
+    log.warn({ host, source: gap.source, lost: gap.lost }, gap.sentence);
+    world.onGap(host, gap);
+  }
+
+  function beginWatching(positions: readonly Position[]): number {
+    const known = Number(positions.find((position) => position.source === WATCHED_SINCE)?.value);
+    if (known > 0) return known;
+    const nowMs = clock.nowMs();
+    saves.add({ positions: [{ source: WATCHED_SINCE, value: String(nowMs) }] });
+    return nowMs;
+  }
+
+  async function keepResting(
+    reader: LogReader,
+    keep: (read: ReturnType<LogReader['rest']>) => void,
+    until: AbortSignal,
+  ): Promise<void> {
+    await repeat(
+      until,
+      () => reader.restInMs() ?? IDLE_MS,
+      () => keep(reader.rest()),
+    );
+  }
+
+  async function keepCounting(facts: HostFacts, take: (batch: LogBatch) => void, until: AbortSignal): Promise<void> {
+    const counter = openKillCounter(link, facts, {
+      store,
+      clock,
+      watchedSinceMs,
+      lookUp: async (sinceMs, stop) => {
+        const span = { fromMs: sinceMs - facts.clockOffsetMs, toMs: null };
+        await unlessAborted(link.lookUp({ span, onLines: take, signal: stop }), stop);
+        await unlessAborted(saves.drained(), stop);
+      },
+    });
+    let waitMs = spread(COUNTER_FIRST_MS);
+    await repeat(
+      until,
+      () => waitMs,
+      async () => {
+        waitMs = spread(COUNTER_EVERY_MS);
+        const kills = await unlessAborted(counter.compare(until), until);
+        if (kills.length === 0) return;
+        log.warn(
+          { host, bootId: facts.bootId, kills: kills.length },
+          'The kernel counted kills that its log does not explain',
+        );
+        if (!saves.add({ kills })) return;
+        await unlessAborted(saves.drained(), until);
+        await counter.settle(kills);
+      },
+      COUNTER_AFTER_KILL_MS,
+    );
+  }
+
+  async function keepSnapshots(until: AbortSignal): Promise<void> {
+    let waitMs = snapshots.isEmpty() ? 0 : SNAPSHOT_AFTER_MS;
+    await repeat(
+      until,
+      () => waitMs,
+      async () => {
+        waitMs = spread(SNAPSHOT_EVERY_MS);
+        await unlessAborted(snapshots.take(), until);
+      },
+      SNAPSHOT_AFTER_MS,
+    );
+  }
+
+  function keepSamples(until: AbortSignal): Promise<void> {
+    const warning = openEarlyWarning(host, {
+      store,
+      clock,
+      withinMs: () => world.warnWithinMs?.(host) ?? null,
+      channel: () => world.channelOf({ host }),
+      save: saves.add,
+    });
+    const around = { link, store, clock, log, signal: until };
+    return keepSampling({ ...around, everyMs: sampleEveryMs, isHurried: warning.isOn, onSample: warning.see });
+  }
+
+  /** Does it again and again until the signal aborts; sooner, `afterKillMs` behind it, when a kill was recorded. */
+  async function repeat(
+    until: AbortSignal,
+    waitMs: () => number,
+    work: () => Promise<void> | void,
+    afterKillMs: number | null = null,
+  ): Promise<void> {
+    while (!until.aborted) {
+      const kill = killed.signal;
+      const wake = afterKillMs === null ? until : AbortSignal.any([until, kill]);
+      await clock.sleep(waitMs(), wake).catch(() => undefined);
+      if (afterKillMs !== null && kill.aborted && !until.aborted) {
+        await clock.sleep(afterKillMs, until).catch(() => undefined);
+        if (killed.signal === kill) killed = new AbortController();
+      }
+      if (until.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        if (!until.aborted)
+          log.warn({ err: error, host }, 'Something beside following a host failed; it is tried again');
+      }
+    }
+  }
+
+  /** Hosts that were connected at once are not asked at once. */
+  function spread(ms: number): number {
+    let sum = 0;
+    for (const letter of host) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 1_000;
+    return ms * (0.85 + (0.3 * sum) / 1_000);
+  }
+
+  async function failed(sentence: string): Promise<void> {
+    become('failed', sentence);
+    await clock.sleep(RETRY_MS, signal);
+  }
+
+  function become(kind: WatchState['kind'], sentence: string): void {
+    state = { ...state, kind, sentence, sinceMs: clock.nowMs() };
+  }
+
+  async function keepWatching(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await followOnce();
+      } catch (error) {
+        if (signal.aborted) return;
+        log.error({ err: error, host }, 'Watching a host failed; it is tried again');
+        await failed(error instanceof Error ? error.message : String(error)).catch(() => undefined);
+      }
+    }
+  }
+
+  async function keepTelling(): Promise<void> {
+    const outages = {
+      store,
+      clock,
+      channel: () => world.channelOf({ host }),
+      save: saves.add,
+      sight: () => {
+        const connection = link.state();
+        const { kind, sinceMs, sentence, facts } = state;
+        return {
+          isWatched: kind === 'watching',
+          sinceMs,
+          sentence: connection.kind === 'connected' ? sentence : connection.sentence,
+          bootId: facts?.bootId ?? null,
+        };
+      },
+    };
+    while (!signal.aborted) {
+      await tellOutages(host, outages, signal).catch((error: unknown) => {
+        log.error({ err: error, host }, 'Whether a host is watched could not be told; it is tried again');
+      });
+      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  const running = [keepWatching(), keepTelling()];
+  return {
+    host,
+    state: () => state,
+    waiting: saves.waiting,
+    close: async () => {
+      closing.abort();
+      await Promise.all(running);
+      await saves.close();
+    },
+  };
+}
+
+/** What a promise gives, or a rejection as soon as the signal aborts: what hangs on a host never holds up a shutdown. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  function onAbort(): void {
+    aborted.reject(new Error('given up'));
+  }
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

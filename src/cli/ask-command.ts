@@ -1,0 +1,169 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { openAnswers } from '../app/answer/answers.ts';
+import type { Answer, Handlers } from '../app/answer/handlers.ts';
+import { checkConnection } from '../run/check-connection.ts';
+import { openLiveScans } from '../app/live-scan.ts';
+import type { Store } from '../app/store-port.ts';
+import { addedHostConfig, loadConfig, type Config, type HostConfig } from '../config/config.ts';
+import { openFleet, type WatchedFleet } from '../run/fleet.ts';
+import { KEEP_KILLS_MS } from '../run/chores.ts';
+import { clock, databaseUrl } from '../main.ts';
+import { describeRefusal } from '../notice/answer/refusal-text.ts';
+import { renderText } from '../notice/render-text.ts';
+import { canWatch } from '../setup/finding.ts';
+import { renderCheck } from '../setup/render-check.ts';
+import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
+import { openStore } from '../store/store.ts';
+
+const EXIT_REFUSED = 1;
+const EXIT_USAGE = 2;
+/** Some hundred megabytes; a log of that size is years. */
+const AUDIT_MAX = 500_000;
+
+/**
+ * One question from the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. Without a record a name
+ * that nobody knows is still told as such, and then only what `needsRecord` fails.
+ */
+export async function ask(
+  question: (handlers: Handlers) => Promise<Answer>,
+  { needsRecord }: { needsRecord: boolean },
+): Promise<number> {
+  const config = loadConfig();
+  const { store, missing } = await openRecord(config);
+  const ssh = openSshFor(config);
+  const log = pino({ level: 'silent' });
+  const fleet: WatchedFleet = openFleet(await hostsOf(config, store), {
+    ssh,
+    store,
+    clock,
+    log,
+    newId: () => '',
+    channelOf: () => '',
+    onSaved: () => undefined,
+    onLines: () => undefined,
+    onGap: () => undefined,
+  });
+  try {
+    const handlers = openAnswers({
+      store,
+      fleet,
+      scans: openLiveScans(fleet, clock),
+      clock,
+      log,
+      settings: () => ({ admins: [], hosts: [] }),
+      watchState: () => null,
+      checkHost: fleet.check,
+      groupMembers: () => Promise.resolve([]),
+      editing: null,
+      wake: () => undefined,
+      keepKillsMs: KEEP_KILLS_MS,
+      protect: false,
+    });
+    const answer = await question(handlers);
+    const isUnknown = answer.kind === 'refused' && ['unknown-host', 'unknown-target'].includes(answer.refusal.kind);
+    if (missing !== null && needsRecord && !isUnknown) throw missing;
+    const notice = answer.kind === 'notice' ? answer.notice : describeRefusal(answer.refusal);
+    (answer.kind === 'notice' ? process.stdout : process.stderr).write(`${renderText(notice)}\n`);
+    // Somebody else may be on record: hosts that were added from Slack, services, hosts of before.
+    if (missing !== null && isUnknown) process.stderr.write(`${missing.message}\n`);
+    return answer.kind === 'notice' ? 0 : isUnknown ? EXIT_USAGE : EXIT_REFUSED;
+  } finally {
+    await fleet.close();
+    await ssh.close();
+    await store.close();
+  }
+}
+
+/** The record to read from; where it cannot be opened an empty one, and why. */
+async function openRecord(config: Config): Promise<{ store: Store; missing: Error | null }> {
+  try {
+    return { store: await openStore(databaseUrl(config), { readOnly: true }), missing: null };
+  } catch (error) {
+    const folder = await mkdtemp(path.join(tmpdir(), 'oombot-'));
+    const store = await openStore(`sqlite:${path.join(folder, 'empty.db')}`);
+    async function close(): Promise<void> {
+      await store.close();
+      await rm(folder, { recursive: true });
+    }
+    return { store: { ...store, close }, missing: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+/** The verb `check`: what is off on these hosts, or on all. Exit 1 when one of them cannot be watched. */
+export async function checkHosts(names: readonly string[]): Promise<number> {
+  const config = loadConfig();
+  const store = await openStore(databaseUrl(config), { readOnly: true }).catch(() => null);
+  const hosts = await hostsOf(config, store);
+  await store?.close();
+  const unknown = names.filter((name) => !hosts.some((host) => host.name === name));
+  if (unknown.length > 0) {
+    const known = hosts.map((host) => host.name).join(', ');
+    process.stderr.write(
+      `oombot check: no host is called ${unknown.join(' or ')}${known === '' ? ': none is configured' : `; configured are ${known}`}\n`,
+    );
+    return EXIT_USAGE;
+  }
+  const chosen = names.length === 0 ? hosts : hosts.filter((host) => names.includes(host.name));
+  if (chosen.length === 0) {
+    process.stderr.write('oombot check: no host is configured; name some under "hosts" in oombot.yaml\n');
+    return EXIT_USAGE;
+  }
+  const ssh = openSshFor(config);
+  const watchable = await Promise.all(chosen.map((host) => checkOne(ssh, host)));
+  await ssh.close();
+  return watchable.every(Boolean) ? 0 : EXIT_REFUSED;
+}
+
+async function checkOne(ssh: Ssh, host: HostConfig): Promise<boolean> {
+  const connection = ssh.connect(host.target);
+  const findings = await checkConnection(host, connection, clock);
+  await connection.close();
+  process.stdout.write(renderCheck(host, findings, process.stdout.isTTY && process.stdout.hasColors()));
+  return canWatch(findings);
+}
+
+/** The verb `audit verify`. Exit 1 when an entry was changed or is missing. */
+export async function verifyAudit(): Promise<number> {
+  const store = await openStore(databaseUrl(loadConfig()), { readOnly: true });
+  const verdict = await store.verifyAudit();
+  await store.close();
+  if (verdict.kind === 'broken') {
+    process.stdout.write(`The audit log is not what was written: entry ${verdict.seq}, ${verdict.reason}\n`);
+    return EXIT_REFUSED;
+  }
+  const end =
+    verdict.entries === 0 ? '' : ` Its last hash is ${verdict.headHash}: compare it with one that you noted elsewhere.`;
+  process.stdout.write(`The audit log is intact: ${verdict.entries} entries.${end}\n`);
+  return 0;
+}
+
+/** The verb `audit export`: one JSON object a line, oldest first, with the hashes that tie each entry to the one before. */
+export async function exportAudit(): Promise<number> {
+  const store = await openStore(databaseUrl(loadConfig()), { readOnly: true });
+  const rows = await store.audit(null, AUDIT_MAX);
+  await store.close();
+  for (const { seq, atMs, actor, action, host, details, previousHash, hash } of rows.toReversed()) {
+    const time = new Date(atMs).toISOString();
+    process.stdout.write(`${JSON.stringify({ seq, time, actor, action, host, details, previousHash, hash })}\n`);
+  }
+  if (rows.length === AUDIT_MAX)
+    process.stderr.write(`oombot audit export: only the newest ${AUDIT_MAX} entries are here\n`);
+  return 0;
+}
+
+/** Those of the configuration, and those that were added from Slack. Without a record there are none of the latter. */
+async function hostsOf(config: Config, store: Store | null): Promise<HostConfig[]> {
+  const named = new Set(config.hosts.map((host) => host.name));
+  const added = (await store?.addedHosts()) ?? [];
+  return [
+    ...config.hosts,
+    ...added.filter((host) => !named.has(host.name)).map((host) => addedHostConfig(config, host)),
+  ];
+}
+
+function openSshFor(config: Config): Ssh {
+  return openSsh({ clock, random: Math.random, passphrase: config.sshPassphrase, agentSocket: config.sshAgentSocket });
+}

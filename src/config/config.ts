@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+
+import type { AddedHost } from '../app/ports.ts';
+import { ConfigError, describeIssue, readDocument } from './document.ts';
+import { expandHome, resolveHosts, type HostConfig } from './hosts.ts';
+import { ConfigFile, database, type Database } from './schema.ts';
+
+export { ConfigError } from './document.ts';
+export type { HostConfig } from './hosts.ts';
+export { CONFIG_KEYS, ENVIRONMENT } from './schema.ts';
+
+export interface Config {
+  /** null: there is no file, all defaults. */
+  file: string | null;
+  workspace: { channel: string };
+  routes: { tags: string[]; channel: string }[];
+  approvals: {
+    channel: string | null;
+    approvers: string[];
+    quorum: number;
+    selfApproval: boolean;
+    expireAfterMs: number;
+  };
+  admins: string[];
+  hosts: HostConfig[];
+  /** When each channel gets its weekly digest; null: never. `weekday` 0 is Sunday, `minute` is of the day there. */
+  digest: { weekday: number; minute: number; zone: string } | null;
+  /** How often memory is noted on each host; null: not. */
+  sampleEveryMs: number | null;
+  /** First match wins. */
+  earlyWarning: { tags: string[]; withinMs: number }[];
+  /** What a host gets that names nothing itself: those added from Slack. */
+  sshDefaults: { user: string; port: number; identityFile: string | null; knownHosts: string[] };
+  database: Database;
+  http: { host: string; port: number };
+  logLevel: LogLevel;
+  slack: { botToken: string | null; appToken: string | null; apiUrl: string | null };
+  /** Never logged, never stored. */
+  sshPassphrase: string | null;
+  sshAgentSocket: string | null;
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Reads file and environment into one frozen Config. No file at the default place: all defaults, no hosts. Throws ConfigError. */
+export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } = {}): Config {
+  const env = options.env ?? process.env;
+  const asked = options.path ?? setOr(env['OOMBOT_CONFIG'], null);
+  const file = asked === null ? (existsSync('oombot.yaml') ? 'oombot.yaml' : null) : expandHome(asked);
+  const faults: string[] = [];
+  const document = file === null ? null : readDocument(file);
+  const parsed = ConfigFile.safeParse(document?.value ?? {});
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.flatMap((issue) => describeIssue(issue, document)).join('\n'));
+  }
+  const given = parsed.data;
+
+  const hosts = resolveHosts(given, (at, sentence) => faults.push(`${document?.where(at) ?? ''}${sentence}`));
+  const config: Config = {
+    file,
+    workspace: given.workspace,
+    routes: given.routes,
+    approvals: {
+      channel: given.approvals.channel ?? null,
+      approvers: given.approvals.approvers,
+      quorum: given.approvals.quorum,
+      selfApproval: given.approvals.selfApproval,
+      expireAfterMs: given.approvals.expireAfter,
+    },
+    admins: given.admins,
+    hosts,
+    digest: given.digest.at === null ? null : { ...given.digest.at, zone: given.digest.zone },
+    sampleEveryMs: given.samples.every,
+    earlyWarning: given.earlyWarning.map(({ tags, within }) => ({ tags, withinMs: within })),
+    sshDefaults: {
+      user: given.ssh.user,
+      port: given.ssh.port,
+      identityFile: given.ssh.identityFile === undefined ? null : expandHome(given.ssh.identityFile),
+      knownHosts: given.ssh.knownHosts.map(expandHome),
+    },
+    database: databaseOf(env, given, faults),
+    http: given.http,
+    logLevel: logLevelOf(env, faults),
+    slack: {
+      botToken: setOr(env['SLACK_BOT_TOKEN'], null),
+      appToken: setOr(env['SLACK_APP_TOKEN'], null),
+      apiUrl: setOr(env['SLACK_API_URL'], null),
+    },
+    sshPassphrase: setOr(env['OOMBOT_SSH_PASSPHRASE'], null),
+    sshAgentSocket: setOr(env['SSH_AUTH_SOCK'], null),
+  };
+  if (config.sampleEveryMs === null && config.earlyWarning.length > 0)
+    faults.push(
+      `${document?.where(['earlyWarning']) ?? ''}earlyWarning needs samples, and samples.every is off, expected a duration such as 1m there.`,
+    );
+  if ((config.slack.botToken === null) !== (config.slack.appToken === null)) {
+    faults.push(
+      'SLACK_BOT_TOKEN and SLACK_APP_TOKEN: only one of them is set, expected both (Slack) or neither (local workspace).',
+    );
+  }
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  return freeze(config);
+}
+
+/** How a host that an admin added from Slack is reached. */
+export function addedHostConfig(config: Config, added: AddedHost): HostConfig {
+  const { identityFile, knownHosts } = config.sshDefaults;
+  const { name, address, port, tags, fingerprint } = added;
+  const user = added.user ?? config.sshDefaults.user;
+  const target = { name, address, port, user, identityFile, knownHosts, fingerprints: [fingerprint], jump: null };
+  return { name, tags, channel: null, logFiles: null, target };
+}
+
+export interface HostChanges {
+  added: HostConfig[];
+  removed: string[];
+  /** `reconnect`: false where only tags or channel changed, so that the stream can go on. */
+  changed: { host: HostConfig; reconnect: boolean }[];
+}
+
+/** What a reload has to touch; hosts that are in neither list stay as they are. */
+export function diffHosts(before: readonly HostConfig[], after: readonly HostConfig[]): HostChanges {
+  const old = new Map(before.map((host) => [host.name, host]));
+  const names = new Set(after.map((host) => host.name));
+  return {
+    added: after.filter((host) => !old.has(host.name)),
+    removed: before.filter((host) => !names.has(host.name)).map((host) => host.name),
+    changed: after.flatMap((host) => {
+      const was = old.get(host.name);
+      if (was === undefined || same(was, host)) return [];
+      return [{ host, reconnect: !same([was.target, was.logFiles], [host.target, host.logFiles]) }];
+    }),
+  };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function databaseOf(env: NodeJS.ProcessEnv, given: ConfigFile, faults: string[]): Database {
+  const url = setOr(env['DATABASE_URL'], null);
+  if (url === null) return given.database;
+  const parsed = database.safeParse(url);
+  // Not quoted: it may hold a password.
+  if (!parsed.success) faults.push('DATABASE_URL is not usable, expected sqlite:PATH or postgres://user@host/name.');
+  return parsed.data ?? given.database;
+}
+
+function logLevelOf(env: NodeJS.ProcessEnv, faults: string[]): LogLevel {
+  const asked = setOr(env['LOG_LEVEL'], 'info');
+  const level = LOG_LEVELS.find((one) => one === asked);
+  if (level === undefined) faults.push(`LOG_LEVEL is "${asked}", expected one of ${LOG_LEVELS.join(', ')}.`);
+  return level ?? 'info';
+}
+
+/** An empty variable counts as unset, as compose files and systemd units leave them. */
+function setOr<T>(variable: string | undefined, otherwise: T): string | T {
+  return variable === undefined || variable === '' ? otherwise : variable;
+}
+
+function freeze<T>(thing: T): T {
+  if (typeof thing === 'object' && thing !== null && !Object.isFrozen(thing)) {
+    Object.freeze(thing);
+    for (const part of Object.values(thing)) freeze(part);
+  }
+  return thing;
+}

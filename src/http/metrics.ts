@@ -1,0 +1,86 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DeliveryStore } from '../app/store-port.ts';
+import type { Saved } from '../app/watch/save-queue.ts';
+import type { WatchedHosts } from '../app/host-link.ts';
+import { NO_HOSTS, stateOf } from './health.ts';
+
+export interface Metrics {
+  registry: Registry;
+  kills: Counter;
+  lines: Counter;
+  gaps: Counter;
+  lagSeconds: Histogram;
+}
+
+/** What the program counts of itself. */
+export function openMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    kills: new Counter({
+      name: 'oombot_kills_total',
+      help: 'Processes that died, as recorded',
+      labelNames: ['host', 'killer'],
+      registers,
+    }),
+    lines: new Counter({ name: 'oombot_log_lines_total', help: 'Kernel log lines read', registers }),
+    gaps: new Counter({
+      name: 'oombot_log_gaps_total',
+      help: 'Gaps seen in a kernel log',
+      labelNames: ['host'],
+      registers,
+    }),
+    lagSeconds: new Histogram({
+      name: 'oombot_kill_lag_seconds',
+      help: 'From the time of a kill to its record, of kills that were news',
+      buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+      registers,
+    }),
+  };
+}
+
+/** Counts kills that were recorded, and how late that was. */
+export function countKills(metrics: Metrics, saved: Saved, nowMs: number): void {
+  for (const kill of saved.fresh) metrics.kills.inc({ host: kill.host, killer: kill.record.killer });
+  // Only history says nothing about how fast news are.
+  for (const kill of saved.news) metrics.lagSeconds.observe(Math.max(0, (nowMs - kill.atMs) / 1_000));
+}
+
+/** Hosts by state, and their kills that wait for the record; read when somebody asks. */
+export function watchFleet(metrics: Metrics, fleet: WatchedHosts): void {
+  const registers = [metrics.registry];
+  const hosts = new Gauge({
+    name: 'oombot_hosts',
+    help: 'Hosts by state, as /healthz gives it',
+    labelNames: ['state'],
+    registers,
+    collect: () => {
+      for (const [state, none] of Object.entries(NO_HOSTS)) hosts.set({ state }, none);
+      for (const { name } of fleet.hosts()) hosts.inc({ state: stateOf(fleet, name).state });
+    },
+  });
+  const kills = new Gauge({
+    name: 'oombot_kills_waiting',
+    help: 'Kills not yet on record',
+    registers,
+    collect: () => {
+      kills.set(fleet.hosts().reduce((sum, { name }) => sum + fleet.killsWaiting(name), 0));
+    },
+  });
+}
+
+/** Deliveries that wait, by channel. */
+export function watchOutbox(metrics: Metrics, store: DeliveryStore): void {
+  const gauge = new Gauge({
+    name: 'oombot_deliveries_waiting',
+    help: 'Messages not yet in the chat',
+    labelNames: ['channel'],
+    registers: [metrics.registry],
+    collect: async () => {
+      gauge.reset();
+      for (const queue of await store.queueLengths())
+        gauge.set({ channel: queue.channel }, queue.waiting + queue.inFlight);
+    },
+  });
+}

@@ -1,0 +1,69 @@
+import { quoted } from '../notice.ts';
+import type { Part, Text } from '../notice.ts';
+import { sayDuration } from '../units.ts';
+
+/** Why a card does not say who is next. */
+export type NextUnknown =
+  | { kind: 'away'; sentence: string }
+  | { kind: 'late'; waitedMs: number }
+  | { kind: 'unreadable'; sentence: string }
+  | { kind: 'not-watched' };
+
+/** Small print of an incident's card when the host could not be asked who is next. */
+export function nextUnknownText(why: NextUnknown): Text {
+  const lead = { words: 'Who is next is not known: ' };
+  switch (why.kind) {
+    case 'away':
+      return [{ words: 'From the record; who is next is not known: ' }, { prose: why.sentence }];
+    case 'late':
+      return [lead, { words: `the host did not answer within ${sayDuration(why.waitedMs)}.` }];
+    case 'unreadable':
+      return [lead, { prose: why.sentence }];
+    case 'not-watched':
+      return [{ words: 'From the record: this host is no longer watched.' }];
+  }
+}
+
+/** Small print of a card that somebody showed to a channel. */
+export function sharedText(userId: string, atMs: number): Text {
+  return [{ words: 'Shared by ' }, { userId }, { words: ', as known ' }, { atMs }, { words: '.' }];
+}
+
+/** Small print of a history of a host that cannot be reached. */
+export function notReachedText(sentence: string): Text {
+  return [{ words: 'Not reachable now, so newer kills may be missing: ' }, { prose: sentence }];
+}
+
+/** Small print of an explanation of a text that was too long. */
+export function cutTextNote(readChars: number): Text {
+  return [{ words: `The text was longer than ${readChars / 1_000} kB; what came after that was not read.` }];
+}
+
+const MUTES_SHOWN = 10;
+
+/** What is silent now, each with a way to end that. null: nothing is. */
+export function mutesPart(mutes: readonly { target: string; untilMs: number; by: string }[]): Part | null {
+  if (mutes.length === 0) return null;
+  const more = mutes.length - MUTES_SHOWN;
+  return {
+    kind: 'rows',
+    rows: [
+      ...mutes.slice(0, MUTES_SHOWN).map((mute) => ({
+        text: [
+          { hostText: mute.target },
+          { words: ' is muted until ' },
+          { atMs: mute.untilMs },
+          { words: ' by ' },
+          { userId: mute.by },
+        ],
+        button: { id: 'run' as const, label: 'Unmute', value: `unmute ${quoted(mute.target)}` },
+      })),
+      ...(more > 0 ? [{ text: [{ words: `and ${more} more.` }] }] : []),
+    ],
+  };
+}
+
+/** One line for a kill, as App Home lists the last ones. */
+export function lastKillText(victim: Text, host: string, atMs: number, shortage: Text): Text {
+  return [...victim, { words: ' on ' }, { hostText: host }, { words: ', ' }, { atMs }, { words: ': ' }, ...shortage];
+}

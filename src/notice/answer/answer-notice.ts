@@ -1,0 +1,176 @@
+import { quoted } from '../notice.ts';
+import { hasLived } from '../../oom/survived-signal.ts';
+import type { KillRecord } from '../../oom/report.ts';
+import { scoreFacts } from '../incident/incident-facts.ts';
+import { alsoPart, causeText } from '../incident/incident-notice.ts';
+import { aNotice, type Button, type Notice, type Part, type Text } from '../notice.ts';
+import { countsSharedTwice, holdersTable, memoryChart } from '../incident/pictures.ts';
+import { domainText, freedWords, reapedOf } from '../roles.ts';
+import { sayCount, sayDuration } from '../units.ts';
+
+const RECORDS_SHOWN = 5;
+
+/** What pasted text says: each kill explained, as far as the text goes. `records` has at least one. */
+export function describeExplanation(records: readonly KillRecord[]): Notice {
+  const kills = records.filter((record) => record.pid !== null);
+  const [only] = records;
+  const more = records.length - RECORDS_SHOWN;
+  return aNotice({
+    headline:
+      records.length === 1 && only ? recordText(only) : [{ words: `${sayCount(kills.length, 'kill')} in this text` }],
+    sentence: records.length === 1 && only?.cause ? causeText(only.cause) : null,
+    parts: records.length === 1 && only ? explainOne(only) : records.slice(0, RECORDS_SHOWN).flatMap(explainShort),
+    small: [
+      ...(more > 0 ? [[{ words: `${sayCount(more, 'more report')} in the text, not shown.` }]] : []),
+      ...(only && records.length === 1 ? only.warnings.slice(0, 5).map((warning): Text => [{ prose: warning }]) : []),
+      [{ words: 'Only you see this. Nothing of it is kept.' }],
+    ],
+  });
+}
+
+function recordText(record: KillRecord): Text {
+  const reaped = reapedOf(record);
+  if (reaped) return [{ hostText: reaped.name }, { words: ` (pid ${reaped.pid}) was killed: the reaper took it` }];
+  if (record.pid === null && record.name === null) return [{ words: outcomeWords(record) }];
+  const name = { hostText: record.name ?? '(name not in the text)' };
+  if (hasLived(record)) return [{ words: `${record.killer} tried to kill ` }, name, { words: ': it did not exit' }];
+  return [
+    name,
+    {
+      words: `${record.pid === null ? '' : ` (pid ${record.pid})`} was killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}`,
+    },
+  ];
+}
+
+function outcomeWords(record: KillRecord): string {
+  switch (record.outcome) {
+    case 'panic':
+      return 'The kernel panicked: it was out of memory';
+    case 'no-killable':
+      return 'Out of memory, and nothing left to kill';
+    case 'truncated':
+      return 'An out-of-memory report without its end: who died is not in this text';
+    case 'suppressed':
+      return 'Reports were left out by the kernel';
+    case 'killed':
+      return 'A process was killed';
+  }
+}
+
+function explainOne(record: KillRecord): Part[] {
+  const table = holdersTable(record);
+  const chart = memoryChart(record);
+  const also = record.cause ? alsoPart(record.cause) : null;
+  return [
+    ...(also ? [also] : []),
+    { kind: 'facts', facts: recordFacts(record) },
+    ...(table ? [table] : []),
+    ...(countsSharedTwice(record)
+      ? [{ kind: 'text' as const, text: [{ words: 'Shared memory is counted once for each process.' }] }]
+      : []),
+    ...(chart ? [chart] : []),
+  ];
+}
+
+function explainShort(record: KillRecord): Part[] {
+  return [
+    {
+      kind: 'text',
+      text: [...recordText(record), ...(record.cause ? [{ words: '. ' }, ...causeText(record.cause)] : [])],
+    },
+    { kind: 'facts', facts: recordFacts(record) },
+  ];
+}
+
+function recordFacts(record: KillRecord) {
+  const freed = freedWords(record);
+  const domain = domainText(record);
+  return [
+    ...(record.trigger?.name ? [{ label: 'Asked for memory', value: [{ hostText: record.trigger.name }] }] : []),
+    ...(domain ? [{ label: 'Ran out', value: domain }] : []),
+    ...(freed === null ? [] : [{ label: 'Memory freed', value: [{ words: freed }] }]),
+    ...scoreFacts(record),
+    ...(record.timeText === null ? [] : [{ label: 'Printed time', value: [{ hostText: record.timeText }] }]),
+  ];
+}
+
+/** A host or service was muted. */
+export function describeMuted(target: string, untilMs: number, forMs: number): Notice {
+  return aNotice({
+    headline: [{ hostText: target }, { words: ` is muted for ${sayDuration(forMs)}, until ` }, { atMs: untilMs }],
+    sentence: [{ words: 'Kills are still recorded; they are not told in the channel.' }],
+    buttons: [{ id: 'run', label: 'Unmute', value: `unmute ${quoted(target)}` }],
+  });
+}
+
+/** The opposite. */
+export function describeUnmuted(target: string): Notice {
+  return aNotice({ tone: 'good', headline: [{ hostText: target }, { words: ' is told in the channel again' }] });
+}
+
+/** A host was added or removed from Slack. */
+export function describeHostEdited(host: string, did: 'added' | 'removed', userId: string): Notice {
+  return aNotice({
+    tone: 'good',
+    headline: [{ hostText: host }, { words: ` was ${did} by ` }, { userId }],
+    buttons: did === 'added' ? [{ id: 'run', label: 'Check host', value: `hosts check ${host}` }] : [],
+  });
+}
+
+/** Everything that can be asked, with this installation's own hosts; the buttons run the examples. */
+export function describeHelp(hosts: readonly string[], tags: readonly string[]): Notice {
+  const host = hosts[0] ?? 'db01';
+  const group = tags[0] ?? host;
+  const examples: { command: string; does: string; run: boolean }[] = [
+    { command: `last ${host}`, does: 'the newest kill there: what died, why, what to do', run: true },
+    { command: `history ${group} 7d`, does: 'kills over time, of a host or a tag', run: true },
+    { command: `report ${group}`, does: 'the week in one screen: the worst services and what to do', run: true },
+    { command: `scores ${host}`, does: 'who dies next, live', run: true },
+    {
+      command: `protect ${host} mysqld`,
+      does: 'propose a protection, with proof; a second person approves',
+      run: false,
+    },
+    {
+      command: `protect ${host} mysqld -500 keep on tag ${tags[0] ?? 'db'}`,
+      does: 'have it stay so; other hosts with the tag are proposed as well',
+      run: false,
+    },
+    { command: 'pending', does: 'changes that wait for somebody, or are under way', run: true },
+    { command: 'rules', does: 'standing protections, and what is protected now', run: true },
+    { command: 'hosts', does: 'which hosts are watched, and what is off', run: true },
+    { command: `mute ${host} 1h`, does: 'quiet for a while; kills are still recorded', run: false },
+    { command: 'explain', does: 'paste a report from anywhere, and have it explained to you alone', run: false },
+    { command: 'audit', does: 'who proposed, approved, muted, added and removed what', run: true },
+    { command: 'hosts add', does: 'watch another host', run: false },
+  ];
+  return aNotice({
+    headline: [{ words: 'What you can ask' }],
+    parts: [
+      {
+        kind: 'rows',
+        rows: examples.map(({ command, does, run }) => ({
+          text: [{ hostText: `/oom ${command}` }, { words: ` ${does}` }],
+          ...(run && hosts.length > 0 ? { button: { id: 'run' as const, label: 'Run', value: command } } : {}),
+        })),
+      },
+      ...(hosts.length === 0 ? [{ kind: 'text' as const, text: [{ words: 'No hosts are watched yet.' }] }] : []),
+    ],
+    small: [[{ words: 'In threads, mention the bot with the same words. Answers are private unless you share them.' }]],
+  });
+}
+
+/** Asks whether the person meant the corrected command. */
+export function describeTypo(word: string, corrected: string): Notice {
+  const button: Button = { id: 'run', label: `/oom ${corrected}`.slice(0, 70), value: corrected.slice(0, 2_000) };
+  return aNotice({
+    headline: [
+      { words: 'I do not know ' },
+      { hostText: word },
+      { words: '. Did you mean ' },
+      { hostText: `/oom ${corrected}` },
+      { words: '?' },
+    ],
+    buttons: [button, { id: 'run', label: 'Help', value: 'help' }],
+  });
+}

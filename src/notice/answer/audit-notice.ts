@@ -1,0 +1,110 @@
+import { aNotice, type Notice, type Piece, type Text } from '../notice.ts';
+import { sayCount } from '../units.ts';
+
+/** One thing that somebody did. */
+export interface AuditLine {
+  atMs: number;
+  /** A user id, or `oombot`. */
+  actor: string;
+  action: string;
+  host: string | null;
+  details: Record<string, unknown>;
+}
+
+/** Who did what, newest first, on a host or (null) anywhere. `more`: there are older entries. */
+export function describeAudit(host: string | null, lines: readonly AuditLine[], more: boolean): Notice {
+  const where: Text = host === null ? [] : [{ words: ' on ' }, { hostText: host }];
+  if (lines.length === 0)
+    return aNotice({ headline: [{ words: 'Nobody has changed anything' }, ...where, { words: ' yet' }] });
+  return aNotice({
+    headline: [{ words: 'Who did what' }, ...where],
+    parts: [{ kind: 'rows', rows: lines.map((line) => ({ text: lineText(line) })) }],
+    small: more
+      ? [[{ words: `The newest ${sayCount(lines.length, 'entry', 'entries')}; older ones are on record.` }]]
+      : [],
+  });
+}
+
+function lineText(line: AuditLine): Text {
+  const actor: Piece = /^[UW][A-Z0-9]{2,}$/.test(line.actor) ? { userId: line.actor } : { hostText: line.actor };
+  return [{ atMs: line.atMs }, { words: ' ' }, actor, { words: ' ' }, ...didText(line)];
+}
+
+const CHANGE_WORDS: Record<string, string> = {
+  propose: 'proposed to change',
+  'propose: no': 'was refused a proposal for',
+  approve: 'approved the change of',
+  'approve: no': 'was refused to approve the change of',
+  decline: 'declined the change of',
+  'decline: no': 'was refused to decline the change of',
+  expire: 'let expire the proposal for',
+  begin: 'began to change',
+  'apply: applied': 'changed and read back',
+  'apply: refused': 'did not change',
+  'apply: failed': 'failed to change',
+  'apply: unknown': 'could not read back the change of',
+  undo: 'began to put back',
+  'undo: no': 'was refused to undo the change of',
+  'undo: undone': 'put back',
+  'undo: applied': 'could not put back',
+  'undo: unknown': 'could not read back the undo of',
+  interrupted: 'was interrupted while changing',
+  'settle: applied': 'found to be changed',
+  'settle: refused': 'found not to be changed',
+  'settle: failed': 'found not to be changed',
+  'settle: undone': 'found to be put back',
+  'settle: unknown': 'still does not know about',
+  over: 'saw the end of',
+  mend: 'put right by its rule',
+  'make-rule': 'made a rule for',
+  'rule: paused': 'paused the rule for',
+  'rule: active': 'resumed the rule for',
+  'rule: ended': 'ended the rule for',
+  'rule: widened': 'took the rule to another host for',
+  'rule: narrowed': 'took a host out of the rule for',
+  drift: 'found not as its rule says',
+};
+
+/** `0 → -500` of the first process. */
+function valuesText({ processes, from, to }: Record<string, unknown>): Text {
+  const first: unknown = Array.isArray(processes) ? processes[0] : { from, to };
+  if (typeof first !== 'object' || first === null || !('from' in first) || !('to' in first)) return [];
+  if (typeof first.from !== 'number' || typeof first.to !== 'number') return [];
+  return [{ words: `: ${first.from} → ${first.to}` }];
+}
+
+function didText({ action, host, details }: AuditLine): Text {
+  const { target, untilMs, address } = details;
+  const about = typeof target === 'string' ? target : host;
+  const object: Text = about === null ? [] : [{ hostText: about }];
+  switch (action) {
+    case 'mute':
+      return [
+        { words: 'muted ' },
+        ...object,
+        ...(typeof untilMs === 'number' ? [{ words: ' until ' }, { atMs: untilMs }] : []),
+      ];
+    case 'unmute':
+      return [{ words: 'unmuted ' }, ...object];
+    case 'add-host':
+      return [
+        { words: 'added host ' },
+        ...object,
+        ...(typeof address === 'string' ? [{ words: ' at ' }, { hostText: address }] : []),
+      ];
+    case 'remove-host':
+      return [{ words: 'removed host ' }, ...object];
+    default: {
+      const words = Object.hasOwn(CHANGE_WORDS, action) ? CHANGE_WORDS[action] : undefined;
+      if (words === undefined) return [{ hostText: action }, { words: ' ' }, ...object];
+      return [
+        { words: `${words} ` },
+        ...object,
+        ...(host !== null && host !== about ? [{ words: ' on ' }, { hostText: host }] : []),
+        ...valuesText(details),
+        ...(typeof details['refusal'] === 'string' ? [{ words: ` (${details['refusal']})` }] : []),
+        ...(typeof details['because'] === 'string' ? [{ words: ', because: ' }, { prose: details['because'] }] : []),
+      ];
+    }
+  }
+}

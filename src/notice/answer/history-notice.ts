@@ -1,0 +1,148 @@
+import type { Leak, SizeAt } from '../../incident/leak.ts';
+import { median } from '../../incident/least-squares.ts';
+import type { Recurrence } from '../../incident/recurrence.ts';
+import { sayKiB } from '../../oom/units.ts';
+import { leakText, sizesChart } from '../growth-text.ts';
+import { aNotice, type Cell, type Notice, type Part, type Text } from '../notice.ts';
+import { seenBeforeText } from '../recurrence-text.ts';
+import { sayClock, sayCount, sayDuration, sayNumber } from '../units.ts';
+
+/** Kills of one service on one host over the asked time. */
+export interface HistoryRow {
+  host: string;
+  service: string;
+  kills: number;
+  recurrence: Recurrence;
+  /** Sizes at death, oldest first, and what they show; null: not looked at. */
+  past: { sizes: readonly SizeAt[]; leak: Leak | null; isFaster: boolean } | null;
+}
+
+export interface History {
+  /** The host, tag or `all hosts` that was asked for. */
+  target: string;
+  sinceMs: number;
+  untilMs: number;
+  /** Most kills first. */
+  rows: readonly HistoryRow[];
+  /** Kills per day, oldest first, days without kills included; at most 20 are shown. */
+  days: readonly { dayMs: number; kills: number }[];
+  /** False: the record begins later than what was asked for. */
+  complete: boolean;
+}
+
+const ROWS_SHOWN = 20;
+
+/** Kills over time: count, services, repeats. */
+export function describeHistory(history: History): Notice {
+  const { rows, target } = history;
+  const kills = rows.reduce((sum, row) => sum + row.kills, 0);
+  const span = sayDuration(history.untilMs - history.sinceMs);
+  const worst = rows[0];
+  const hosts = new Set(rows.map((row) => row.host)).size;
+  const shown = rows.slice(0, ROWS_SHOWN);
+  const hasSizes = shown.some((row) => sizeAtDeath(row) !== null);
+  const hasPatterns = shown.some((row) => patternText(row).length > 0);
+  if (!worst) {
+    return aNotice({
+      tone: 'good',
+      headline: [{ words: 'No kill on ' }, { hostText: target }, { words: ` in the last ${span}` }],
+      small: incomplete(history),
+    });
+  }
+  return aNotice({
+    headline: [{ words: `${sayCount(kills, 'kill')} on ` }, { hostText: target }, { words: ` in the last ${span}` }],
+    sentence: [
+      { words: 'Most: ' },
+      { hostText: worst.service },
+      { words: hosts > 1 ? ' on ' : '' },
+      ...(hosts > 1 ? [{ hostText: worst.host }] : []),
+      { words: ', ' },
+      ...seenBeforeText(worst.recurrence),
+      { words: '.' },
+    ],
+    parts: [
+      {
+        kind: 'table',
+        caption: rows.length > ROWS_SHOWN ? `The ${ROWS_SHOWN} services with the most kills` : 'Kills by service',
+        columns: [
+          ...(hosts > 1 ? [{ title: 'Host', align: 'left' as const }] : []),
+          { title: 'Service', align: 'left' },
+          { title: 'Kills', align: 'right' },
+          { title: 'Times', align: 'right' },
+          { title: 'About every', align: 'right' },
+          { title: 'Last', align: 'left' },
+          ...(hasSizes ? [{ title: 'At death', align: 'right' as const }] : []),
+          ...(hasPatterns ? [{ title: 'Pattern', align: 'left' as const }] : []),
+        ],
+        rows: shown.map((row): Cell[] => [
+          ...(hosts > 1 ? [{ text: [{ hostText: row.host }] }] : []),
+          { text: [{ hostText: row.service }] },
+          { text: [{ words: sayNumber(row.kills) }], sortBy: row.kills },
+          { text: [{ words: sayNumber(row.recurrence.times) }], sortBy: row.recurrence.times },
+          {
+            text: [{ words: row.recurrence.typicalGapMs === null ? '' : sayDuration(row.recurrence.typicalGapMs) }],
+            sortBy: row.recurrence.typicalGapMs ?? 0,
+          },
+          { text: [{ atMs: row.recurrence.lastAtMs }] },
+          ...(hasSizes ? [sizeCell(sizeAtDeath(row))] : []),
+          ...(hasPatterns ? [{ text: patternText(row) }] : []),
+        ]),
+      },
+      ...leaksPart(shown, hosts > 1),
+      ...sizesPart(worst),
+      ...daysChart(history),
+    ],
+    small: incomplete(history),
+    buttons: hosts === 1 ? [{ id: 'run', label: 'Last kill', value: `last ${worst.host}` }] : [],
+  });
+}
+
+/** The middle one of its sizes at death. */
+function sizeAtDeath({ past }: HistoryRow): number | null {
+  return past === null || past.sizes.length === 0 ? null : median(past.sizes.map((size) => size.sizeKiB));
+}
+
+function sizeCell(sizeKiB: number | null): Cell {
+  return { text: [{ words: sizeKiB === null ? '' : sayKiB(sizeKiB) }], sortBy: sizeKiB ?? 0 };
+}
+
+function patternText({ recurrence, past }: HistoryRow): Text {
+  const words = [
+    ...(recurrence.clockMinute === null ? [] : [`near ${sayClock(recurrence.clockMinute)} UTC`]),
+    ...(past?.leak ? ['leak'] : []),
+  ];
+  return words.length === 0 ? [] : [{ words: words.join(', ') }];
+}
+
+function leaksPart(rows: readonly HistoryRow[], withHosts: boolean): Part[] {
+  return rows.flatMap(({ host, service, past }): Part[] => {
+    if (!past?.leak) return [];
+    const of: Text = withHosts ? [{ words: ' on ' }, { hostText: host }] : [];
+    return [
+      { kind: 'text', text: [{ hostText: service }, ...of, { words: ' ' }, ...leakText(past.leak, past.isFaster)] },
+    ];
+  });
+}
+
+function sizesPart({ past }: HistoryRow): Part[] {
+  const chart = past === null ? null : sizesChart(past.sizes);
+  return chart === null ? [] : [chart];
+}
+
+function daysChart(history: History): Part[] {
+  const days = history.days.slice(-20);
+  if (days.length < 2 || days.every((day) => day.kills === 0)) return [];
+  return [
+    {
+      kind: 'chart',
+      shape: 'bar',
+      title: 'Kills a day (UTC)',
+      unit: 'kills',
+      points: days.map((day) => ({ label: new Date(day.dayMs).toISOString().slice(0, 10), value: day.kills })),
+    },
+  ];
+}
+
+function incomplete(history: History) {
+  return history.complete ? [] : [[{ words: 'The record does not reach back that far.' }]];
+}

@@ -1,0 +1,124 @@
+import type { Refusal } from '../../change/refusal.ts';
+import { changeRefusalText } from '../change/change-refusal-text.ts';
+import { aNotice, joinTexts, type Notice, type Text } from '../notice.ts';
+import { sayDuration } from '../units.ts';
+
+const SAY = {
+  'unknown-host': (r) => [
+    { words: 'I do not watch a host called ' },
+    { hostText: r.host },
+    ...didYouMean(r.nearest),
+    ...someOf('Hosts: ', r.known),
+  ],
+  'unknown-target': (r) => [
+    { words: 'I know no host, tag or service called ' },
+    { hostText: r.target },
+    ...didYouMean(r.nearest),
+    ...someOf('Hosts and tags: ', r.known),
+  ],
+  'no-kill-known': (r) => [
+    { words: 'I know of no kill on ' },
+    { hostText: r.host },
+    ...(r.watchedSinceMs === null
+      ? [{ words: '.' }]
+      : [{ words: ' since ' }, { atMs: r.watchedSinceMs }, { words: '.' }]),
+  ],
+  'host-unreachable': (r) => [
+    { words: 'I cannot reach ' },
+    { hostText: r.host },
+    ...(r.sinceMs === null ? [] : [{ words: ' since ' }, { atMs: r.sinceMs }]),
+    { words: ': ' },
+    { prose: r.reason },
+  ],
+  'too-slow': (r) => [
+    { hostText: r.host },
+    { words: ` did not answer within ${sayDuration(r.waitedMs)}. It may be short of memory right now; try again.` },
+  ],
+  'scores-unread': (r) => [
+    { words: 'I reached ' },
+    { hostText: r.host },
+    { words: ', but could not read its processes: ' },
+    { prose: r.reason },
+  ],
+  'not-allowed': (r) => [{ words: `You may not ${r.what}. ${r.whoMay}` }],
+  'unknown-word': (r) => [
+    ...(r.word === ''
+      ? [{ words: 'I did not find a command in that' }]
+      : [{ words: 'I do not know ' }, { hostText: r.word }]),
+    ...didYouMean(r.nearest),
+    { words: ' ' },
+    { hostText: '/oom help' },
+    { words: ' shows everything.' },
+  ],
+  incomplete: (r) => [{ words: `“${r.verb}” needs ${r.wanted}, for example: ` }, { hostText: r.example }],
+  'bad-value': (r) => [{ hostText: r.given }, { words: ` is no ${r.name} that I understand; expected ${r.expected}.` }],
+  'no-report-found': (r) => [
+    {
+      words:
+        r.lineCount === 0
+          ? 'There was no text to read.'
+          : 'I found no out-of-memory report in that text. Paste the kernel’s lines from “invoked oom-killer” to “Killed process”.',
+    },
+  ],
+  'host-exists': (r) => [{ words: 'There is a host called ' }, { hostText: r.host }, { words: ' already.' }],
+  'host-from-file': (r) => [
+    { hostText: r.host },
+    { words: ' comes from the configuration file: remove it there, then reload with SIGHUP.' },
+  ],
+  'host-key-unread': (r) => [
+    { words: 'I could not read the host key of ' },
+    { hostText: r.address },
+    { words: ': ' },
+    { prose: r.reason },
+  ],
+  'host-key-changed': (r) => [
+    { words: 'The host key of ' },
+    { hostText: r.host },
+    { words: ' is not the one that you confirmed (' },
+    { hostText: r.confirmed },
+    { words: ', found ' },
+    { hostText: r.found },
+    { words: '). Nothing was added. Find out why before you try again.' },
+  ],
+  'not-muted': (r) => [{ hostText: r.target }, { words: ' is not muted.' }],
+  stale: (r) => [{ words: `${r.what} is no longer there. Ask again for the present state.` }],
+  'needs-window': (r) => [
+    { words: 'That needs a window, which I can only open for the command itself. Type ' },
+    { hostText: r.command },
+    { words: ' in the message field of a channel.' },
+  ],
+  'unknown-action': () => [
+    { words: 'This button belongs to another version of the bot and does nothing now. Ask again with /oom.' },
+  ],
+  change: (r) => changeRefusalText(r.why),
+  busy: () => [{ words: 'Too many questions at once. Try again in a few seconds.' }],
+  fault: (r) => [
+    { words: 'Something went wrong inside the bot, and it has been logged as ' },
+    { hostText: r.reference },
+    { words: '. Try again; if it stays, look for that word in the log.' },
+  ],
+} satisfies { [K in Refusal['kind']]: (refusal: Extract<Refusal, { kind: K }>) => Text };
+
+/** A refusal as one private sentence. */
+export function describeRefusal(refusal: Refusal): Notice {
+  const say = SAY[refusal.kind] as (refusal: Refusal) => Text;
+  return aNotice({
+    tone: 'warn',
+    headline: say(refusal),
+    buttons:
+      refusal.kind === 'unknown-word' && refusal.nearest !== null
+        ? [{ id: 'run', label: `/oom ${refusal.nearest}`.slice(0, 75), value: refusal.nearest }]
+        : [],
+  });
+}
+
+function didYouMean(nearest: string | null): Text {
+  return nearest === null ? [{ words: '.' }] : [{ words: '. Did you mean ' }, { hostText: nearest }, { words: '?' }];
+}
+
+function someOf(lead: string, names: string[]): Text {
+  if (names.length === 0) return [];
+  const shown: Text[] = names.slice(0, 12).map((name) => [{ hostText: name }]);
+  const rest = names.length - shown.length;
+  return [{ words: ` ${lead}` }, ...joinTexts(shown), { words: rest > 0 ? ` and ${rest} more.` : '.' }];
+}

@@ -1,0 +1,201 @@
+import type { Change, ProcessState, RuleTerms } from '../../change/change.ts';
+import { isWarning } from './change-notes.ts';
+import { dropInParts, noteText, proofParts, rowText } from './change-proof.ts';
+import { approversText, stateText } from './change-state-text.ts';
+import { aNotice, joinTexts, type Button, type Fact, type Notice, type Text, type Tone } from '../notice.ts';
+import { sayDuration } from '../units.ts';
+
+const PROCESSES_SHOWN = 5;
+
+/** A change's card, as it should read now: what, proof, warnings, how it lasts, who said yes, and the buttons that still count. */
+export function describeChange(change: Change): Notice {
+  const { proof } = change;
+  return aNotice({
+    tone: toneOf(change),
+    headline: headlineOf(change),
+    sentence: stateText(change),
+    parts: [
+      { kind: 'facts', facts: factsOf(change) },
+      ...proof.notes.filter(isWarning).map(noteText('⚠ ')),
+      ...proofParts(proof),
+      ...proof.notes.filter((note) => !isWarning(note)).map(noteText('')),
+      ...dropInParts(change),
+    ],
+    small: smallPrint(change),
+    buttons: buttonsOf(change),
+  });
+}
+
+/** What came of it, told under the card to whoever asked. null: nothing to tell yet. */
+export function describeChangeOutcome(change: Change): Notice | null {
+  const { state } = change;
+  if (state.kind === 'proposed' || state.kind === 'approved' || state.kind === 'applying' || state.kind === 'undoing')
+    return null;
+  return aNotice({
+    tone: toneOf(change),
+    headline: [
+      { userId: change.proposedBy },
+      { words: ': ' },
+      ...subjectText(change),
+      { words: '. ' },
+      ...stateText(change),
+    ],
+  });
+}
+
+/** `mysqld` on `db01`: 0 → -500. */
+export function subjectText(change: Change): Text {
+  return [
+    { hostText: change.subject },
+    { words: ' on ' },
+    { hostText: change.host },
+    { words: `: ${valuesText(change)}` },
+  ];
+}
+
+function headlineOf(change: Change): Text {
+  const verb = change.undoes !== null ? 'Take back' : isLowering(change) ? 'Protect' : 'Change';
+  return [{ words: `${verb} ` }, ...subjectText(change)];
+}
+
+function isLowering({ processes }: Change): boolean {
+  return processes.some((one) => one.to < one.from);
+}
+
+function valuesText({ processes, to }: Change): string {
+  const from = [...new Set(processes.map((one) => one.from))];
+  const values = [...new Set(processes.map((one) => one.to))];
+  return `adj ${rangeOf(from)} → ${values.length === 0 ? to : rangeOf(values)}`;
+}
+
+function rangeOf(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? `${low}` : `${low}…${high}`;
+}
+
+function toneOf({ state }: Change): Tone {
+  switch (state.kind) {
+    case 'applied':
+      return state.undoFailed === null ? 'good' : 'warn';
+    case 'failed':
+    case 'unknown':
+      return 'bad';
+    case 'refused':
+      return 'warn';
+    default:
+      return 'plain';
+  }
+}
+
+function factsOf(change: Change): Fact[] {
+  const { proof, processes } = change;
+  return [
+    { label: processes.length === 1 ? 'Process' : 'Processes', value: processesText(change) },
+    ...(change.unit === null ? [] : [{ label: 'Unit', value: [{ hostText: change.unit }] }]),
+    { label: 'Lasts', value: lastsText(change) },
+    ...(proof.before[0] === undefined ? [] : [{ label: 'Dies next now', value: rowText(proof.before[0]) }]),
+    ...(proof.after[0] === undefined ? [] : [{ label: 'Dies next after', value: rowText(proof.after[0]) }]),
+    ...(change.approvals.length === 0 && change.quorum === 1
+      ? []
+      : [
+          {
+            label: 'Approved',
+            value: [
+              { words: `${change.approvals.length} of ${change.quorum}` },
+              ...(change.approvals.length === 0 ? [] : [{ words: ': ' }, ...approversText(change)]),
+            ],
+          },
+        ]),
+  ];
+}
+
+function processesText({ processes }: Change): Text {
+  const shown = processes
+    .slice(0, PROCESSES_SHOWN)
+    .map((one): Text => [
+      { hostText: one.name },
+      { words: ` (pid ${one.pid}, uid ${one.uid}${stateWords(one.state)})` },
+    ]);
+  const more = processes.length - shown.length;
+  return [...joinTexts(shown), ...(more > 0 ? [{ words: ` and ${more} more` }] : [])];
+}
+
+function stateWords(state: ProcessState): string {
+  switch (state) {
+    case 'untouched':
+    case 'written':
+    case 'restored':
+      return '';
+    case 'gone':
+      return ', ended';
+    case 'refused':
+      return ', not changed';
+    case 'unknown':
+      return ', not read back';
+    case 'left':
+      return ', has another value';
+  }
+}
+
+function lastsText(change: Change): Text {
+  const { dropIn, forMs, keep, terms } = change;
+  const until = forMs === null ? '' : `for ${sayDuration(forMs)}, `;
+  if (dropIn !== null)
+    return [
+      { words: `${until}in the unit, also when it is started again${keep ? '; kept as a rule' : ''}` },
+      ...termsText(terms ?? null),
+    ];
+  if (keep) {
+    const how =
+      terms?.onDrift === 'show' ? 'it is told here when it is not so' : 'put right again when it is started anew';
+    return [{ words: `kept as a rule: ${how}` }, ...termsText(terms ?? null)];
+  }
+  return [{ words: `${until}at most until the process ends` }];
+}
+
+/** Where else, and which of the processes. */
+export function termsText(terms: Pick<RuleTerms, 'tag' | 'commandLine'> | null): Text {
+  if (terms === null) return [];
+  const { tag, commandLine } = terms;
+  return [
+    ...(commandLine === null
+      ? []
+      : [{ words: '; only with ' }, { hostText: commandLine }, { words: ' in the command line' }]),
+    ...(tag === null
+      ? []
+      : [{ words: '; other hosts with the tag ' }, { hostText: tag }, { words: ' are proposed, one by one' }]),
+  ];
+}
+
+function smallPrint({ id, bootId, proof, processes, host, state }: Change): Text[] {
+  const [one] = processes;
+  const undo: Text =
+    one === undefined || state.kind !== 'applied'
+      ? []
+      : [
+          { words: 'By hand: ' },
+          { hostText: `echo ${one.from} > /proc/${one.pid}/oom_score_adj` },
+          { words: ' as root on ' },
+          { hostText: host },
+          { words: '. ' },
+        ];
+  return [
+    [
+      ...undo,
+      { words: `Change ${id}. Proof read ` },
+      { atMs: proof.atMs },
+      { words: ', boot ' },
+      { hostText: bootId.slice(0, 8) },
+      { words: '.' },
+    ],
+  ];
+}
+
+function buttonsOf({ id, state }: Change): Button[] {
+  if (state.kind === 'proposed')
+    return [
+      { id: 'approve', label: 'Approve', value: id, style: 'primary' },
+      { id: 'decline', label: 'Decline', value: id, style: 'danger' },
+    ];
+  return state.kind === 'applied' ? [{ id: 'undo', label: 'Undo', value: id }] : [];
+}

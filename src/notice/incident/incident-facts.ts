@@ -1,0 +1,99 @@
+import { sayKiB } from '../../oom/units.ts';
+import type { Incident, Kill } from '../../incident/incident.ts';
+import { isContainerScope } from '../../incident/service.ts';
+import type { KillRecord } from '../../oom/report.ts';
+import type { Fact, Text } from '../notice.ts';
+import { domainText, freedKiB, freedWords } from '../roles.ts';
+import { sayDuration, sayNumber } from '../units.ts';
+
+/** Victim, trigger, what ran out, memory freed, score and adj, when: only what is known. */
+export function incidentFacts(incident: Incident): Fact[] {
+  const kill = incident.kills.at(-1);
+  if (!kill) return [];
+  const { record } = kill;
+  const domain = domainText(record);
+  const freed = freedText(incident);
+  return [
+    ...(record.pid === null && record.name === null ? [] : [{ label: 'Victim', value: whoText(kill) }]),
+    ...triggerFacts(kill),
+    ...(domain ? [{ label: 'Ran out', value: domain }] : []),
+    ...(freed ? [{ label: 'Memory freed', value: freed }] : []),
+    ...scoreFacts(record),
+    { label: 'When', value: whenText(incident, kill) },
+    ...(incident.victims.length > 1 ? [{ label: 'Victims', value: victimsText(incident) }] : []),
+  ];
+}
+
+function whoText(kill: Kill): Text {
+  const { record, who } = kill;
+  const { identity } = record;
+  const name = record.name ?? who?.name ?? null;
+  const small = [record.pid === null ? '' : `pid ${record.pid}`, record.uid === null ? '' : `uid ${record.uid}`].filter(
+    Boolean,
+  );
+  const selected =
+    record.selected && record.oomGroup === null && record.pid !== null && record.selected.pid !== record.pid
+      ? [{ words: `, in place of pid ${record.selected.pid}` }]
+      : [];
+  return [
+    ...(name === null ? [] : [{ hostText: name }]),
+    ...(small.length === 0 ? [] : [{ words: ` (${small.join(', ')})` }]),
+    ...selected,
+    ...(identity?.unit && !isContainerScope(identity) ? [{ words: ', unit ' }, { hostText: identity.unit }] : []),
+    ...(identity?.container ? [{ words: ', container ' }, { hostText: identity.container.slice(0, 12) }] : []),
+    ...(identity?.pod ? [{ words: ', pod ' }, { hostText: identity.pod }] : []),
+    ...(who?.commandLine ? [{ words: ', ran ' }, { hostText: who.commandLine }] : []),
+    ...(who?.parentName ? [{ words: ', child of ' }, { hostText: who.parentName }] : []),
+    ...(typeof who?.ageMs === 'number' ? [{ words: `, lived ${sayDuration(who.ageMs)}` }] : []),
+  ];
+}
+
+function triggerFacts(kill: Kill): Fact[] {
+  const { trigger, reason, killer, pid: victimPid } = kill.record;
+  if (killer !== 'kernel') return reason === null ? [] : [{ label: `Why ${killer} acted`, value: [{ prose: reason }] }];
+  if (!trigger || (trigger.name === null && trigger.pid === null)) return [];
+  const pid = trigger.pid === null ? '' : ` (pid ${trigger.pid})`;
+  const name: Text = trigger.name === null ? [{ words: 'a process' }] : [{ hostText: trigger.name }];
+  if (trigger.order === -1) return [{ label: 'Run by hand from', value: [...name, { words: pid }] }];
+  const isVictim = trigger.pid !== null && trigger.pid === victimPid;
+  const blame = isVictim ? '' : '; that alone does not make it the cause';
+  return [{ label: 'Asked for memory', value: [...name, { words: `${pid}${blame}` }] }];
+}
+
+function freedText(incident: Incident): Text | null {
+  const sizes = incident.kills.map((kill) => freedKiB(kill.record)).filter((size) => size !== null);
+  const kill = incident.kills.at(-1);
+  if (!kill || sizes.length === 0) return null;
+  const last = freedWords(kill.record);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const all =
+    sizes.length > 1
+      ? `, ${sayKiB(total)} in ${sizes.length === incident.killCount ? 'all' : `the last ${sizes.length} kills`}`
+      : '';
+  return [{ words: `${last ?? ''}${all}`.replace(/^, /, '') }];
+}
+
+/** The printed score, and the value that shifted it; each only where the log has it. */
+export function scoreFacts({ score, oomScoreAdj }: KillRecord): Fact[] {
+  const offered = oomScoreAdj !== null && oomScoreAdj > 0 ? ', so it was offered as a victim' : '';
+  return [
+    ...(score === null ? [] : [{ label: 'Score', value: [{ words: sayNumber(score) }] }]),
+    ...(oomScoreAdj === null ? [] : [{ label: 'oom_score_adj', value: [{ words: `${oomScoreAdj}${offered}` }] }]),
+  ];
+}
+
+function whenText(incident: Incident, kill: Kill): Text {
+  const off = kill.atErrorMs >= 1_500 ? ` (± ${sayDuration(kill.atErrorMs)})` : '';
+  if (incident.killCount === 1) return [{ atMs: kill.atMs }, { words: off }];
+  return [{ atMs: incident.firstAtMs }, { words: ' to ' }, { atMs: incident.lastAtMs }, { words: off }];
+}
+
+function victimsText(incident: Incident): Text {
+  return incident.victims
+    .slice(0, 8)
+    .flatMap((victim, at): Text => [
+      ...(at === 0 ? [] : [{ words: ', ' }]),
+      ...(victim.count > 1 ? [{ words: `${sayNumber(victim.count)} × ` }] : []),
+      { hostText: victim.service },
+    ]);
+}

@@ -1,0 +1,113 @@
+import { sayKiB } from '../../oom/units.ts';
+import type { Incident, Kill } from '../../incident/incident.ts';
+import { aNotice, type Notice } from '../notice.ts';
+import { backText } from '../recurrence-text.ts';
+import { freedKiB, residentKiB, shortageText, victimText } from '../roles.ts';
+import { sayCount, sayDuration, sayUtc } from '../units.ts';
+
+const EVIDENCE_LINES = 40;
+
+/** The first reply in an incident's thread: the log lines that it rests on, as they were printed. */
+export function describeEvidence(kill: Kill): Notice {
+  const { evidence, warnings } = kill.record;
+  const hidden = evidence.length - EVIDENCE_LINES;
+  return aNotice({
+    headline: [{ words: 'What the log of ' }, { hostText: kill.host }, { words: ' says' }],
+    parts: [
+      {
+        kind: 'lines',
+        caption:
+          hidden > 0 ? `The first ${EVIDENCE_LINES} of ${evidence.length} lines` : sayCount(evidence.length, 'line'),
+        lines: evidence.slice(0, EVIDENCE_LINES).map((line) => line.text),
+      },
+    ],
+    small: warnings.slice(0, 5).map((warning) => [{ prose: warning }]),
+  });
+}
+
+/** A later kill of an incident, as one line in its thread. */
+export function describeLaterKill(kill: Kill): Notice {
+  const freed = freedKiB(kill.record);
+  const pid = kill.record.pid === null ? '' : ` (pid ${kill.record.pid})`;
+  return aNotice({
+    tone: 'bad',
+    headline: [
+      ...victimText(kill),
+      { words: `${pid} was killed again, ` },
+      { atMs: kill.atMs },
+      { words: `${freed === null ? '' : `, ${sayKiB(freed)} freed`}: ` },
+      ...shortageText(kill),
+    ],
+  });
+}
+
+/** Many later kills as one line: `12 more in 40 s, 25 in all`. */
+export function describeMoreKills(incident: Incident, moreCount: number, withinMs: number): Notice {
+  return aNotice({
+    tone: 'bad',
+    headline: [
+      {
+        words: `${sayCount(moreCount, 'more kill')} in ${sayDuration(withinMs)}, ${sayCount(incident.killCount, 'kill')} in all`,
+      },
+    ],
+  });
+}
+
+/** What was seen when the bot looked whether it is back. null while that is unknown. */
+export function describeReturn(incident: Incident): Notice | null {
+  const { back } = incident;
+  const text = backText(back);
+  if (!text) return null;
+  const tone = back.kind === 'restarted' ? 'good' : 'bad';
+  return aNotice({ tone, headline: [{ words: 'Is ' }, { hostText: incident.service }, { words: ' back? ' }, ...text] });
+}
+
+/** Everything that is known about one incident: the answer to "Full report". */
+export function describeReport(incident: Incident, kills: readonly Kill[]): Notice {
+  const newest = kills[0];
+  if (!newest) return aNotice({ headline: [{ words: 'The kills of this incident are no longer on record.' }] });
+  const evidence = describeEvidence(newest);
+  const { slabs, aftermath, predictedVictim } = newest.record;
+  return {
+    ...evidence,
+    headline: [{ words: 'Full report: ' }, ...victimText(newest), { words: ' on ' }, { hostText: newest.host }],
+    parts: [
+      ...(kills.length > 1
+        ? [
+            {
+              kind: 'lines' as const,
+              caption: `${sayCount(kills.length, 'kill')} of this incident on record`,
+              lines: kills.slice(0, 20).map((kill) => killLine(kill)),
+            },
+          ]
+        : []),
+      ...evidence.parts,
+      ...(slabs.length > 0
+        ? [
+            {
+              kind: 'lines' as const,
+              caption: 'Largest kernel caches',
+              lines: slabs
+                .slice(0, 5)
+                .map((slab) => `${slab.name}  ${sayKiB(slab.usedKiB)} of ${sayKiB(slab.totalKiB)}`),
+            },
+          ]
+        : []),
+      ...(aftermath.length > 0
+        ? [{ kind: 'lines' as const, caption: 'After the kill', lines: aftermath.slice(0, 10) }]
+        : []),
+    ],
+    small: [
+      ...evidence.small,
+      ...(predictedVictim?.agrees === true
+        ? [[{ words: 'The kernel’s arithmetic, repeated on its task table, gives the same victim.' }]]
+        : []),
+      [{ words: `Incident ${incident.id}.` }],
+    ],
+  };
+}
+
+function killLine(kill: Kill): string {
+  const size = residentKiB(kill.record);
+  return `${sayUtc(kill.atMs)}  ${kill.record.name ?? '?'}  pid ${kill.record.pid ?? '?'}${size === null ? '' : `  ${sayKiB(size)}`}`;
+}

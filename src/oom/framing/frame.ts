@@ -1,0 +1,181 @@
+import { unescapeKmsg } from '../bytes.ts';
+import { readEventText } from './event-text.ts';
+import { openJournalReader, type JournalReader } from './journal-entry.ts';
+import { readDmesgSeconds, readJsonLine, type Entry } from './json-entry.ts';
+import { stripPrefix, type KnownTail } from './prefix.ts';
+import { clearStamp, emptyStamp, type Stamp } from './stamp.ts';
+
+/** One line of text with what its framing told. A printk with line breaks gives several, all but the first `continued`. */
+export interface LogLine {
+  /** Number of the physical line in the input, from 1. */
+  line: number;
+  /** Byte string, framing and escapes removed. */
+  text: string;
+  /** The program that wrote it; null: the kernel, or no program was named (then it is taken as the kernel's). */
+  program: string | null;
+  continued: boolean;
+  /** As printed. */
+  timeText: string | null;
+  /** Microseconds since 1970, where the source gives them. */
+  realtimeUs: number | null;
+  /** Microseconds of the kernel's own clock. */
+  kernelUs: number | null;
+  /** Tells apart the hosts and forms that one input may mix. */
+  stream: string;
+}
+
+export interface Framer {
+  /** Takes one physical line (byte string without its line end); appends what it holds to `out`. Never throws. */
+  frame: (raw: string, line: number, out: LogLine[]) => void;
+  /** End of input: appends what was still held back. */
+  end: (out: LogLine[]) => void;
+  /** The form has entries of many lines: none may be left out. */
+  needsEveryLine: () => boolean;
+}
+
+const ANSI = /\x1b\[[0-9;?]*[A-Za-z]/g;
+// ` SUBSYSTEM=pci`: metadata behind a /dev/kmsg record.
+const KMSG_FIELD = /^ [A-Z][A-Z0-9_]*=/;
+const BYTE_ORDER_MARK = '\xef\xbb\xbf';
+// rsyslog writes control characters as `#012`.
+const OCTAL = /#(0[0-3][0-7]|177)/g;
+const SECONDS_INSIDE = /\[ *\d{1,10}\.\d{6}\](?= )/;
+const LINE_MAX = 65_536;
+const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
+
+/** A framer for one input; it remembers what its form needs: entries of many lines, the width of the prefix above. */
+export function openFramer(): Framer {
+  const known: KnownTail = { text: '', host: '', program: null };
+  /** Two stamps take turns: the one that is being read, and that of the line above. */
+  let stamp: Stamp = emptyStamp();
+  let above: Stamp = emptyStamp();
+  let widthAbove = 0;
+  let journal: JournalReader | null = null;
+  let dmesgJsonUs: number | null = null;
+
+  function push(out: LogLine[], given: string, line: number, from: Stamp, continued: boolean): void {
+    const { program, timeText, realtimeUs, kernelUs, host, form } = from;
+    const isGlued = form === 'syslog' && given.includes('#');
+    const text = isGlued ? given.replace(OCTAL, toControl) : given;
+    const mayBreak = isGlued || form === 'kmsg' || form === 'structured';
+    const stream = host !== '' ? host : form === 'kmsg' || form === 'structured' ? form : '';
+    if (!mayBreak || !text.includes('\n')) {
+      out.push({ line, text, program, continued, timeText, realtimeUs, kernelUs, stream });
+      return;
+    }
+    for (const [index, part] of text.split('\n').entries())
+      out.push({
+        line,
+        text: part,
+        program,
+        continued: continued || index > 0,
+        timeText,
+        realtimeUs,
+        kernelUs,
+        stream,
+      });
+  }
+
+  function pushEntry(out: LogLine[], entry: Entry, line: number): void {
+    above = { ...entry, form: 'structured' };
+    const at = entry.program === null ? stripPrefix(entry.text, 0, above, known) : 0;
+    widthAbove = 0;
+    push(out, entry.text.slice(at), line, above, false);
+  }
+
+  /** True when the line had a prefix, and was pushed without it. */
+  function pushPrefixed(out: LogLine[], raw: string, indent: number, line: number): boolean {
+    clearStamp(stamp);
+    const at = stripPrefix(raw, 0, stamp, known);
+    if (at === 0) return false;
+    const read = stamp;
+    stamp = above;
+    above = read;
+    widthAbove = indent + at;
+    push(out, read.form === 'kmsg' ? unescapeKmsg(raw.slice(at)) : raw.slice(at), line, read, false);
+    return true;
+  }
+
+  function frameText(raw: string, line: number, out: LogLine[]): void {
+    const first = raw.charCodeAt(0);
+    const isIndented = first === 32 || first === 9;
+    if (!isIndented && pushPrefixed(out, raw, 0, line)) return;
+    if (above.form === 'kmsg' && first === 32 && KMSG_FIELD.test(raw)) return;
+    // Without a prefix of its own: the rest of a record with line breaks, padded to the width of the prefix above it.
+    if (widthAbove > 0 && isIndented && isPadded(raw, widthAbove)) {
+      push(out, raw.slice(widthAbove), line, above, true);
+      return;
+    }
+    const quoted = unquote(raw);
+    if (quoted.length < raw.length && pushPrefixed(out, quoted, raw.length - quoted.length, line)) return;
+    // A console shows text of others that did not end its line: `host login: [  112.397795] Out of memory: Killed process …`
+    const inside = raw.includes('] ') ? SECONDS_INSIDE.exec(raw) : null;
+    if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) return;
+    // A bare line: it belongs to the stream around it, but carries no time of its own.
+    const isSetIn = first === 62 || first === 124 || first === 9 || raw.startsWith('    ');
+    const bare = readEventText(raw) ?? (isSetIn ? quoted : raw);
+    push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host }, false);
+  }
+
+  /** True when the line was one of a journal entry's. */
+  function readJournal(raw: string, line: number, out: LogLine[]): boolean {
+    const taken = journal?.take(raw, line) ?? null;
+    if (taken !== null || (raw === '' && journal !== null)) {
+      for (const entry of taken ?? []) pushEntry(out, entry, entry.line);
+      return true;
+    }
+    const next = openJournalReader(raw);
+    if (journal === null && next === null) return false;
+    // Another form begins, or text that is no entry: the last one has ended.
+    for (const entry of journal?.end() ?? []) pushEntry(out, entry, entry.line);
+    journal = next;
+    for (const entry of journal?.take(raw, line) ?? []) pushEntry(out, entry, entry.line);
+    return journal !== null;
+  }
+
+  return {
+    frame: (given, line, out) => {
+      const cut = given.length > LINE_MAX ? given.slice(0, LINE_MAX) : given;
+      if (readJournal(cut, line, out)) return;
+      const withoutReturn = cut.charCodeAt(cut.length - 1) === 13 ? cut.slice(0, -1) : cut;
+      const plain = withoutReturn.includes('\x1b') ? withoutReturn.replace(ANSI, '') : withoutReturn;
+      const raw = line === 1 && plain.startsWith(BYTE_ORDER_MARK) ? plain.slice(3) : plain;
+      if (raw === '') return;
+      const first = raw.charCodeAt(0);
+      if (first === 123 || first === 32 || first === 9 || first === 34) {
+        const entry = first === 123 || raw.includes('": ') ? readJsonLine(raw) : null;
+        if (entry !== null) {
+          pushEntry(out, dmesgJsonUs === null ? entry : { ...entry, kernelUs: dmesgJsonUs }, line);
+          dmesgJsonUs = null;
+          return;
+        }
+        dmesgJsonUs = readDmesgSeconds(raw) ?? dmesgJsonUs;
+      }
+      frameText(raw, line, out);
+    },
+    needsEveryLine: () => journal !== null,
+    end: (out) => {
+      if (journal !== null) for (const entry of journal.end()) pushEntry(out, entry, entry.line);
+    },
+  };
+}
+
+function toControl(_: string, octal: string): string {
+  return String.fromCharCode(Number.parseInt(octal, 8));
+}
+
+function isPadded(raw: string, width: number): boolean {
+  if (raw.length < width) return false;
+  for (let at = 0; at < width; at += 1) if (raw.charCodeAt(at) !== 32) return false;
+  return true;
+}
+
+/** Without the marks of a quoted or indented paste. */
+function unquote(raw: string): string {
+  let at = 0;
+  while (at < raw.length && (raw.charCodeAt(at) === 32 || raw.charCodeAt(at) === 9)) at += 1;
+  QUOTE.lastIndex = at;
+  if (QUOTE.test(raw)) at = QUOTE.lastIndex;
+  while (at < raw.length && (raw.charCodeAt(at) === 32 || raw.charCodeAt(at) === 9)) at += 1;
+  return raw.slice(at);
+}

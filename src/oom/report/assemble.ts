@@ -1,0 +1,233 @@
+import { isOfUnit, isSameUserspaceKill, isWithin, RECENT_LINES, REPORT_SECONDS_MAX } from './belonging.ts';
+import { decodeText } from '../bytes.ts';
+import type { LogLine } from '../framing/frame.ts';
+import { takeKernelLine } from './kernel-line.ts';
+import { openRecentDeaths } from './recent-deaths.ts';
+import { beginsHeadless, readReportLine } from './report-lines.ts';
+import { chosenAt, note, openDeath, openReport, type ReportState } from './report-state.ts';
+import { frontPiece, joinPiece } from './split-line.ts';
+import {
+  amend,
+  announce,
+  announceNone,
+  beginReport,
+  closeOldest,
+  finishReport,
+  type DeathEvent,
+  type StreamState,
+} from './stream-state.ts';
+import { readRow } from './tasks.ts';
+import { readStat } from './memcg.ts';
+import { openUserspaceReader, type UserspaceKill, type UserspaceLine } from '../killers/userspace.ts';
+
+export interface Assembler {
+  /** Takes one line; what it changed is in `events` until the caller takes it away. */
+  feed: (line: LogLine) => void;
+  /** Nothing came for a while: what waits for a further line is told as it is. */
+  settle: () => void;
+  /** End of input: as `settle`, and every death gets its last word. */
+  end: () => void;
+  events: DeathEvent[];
+  /** No report is open and no line is held back: only lines that begin something matter now. */
+  isIdle: () => boolean;
+}
+
+const NONE: readonly string[] = [];
+// How lines begin that name somebody or decide something, by their first letter. Others belong to the body of an open report, or to
+// nobody. A header begins with a process name, which may be anything.
+const BEGINNINGS = byFirstLetter([
+  'oom-kill:',
+  'oom_reaper: ',
+  'oom_kill_process: ',
+  'oomd kill: ',
+  'out of memory',
+  'Out of memory',
+  'Out of Memory',
+  'Memory cgroup out of memory',
+  'Marked /',
+  'No available memory',
+  'Kill process ',
+  'Killed ',
+  'Kernel panic ',
+  'kill process ',
+  'killing process ',
+  'kill failed: ',
+  'Tasks in ',
+  'sending SIG',
+  'low memory!',
+  'escalating to SIG',
+  'process ',
+]);
+/**
+ * A report without a victim is given up after so many lines in a row that mean nothing and whose clock is far from its own: the
+ * host has restarted. Fewer are those of another host in a log of several.
+ */
+const STRANGE_LINES_MAX = 100;
+const AFTERMATH_MAX = 20;
+const SHORT = 16; // a piece of a name: 15 bytes and less
+const BEFORE_MAX = 3;
+
+/** Puts reports together from the lines of one host. Never throws; memory is bounded. */
+export function openAssembler(nextReport: () => number): Assembler {
+  const userspace = openUserspaceReader();
+  const state: StreamState = {
+    nextReport,
+    events: [],
+    open: null,
+    decided: null,
+    groupOpen: false,
+    split: null,
+    before: [],
+    recent: openRecentDeaths(),
+    suppressed: null,
+    allocationFailed: false,
+    condition: null,
+  };
+
+  const recent = state.recent.all;
+
+  function process(line: LogLine, isSpecial: boolean): void {
+    if (line.program !== null || isSpecial) {
+      if (line.program === null && takeKernelLine(state, line)) return;
+      const said = userspace.read(line.program, line.text);
+      if (said !== null) takeUserspace(state, line, said);
+      if (said !== null || line.program !== null) return;
+    }
+    if (state.open === null) {
+      if (!beginsHeadless(line.text)) return;
+      state.open = beginReport(state, line);
+    }
+    const report = state.open;
+    const isNear = isWithin(chosenAt(report) ?? report.first, line, REPORT_SECONDS_MAX);
+    // Somebody was chosen: the body of this report is past, and what stands far from that is of another.
+    const mayBelong = isNear || chosenAt(report) === null;
+    if (mayBelong && readReportLine(report, line)) report.idle = 0;
+    else if ((report.idle += 1) > (isNear ? RECENT_LINES : STRANGE_LINES_MAX)) finishReport(state);
+  }
+
+  function releaseSplit(): void {
+    const held = state.split;
+    state.split = null;
+    if (held !== null) process(held.line, true);
+  }
+
+  /** True when the line was taken as a piece of the one that is held back. */
+  function takePiece(line: LogLine): boolean {
+    if (state.split === null) return false;
+    const joined = joinPiece(state.split, line);
+    if (joined.kind === 'whole') {
+      state.split = null;
+      process(joined.line, true);
+      return true;
+    }
+    if (joined.kind === 'longer') {
+      state.split = joined.split;
+      return true;
+    }
+    if (joined.givenUp) releaseSplit();
+    return false;
+  }
+
+  function feed(line: LogLine): void {
+    const { text } = line;
+    const { open } = state;
+    if (open !== null && state.split === null && line.program === null && readFrequent(open, line)) return;
+    while (recent.length > 0 && line.line - (recent[0]?.line.line ?? 0) > RECENT_LINES) closeOldest(state);
+    if (takePiece(line)) return;
+    const isSpecial = mayBeSpecial(text, state.open);
+    const front =
+      isSpecial && line.program === null && state.split === null ? frontPiece(line, state.open !== null) : null;
+    if (front !== null) state.split = front;
+    else process(line, isSpecial);
+    if (text.length < SHORT) {
+      if (state.before.length >= BEFORE_MAX) state.before.shift();
+      state.before.push(line);
+    } else if (state.before.length > 0) state.before = [];
+  }
+
+  function settle(): void {
+    releaseSplit();
+    finishReport(state);
+  }
+
+  return {
+    feed,
+    settle,
+    end: () => {
+      settle();
+      if (state.suppressed !== null) {
+        const report = openReport(nextReport(), 'kernel', state.suppressed);
+        note(report.evidence, state.suppressed);
+        announceNone(state, report, 'suppressed');
+        state.suppressed = null;
+      }
+      while (recent.length > 0) closeOldest(state);
+    },
+    events: state.events,
+    isIdle: () => state.open === null && state.split === null,
+  };
+}
+
+/** By character code; most have none. */
+function byFirstLetter(beginnings: readonly string[]): (readonly string[])[] {
+  const byLetter = Array.from({ length: 128 }, (): readonly string[] => NONE);
+  for (const beginning of beginnings) {
+    const letter = beginning.charCodeAt(0);
+    byLetter[letter] = [...(byLetter[letter] ?? NONE), beginning];
+  }
+  return byLetter;
+}
+
+/** What most lines of a report are. */
+function readFrequent(report: ReportState, line: LogLine): boolean {
+  const { table, memcg } = report;
+  const isTaken =
+    table !== null
+      ? readRow(table, line.text, line.line)
+      : memcg !== null && memcg.statsOpen && readStat(memcg, line.text);
+  if (isTaken) report.idle = 0;
+  return isTaken;
+}
+
+/** Cheap tests: this is asked of every line that is not a row of a task table. */
+function mayBeSpecial(text: string, open: ReportState | null): boolean {
+  const start = text.charCodeAt(0) === 32 ? 1 : 0;
+  const first = text.charCodeAt(start);
+  for (const beginning of BEGINNINGS[first] ?? NONE) if (text.startsWith(beginning, start)) return true;
+  // "-" is rarer than "o": the search for it is the faster one.
+  if (text.includes('-killer')) return true;
+  if (open === null) return text.includes('age allocation failure');
+  if (first === 67 || first === 80) return open.cpu === null;
+  return first === 91 && text.includes('blob data]');
+}
+
+function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): void {
+  if (said.kind === 'before') state.condition = decodeText(said.text);
+  else if (said.kind === 'kill') takeUserspaceKill(state, line, said.kill);
+  else {
+    const death =
+      said.kind === 'unit'
+        ? state.recent.all.findLast((one) => isOfUnit(one, said.unit, line))
+        : state.recent.all.findLast((one) => one.userspace !== null && one.userspace.killer !== 'systemd-oomd');
+    if (death === undefined || death.aftermath.length >= AFTERMATH_MAX) return;
+    death.aftermath.push(decodeText(said.text));
+    amend(state, death, line);
+  }
+}
+
+function takeUserspaceKill(state: StreamState, line: LogLine, kill: UserspaceKill): void {
+  const twin = state.recent.all.findLast((death) => isSameUserspaceKill(death, kill, line));
+  if (twin !== undefined) {
+    twin.toldLast = line;
+    amend(state, twin, line);
+    return;
+  }
+  const report = openReport(state.nextReport(), kill.killer, line);
+  const death = openDeath(report, line, 'userspace');
+  death.userspace = { ...kill, reason: kill.reason ?? state.condition };
+  death.pid = kill.pid;
+  death.name = kill.name;
+  state.condition = null;
+  note(death.evidence, line);
+  announce(state, death);
+}

@@ -1,0 +1,104 @@
+import { openAssembler, type Assembler } from './assemble.ts';
+import { openFramer, type LogLine } from '../framing/frame.ts';
+import { buildRecord, shareFacts } from './record.ts';
+import type { OomEvent } from '../report.ts';
+
+export interface LogParser {
+  /**
+   * Takes one line as a byte string (latin1: one character per byte) without its line end; `number` counts from 1.
+   * Gives what it changed. Never throws, whatever the bytes.
+   */
+  line: (bytes: string, number: number) => OomEvent[];
+  /** Nothing came for a while (a second on a live stream): tells what still waited for a further line. */
+  settle: () => OomEvent[];
+  /** End of input: every kill gets its last word (`closed`). */
+  end: () => OomEvent[];
+  /** Nothing is open, and the form does not need every line: lines that hold no anchor (anchors.ts) need not be given. */
+  maySkip: () => boolean;
+}
+
+const STREAMS_MAX = 64;
+/** printk cuts at 1 to 2 KiB (LOG_LINE_MAX); with room for what wrappers add. Nothing behind it is the kernel's. */
+const TEXT_MAX = 8_192;
+const NO_EVENTS: OomEvent[] = [];
+
+/** A parser for one input, a file or a live stream. With `lastWordOnly` only `closed` events are given, which saves work on files. */
+export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogParser {
+  const framer = openFramer();
+  const assemblers = new Map<string, Assembler>();
+  const lines: LogLine[] = [];
+  /** Told by assemblers that had to make room. */
+  const evicted: OomEvent[] = [];
+  let reports = 0;
+  let last: Assembler | null = null;
+  let lastStream = '';
+
+  function assemblerOf(stream: string): Assembler {
+    if (last !== null && stream === lastStream) return last;
+    last = assemblers.get(stream) ?? openStream(stream);
+    lastStream = stream;
+    return last;
+  }
+
+  function openStream(stream: string): Assembler {
+    if (assemblers.size >= STREAMS_MAX) {
+      for (const [oldest, assembler] of assemblers) {
+        assembler.end();
+        tell(assembler, evicted);
+        assemblers.delete(oldest);
+        break;
+      }
+    }
+    const assembler = openAssembler(() => (reports += 1));
+    assemblers.set(stream, assembler);
+    return assembler;
+  }
+
+  function tell(assembler: Assembler, out: OomEvent[]): void {
+    for (const { kind, death } of assembler.events) {
+      if (kind === 'closed' || options.lastWordOnly !== true) out.push({ kind, record: buildRecord(death) });
+      else if (kind === 'kill') shareFacts(death.report, death);
+    }
+    assembler.events.length = 0;
+  }
+
+  function takeLines(): OomEvent[] {
+    let events = NO_EVENTS;
+    for (const line of lines) {
+      if (line.text.length > TEXT_MAX) line.text = line.text.slice(0, TEXT_MAX);
+      const assembler = assemblerOf(line.stream);
+      assembler.feed(line);
+      if (assembler.events.length === 0 && evicted.length === 0) continue;
+      events = [...events, ...evicted.splice(0)];
+      tell(assembler, events);
+    }
+    lines.length = 0;
+    return events;
+  }
+
+  function tellAll(act: (assembler: Assembler) => void): OomEvent[] {
+    const events = [...takeLines(), ...evicted.splice(0)];
+    for (const assembler of assemblers.values()) {
+      act(assembler);
+      tell(assembler, events);
+    }
+    return events.sort((a, b) => a.record.line - b.record.line);
+  }
+
+  return {
+    line: (bytes, number) => {
+      framer.frame(bytes, number, lines);
+      return takeLines();
+    },
+    settle: () => tellAll((assembler) => assembler.settle()),
+    end: () => {
+      framer.end(lines);
+      return tellAll((assembler) => assembler.end());
+    },
+    maySkip: () => {
+      if (framer.needsEveryLine()) return false;
+      for (const assembler of assemblers.values()) if (!assembler.isIdle()) return false;
+      return true;
+    },
+  };
+}

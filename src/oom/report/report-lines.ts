@@ -1,0 +1,112 @@
+import { decodeText } from '../bytes.ts';
+import type { LogLine } from '../framing/frame.ts';
+import { emptyMemcg, readMemcgLine } from './memcg.ts';
+import { readMemoryLine } from './memory.ts';
+import { note, type ReportState } from './report-state.ts';
+import { openTable, readRow } from './tasks.ts';
+import { parseCpuLine } from './verdict.ts';
+
+const SLAB_START = /^ ?Unreclaimable slab info:/;
+const SLAB = /^ ?(\S.{0,60}?) +(\d+)KB +(\d+)KB\s*$/;
+const SLABS_MAX = 40;
+const NAME_MAX = 15;
+const ROAD = /mem_cgroup_o(?:ut_of_memory|om)|pagefault_out_of_memory|moom_callback|__alloc_pages/;
+const ROADS: Record<string, 'memcg' | 'page-fault' | 'sysrq' | 'host'> = {
+  mem_cgroup_out_of_memory: 'memcg',
+  mem_cgroup_oom: 'memcg',
+  pagefault_out_of_memory: 'page-fault',
+  moom_callback: 'sysrq',
+  __alloc_pages: 'host',
+};
+// Up to 4.4 a line for each processor in each zone: `CPU    0: hi:  186, btch:  31 usd:   0`, `cpu 0 hot: low 2, high 6, batch 1`.
+const HEADINGS =
+  /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|lowmem_reserve\[\]|Name +Used +Total|(?:CPU|cpu) +\d+:? (?:hi:|[Hh]ot:|cold:)|(?:Node \d+ )?\w+ per-cpu:)/;
+
+/** A line that can begin the rest of a report whose header is lost. */
+export function beginsHeadless(text: string): boolean {
+  const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
+  if (first === 77) return /^ ?Mem-[Ii]nfo:|^ ?Memory (?:cgroup stats|limit reached of cgroup)/.test(text);
+  if (first === 84)
+    return /^ ?Task(?: in .* killed as a result of limit of |s state \(memory values in pages\))/.test(text);
+  if (first === 109) return /^ ?memory(?:\+swap)?: usage \d+kB, limit /.test(text);
+  return first === 91 && openTable(text) !== null;
+}
+
+/** Takes one line of the body of an undecided report; false: it means nothing to it. */
+export function readReportLine(report: ReportState, line: LogLine): boolean {
+  const { text } = line;
+  const table = report.table;
+  if (table !== null) {
+    if (readRow(table, text, line.line)) return true;
+    if (continueName(report, line)) return true;
+  }
+  const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
+  if (first === 91 && table === null) {
+    report.table = openTable(text);
+    if (report.table === null) return false;
+    note(report.evidence, line);
+    return true;
+  }
+  if ((first === 67 || first === 80) && report.cpu === null) {
+    const cpu = parseCpuLine(text);
+    if (cpu !== null) {
+      report.cpu = cpu;
+      note(report.evidence, line);
+      return true;
+    }
+  }
+  if (text.includes('+0x')) return readTrace(report, text);
+  if (!report.foreignMemory && readMemoryLine(report.memory, text)) return true;
+  if (
+    first === 109 ||
+    first === 115 ||
+    first === 107 ||
+    first === 84 ||
+    first === 77 ||
+    report.memcg?.statsOpen === true
+  ) {
+    const memcg = report.memcg ?? emptyMemcg();
+    if (readMemcgLine(memcg, text)) {
+      report.memcg = memcg;
+      if (memcg.statsOpen ? /usage|stats/.test(text) : true) note(report.evidence, line);
+      return true;
+    }
+  }
+  if (report.slabsOpen && readSlab(report, text)) return true;
+  if (first === 85 && SLAB_START.test(text)) {
+    report.slabsOpen = true;
+    return true;
+  }
+  return readTrace(report, text) || HEADINGS.test(text);
+}
+
+function readSlab(report: ReportState, text: string): boolean {
+  const slab = SLAB.exec(text);
+  if (slab === null) return false;
+  if (report.slabs.length < SLABS_MAX)
+    report.slabs.push({
+      name: decodeText((slab[1] ?? '').trim()),
+      usedKiB: Number(slab[2]),
+      totalKiB: Number(slab[3]),
+    });
+  return true;
+}
+
+/** A line of the call trace, or the worker that asked: tells which road led to the killer. */
+function readTrace(report: ReportState, text: string): boolean {
+  const road = ROADS[ROAD.exec(text)?.[0] ?? ''];
+  if (road !== undefined) report.roads.add(road);
+  return road !== undefined;
+}
+
+/** A row's name with a line break goes on in the next piece of the same record; in a form without stamps, in the next short line. */
+function continueName(report: ReportState, line: LogLine): boolean {
+  const row = report.table?.rows.at(-1);
+  if (row === undefined || line.text.charCodeAt(0) === 91) return false;
+  const name = `${row.name}\n${decodeText(line.text)}`;
+  if (name.length > NAME_MAX || row.line < line.line - 2) return false;
+  if (!line.continued && (line.kernelUs !== null || line.timeText !== null) && row.line !== line.line - 1) return false;
+  if (!line.continued && line.stream.startsWith('structured')) return false;
+  row.name = name;
+  return true;
+}

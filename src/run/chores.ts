@@ -1,0 +1,64 @@
+import type { Log } from '../app/ports.ts';
+import type { Fleet } from '../app/host-link.ts';
+import { closeQuietIncidents, tellClosed } from '../app/watch/assign-incidents.ts';
+import type { Clock } from '../app/ports.ts';
+import type { Store } from '../app/store-port.ts';
+
+const LEASE_MS = 15_000;
+const LEASE_EVERY_MS = 5_000;
+const TIDY_EVERY_MS = 60_000;
+/** Kills are kept for a year and a month, so that last year's pattern can be seen. */
+export const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
+/** A day and a little: what happens each night at a time must be known until it happens again. */
+const KEEP_SAMPLES_MS = 26 * 60 * 60_000;
+const MAX_KILLS_PER_HOST = 50_000;
+
+/** With PostgreSQL several processes share hosts and channels: each does what it holds leases on. Ends with the signal. */
+export async function shareWork(world: {
+  store: Store;
+  fleet: Fleet;
+  clock: Clock;
+  log: Log;
+  owner: string;
+  watchOnly: (hosts: readonly string[]) => Promise<void>;
+  serveOnly: (channels: readonly string[]) => void;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { store, fleet, clock, log, owner, signal } = world;
+  while (!signal.aborted) {
+    try {
+      const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
+      const names = fleet.hosts().map((host) => host.name);
+      await world.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
+      const waiting = (await store.queueLengths()).map((queue) => queue.channel);
+      world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
+    } catch (error) {
+      log.error({ err: error }, 'The leases could not be renewed');
+    }
+    await clock.sleep(LEASE_EVERY_MS, signal).catch(() => undefined);
+  }
+}
+
+/** Closes incidents that have been quiet, and lets go of what is too old to keep. Ends with the signal. */
+export async function tidyUp(world: { store: Store; clock: Clock; log: Log; signal: AbortSignal }): Promise<void> {
+  const { store, clock, log, signal } = world;
+  while (!signal.aborted) {
+    await clock.sleep(TIDY_EVERY_MS, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      const nowMs = clock.nowMs();
+      for (const name of await store.hostsWithOpenIncidents()) {
+        for (const incident of closeQuietIncidents(await store.openIncidents(name), nowMs))
+          await store.updateIncident(incident, tellClosed(incident, await store.postedOf(incident.id), nowMs));
+      }
+      await store.prune({
+        nowMs,
+        keepKillsMs: KEEP_KILLS_MS,
+        keepSamplesMs: KEEP_SAMPLES_MS,
+        maxKillsPerHost: MAX_KILLS_PER_HOST,
+      });
+    } catch (error) {
+      log.error({ err: error }, 'Tidying up failed; it is tried again');
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import type { HostLink } from '../app/host-link.ts';
+import { watchHost, type HostWatch, type WatchWorld } from '../app/watch/watch-host.ts';
+import type { WatchedHosts } from '../app/host-link.ts';
+import type { Clock } from '../app/ports.ts';
+import { checkConnection } from './check-connection.ts';
+import { diffHosts, type HostConfig } from '../config/config.ts';
+import type { Connection } from '../ssh/connection.ts';
+import { openHostLink } from '../ssh/host-link.ts';
+import type { Ssh } from '../ssh/open-ssh.ts';
+
+export interface FleetWorld extends WatchWorld {
+  ssh: Ssh;
+  clock: Clock;
+}
+
+export interface WatchedFleet extends WatchedHosts {
+  /** Takes up a new list of hosts: what did not change goes on undisturbed. */
+  replace: (hosts: readonly HostConfig[]) => Promise<void>;
+  /** Watches these and leaves the others to other processes. null: all. */
+  watchOnly: (names: readonly string[] | null) => Promise<void>;
+  /** What is off on a host, one sentence each, with what would mend it. */
+  check: (host: string) => Promise<readonly string[]>;
+  /** Tries a refused or unreachable host again at once: somebody may have mended it. */
+  lookAgain: (host: string) => void;
+  close: () => Promise<void>;
+}
+
+interface Member {
+  config: HostConfig;
+  connection: Connection;
+  link: HostLink;
+  watch: HostWatch | null;
+}
+
+/** The hosts of this process: a link to each, and a watch on those that are its own to watch. */
+export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): WatchedFleet {
+  const members = new Map<string, Member>();
+  let mine: ReadonlySet<string> | null = new Set();
+
+  function add(config: HostConfig): void {
+    const connection = world.ssh.connect(config.target);
+    const link = openHostLink(config.name, connection, {
+      logFiles: config.logFiles,
+      clock: world.clock,
+      // The account for changes alone has a key of its own beside the other: `oombot_ed25519-w`.
+      openWriter: () => {
+        const { user, identityFile } = config.target;
+        return world.ssh.connect({
+          ...config.target,
+          user: `${user}-w`,
+          identityFile: identityFile === null ? null : `${identityFile}-w`,
+        });
+      },
+    });
+    connection.rest();
+    members.set(config.name, { config, connection, link, watch: null });
+  }
+
+  async function drop(name: string): Promise<void> {
+    const member = members.get(name);
+    members.delete(name);
+    await member?.watch?.close();
+    await member?.link.close();
+  }
+
+  async function settle(): Promise<void> {
+    const ended: Promise<void>[] = [];
+    for (const [name, member] of members) {
+      const wanted = mine === null || mine.has(name);
+      if (wanted && member.watch === null) {
+        member.connection.keepUp();
+        member.watch = watchHost(member.link, world);
+      }
+      if (!wanted && member.watch !== null) {
+        ended.push(member.watch.close());
+        member.watch = null;
+      }
+      // Another process follows its log: here it is connected to for questions only.
+      if (!wanted) member.connection.rest();
+    }
+    await Promise.all(ended);
+  }
+
+  /** One change after the other: two at once would open a host twice. */
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn(change: () => Promise<void>): Promise<void> {
+    const mine = last.then(change, change);
+    last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async function replace(next: readonly HostConfig[]): Promise<void> {
+    const changes = diffHosts(
+      [...members.values()].map((member) => member.config),
+      next,
+    );
+    for (const name of changes.removed) await drop(name);
+    for (const { host, reconnect } of changes.changed) {
+      const member = members.get(host.name);
+      if (reconnect) {
+        await drop(host.name);
+        add(host);
+      } else if (member !== undefined) member.config = host;
+    }
+    for (const host of changes.added) add(host);
+    await settle();
+  }
+
+  for (const host of hosts) add(host);
+  return {
+    link: (host) => members.get(host)?.link ?? null,
+    hosts: () => [...members.values()].map(({ config: { name, tags, channel } }) => ({ name, tags, channel })),
+    check: async (host) => {
+      const member = members.get(host);
+      if (member === undefined) return [];
+      member.connection.keepUp();
+      const findings = await checkConnection(member.config, member.connection, world.clock);
+      if (member.watch === null) member.connection.rest();
+      return findings.map(({ what, cost, fix }) => `${what} ${cost}${fix === null ? '' : ` Fix: ${fix.line}`}`);
+    },
+    lookAgain: (host) => members.get(host)?.connection.lookAgain(),
+    watchState: (host) => members.get(host)?.watch?.state() ?? null,
+    killsWaiting: (host) => members.get(host)?.watch?.waiting() ?? 0,
+    replace: (next) => inTurn(() => replace(next)),
+    watchOnly: (names) =>
+      inTurn(async () => {
+        mine = names === null ? null : new Set(names);
+        await settle();
+      }),
+    close: () =>
+      inTurn(async () => {
+        await Promise.all([...members.keys()].map(drop));
+      }),
+  };
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { Clock } from '../app/ports.ts';
+import type { Config, HostConfig } from '../config/config.ts';
+import { openDemoHosts } from '../demo/demo-hosts.ts';
+import { openLocalWorkspace } from '../local/workspace.ts';
+import type { HttpSide } from '../http/server.ts';
+
+/** What the bot needs of the workspace that stands in for Slack, and the hosts that come with it. */
+export interface Local {
+  url: string;
+  apiUrl: string;
+  botToken: string;
+  appToken: string;
+  hosts: HostConfig[];
+  close: () => Promise<void>;
+}
+
+const Manifest = z.object({
+  features: z.object({
+    slash_commands: z.array(
+      z.object({ command: z.string(), description: z.string(), usage_hint: z.string(), should_escape: z.boolean() }),
+    ),
+    shortcuts: z.array(z.object({ name: z.string(), type: z.enum(['message', 'global']), callback_id: z.string() })),
+  }),
+  oauth_config: z.object({ scopes: z.object({ bot: z.array(z.string()) }) }),
+  settings: z.object({ event_subscriptions: z.object({ bot_events: z.array(z.string()) }) }),
+});
+
+/** Opens the local workspace on the bot's own port, with the commands of the manifest, and the demo hosts behind it. */
+export async function openLocal(world: { http: HttpSide; config: Config; clock: Clock }): Promise<Local> {
+  const { http, config, clock } = world;
+  const demo = await openDemoHosts({ clock });
+  const manifest = Manifest.parse(parse(readFileSync(path.join(import.meta.dirname, '../../manifest.yml'), 'utf8')));
+  const channels = [
+    config.workspace.channel,
+    config.approvals.channel,
+    ...config.routes.map((route) => route.channel),
+    ...config.hosts.map((host) => host.channel),
+  ];
+  const workspace = await openLocalWorkspace({
+    server: http.server,
+    channels: [...new Set(channels.filter((channel) => channel !== null))],
+    commands: manifest.features.slash_commands.map((one) => ({
+      command: one.command,
+      description: one.description,
+      usageHint: one.usage_hint,
+      shouldEscape: one.should_escape,
+    })),
+    shortcuts: manifest.features.shortcuts.map((one) => ({
+      type: one.type,
+      callbackId: one.callback_id,
+      name: one.name,
+    })),
+    controls: demo.controls,
+    scopes: manifest.oauth_config.scopes.bot,
+    botEvents: manifest.settings.event_subscriptions.bot_events,
+    clock,
+  });
+  http.mount(workspace.handle);
+  http.server.on('upgrade', (request, socket, head) => {
+    if (!workspace.upgrade(request, socket, head)) socket.destroy();
+  });
+  return {
+    url: workspace.url,
+    apiUrl: workspace.apiUrl,
+    botToken: workspace.botToken,
+    appToken: workspace.appToken,
+    hosts: demo.hosts,
+    close: async () => {
+      await workspace.close();
+      await demo.close();
+    },
+  };
+}

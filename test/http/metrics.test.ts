@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import type { Kill } from '../../src/incident/incident.ts';
+import type { HostLink } from '../../src/app/host-link.ts';
+import type { WatchState } from '../../src/app/host-link.ts';
+import { healthOf } from '../../src/http/health.ts';
+import { countKills, openMetrics, watchFleet, type Metrics } from '../../src/http/metrics.ts';
+import type { Store } from '../../src/app/store-port.ts';
+import { aKill } from '../support/a-kill.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { scriptedHost } from '../support/scripted-host.ts';
+
+const clock = fakeClock(Date.UTC(2026, 10, 22, 12));
+
+function aFleet(members: Record<string, { link: HostLink; watch: WatchState['kind'] | null; waiting?: number }>) {
+  return {
+    hosts: () => Object.keys(members).map((name) => ({ name, tags: [], channel: null })),
+    link: (name: string) => members[name]?.link ?? null,
+    watchState: (name: string): WatchState | null => {
+      const kind = members[name]?.watch ?? null;
+      if (kind === null) return null;
+      return { kind, sinceMs: 0, sentence: `${name}: ${kind}`, lastLineAtMs: null, sources: [], gaps: 0, facts: null };
+    },
+    killsWaiting: (name: string) => members[name]?.waiting ?? 0,
+  };
+}
+
+async function valuesOf(metrics: Metrics, name: string): Promise<Record<string, number>> {
+  const lines = (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name));
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(name.length, at), Number(line.slice(at))];
+    }),
+  );
+}
+
+describe('hosts in the metrics', () => {
+  const away = scriptedHost('away', clock);
+  away.become('unreachable');
+  const here = { link: scriptedHost('here', clock) };
+  const fleet = aFleet({
+    db01: { ...here, watch: 'watching', waiting: 2 },
+    db02: { ...here, watch: 'watching' },
+    nolog: { ...here, watch: 'failed', waiting: 3 },
+    asked: { ...here, watch: null },
+    gone: { link: away, watch: 'waiting' },
+  });
+
+  it('have the state that /healthz gives them: one that is connected but not watched shows', async () => {
+    const metrics = openMetrics();
+    watchFleet(metrics, fleet);
+    const health = await healthOf(fleet, { queueLengths: () => Promise.resolve([]) } as Partial<Store> as Store, true);
+
+    expect(health.hosts.map(({ host, state }) => `${host} ${state}`)).toEqual([
+      'db01 watching',
+      'db02 watching',
+      'nolog failed',
+      'asked elsewhere',
+      'gone unreachable',
+    ]);
+    expect(health.hosts.map(({ sentence }) => sentence).slice(2)).toEqual([
+      'nolog: failed',
+      '',
+      'away is unreachable.',
+    ]);
+    expect(await valuesOf(metrics, 'oombot_hosts')).toEqual({
+      '{state="watching"}': 2,
+      '{state="failed"}': 1,
+      '{state="elsewhere"}': 1,
+      '{state="unreachable"}': 1,
+      '{state="starting"}': 0,
+      '{state="waiting"}': 0,
+      '{state="connecting"}': 0,
+      '{state="refused"}': 0,
+      '{state="resting"}': 0,
+    });
+  });
+
+  it('stand beside their kills that wait for the record', async () => {
+    const metrics = openMetrics();
+    watchFleet(metrics, fleet);
+
+    expect(await valuesOf(metrics, 'oombot_kills_waiting')).toEqual({ '': 5 });
+  });
+});
+
+describe('how late kills are on record', () => {
+  it('counts every kill that was news, however late, and no history', async () => {
+    const metrics = openMetrics();
+    const nowMs = clock.nowMs();
+    function killAgo(agoMs: number): Kill {
+      return aKill({ key: `k${agoMs}`, atMs: nowMs - agoMs, seenAtMs: nowMs });
+    }
+    const news = [killAgo(20), killAgo(300_000)];
+
+    countKills(metrics, { fresh: [...news, killAgo(86_400_000)], amended: [], incidents: [], news, told: [] }, nowMs);
+
+    const lags = await valuesOf(metrics, 'oombot_kill_lag_seconds');
+    expect(lags).toMatchObject({
+      '_bucket{le="0.05"}': 1,
+      '_bucket{le="60"}': 1,
+      '_bucket{le="+Inf"}': 2,
+      _count: 2,
+      _sum: 300.02,
+    });
+    expect(await valuesOf(metrics, 'oombot_kills_total')).toEqual({ '{host="db01",killer="kernel"}': 3 });
+  });
+});
