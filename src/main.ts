@@ -281,7 +281,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
         config = before;
         throw error;
       }
-      for (const { name } of fleet.hosts()) fleet.lookAgain(name);
+      for (const { name } of fleet.hosts()) fleet.reconnectNow(name);
       return RESTART_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]));
     },
     close: async () => {

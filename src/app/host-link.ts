@@ -67,7 +67,7 @@ export interface FollowRequest {
   signal: AbortSignal;
 }
 
-export interface LookUpRequest {
+export interface BackfillRequest {
   span: { fromMs: number | null; toMs: number | null };
   onLines: (batch: LogBatch) => void;
   signal: AbortSignal;
@@ -112,11 +112,11 @@ export interface HostLink {
   onState: (listener: (state: LinkState) => void) => () => void;
   /** Resolves once connected; rejects when the signal aborts. */
   whenConnected: (signal: AbortSignal) => Promise<void>;
-  look: () => Promise<{ kind: 'facts'; facts: HostFacts } | { kind: 'failed'; sentence: string }>;
+  probe: () => Promise<{ kind: 'facts'; facts: HostFacts } | { kind: 'failed'; sentence: string }>;
   /** Follows the kernel log as found by the last `look`, until the link is lost or the signal aborts. */
   follow: (request: FollowRequest) => Promise<FollowEnd>;
   /** Reads a span (by the host's clock) of the lasting log once more. True: to its end; false: there is none, or it could not be read. */
-  lookUp: (request: LookUpRequest) => Promise<boolean>;
+  backfill: (request: BackfillRequest) => Promise<boolean>;
   counters: () => Promise<HostCounters | null>;
   /** Groups in which the kernel killed, at most 1,000; null: no answer. */
   groupKills: () => Promise<readonly GroupKills[] | null>;
@@ -125,13 +125,13 @@ export interface HostLink {
   /** What systemd says of a unit now; null: it does not say. */
   unit: (name: string) => Promise<UnitState | null>;
   /** The text of a short look at the host after a kill (`incident/host-look.ts` reads it); null: no answer. */
-  lookAround: (request: LookRequest) => Promise<string | null>;
+  collectFacts: (request: FactsRequest) => Promise<string | null>;
   changes: ChangeAccess;
   close: () => Promise<void>;
 }
 
 /** What to look at beside the host itself: the victim's unit, and the memory group that was full. */
-export interface LookRequest {
+export interface FactsRequest {
   unit: string | null;
   group: string | null;
 }

@@ -1,7 +1,7 @@
 import { parseProcScan, type ProcScan } from '../oom/proc/proc-scan.ts';
 import type { Fleet, HostLink, LinkState } from './host-link.ts';
 import type { Clock } from './ports.ts';
-import { withinMs } from './with-timeout.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /** What came of looking at a host's processes now. `away`: there is no connection. `unreadable`: it answered, but no scan. */
 export type LiveScan =
@@ -32,7 +32,7 @@ export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
     if (recent !== undefined && clock.nowMs() - recent.atMs < maxAgeMs) return recent;
     const link = fleet.link(host);
     if (!link) return { kind: 'away', state: { kind: 'connecting', sinceMs: clock.nowMs(), sentence: 'not watched' } };
-    const result = await withinMs(clock, limitMs, async (signal) => {
+    const result = await withTimeout(clock, limitMs, async (signal) => {
       const state = await settledState(link, signal);
       return state.kind === 'connected' || state.kind === 'resting'
         ? sharedScan(link)

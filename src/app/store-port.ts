@@ -111,7 +111,7 @@ export interface Snapshot {
 }
 
 /** What the last light scan of a host showed that a report should say. */
-export interface Outlook {
+export interface HostProfile {
   host: string;
   atMs: number;
   totalKiB: number;
@@ -233,9 +233,9 @@ export interface HostStore {
   saveSamples: (samples: MemorySample[]) => Promise<void>;
   /** Oldest first. */
   samples: (host: string, sinceMs: number, untilMs: number) => Promise<MemorySample[]>;
-  /** Replaces the host's outlook before. */
-  saveOutlook: (outlook: Outlook) => Promise<void>;
-  outlooks: () => Promise<Outlook[]>;
+  /** Replaces the host's profile before. */
+  saveHostProfile: (hostProfile: HostProfile) => Promise<void>;
+  hostProfiles: () => Promise<HostProfile[]>;
 }
 
 /** Who works on what, where several processes share one database. */

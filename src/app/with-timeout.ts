@@ -1,7 +1,7 @@
 import type { Clock } from './ports.ts';
 
 /** What `work` gives, or `late` when it took longer. Its signal aborts as soon as nobody waits any more. */
-export async function withinMs<T>(
+export async function withTimeout<T>(
   clock: Clock,
   limitMs: number,
   work: (signal: AbortSignal) => Promise<T>,

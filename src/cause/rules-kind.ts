@@ -1,4 +1,4 @@
-import { hasLived } from '../oom/survived-signal.ts';
+import { survivedSignal } from '../oom/survived-signal.ts';
 import { sayKiB } from '../oom/units.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { CauseFacts } from './cause-facts.ts';
@@ -154,7 +154,7 @@ function byUserspace(record: KillRecord): Finding {
   const { killer, reason } = record;
   if (killer === 'systemd-oomd') return told(`systemd-oomd killed the whole group: ${reason ?? 'no reason given'}.`);
   const why = reason === null ? '' : `: ${reason}`;
-  if (hasLived(record))
+  if (survivedSignal(record))
     return {
       ...told(`${killer} tried to kill it before the kernel had to, and it did not exit${why}.`),
       sure: 'likely',

@@ -30,7 +30,7 @@ export const ZONE_RULES: readonly Rule[] = [
     id: 'N2',
     place: 'shape',
     sure: 'likely',
-    meaning: 'only the zone that the asker needs was full: a 32-bit device or kernel',
+    meaning: 'only the zone that the request needs was full: a 32-bit device or kernel',
     advice: 'low-zone',
     source: 'Documentation/admin-guide/sysctl/vm.rst: lowmem_reserve_ratio',
     find: lowZone,

@@ -77,7 +77,7 @@ export type Vendor =
   'postgresql' | 'redis' | 'mysql' | 'mariadb' | 'sshd' | 'pod' | 'container' | 'elasticsearch' | 'mongodb' | 'oracle';
 
 /** Who keeps the present state to himself while the host is asked: the id of one start of the program. */
-export interface Doing {
+export interface InProgress {
   owner: string;
   atMs: number;
 }
@@ -85,7 +85,7 @@ export interface Doing {
 export type ChangeState =
   | { kind: 'proposed' }
   | { kind: 'approved'; atMs: number }
-  | ({ kind: 'applying' } & Doing)
+  | ({ kind: 'applying' } & InProgress)
   | { kind: 'applied'; atMs: number; untilMs: number | null; undoFailed: ChangeRefusal | null; tryAgainAtMs: number }
   /** Asked, and the host's check or ours said no: nothing was changed. */
   | { kind: 'refused'; atMs: number; why: ChangeRefusal }
@@ -95,7 +95,7 @@ export type ChangeState =
   | { kind: 'unknown'; atMs: number; during: 'apply' | 'undo'; askedBy: string }
   | { kind: 'declined'; atMs: number; by: string }
   | { kind: 'expired'; atMs: number }
-  | ({ kind: 'undoing'; askedBy: string } & Doing)
+  | ({ kind: 'undoing'; askedBy: string } & InProgress)
   | { kind: 'undone'; atMs: number; askedBy: string };
 
 /** What a rule says beside what, where and which value. */

@@ -58,7 +58,7 @@ export function openDemoCommands(
     [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()} no\n`)],
     [SCAN_COMMAND, scan],
     [UNIT_COMMAND, showUnit],
-    [LOOK_COMMAND, lookAround],
+    [LOOK_COMMAND, collectFacts],
     [HELPER_COMMANDS.sudo, askHelper],
     [LIMIT_COMMAND, showLimit],
     [KMSG_COMMANDS.sudo, followRing],
@@ -102,7 +102,7 @@ export function openDemoCommands(
     return 0;
   }
 
-  async function lookAround(io: Io): Promise<number> {
+  async function collectFacts(io: Io): Promise<number> {
     const name = await io.firstLine();
     const total = TOTAL_PAGES * 4;
     const lines = [

@@ -43,7 +43,7 @@ const Deed = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('dismiss'), channel: z.string(), ts: z.string() }),
   z.object({ kind: z.literal('control'), id: z.string() }),
 ]);
-const Doing = z.object({ person: z.string(), deed: Deed });
+const InProgress = z.object({ person: z.string(), deed: Deed });
 const Reading = z.object({ person: z.string(), channel: z.string(), threadTs });
 
 export interface PageServer {
@@ -142,7 +142,7 @@ export function openPageServer(world: World, interactions: Interactions, control
     }
     const refused = { ok: false, error: 'The server did not understand the page.' };
     if (pathname === '/page/do') {
-      const doing = Doing.safeParse(body);
+      const doing = InProgress.safeParse(body);
       const person = personOf(doing.data?.person ?? null);
       if (!doing.success || person === null) sendJson(response, 400, refused);
       else sendJson(response, 200, await perform(person, doing.data.deed));

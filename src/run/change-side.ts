@@ -1,8 +1,8 @@
 import { openChangeCards } from '../app/change/change-cards.ts';
-import { openChangeWork } from '../app/change/change-executor.ts';
+import { openChangeExecutor } from '../app/change/change-executor.ts';
 import type { ChangeWorld } from '../app/change/change-world.ts';
 import type { Workspace } from '../app/ports.ts';
-import { openStandingWatch } from '../app/change/rule-reconciler.ts';
+import { openRuleReconciler } from '../app/change/rule-reconciler.ts';
 import type { Store } from '../app/store-port.ts';
 
 export interface ChangeSide {
@@ -18,8 +18,8 @@ export interface ChangeSide {
 export function openChangeSide(world: ChangeWorld, store: Store, workspace: Workspace): ChangeSide {
   const { clock, log, owner } = world;
   const cards = openChangeCards({ store, workspace, clock, log, owner });
-  const work = openChangeWork(world);
-  const standing = openStandingWatch(world);
+  const work = openChangeExecutor(world);
+  const standing = openRuleReconciler(world);
   return {
     wake: () => {
       work.wake();

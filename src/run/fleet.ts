@@ -21,7 +21,7 @@ export interface WatchedFleet extends WatchedHosts {
   /** What is off on a host, one sentence each, with what would mend it. */
   check: (host: string) => Promise<readonly string[]>;
   /** Tries a refused or unreachable host again at once: somebody may have mended it. */
-  lookAgain: (host: string) => void;
+  reconnectNow: (host: string) => void;
   close: () => Promise<void>;
 }
 
@@ -118,7 +118,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       if (member.watch === null) member.connection.rest();
       return findings.map(({ what, cost, fix }) => `${what} ${cost}${fix === null ? '' : ` Fix: ${fix.line}`}`);
     },
-    lookAgain: (host) => members.get(host)?.connection.lookAgain(),
+    reconnectNow: (host) => members.get(host)?.connection.reconnectNow(),
     watchState: (host) => members.get(host)?.watch?.state() ?? null,
     killsWaiting: (host) => members.get(host)?.watch?.waiting() ?? 0,
     replace: (next) => inTurn(() => replace(next)),

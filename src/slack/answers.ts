@@ -1,4 +1,4 @@
-import type { Answer, Asker, Handlers } from '../app/answer/handlers.ts';
+import type { Answer, Requester, Handlers } from '../app/answer/handlers.ts';
 import { describeTypo } from '../notice/answer/answer-notice.ts';
 import type { Notice } from '../notice/notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
@@ -17,10 +17,10 @@ export function noticeOf(answer: Answer): Notice {
 }
 
 /** Carries out what was typed. Slips are answered with what was probably meant. */
-export async function answerWords(parsed: Parsed, handlers: Handlers, asker: Asker): Promise<Reply> {
+export async function answerWords(parsed: Parsed, handlers: Handlers, requester: Requester): Promise<Reply> {
   switch (parsed.kind) {
     case 'command':
-      return answerCommand(parsed.command, handlers, asker);
+      return answerCommand(parsed.command, handlers, requester);
     case 'typo':
       if (parsed.corrected !== null)
         return read(describeTypo(parsed.word, await correctTarget(parsed.corrected, handlers)));
@@ -44,43 +44,43 @@ async function correctTarget(text: string, handlers: Handlers): Promise<string> 
   return joinWords(words.map((word, place) => (place === at ? meant : word)));
 }
 
-async function answerCommand(command: Command, handlers: Handlers, asker: Asker): Promise<Reply> {
+async function answerCommand(command: Command, handlers: Handlers, requester: Requester): Promise<Reply> {
   switch (command.verb) {
     case 'last':
-      return read(noticeOf(await handlers.answerLast(command, asker)));
+      return read(noticeOf(await handlers.answerLast(command, requester)));
     case 'history':
-      return read(noticeOf(await handlers.answerHistory(command, asker)));
+      return read(noticeOf(await handlers.answerHistory(command, requester)));
     case 'report':
-      return read(noticeOf(await handlers.answerReport(command, asker)));
+      return read(noticeOf(await handlers.answerReport(command, requester)));
     case 'scores':
-      return read(noticeOf(await handlers.answerScores(command, asker)));
+      return read(noticeOf(await handlers.answerScores(command, requester)));
     case 'hosts':
-      return read(noticeOf(await handlers.answerHosts(asker)));
+      return read(noticeOf(await handlers.answerHosts(requester)));
     case 'hosts check':
-      return read(noticeOf(await handlers.checkHosts(command, asker)));
+      return read(noticeOf(await handlers.checkHosts(command, requester)));
     case 'mute':
-      return read(noticeOf(await handlers.mute(command, asker)));
+      return read(noticeOf(await handlers.mute(command, requester)));
     case 'unmute':
-      return read(noticeOf(await handlers.unmute(command, asker)));
+      return read(noticeOf(await handlers.unmute(command, requester)));
     case 'protect':
-      return read(noticeOf(await handlers.protect({ ...command, incidentId: null }, asker)));
+      return read(noticeOf(await handlers.protect({ ...command, incidentId: null }, requester)));
     case 'unprotect':
-      return read(noticeOf(await handlers.unprotect(command, asker)));
+      return read(noticeOf(await handlers.unprotect(command, requester)));
     case 'pending':
-      return read(noticeOf(await handlers.answerPending(asker)));
+      return read(noticeOf(await handlers.answerPending(requester)));
     case 'rules':
-      return read(noticeOf(await handlers.answerRules(command, asker)));
+      return read(noticeOf(await handlers.answerRules(command, requester)));
     case 'rules edit':
-      return read(noticeOf(await handlers.editRule(command, asker)));
+      return read(noticeOf(await handlers.editRule(command, requester)));
     case 'audit':
-      return read(noticeOf(await handlers.answerAudit(command, asker)));
+      return read(noticeOf(await handlers.answerAudit(command, requester)));
     case 'help':
-      return read(noticeOf(await handlers.answerHelp(asker)));
+      return read(noticeOf(await handlers.answerHelp(requester)));
     case 'explain':
       return { kind: 'window', window: 'explain', host: null };
     case 'hosts add':
     case 'hosts remove': {
-      const no = await handlers.mayEditHosts(asker);
+      const no = await handlers.mayEditHosts(requester);
       const host = command.verb === 'hosts remove' ? command.host : null;
       return no ? read(noticeOf(no)) : { kind: 'window', window: command.verb, host };
     }

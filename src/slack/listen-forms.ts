@@ -1,6 +1,6 @@
 import type { App, webApi } from '@slack/bolt';
 import { z } from 'zod';
-import type { Asker, Handlers, HostDraft } from '../app/answer/handlers.ts';
+import type { Requester, Handlers, HostDraft } from '../app/answer/handlers.ts';
 import { hostMistakes } from '../app/answer/host-editing.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { noticeOf } from './answers.ts';
@@ -53,31 +53,31 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
     }
     // The types of views know no newer blocks.
     await ack({ response_action: 'update', view: waitingView(TITLES[route], 'One moment…') as never });
-    const asker = { userId: payload.user.id, channelId: null };
+    const requester = { userId: payload.user.id, channelId: null };
     const reply = fillWindow(client, payload.view.id, TITLES[route]);
-    await answered(`form ${route}`, reply, () => answerForm(route, payload, asker, reply, client));
+    await answered(`form ${route}`, reply, () => answerForm(route, payload, requester, reply, client));
   });
 
   async function answerForm(
     route: ViewRoute,
     payload: ViewPayload,
-    asker: Asker,
+    requester: Requester,
     reply: ReplyTo,
     client: Client,
   ): Promise<void> {
     switch (route) {
       case 'explain': {
         const text = REPORT_FIELDS.map((field) => inputValue(payload, field)).join('\n');
-        return reply(noticeOf(await handlers.explain({ text }, asker)));
+        return reply(noticeOf(await handlers.explain({ text }, requester)));
       }
       case 'protect': {
         const form = readProtectForm(payload);
         if ('mistakes' in form) return;
-        return reply(noticeOf(await handlers.protect(form.ask, asker)));
+        return reply(noticeOf(await handlers.protect(form.ask, requester)));
       }
       case 'host-add': {
         const draft = draftOf(payload);
-        const seen = await handlers.readHostKey(draft, asker);
+        const seen = await handlers.readHostKey(draft, requester);
         if (seen.kind === 'refused') return reply(describeRefusal(seen.refusal));
         await client.apiCall('views.update', { view_id: payload.view.id, view: hostConfirmView(draft, seen.key) });
         return;
@@ -85,10 +85,10 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
       case 'host-confirm': {
         const confirmed = Confirmed.safeParse(JSON.parse(payload.view.private_metadata));
         if (!confirmed.success) return reply(describeRefusal({ kind: 'stale', what: 'This form' }));
-        return reply(noticeOf(await handlers.addHost(confirmed.data.draft, confirmed.data.fingerprint, asker)));
+        return reply(noticeOf(await handlers.addHost(confirmed.data.draft, confirmed.data.fingerprint, requester)));
       }
       case 'host-remove':
-        return reply(noticeOf(await handlers.removeHost({ host: inputValue(payload, 'name') }, asker)));
+        return reply(noticeOf(await handlers.removeHost({ host: inputValue(payload, 'name') }, requester)));
     }
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { App, RespondFn, webApi } from '@slack/bolt';
 import type { Logger } from 'pino';
-import type { Answer, Asker, Handlers } from '../app/answer/handlers.ts';
+import type { Answer, Requester, Handlers } from '../app/answer/handlers.ts';
 import type { Notice } from '../notice/notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { answerWords, noticeOf, type Reply } from './answers.ts';
@@ -61,8 +61,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     const reply = respondPrivately(respond, client, { channel: channelId, user: userId });
     await answered('command', reply, async () => {
       if (!isRoute('command', body.command)) return reply(describeRefusal({ kind: 'unknown-action' }));
-      const asker = { userId, channelId };
-      await deliver(await answerWords(parseCommand(text), handlers, asker), reply, client, triggerId);
+      const requester = { userId, channelId };
+      await deliver(await answerWords(parseCommand(text), handlers, requester), reply, client, triggerId);
     });
   });
 
@@ -70,9 +70,9 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     await ack();
     const payload = ActionPayload.parse(body);
     const channelId = payload.channel?.id ?? payload.container?.channel_id ?? null;
-    const asker = { userId: payload.user.id, channelId };
+    const requester = { userId: payload.user.id, channelId };
     const inView = payload.view !== undefined || channelId === null;
-    await answeredSomewhere(inView, payload, respond, client, asker);
+    await answeredSomewhere(inView, payload, respond, client, requester);
   });
 
   async function answeredSomewhere(
@@ -80,7 +80,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     payload: ActionPayload,
     respond: RespondFn,
     client: Client,
-    asker: Asker,
+    requester: Requester,
   ): Promise<void> {
     const action = payload.actions[0];
     const route = actionRoute(action?.action_id ?? '');
@@ -91,27 +91,28 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       route === 'protect' ||
       (route === 'run' && /^(?:explain|hosts (?:add|remove))\b/.test(value));
     const reply =
-      !inView && asker.channelId !== null
-        ? respondPrivately(respond, client, { channel: asker.channelId, user: asker.userId })
+      !inView && requester.channelId !== null
+        ? respondPrivately(respond, client, { channel: requester.channelId, user: requester.userId })
         : lateWindow(client, payload.trigger_id);
     // Nothing but a window can answer in App Home, and only within three seconds: it is opened before the work.
     const early = inView && !opensForm ? await earlyWindow(client, payload.trigger_id) : null;
     await answered('action', early ?? reply, async () => {
       if (!route || (route === 'share' && inView)) return (early ?? reply)(describeRefusal({ kind: 'unknown-action' }));
-      if (route === 'protect') return openProtectForm(value, asker, early ?? reply, client, payload.trigger_id);
-      if (route === 'share') return share(await handlers.share({ incidentId: value }, asker), respond, early ?? reply);
-      await deliver(await answerAction(route, value, asker), early ?? reply, client, payload.trigger_id);
+      if (route === 'protect') return openProtectForm(value, requester, early ?? reply, client, payload.trigger_id);
+      if (route === 'share')
+        return share(await handlers.share({ incidentId: value }, requester), respond, early ?? reply);
+      await deliver(await answerAction(route, value, requester), early ?? reply, client, payload.trigger_id);
     });
   }
 
   async function openProtectForm(
     incidentId: string,
-    asker: Asker,
+    requester: Requester,
     reply: ReplyTo,
     client: Client,
     triggerId: string,
   ): Promise<void> {
-    const answer = await handlers.protectForm({ incidentId }, asker);
+    const answer = await handlers.protectForm({ incidentId }, requester);
     if (answer.kind === 'refused') return reply(describeRefusal(answer.refusal));
     await client.apiCall('views.open', { trigger_id: triggerId, view: protectView(answer.form) });
   }
@@ -119,27 +120,27 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
   async function answerAction(
     route: Exclude<ActionRoute, 'share' | 'protect'>,
     value: string,
-    asker: Asker,
+    requester: Requester,
   ): Promise<Reply> {
     switch (route) {
       case 'scores':
-        return read(await handlers.answerScores({ host: value, limit: null }, asker));
+        return read(await handlers.answerScores({ host: value, limit: null }, requester));
       case 'report':
-        return read(await handlers.fullReport({ incidentId: value }, asker));
+        return read(await handlers.fullReport({ incidentId: value }, requester));
       case 'mute':
-        return read(await handlers.muteIncident({ incidentId: value }, asker));
+        return read(await handlers.muteIncident({ incidentId: value }, requester));
       case 'approve':
-        return read(await handlers.approve({ changeId: value }, asker));
+        return read(await handlers.approve({ changeId: value }, requester));
       case 'decline':
-        return read(await handlers.decline({ changeId: value }, asker));
+        return read(await handlers.decline({ changeId: value }, requester));
       case 'undo':
-        return read(await handlers.undo({ changeId: value }, asker));
+        return read(await handlers.undo({ changeId: value }, requester));
       case 'run':
-        return answerWords(parseCommand(value), handlers, asker);
+        return answerWords(parseCommand(value), handlers, requester);
       case 'hosts-add':
-        return answerWords(parseCommand('hosts add'), handlers, asker);
+        return answerWords(parseCommand('hosts add'), handlers, requester);
       case 'hosts-remove':
-        return answerWords(parseCommand('hosts remove'), handlers, asker);
+        return answerWords(parseCommand('hosts remove'), handlers, requester);
     }
   }
 
@@ -160,8 +161,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     if (!reply) return;
     await answered('shortcut', reply, async () => {
       if (!isRoute('shortcut', payload.callback_id)) return reply(describeRefusal({ kind: 'unknown-action' }));
-      const asker = { userId: payload.user.id, channelId: payload.channel?.id ?? null };
-      await reply(noticeOf(await handlers.explain({ text: messageText(payload) }, asker)));
+      const requester = { userId: payload.user.id, channelId: payload.channel?.id ?? null };
+      await reply(noticeOf(await handlers.explain({ text: messageText(payload) }, requester)));
     });
   });
 

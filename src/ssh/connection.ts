@@ -31,7 +31,7 @@ export interface Connection extends RemoteCommands {
   /** Resolves once connected, rejects when the signal aborts or the connection is closed. */
   whenConnected: (signal: AbortSignal) => Promise<void>;
   /** Tries at once what would be tried later: after a reload, or when a person says so. */
-  lookAgain: () => void;
+  reconnectNow: () => void;
   /** Hangs up after a while in which nothing was asked; from then on it connects for commands only. */
   rest: () => void;
   /** Connects, and stays connected: what an open connection does until it is told to rest. */
@@ -278,7 +278,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     whenConnected,
     ...commands,
     // A host that is there has nothing to try again: its next loss waits as any other's does.
-    lookAgain: () => {
+    reconnectNow: () => {
       if (client === null) wake.abort();
     },
     rest,

@@ -169,7 +169,7 @@ async function followRing(
   }
 
   /** One look-up at a time; gaps that come meanwhile are looked up together after it. */
-  async function lookUp(): Promise<void> {
+  async function backfill(): Promise<void> {
     if (looking || lasting === null) return;
     looking = true;
     try {
@@ -231,10 +231,10 @@ async function followRing(
       onGap({ ...gap, lookup: lastingSource });
       if (lasting === null) return;
       want({ fromMs: gap.fromMs, toMs: gap.toMs });
-      void beside(lookUp());
+      void beside(backfill());
     },
   };
-  void beside(lookUp());
+  void beside(backfill());
   void beside(readBeside());
   return followKmsg(ring, { way: plan.way, position: positionOf('kmsg') });
 }

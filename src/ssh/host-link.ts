@@ -41,7 +41,7 @@ export function openHostLink(
     state: () => stateOf(connection),
     onState: (listener) => connection.onState(() => listener(stateOf(connection))),
     whenConnected: connection.whenConnected,
-    look: async () => {
+    probe: async () => {
       const looked = await probeHost(connection, { logFiles, clock });
       if (looked.kind === 'failed') return { kind: 'failed', sentence: looked.sentence };
       ({ probe } = looked);
@@ -55,7 +55,7 @@ export function openHostLink(
       const end = await followHost(connection, { ...request, signal, probe, logFiles, clock });
       return over.aborted && !request.signal.aborted ? { kind: 'done' } : end;
     },
-    lookUp: async ({ span, onLines, signal }) =>
+    backfill: async ({ span, onLines, signal }) =>
       probe !== null && lookUpSpan({ connection, clock, onLines, signal }, { probe, logFiles, span }),
     counters: async () => {
       const seen = await readCounters(connection, clock);
@@ -74,7 +74,7 @@ export function openHostLink(
       return end.kind === 'exit' ? decodeText(stdout.toString('latin1')) : null;
     },
     unit: (name) => readUnitState(connection, name),
-    lookAround: (request) => lookAtHost(connection, request),
+    collectFacts: (request) => lookAtHost(connection, request),
     changes,
     close: async () => {
       await changes.close();

@@ -1,4 +1,4 @@
-import type { LookRequest } from '../app/host-link.ts';
+import type { FactsRequest } from '../app/host-link.ts';
 import { decodeText } from '../oom/bytes.ts';
 import type { Connection } from './connection.ts';
 import { shCommand } from './remote-script.ts';
@@ -72,7 +72,7 @@ const GROUP_PATH = /^\/[^\0\n\r]{1,1000}$/;
 const TIMEOUT_MS = 2_000;
 
 /** What the script says of a host; `incident/host-look.ts` reads it. null: no answer. */
-export async function lookAtHost(connection: Connection, { unit, group }: LookRequest): Promise<string | null> {
+export async function lookAtHost(connection: Connection, { unit, group }: FactsRequest): Promise<string | null> {
   const { stdout } = await connection.exec(LOOK_COMMAND, {
     stdin: `${unit !== null && UNIT_NAME.test(unit) ? unit : ''}\n${group !== null && GROUP_PATH.test(group) ? group : ''}\n`,
     timeoutMs: TIMEOUT_MS,

@@ -17,7 +17,7 @@ const RELEASE = CompiledQuery.raw('release job');
  * Each but the first is a savepoint of its own: one that throws takes nothing else with it. None is reported done before the commit.
  * `onUndone`: something that was written is not there any more. `onRest`: nothing waits, and those who waited were told.
  */
-export function gatherTransactions(
+export function groupCommit(
   db: Reader,
   { onUndone, onRest }: { onUndone: () => void; onRest: () => void },
 ): Database['transact'] {

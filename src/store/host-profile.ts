@@ -1,19 +1,19 @@
-import type { NewDelivery, Outlook } from '../app/store-port.ts';
+import type { NewDelivery, HostProfile } from '../app/store-port.ts';
 import { insertDeliveries } from './outbox.ts';
 import type { Reader, Trx } from './schema.ts';
 
-export async function saveOutlook(db: Reader, outlook: Outlook): Promise<void> {
-  const row = { at_ms: outlook.atMs, body: JSON.stringify(outlook) };
+export async function saveHostProfile(db: Reader, hostProfile: HostProfile): Promise<void> {
+  const row = { at_ms: hostProfile.atMs, body: JSON.stringify(hostProfile) };
   await db
     .insertInto('outlooks')
-    .values({ host: outlook.host, ...row })
+    .values({ host: hostProfile.host, ...row })
     .onConflict((on) => on.column('host').doUpdateSet(row))
     .execute();
 }
 
-export async function loadOutlooks(db: Reader): Promise<Outlook[]> {
+export async function loadHostProfiles(db: Reader): Promise<HostProfile[]> {
   const rows = await db.selectFrom('outlooks').select('body').orderBy('host').execute();
-  return rows.map((row) => JSON.parse(row.body) as Outlook);
+  return rows.map((row) => JSON.parse(row.body) as HostProfile);
 }
 
 export async function readMarker(trx: Trx, name: string, atMs: number): Promise<number> {

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
-import { gatherTransactions } from './group-commit.ts';
+import { groupCommit } from './group-commit.ts';
 import { openKillCache } from './kill-cache.ts';
 import type { Database, Tables } from './schema.ts';
 
@@ -56,7 +56,7 @@ export function openSqlite(file: string, readOnly: boolean): Database {
 function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release: (() => void) | null): Database {
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(raw, place, readOnly) }) });
   const killCache = readOnly ? null : openKillCache();
-  const transact = gatherTransactions(db, { onUndone: () => killCache?.clear(), onRest: openCheckpoints(raw) });
+  const transact = groupCommit(db, { onUndone: () => killCache?.clear(), onRest: openCheckpoints(raw) });
   return {
     db,
     transact,

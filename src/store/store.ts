@@ -38,7 +38,14 @@ import {
   loadPositions,
   saveCounter,
 } from './kills.ts';
-import { enqueueOnce, loadOutlooks, loadPostedNews, readMarker, saveOutlook, savePostedNews } from './host-profile.ts';
+import {
+  enqueueOnce,
+  loadHostProfiles,
+  loadPostedNews,
+  readMarker,
+  saveHostProfile,
+  savePostedNews,
+} from './host-profile.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
 import {
@@ -139,8 +146,8 @@ function storeOf(database: Database): Store {
     saveSamples: (samples) => transact((trx) => saveSamples(trx, samples)),
     samples: (host, sinceMs, untilMs) => loadSamples(db, host, sinceMs, untilMs),
 
-    saveOutlook: (outlook) => transact((trx) => saveOutlook(trx, outlook)),
-    outlooks: () => loadOutlooks(db),
+    saveHostProfile: (hostProfile) => transact((trx) => saveHostProfile(trx, hostProfile)),
+    hostProfiles: () => loadHostProfiles(db),
 
     marker: (name, atMs) => transact((trx) => readMarker(trx, name, atMs)),
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),

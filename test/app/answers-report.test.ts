@@ -16,11 +16,11 @@ async function aBusyWeek() {
   for (const days of [3, 2, 1])
     await bot.happen([aKill({ host: 'db02', atMs: NOW_MS - days * 24 * HOUR_MS, name: 'backup', pid: 600 + days })]);
   await bot.happen([aKill({ host: 'db02', atMs: NOW_MS - 9 * 24 * HOUR_MS, name: 'backup', pid: 500 })]);
-  const outlook = { atMs: NOW_MS, totalKiB: 4_000_000, totalSwapKiB: 0, oddAdj: [] };
+  const hostProfile = { atMs: NOW_MS, totalKiB: 4_000_000, totalSwapKiB: 0, oddAdj: [] };
   const odd = { service: 'bash', name: 'bash', pid: 4_211, oomScoreAdj: -1_000, sizeKiB: 9_000, count: 2 };
-  await bot.store.saveOutlook({ ...outlook, host: 'db01', oddAdj: [{ ...odd, kind: 'immortal' }] });
-  await bot.store.saveOutlook({ ...outlook, host: 'db02', totalSwapKiB: 1_000 });
-  await bot.store.saveOutlook({ ...outlook, host: 'gone' });
+  await bot.store.saveHostProfile({ ...hostProfile, host: 'db01', oddAdj: [{ ...odd, kind: 'immortal' }] });
+  await bot.store.saveHostProfile({ ...hostProfile, host: 'db02', totalSwapKiB: 1_000 });
+  await bot.store.saveHostProfile({ ...hostProfile, host: 'gone' });
   return bot;
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openCauseWatch } from '../../src/app/watch/cause-watch.ts';
-import { placeKills } from '../../src/app/watch/assign-incidents.ts';
+import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import type { SavedBatch, Store } from '../../src/app/store-port.ts';
 import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { renderText } from '../../src/notice/render-text.ts';
@@ -74,7 +74,7 @@ async function aScene(): Promise<Scene> {
     });
     const kills = [aKill({ host: 'db01', atMs: clock.nowMs(), record })];
     const saved: SavedBatch = await store.saveBatch({ host: 'db01', kills, positions: [] }, (view) =>
-      placeKills(view, {
+      assignIncidents(view, {
         nowMs: clock.nowMs(),
         newId: () => 'i1',
         isHistory: () => false,
@@ -115,7 +115,7 @@ describe('a look at the record after a kill', () => {
     });
     for (const [at, kill] of kills.entries()) {
       await store.saveBatch({ host: 'db01', kills: [kill], positions: [] }, (view) =>
-        placeKills(view, {
+        assignIncidents(view, {
           nowMs: clock.nowMs(),
           newId: () => `before-${at}`,
           isHistory: () => true,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openChangeWork } from '../../src/app/change/change-executor.ts';
+import { openChangeExecutor } from '../../src/app/change/change-executor.ts';
 import type { RequestEnd } from '../../src/app/host-link.ts';
 import type { ProtectAsk } from '../../src/app/answer/handlers.ts';
 import { aChangingBot, ANN, BEN, CAT, type ChangingBot } from '../support/a-changing-bot.ts';
@@ -337,7 +337,7 @@ describe('what cannot be read back', () => {
       function die(): Promise<never> {
         return new Promise(() => {});
       }
-      const dying = openChangeWork({
+      const dying = openChangeExecutor({
         ...bot.world,
         owner: 'dying',
         store: {
@@ -351,7 +351,7 @@ describe('what cannot be read back', () => {
       void dying;
       bot.db.before = () => null;
 
-      const next = openChangeWork({ ...bot.world, owner: 'next' });
+      const next = openChangeExecutor({ ...bot.world, owner: 'next' });
       for (let tries = 0; tries < 30; tries += 1) await bot.clock.advance(1_000);
       await next.close();
 

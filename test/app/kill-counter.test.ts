@@ -39,9 +39,9 @@ describe('the kernel’s own counter', () => {
   });
 
   async function openCounter() {
-    const looked = await host.look();
+    const looked = await host.probe();
     if (looked.kind === 'failed') throw new Error(looked.sentence);
-    const world = { store, clock, watchedSinceMs: clock.nowMs(), lookUp: () => Promise.resolve() };
+    const world = { store, clock, watchedSinceMs: clock.nowMs(), backfill: () => Promise.resolve() };
     return openKillCounter(host, looked.facts, world);
   }
 

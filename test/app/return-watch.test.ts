@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openLiveScans } from '../../src/app/live-scan.ts';
-import { placeKills } from '../../src/app/watch/assign-incidents.ts';
+import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import { openReturnWatch, type ReturnWatch } from '../../src/app/watch/return-watch.ts';
 import type { SavedBatch, Store } from '../../src/app/store-port.ts';
 import type { BackState } from '../../src/incident/incident.ts';
@@ -60,7 +60,7 @@ async function aScene(learnedAfterMs = 0): Promise<Scene> {
     const kill = aKill({ host: 'db01', pid: 7, atMs: DIED_AT_MS });
     const kills = [{ ...kill, record: { ...kill.record, uid: 0 } }];
     const saved = await store.saveBatch({ host: 'db01', kills, positions: [] }, (view) =>
-      placeKills(view, {
+      assignIncidents(view, {
         nowMs: clock.nowMs(),
         newId: () => 'i1',
         isHistory: () => false,

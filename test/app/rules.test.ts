@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openStandingWatch } from '../../src/app/change/rule-reconciler.ts';
+import { openRuleReconciler } from '../../src/app/change/rule-reconciler.ts';
 import type { RuleTerms } from '../../src/change/change.ts';
 import { makeChangeable, type ChangeableHost } from '../support/a-changeable-host.ts';
 import { aChangingBot, ANN, BEN, CAT, dbRows, type ChangingBot } from '../support/a-changing-bot.ts';
@@ -14,7 +14,7 @@ async function aKeptProcess(terms: RuleTerms | null = null): Promise<ChangingBot
   await bot.handlers.approve({ changeId }, BEN);
   await bot.until('applied');
   await bot.clock.advance(1_000);
-  const watch = openStandingWatch(bot.world);
+  const watch = openRuleReconciler(bot.world);
   onTestFinished(watch.close);
   return Object.assign(bot, { changeId });
 }
@@ -159,7 +159,7 @@ describe('a rule on a tag', () => {
     await bot.clock.advance(30_000);
     await bot.handlers.decline({ changeId: (await bot.store.changes('db02', 1))[0]!.id }, BEN);
 
-    const again = openStandingWatch(bot.world);
+    const again = openRuleReconciler(bot.world);
     onTestFinished(again.close);
     await bot.clock.advance(60_000);
 
@@ -234,7 +234,7 @@ describe('a rule for a part of the command lines', () => {
     await bot.handlers.approve({ changeId: id }, BEN);
     await bot.until('applied');
     await bot.clock.advance(1_000);
-    const watch = openStandingWatch(bot.world);
+    const watch = openRuleReconciler(bot.world);
     onTestFinished(watch.close);
     bot.db.rows.find((row) => row.pid === 800)!.adj = 0;
 
@@ -250,7 +250,7 @@ describe('a rule that shows', () => {
     restart(bot, { pid: 2_000 });
 
     await bot.clock.advance(60_000);
-    const again = openStandingWatch(bot.world);
+    const again = openRuleReconciler(bot.world);
     onTestFinished(again.close);
     await bot.clock.advance(60_000);
 
@@ -271,7 +271,7 @@ describe('a change that does not last', () => {
     const { id } = await bot.newest();
     await bot.handlers.approve({ changeId: id }, BEN);
     await bot.until('applied');
-    const watch = openStandingWatch(bot.world);
+    const watch = openRuleReconciler(bot.world);
     onTestFinished(watch.close);
     restart(bot, { pid: 2_000 });
 

@@ -665,9 +665,9 @@ export function describeStore(createDatabase: () => Promise<string>): void {
   });
 
   describe('outlooks and markers', () => {
-    it('keeps the newest outlook of each host', async () => {
+    it('keeps the newest profile of each host', async () => {
       const store = await openNew();
-      const outlook = { host: 'db01', atMs: 1, totalKiB: 4_000, totalSwapKiB: 0, oddAdj: [] };
+      const hostProfile = { host: 'db01', atMs: 1, totalKiB: 4_000, totalSwapKiB: 0, oddAdj: [] };
       const odd = {
         kind: 'immortal' as const,
         service: 'a',
@@ -677,13 +677,13 @@ export function describeStore(createDatabase: () => Promise<string>): void {
         sizeKiB: 9,
         count: 1,
       };
-      await store.saveOutlook({ ...outlook, host: 'web1' });
-      await store.saveOutlook(outlook);
-      await store.saveOutlook({ ...outlook, atMs: 2, oddAdj: [odd] });
+      await store.saveHostProfile({ ...hostProfile, host: 'web1' });
+      await store.saveHostProfile(hostProfile);
+      await store.saveHostProfile({ ...hostProfile, atMs: 2, oddAdj: [odd] });
 
-      expect(await store.outlooks()).toEqual([
-        { ...outlook, atMs: 2, oddAdj: [odd] },
-        { ...outlook, host: 'web1' },
+      expect(await store.hostProfiles()).toEqual([
+        { ...hostProfile, atMs: 2, oddAdj: [odd] },
+        { ...hostProfile, host: 'web1' },
       ]);
     });
 

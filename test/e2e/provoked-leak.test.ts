@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openCauseWatch } from '../../src/app/watch/cause-watch.ts';
-import { placeKills } from '../../src/app/watch/assign-incidents.ts';
+import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
@@ -67,7 +67,7 @@ describe.runIf(canProvoke)('a real leak over five lives', { timeout: 60_000 }, (
     for (const [at, kill] of kills.entries()) {
       await clock.advance(kill.atMs - clock.nowMs());
       const saved = await store.saveBatch({ host: 'db01', kills: [kill], positions: [] }, (view) =>
-        placeKills(view, {
+        assignIncidents(view, {
           nowMs: clock.nowMs(),
           newId: () => `life-${at}`,
           isHistory: () => false,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { placeKills } from '../../src/app/watch/assign-incidents.ts';
+import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import type { Saved } from '../../src/app/watch/save-queue.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import { writeReply } from '../../src/app/reply-body.ts';
@@ -37,7 +37,7 @@ async function lateKill(store: Store, isHistory: boolean): Promise<Saved> {
   const nowMs = clock.nowMs();
   const kills: Kill[] = [aKill({ atMs: nowMs - 5 * HOUR_MS, seenAtMs: nowMs })];
   const placing = { nowMs, newId: () => 'i1', isHistory: () => isHistory, mutes: [], channelOf: () => '#oom' };
-  const saved = await store.saveBatch({ host: 'db01', kills, positions: [] }, (view) => placeKills(view, placing));
+  const saved = await store.saveBatch({ host: 'db01', kills, positions: [] }, (view) => assignIncidents(view, placing));
   return { ...saved, news: isHistory ? [] : saved.fresh, told: [] };
 }
 

@@ -110,7 +110,7 @@ describe('a command', () => {
     const { standIn, handlers } = await aBench();
     const { promise: held, resolve: release } = Promise.withResolvers<void>();
     const quick = handlers.answerScores;
-    handlers.answerScores = async (ask, asker) => held.then(() => quick(ask, asker));
+    handlers.answerScores = async (ask, requester) => held.then(() => quick(ask, requester));
 
     const acks = await Promise.all(Array.from({ length: 101 }, () => standIn.command('scores db01')));
     const first = await standIn.response();

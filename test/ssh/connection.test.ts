@@ -114,7 +114,7 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     const line = `[127.0.0.1]:${sshd.port} ${sshd.publicKey('ed25519').split(' ').slice(0, 2).join(' ')}`;
     expect(state.sentence).toContain(`add this line to ${file}: ${line}`);
     writeFileSync(file, `${state.hostKey?.line}\n`);
-    connection.lookAgain();
+    connection.reconnectNow();
     await stateOf(connection, 'connected');
   });
 
@@ -328,7 +328,7 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     const connection = anSsh({ clock }).connect(sshd.target({ port: proxy.port, fingerprints }));
     await stateOf(connection, 'connected');
 
-    connection.lookAgain();
+    connection.reconnectNow();
     proxy.cut();
     await stateOf(connection, 'connecting');
     await stateOf(connection, 'connected');

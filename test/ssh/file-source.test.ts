@@ -345,7 +345,7 @@ describe.skipIf(!canRunSshd).each([
 
     expect(left()).toBe(0);
     await sshd.start();
-    connection.lookAgain();
+    connection.reconnectNow();
     await stateOf(connection, 'connected');
   });
 

@@ -146,7 +146,7 @@ describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () 
 
     expect(await watch.end).toEqual({ kind: 'lost' });
     await sshd.start();
-    connection.lookAgain();
+    connection.reconnectNow();
     await stateOf(connection, 'connected');
   });
 
@@ -167,7 +167,7 @@ describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () 
 
     expect(readers()).toBe(before);
     await sshd.start();
-    connection.lookAgain();
+    connection.reconnectNow();
     await stateOf(connection, 'connected');
   });
 

@@ -178,7 +178,7 @@ describe.skipIf(!canRunSshd)('looking at a real host', { timeout: 60_000 }, () =
     const stop = new AbortController();
     const request = { positions: [], onLines: () => {}, onGap: () => {}, onPosition: () => {}, signal: stop.signal };
     try {
-      expect((await link.look()).kind).toBe('facts');
+      expect((await link.probe()).kind).toBe('facts');
       const following = link.follow(request);
       await link.counters();
       expect(await Promise.race([following, sleep(300).then(() => 'goes on')])).toBe('goes on');

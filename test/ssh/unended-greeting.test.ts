@@ -32,12 +32,12 @@ describe.skipIf(!canRunSshd)('a login shell whose greeting has no line end', { t
   it('is no part of any answer', async () => {
     const link = openHostLink('db01', connection, { logFiles: null, clock: realClock });
 
-    expect(await link.look()).toMatchObject({ kind: 'facts' });
+    expect(await link.probe()).toMatchObject({ kind: 'facts' });
     expect(await link.counters()).not.toBeNull();
     expect(parseProcScan((await link.scan('all')) ?? '')).toMatchObject({ kind: 'scan', complete: true });
     expect(parseMemorySample((await link.scan('sample')) ?? '')).not.toBeNull();
     const about = { unit: null, group: null };
-    expect(parseHostLook((await link.lookAround(about)) ?? '', about, 0)).not.toBeNull();
+    expect(parseHostLook((await link.collectFacts(about)) ?? '', about, 0)).not.toBeNull();
     expect(await link.changes.request('v1 hello\n')).toMatchObject({ kind: 'answered' });
   });
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { openChangeWork, type ChangeWork } from '../../src/app/change/change-executor.ts';
+import { openChangeExecutor, type ChangeExecutor } from '../../src/app/change/change-executor.ts';
 import type { ChangeWorld } from '../../src/app/change/change-world.ts';
 import { openLiveScans } from '../../src/app/live-scan.ts';
-import type { Asker } from '../../src/app/answer/handlers.ts';
+import type { Requester } from '../../src/app/answer/handlers.ts';
 import type { Change } from '../../src/change/change.ts';
 import type { ApprovalPolicy } from '../../src/change/policy.ts';
 import { anAnsweringBot, type AnsweringBot } from './an-answering-bot.ts';
@@ -14,14 +14,14 @@ import { scriptedFleet } from './scripted-host.ts';
 
 const GIB = 1024 * 1024;
 
-export const ANN: Asker = { userId: 'UANN', channelId: 'C0000001' };
-export const BEN: Asker = { userId: 'UBEN', channelId: 'C0000001' };
-export const CAT: Asker = { userId: 'UCAT', channelId: 'C0000001' };
+export const ANN: Requester = { userId: 'UANN', channelId: 'C0000001' };
+export const BEN: Requester = { userId: 'UBEN', channelId: 'C0000001' };
+export const CAT: Requester = { userId: 'UCAT', channelId: 'C0000001' };
 
 export interface ChangingBot extends AnsweringBot {
   db: ChangeableHost;
   world: ChangeWorld;
-  work: ChangeWork;
+  work: ChangeExecutor;
   policy: ApprovalPolicy & { channel: string | null };
   groups: { members: (group: string) => Promise<string[]> };
   /** The newest change. */
@@ -45,7 +45,7 @@ export function dbRows(): ScanRow[] {
 export async function aChangingBot(): Promise<ChangingBot> {
   const policy = { approvers: [], quorum: 1, selfApproval: false, expireAfterMs: 30 * 60_000, channel: null };
   const groups: ChangingBot['groups'] = { members: () => Promise.resolve([]) };
-  let work: ChangeWork | null = null;
+  let work: ChangeExecutor | null = null;
   const given = {
     owner: 'first',
     shared: false,
@@ -71,7 +71,7 @@ export async function aChangingBot(): Promise<ChangingBot> {
     channelOf: () => '#oom',
     wake: () => {},
   };
-  work = openChangeWork(world);
+  work = openChangeExecutor(world);
   const bot: ChangingBot = {
     ...answering,
     db: makeChangeable(answering.host('db01'), dbRows()),

@@ -7,7 +7,7 @@ import type { AnswersWorld } from '../../src/app/answer/answers-world.ts';
 import { openLiveScans } from '../../src/app/live-scan.ts';
 import { openAnswers } from '../../src/app/answer/answers.ts';
 import type { Answer, Handlers } from '../../src/app/answer/handlers.ts';
-import { placeKills } from '../../src/app/watch/assign-incidents.ts';
+import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import type { Notice } from '../../src/notice/notice.ts';
@@ -76,7 +76,7 @@ export async function anAnsweringBot(given: Partial<AnswersWorld> = {}): Promise
     await store.saveBatch(
       { host: kills[0]!.host, kills, positions: [{ source: 'kmsg', value: kills.at(-1)!.key }] },
       (view) =>
-        placeKills(view, {
+        assignIncidents(view, {
           nowMs: Math.max(...kills.map((kill) => kill.atMs)),
           newId: (kill) => `inc-${kill.host}-${kill.atMs}-${kill.record.pid}`,
           isHistory: () => false,

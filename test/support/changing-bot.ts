@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openChangeWork } from '../../src/app/change/change-executor.ts';
+import { openChangeExecutor } from '../../src/app/change/change-executor.ts';
 import { openLiveScans } from '../../src/app/live-scan.ts';
 import type { Change } from '../../src/change/change.ts';
 import type { HostConfig } from '../../src/config/config.ts';
@@ -15,7 +15,7 @@ const [url = '', given = ''] = process.argv.slice(2);
 const host = JSON.parse(given) as HostConfig;
 const { fleet, store } = await watchHosts({ hosts: [host], url });
 await fleet.watchOnly(null);
-const work = openChangeWork({
+const work = openChangeExecutor({
   store,
   fleet,
   scans: openLiveScans(fleet, realClock),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { openDelivery, type Deliveries } from '../../src/app/tell/delivery.ts';
-import { placeKills } from '../../src/app/watch/assign-incidents.ts';
+import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
@@ -43,7 +43,7 @@ export async function openDelivering(
     delivery,
     happen: async (host, kills, channel) => {
       await store.saveBatch({ host, kills, positions: [] }, (view) =>
-        placeKills(view, {
+        assignIncidents(view, {
           nowMs: Date.now(),
           newId: () => randomUUID(),
           isHistory: () => false,

@@ -10,7 +10,7 @@ import type {
   LimitedGroup,
   LinkState,
   LogBatch,
-  LookRequest,
+  FactsRequest,
   RequestEnd,
   UnitState,
 } from '../../src/app/host-link.ts';
@@ -26,7 +26,7 @@ interface LookUp {
 
 /** A host whose every word comes from the test. */
 export interface ScriptedHost extends HostLink {
-  lookUp: (request: LookUp) => Promise<boolean>;
+  backfill: (request: LookUp) => Promise<boolean>;
   /** Lines of the lasting log for the next look-ups, all of them whatever the span; null: there is none. */
   lastingLogSays: (lines: string[] | null) => void;
   /** The connection changes; a stream under way is lost with it. */
@@ -45,7 +45,7 @@ export interface ScriptedHost extends HostLink {
   unitSays: (name: string, state: UnitState | null) => void;
   /** What a look after a kill answers from now on, and what it was asked about. */
   lookSays: (answer: Promise<string | null> | string | null) => void;
-  looks: () => readonly LookRequest[];
+  looks: () => readonly FactsRequest[];
   /** Requests to the helper, oldest first. */
   requests: () => string[];
   /** How the helper answers from now on; without it there is none. */
@@ -71,11 +71,11 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   let counters: HostCounters | null = { bootId: BOOT_ID, oomKills: 0, readAtMs: clock.nowMs() };
   let groups: readonly GroupKills[] | null = [];
   let groupReadCount = 0;
-  let looked: () => Awaited<ReturnType<HostLink['look']>> = lookingWith({});
+  let looked: () => Awaited<ReturnType<HostLink['probe']>> = lookingWith({});
   let following: { request: FollowRequest; end: (how: FollowEnd) => void } | null = null;
   const units = new Map<string, UnitState | null>();
   let around: Promise<string | null> | string | null = null;
-  const looks: LookRequest[] = [];
+  const looks: FactsRequest[] = [];
   const requests: string[] = [];
   const limits = new Map<string, LimitedGroup>();
   let answerRequest = noHelper;
@@ -97,7 +97,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   }
 
   /** Each look reads the counter, as a probe does. */
-  function lookingWith(given: Partial<HostFacts>): () => Awaited<ReturnType<HostLink['look']>> {
+  function lookingWith(given: Partial<HostFacts>): () => Awaited<ReturnType<HostLink['probe']>> {
     const facts = someFacts(given);
     return () => ({
       kind: 'facts',
@@ -159,7 +159,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
     });
   }
 
-  function lookUp({ span, onLines, signal }: LookUp): Promise<boolean> {
+  function backfill({ span, onLines, signal }: LookUp): Promise<boolean> {
     if (lasting === null || state.kind !== 'connected' || signal.aborted) return Promise.resolve(false);
     onLines({
       source: 'journal',
@@ -178,9 +178,9 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
     state: () => state,
     onState,
     whenConnected,
-    look: () => Promise.resolve(looked()),
+    probe: () => Promise.resolve(looked()),
     follow,
-    lookUp,
+    backfill,
     lastingLogSays: (lines) => (lasting = lines),
     counters: () => Promise.resolve(state.kind === 'connected' ? counters : null),
     groupKills: () => {
@@ -195,7 +195,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
       return Promise.resolve(scan);
     },
     unit: (name) => Promise.resolve(units.get(name) ?? null),
-    lookAround: (request) => {
+    collectFacts: (request) => {
       looks.push(request);
       return Promise.resolve(around);
     },

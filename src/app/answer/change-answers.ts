@@ -11,7 +11,7 @@ import {
 import type { Approvers } from '../change/approvers.ts';
 import { changeEntry } from '../change/change-record.ts';
 import type { ChangeWorld } from '../change/change-world.ts';
-import type { Answer, Asker, Handlers, ProtectAsk } from './handlers.ts';
+import type { Answer, Requester, Handlers, ProtectAsk } from './handlers.ts';
 import { nearest } from '../nearest.ts';
 import { draftChange, type Wanted } from '../change/propose-change.ts';
 import { scanRefusal } from './scan-refusal.ts';
@@ -29,7 +29,7 @@ type ChangeHandlers = Pick<Handlers, 'protect' | 'approve' | 'decline' | 'undo' 
 export function openChangeAnswers(world: ChangeWorld, targets: Targets, approvers: Approvers): ChangeHandlers {
   const { store, fleet, scans, clock, owner } = world;
 
-  async function protect(ask: ProtectAsk, asker: Asker): Promise<Answer> {
+  async function protect(ask: ProtectAsk, requester: Requester): Promise<Answer> {
     const target = await targets.host(ask.host);
     if (target.kind === 'refused') return target;
     const host = target.name;
@@ -52,11 +52,11 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     const live = await scans.read(host, SCAN_MS);
     if (live.kind !== 'scan') return scanRefusal(host, live);
     const wanted: Wanted = { ...ask, why: ask.why?.slice(0, WHY_MAX) ?? null };
-    const by = { userId: asker.userId, channel: channelFor(host, asker), incidentId: ask.incidentId };
+    const by = { userId: requester.userId, channel: channelFor(host, requester), incidentId: ask.incidentId };
     const drafted = await draftChange(world, link, live, earlier.kind === 'scan' ? earlier : null, wanted, by);
     switch (drafted.kind) {
       case 'refused':
-        await recordRefusal(host, asker.userId, 'propose', drafted.why, {
+        await recordRefusal(host, requester.userId, 'propose', drafted.why, {
           target: ask.what.slice(0, 200),
           adj: ask.adj,
         });
@@ -69,7 +69,7 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
         };
       }
       case 'change': {
-        const entry = changeEntry(drafted.change, 'propose', asker.userId, clock.nowMs(), {
+        const entry = changeEntry(drafted.change, 'propose', requester.userId, clock.nowMs(), {
           proof: drafted.change.proof,
         });
         const saved = await store.addChange(drafted.change, entry);
@@ -83,7 +83,7 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     return (await store.openChanges()).filter((one) => one.host === host && one.state.kind === 'proposed').length;
   }
 
-  function channelFor(host: string, { channelId }: Asker): string {
+  function channelFor(host: string, { channelId }: Requester): string {
     const configured = world.approvals().channel;
     if (configured !== null) return configured;
     // In a direct conversation nobody else could approve.

@@ -3,7 +3,7 @@ import type { RuleTerms } from '../../change/change.ts';
 import type { Notice } from '../../notice/notice.ts';
 
 /** Who asks, and from where. `channelId` is null where there is no channel (App Home). */
-export interface Asker {
+export interface Requester {
   userId: string;
   channelId: string | null;
 }
@@ -52,56 +52,56 @@ export interface ProtectForm {
  */
 export interface Handlers {
   /** The newest incident of a host as a card, with a share button. */
-  answerLast: (ask: { host: string }, asker: Asker) => Promise<Answer>;
+  answerLast: (ask: { host: string }, requester: Requester) => Promise<Answer>;
   /** Kills over time of a host, a tag or (null) the fleet. */
-  answerHistory: (ask: { target: string | null; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  answerHistory: (ask: { target: string | null; forMs: number | null }, requester: Requester) => Promise<Answer>;
   /** The weekly digest now: of a host, a tag, a service or (null) the fleet. */
-  answerReport: (ask: { target: string | null; forMs: number | null }, asker: Asker) => Promise<Answer>;
+  answerReport: (ask: { target: string | null; forMs: number | null }, requester: Requester) => Promise<Answer>;
   /** Who dies next, live. */
-  answerScores: (ask: { host: string; limit: number | null }, asker: Asker) => Promise<Answer>;
-  answerHosts: (asker: Asker) => Promise<Answer>;
+  answerScores: (ask: { host: string; limit: number | null }, requester: Requester) => Promise<Answer>;
+  answerHosts: (requester: Requester) => Promise<Answer>;
   /** What is off on a host, or (null) on the fleet. */
-  checkHosts: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  checkHosts: (ask: { host: string | null }, requester: Requester) => Promise<Answer>;
   /** Who did what, newest first, on a host or (null) anywhere. */
-  answerAudit: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
+  answerAudit: (ask: { host: string | null }, requester: Requester) => Promise<Answer>;
   /** The host, tag or service that a word was probably meant to be; the word itself where nothing is near. */
   meantTarget: (word: string) => Promise<string>;
-  answerHelp: (asker: Asker) => Promise<Answer>;
-  mute: (ask: { target: string; forMs: number | null }, asker: Asker) => Promise<Answer>;
-  unmute: (ask: { target: string }, asker: Asker) => Promise<Answer>;
+  answerHelp: (requester: Requester) => Promise<Answer>;
+  mute: (ask: { target: string; forMs: number | null }, requester: Requester) => Promise<Answer>;
+  unmute: (ask: { target: string }, requester: Requester) => Promise<Answer>;
   /** Explains pasted text. */
-  explain: (ask: { text: string }, asker: Asker) => Promise<Answer>;
+  explain: (ask: { text: string }, requester: Requester) => Promise<Answer>;
   /** The card of an incident, for everybody in the channel. */
-  share: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  share: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
   /** Everything known about an incident: evidence lines, holders, warnings. */
-  fullReport: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  fullReport: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
   /** The mute button of an incident: its service on its host, for one hour. */
-  muteIncident: (ask: { incidentId: string }, asker: Asker) => Promise<Answer>;
+  muteIncident: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
   /** May this person add or remove hosts at all? Asked before a form is shown. */
-  mayEditHosts: (asker: Asker) => Promise<Answer | null>;
+  mayEditHosts: (requester: Requester) => Promise<Answer | null>;
   readHostKey: (
     draft: HostDraft,
-    asker: Asker,
+    requester: Requester,
   ) => Promise<{ kind: 'key'; key: HostKeySeen } | { kind: 'refused'; refusal: Refusal }>;
-  addHost: (draft: HostDraft, fingerprint: string, asker: Asker) => Promise<Answer>;
-  removeHost: (ask: { host: string }, asker: Asker) => Promise<Answer>;
+  addHost: (draft: HostDraft, fingerprint: string, requester: Requester) => Promise<Answer>;
+  removeHost: (ask: { host: string }, requester: Requester) => Promise<Answer>;
   /** Proposes a change with its proof; several matches are shown to choose from. */
-  protect: (ask: ProtectAsk, asker: Asker) => Promise<Answer>;
+  protect: (ask: ProtectAsk, requester: Requester) => Promise<Answer>;
   /** Proposes the way back. */
-  unprotect: (ask: { host: string; what: string; why: string | null }, asker: Asker) => Promise<Answer>;
+  unprotect: (ask: { host: string; what: string; why: string | null }, requester: Requester) => Promise<Answer>;
   /** What the form for an incident's victim is filled with. */
   protectForm: (
     ask: { incidentId: string },
-    asker: Asker,
+    requester: Requester,
   ) => Promise<{ kind: 'form'; form: ProtectForm } | { kind: 'refused'; refusal: Refusal }>;
-  approve: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
+  approve: (ask: { changeId: string }, requester: Requester) => Promise<Answer>;
   /** By an approver; by the proposer it is taken back. */
-  decline: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
-  undo: (ask: { changeId: string }, asker: Asker) => Promise<Answer>;
-  answerPending: (asker: Asker) => Promise<Answer>;
+  decline: (ask: { changeId: string }, requester: Requester) => Promise<Answer>;
+  undo: (ask: { changeId: string }, requester: Requester) => Promise<Answer>;
+  answerPending: (requester: Requester) => Promise<Answer>;
   /** Standing protections of a host or (null) of all. */
-  answerRules: (ask: { host: string | null }, asker: Asker) => Promise<Answer>;
-  editRule: (ask: { rule: string; to: 'active' | 'paused' | 'ended' }, asker: Asker) => Promise<Answer>;
+  answerRules: (ask: { host: string | null }, requester: Requester) => Promise<Answer>;
+  editRule: (ask: { rule: string; to: 'active' | 'paused' | 'ended' }, requester: Requester) => Promise<Answer>;
   /** App Home: the fleet, last kills. */
-  answerHome: (asker: Asker) => Promise<Notice>;
+  answerHome: (requester: Requester) => Promise<Notice>;
 }

@@ -16,7 +16,7 @@ import type { Handlers } from './handlers.ts';
 import type { FleetHost } from '../host-link.ts';
 import type { Rights } from './rights.ts';
 import type { Targets } from './targets.ts';
-import { withinMs } from '../with-timeout.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 /** Positions that are places in a log; others are notes that are kept with them. */
 const LOG = /^(?:kmsg|journal|dmesg|file:.*)$/;
@@ -126,7 +126,7 @@ export function openHostsAnswers(
     if (state !== 'connected' && state !== 'resting') return [];
     const limitMs = Math.min(CHECK_HOST_MS, untilMs - clock.nowMs());
     if (limitMs <= 0) return ['not checked: there was no time left'];
-    const looked = await withinMs(clock, limitMs, async () => [
+    const looked = await withTimeout(clock, limitMs, async () => [
       ...(await world.checkHost(host)),
       ...(await uncounted(host)),
     ]);

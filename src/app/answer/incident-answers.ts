@@ -62,11 +62,11 @@ export function openIncidentAnswers(
     return live.kind === 'away' ? { kind: 'away', sentence: live.state.sentence } : live;
   }
 
-  async function share({ incidentId }: { incidentId: string }, asker: { userId: string }): Promise<Answer> {
+  async function share({ incidentId }: { incidentId: string }, requester: { userId: string }): Promise<Answer> {
     const incident = await store.incident(incidentId);
     if (!incident) return STALE;
     const [notice] = await card(incident, false);
-    const shared = sharedText(asker.userId, clock.nowMs());
+    const shared = sharedText(requester.userId, clock.nowMs());
     return { kind: 'notice', notice: { ...notice, small: [...notice.small, shared] } };
   }
 

@@ -57,18 +57,18 @@ export async function makeReport(
   const untilMs = clock.nowMs();
   const sinceMs = untilMs - of.spanMs;
   const query = { hosts: of.all ? null : of.hosts, service: of.service, sinceMs, untilMs: null };
-  const [counts, times, before, outlooks] = await Promise.all([
+  const [counts, times, before, hostProfiles] = await Promise.all([
     store.countKills({ ...query, limit: COUNTS_MAX }),
     store.killTimes({ ...query, limit: TIMES_MAX }),
     store.countKills({ ...query, sinceMs: sinceMs - of.spanMs, untilMs: sinceMs, limit: COUNTS_MAX }),
-    store.outlooks(),
+    store.hostProfiles(),
   ]);
   const rows = rowsOf(counts, times);
   const causes = await causesOf(store, [...new Set(rows.map((row) => row.host))].slice(0, HOSTS_MAX), {
     sinceMs,
     service: of.service,
   });
-  const mine = outlooks.filter(({ host }) => of.hosts.includes(host));
+  const mine = hostProfiles.filter(({ host }) => of.hosts.includes(host));
   return {
     target: of.target,
     asked: of.asked,
@@ -87,7 +87,7 @@ export async function makeReport(
     causes: [...Map.groupBy(causes, (one) => one.code)]
       .map(([code, all]) => ({ code, incidents: all.reduce((sum, one) => sum + one.incidents, 0) }))
       .toSorted((a, b) => b.incidents - a.incidents),
-    withoutSwap: mine.filter((outlook) => outlook.totalSwapKiB === 0).map((outlook) => outlook.host),
+    withoutSwap: mine.filter((hostProfile) => hostProfile.totalSwapKiB === 0).map((hostProfile) => hostProfile.host),
     oddAdj: mine.flatMap(({ host, oddAdj }) => oddAdj.map((odd) => ({ ...odd, host }))),
   };
 }

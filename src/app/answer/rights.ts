@@ -1,6 +1,6 @@
 import type { Refusal } from '../../change/refusal.ts';
 import type { AnswersWorld } from './answers-world.ts';
-import { withinMs } from '../with-timeout.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 export interface Rights {
   /** null: this person may add and remove hosts. What cannot be found out counts as no. */
@@ -19,7 +19,7 @@ export function openRights({ settings, editing, groupMembers, clock, log }: Answ
     if (admins.includes(userId)) return null;
     const groups = admins.filter((admin) => USER_GROUP.test(admin));
     if (admins.length === 0) return no('Nobody may: the configuration names no one under “admins”.');
-    const looked = await withinMs(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembers)));
+    const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembers)));
     const answers = looked.kind === 'done' ? looked.value : [];
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value.includes(userId))) return null;
     const failed = answers.find((answer) => answer.status === 'rejected');

@@ -5,7 +5,7 @@ import { describeProposed, describeRuleEdited, describeRules } from '../../notic
 import type { Approvers } from '../change/approvers.ts';
 import { changeEntry } from '../change/change-record.ts';
 import type { ChangeWorld } from '../change/change-world.ts';
-import type { Answer, Asker, Handlers } from './handlers.ts';
+import type { Answer, Requester, Handlers } from './handlers.ts';
 import type { Targets } from './targets.ts';
 
 type RuleHandlers = Pick<Handlers, 'unprotect' | 'answerRules' | 'editRule' | 'protectForm'>;
@@ -20,7 +20,10 @@ export function openRuleAnswers(
   const { store, clock } = world;
 
   /** The road back is the same: proposed, approved, applied. What oombot set goes back to what was there, anything else to 0. */
-  async function unprotect(ask: { host: string; what: string; why: string | null }, asker: Asker): Promise<Answer> {
+  async function unprotect(
+    ask: { host: string; what: string; why: string | null },
+    requester: Requester,
+  ): Promise<Answer> {
     const target = await targets.host(ask.host);
     if (target.kind === 'refused') return target;
     const active = (await store.openChanges()).filter(
@@ -37,12 +40,12 @@ export function openRuleAnswers(
         keep: false,
         incidentId: null,
       };
-      return protect(asked, asker);
+      return protect(asked, requester);
     }
-    const change = takeBack(before, ask.why, asker.userId);
+    const change = takeBack(before, ask.why, requester.userId);
     const saved = await store.addChange(
       change,
-      changeEntry(change, 'propose', asker.userId, clock.nowMs(), { undoes: before.id }),
+      changeEntry(change, 'propose', requester.userId, clock.nowMs(), { undoes: before.id }),
     );
     world.wake();
     return { kind: 'notice', notice: describeProposed(saved) };
@@ -96,19 +99,22 @@ export function openRuleAnswers(
     return { kind: 'notice', notice: describeRules(host, rules, active) };
   }
 
-  async function editRule({ rule: id, to }: Parameters<Handlers['editRule']>[0], asker: Asker): Promise<Answer> {
+  async function editRule(
+    { rule: id, to }: Parameters<Handlers['editRule']>[0],
+    requester: Requester,
+  ): Promise<Answer> {
     const rule = (await store.rules()).find((one) => one.id === id || ruleSubject(one) === id);
     if (rule === undefined) return { kind: 'refused', refusal: { kind: 'stale', what: 'That rule' } };
-    const standing = (await approvers.standings([asker.userId])).get(asker.userId) ?? 'unknown';
+    const standing = (await approvers.standings([requester.userId])).get(requester.userId) ?? 'unknown';
     // To resume changes values again, so it takes an approver; to stop, the maker will do.
-    const mayStop = asker.userId === rule.madeBy && to !== 'active';
+    const mayStop = requester.userId === rule.madeBy && to !== 'active';
     if (standing !== 'may' && !mayStop)
       return refuse({ kind: standing === 'unknown' ? 'approvers-unknown' : 'not-an-approver' });
     const saved = await store.putRule({ ...rule, state: to });
     if (saved === null) return { kind: 'refused', refusal: { kind: 'stale', what: 'That rule' } };
     const details = { rule: rule.id, target: ruleSubject(rule) };
     const host = rule.hosts[0] ?? null;
-    await store.appendAudit({ atMs: clock.nowMs(), actor: asker.userId, action: `rule: ${to}`, host, details });
+    await store.appendAudit({ atMs: clock.nowMs(), actor: requester.userId, action: `rule: ${to}`, host, details });
     return { kind: 'notice', notice: describeRuleEdited(saved) };
   }
 

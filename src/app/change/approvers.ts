@@ -1,7 +1,7 @@
 import type { Standing } from '../../change/decisions.ts';
 import { groupsOf, standingOf, type GroupMembers } from '../../change/policy.ts';
 import type { ChangeWorld } from './change-world.ts';
-import { withinMs } from '../with-timeout.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 const LOOK_UP_MS = 5_000;
 
@@ -15,7 +15,7 @@ export function openApprovers({ approvals, groupMembersNow, clock, log }: Change
   async function members(): Promise<GroupMembers> {
     const groups = groupsOf(approvals());
     const found = new Map<string, readonly string[] | null>(groups.map((group) => [group, null]));
-    const looked = await withinMs(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembersNow)));
+    const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembersNow)));
     const answers = looked.kind === 'done' ? looked.value : [];
     for (const [at, group] of groups.entries()) {
       const answer = answers[at];

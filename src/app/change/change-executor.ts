@@ -11,7 +11,7 @@ import { writeReply } from '../reply-body.ts';
 import { afterApplied, endRuleOf, withNewcomers } from './change-effects.ts';
 import { settleOn } from './settle-change.ts';
 
-export interface ChangeWork {
+export interface ChangeExecutor {
   /** There may be something to do. Cheap. */
   wake: () => void;
   /** Finishes what is under way; what it leaves is told from the host's values by whoever starts next. */
@@ -29,7 +29,7 @@ const OTHERS_WORK_MS = 5 * 60_000;
 const SETTLE_AFTER_MS = 10_000;
 
 /** Carries out what was decided, ends what has an end, and finds out what is true of what was interrupted; for ever. */
-export function openChangeWork(world: ChangeWorld): ChangeWork {
+export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
   const { store, fleet, clock, log, owner } = world;
   const stop = new AbortController();
   const busy = new Set<string>();

@@ -13,7 +13,7 @@ import { askHelper } from './host-requests.ts';
 import { writeReply } from '../reply-body.ts';
 import { openRuleWidening } from './widen-rules.ts';
 
-export interface StandingWatch {
+export interface RuleReconciler {
   close: () => Promise<void>;
 }
 
@@ -23,7 +23,7 @@ const SHOWN_AGAIN_MS = 10 * 60_000;
 const MENDED_AT_ONCE_MAX = 64;
 
 /** Keeps what rules say, and closes changes whose processes have ended; a restart is found within half a minute. For ever. */
-export function openStandingWatch(world: ChangeWorld): StandingWatch {
+export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   const { store, fleet, scans, clock, log } = world;
   const stop = new AbortController();
   /** Rule and host of which it was told that they could not be mended: told once, until it works again. */
@@ -73,7 +73,7 @@ export function openStandingWatch(world: ChangeWorld): StandingWatch {
     const mended: ProcessFacts[] = [];
     let why: ChangeRefusal | null = null;
     for (const one of drifted) {
-      const answer = await mend(rule, host, scan.bootId, one);
+      const answer = await reconcile(rule, host, scan.bootId, one);
       if (answer === 'mended') mended.push(one);
       // It ended, or changed, since the look: the next one sees.
       else if (
@@ -114,7 +114,7 @@ export function openStandingWatch(world: ChangeWorld): StandingWatch {
   }
 
   /** null: not known; the next look tells. */
-  async function mend(
+  async function reconcile(
     rule: Rule,
     host: string,
     bootId: string,

@@ -53,7 +53,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     while (!signal.aborted) {
       if (clock.nowMs() < pausedUntilMs) return pausedUntilMs;
       await claim();
-      if ([...items.values()].some((item) => item.doubtfulSinceMs !== null)) {
+      if ([...items.values()].some((item) => item.maybeSentSinceMs !== null)) {
         await look();
         continue;
       }
@@ -75,11 +75,11 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     }
   }
 
-  async function take(delivery: Delivery, doubtfulSinceMs: number | null): Promise<void> {
+  async function take(delivery: Delivery, maybeSentSinceMs: number | null): Promise<void> {
     const posted = delivery.kind === 'news' ? null : await postedOf(delivery.incidentId);
-    const item = { delivery, reply: readReply(delivery.body), doubtfulSinceMs, posted };
+    const item = { delivery, reply: readReply(delivery.body), maybeSentSinceMs, posted };
     items.set(delivery.id, item);
-    if (doubtfulSinceMs === null && (await hasNothingToSay(item)))
+    if (maybeSentSinceMs === null && (await hasNothingToSay(item)))
       await done(item, delivery.kind === 'incident' ? posted : null);
   }
 
@@ -256,7 +256,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
       case 'unknown':
         rest(outcome.reason);
         if (outcome.kind === 'unknown' && maybeSent) {
-          for (const item of sending) item.doubtfulSinceMs ??= clock.nowMs() - SENT_BACK_MS;
+          for (const item of sending) item.maybeSentSinceMs ??= clock.nowMs() - SENT_BACK_MS;
         }
         return;
       case 'gone':
@@ -286,10 +286,10 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
 
   /** Finds out what became of doubtful messages of one place before any of them is repeated. */
   async function look(): Promise<void> {
-    const doubtful = [...items.values()].filter((item) => item.doubtfulSinceMs !== null);
+    const doubtful = [...items.values()].filter((item) => item.maybeSentSinceMs !== null);
     const threadTs = doubtful[0] ? threadOf(doubtful[0]) : null;
     const here = doubtful.filter((item) => threadOf(item) === threadTs);
-    const sinceMs = Math.min(...here.map((item) => item.doubtfulSinceMs ?? Infinity));
+    const sinceMs = Math.min(...here.map((item) => item.maybeSentSinceMs ?? Infinity));
     const seen = await workspace.find({ channel, threadTs, sinceMs });
     switch (seen.kind) {
       case 'looked':
@@ -306,12 +306,12 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
         if (looksRefused < LOOKS_REFUSED_MAX) return rest(seen.reason);
         looksRefused = 0;
         log.error({ channel, reason: seen.reason }, 'The chat cannot be searched; a doubtful message may come twice');
-        for (const item of here) item.doubtfulSinceMs = null;
+        for (const item of here) item.maybeSentSinceMs = null;
     }
   }
 
   async function settleSeen(item: Item, ts: string | undefined): Promise<void> {
-    item.doubtfulSinceMs = null;
+    item.maybeSentSinceMs = null;
     if (ts === undefined) return;
     const { incidentId, kind } = item.delivery;
     log.info({ channel, incidentId }, 'A doubtful message had arrived; it is not repeated');
@@ -326,14 +326,14 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   }
 
   async function letGo(): Promise<void> {
-    if (clock.nowMs() >= pausedUntilMs && [...items.values()].some((item) => item.doubtfulSinceMs !== null))
+    if (clock.nowMs() >= pausedUntilMs && [...items.values()].some((item) => item.maybeSentSinceMs !== null))
       await look();
     await release();
   }
 
   async function release(): Promise<void> {
     for (const item of items.values()) {
-      if (item.doubtfulSinceMs !== null) continue;
+      if (item.maybeSentSinceMs !== null) continue;
       // Whoever comes next must know where it stands; what changed since has a delivery of its own.
       if (item.posted?.revision === SEEN_REVISION) {
         await done(item, item.posted);

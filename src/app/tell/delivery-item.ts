@@ -2,11 +2,11 @@ import type { Incident } from '../../incident/incident.ts';
 import type { Delivery, MessageMark, Posted } from '../ports.ts';
 import type { ReplyBody } from '../reply-body.ts';
 
-/** A delivery that this process has claimed. `doubtfulSinceMs`: it may have reached the chat after that; null: it has not. */
+/** A delivery that this process has claimed. `maybeSentSinceMs`: it may have reached the chat after that; null: it has not. */
 export interface Item {
   delivery: Delivery;
   reply: ReplyBody | null;
-  doubtfulSinceMs: number | null;
+  maybeSentSinceMs: number | null;
   posted: Posted | null;
 }
 

@@ -18,7 +18,7 @@ export interface Placing {
 const REPLIES_MAX = 20;
 
 /** Puts the kills of a batch into incidents and says what the channels must hear of it. Pure. */
-export function placeKills(view: BatchView, placing: Placing): BatchDecision {
+export function assignIncidents(view: BatchView, placing: Placing): BatchDecision {
   const grouped = groupKills(view.nowOpen, view.fresh, placing.nowMs, placing.newId);
   const amended = amendKills(grouped.incidents, view.amended);
   const changed = changedOf(view.nowOpen, amended.incidents);

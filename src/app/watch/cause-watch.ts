@@ -6,10 +6,10 @@ import type { Incident } from '../../incident/incident.ts';
 import type { Log } from '../ports.ts';
 import type { Fleet } from '../host-link.ts';
 import { historyOf } from './history-facts.ts';
-import { isTold } from '../is-announced.ts';
+import { isAnnounced } from '../is-announced.ts';
 import type { Clock } from '../ports.ts';
 import type { NewDelivery, SavedBatch, Store } from '../store-port.ts';
-import { withinMs } from '../with-timeout.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 export interface CauseWorld {
   store: Store;
@@ -97,7 +97,7 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
     const incident = await store.incident(id);
     if (incident === null || incident.closedAtMs !== null) return;
     const isBehind = (await store.postedOf(id)).some((posted) => posted.revision < incident.revision);
-    if (!isBehind || !(await isTold(store, incident, clock.nowMs()))) return;
+    if (!isBehind || !(await isAnnounced(store, incident, clock.nowMs()))) return;
     const result = await store.updateIncident(incident, [messageOf(incident)]);
     if (result.kind === 'saved') world.wake();
   }
@@ -110,7 +110,7 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
       unit: record.identity?.unit ?? null,
       group: record.domain === 'memcg' ? record.oomMemcg : null,
     };
-    const looked = await withinMs(clock, LOOK_WITHIN_MS, () => link.lookAround(subject));
+    const looked = await withTimeout(clock, LOOK_WITHIN_MS, () => link.collectFacts(subject));
     if (looked.kind === 'late' || looked.value === null) return null;
     return parseHostLook(looked.value, subject, clock.nowMs());
   }
@@ -125,7 +125,7 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
     const isNews = !isSame || incident.hostFacts == null;
     const result = await store.updateIncident(
       changed,
-      isNews && (await isTold(store, incident, clock.nowMs())) ? [messageOf(incident)] : [],
+      isNews && (await isAnnounced(store, incident, clock.nowMs())) ? [messageOf(incident)] : [],
     );
     if (result.kind === 'saved') world.wake();
     else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, facts, history);

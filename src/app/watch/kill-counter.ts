@@ -3,7 +3,7 @@ import type { Kill } from '../../incident/incident.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { HostFacts, HostLink } from '../host-link.ts';
-import { countedTimes, lackingGroups } from './unexplained-cgroups.ts';
+import { countedTimes, unexplainedCgroups } from './unexplained-cgroups.ts';
 import type { Clock, KillQuery } from '../ports.ts';
 import type { CounterReading, Store } from '../store-port.ts';
 
@@ -13,7 +13,7 @@ export interface CounterWorld {
   /** When this host was first watched: what the kernel counted before is not our business. */
   watchedSinceMs: number;
   /** Reads once more what the host's lasting log has since then, by our clock, and saves it. */
-  lookUp: (sinceMs: number, signal: AbortSignal) => Promise<void>;
+  backfill: (sinceMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 export interface KillCounter {
@@ -96,14 +96,14 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     if (groups === null || groups.length === 0) return [];
     const kills = await recorded({});
     const read = kills.filter((kill) => kill.source !== 'counter').length;
-    return read === (await store.countKernelKills(host, bootId)) ? lackingGroups(groups, kills, missing) : [];
+    return read === (await store.countKernelKills(host, bootId)) ? unexplainedCgroups(groups, kills, missing) : [];
   }
 
   return {
     compare: async (signal) => {
       let seen = await look();
       if (seen === null) return [];
-      await world.lookUp(seen.base.atMs, signal);
+      await world.backfill(seen.base.atMs, signal);
       let { missing } = seen;
       for (let count = 0; count < LOOKS; count += 1) {
         await clock.sleep(LOOK_AGAIN_MS, signal);

@@ -14,7 +14,7 @@ export type WhoKnows = (death: {
 }) => ProcessIdentity | null;
 
 /** What is known around a record when it comes out of the parser. */
-export interface Surroundings {
+export interface KillContext {
   host: string;
   batch: Pick<LogBatch, 'source' | 'arrivedAtMs' | 'live' | 'lookup'>;
   /** As the line or the source says; null: neither does. */
@@ -35,7 +35,7 @@ const NO_ZONE = /^([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)/;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** The record's kill as it is kept: who, when and under which key. The key is the same whatever source tells the same death. */
-export function killOf(record: KillRecord, around: Surroundings): Kill {
+export function killOf(record: KillRecord, around: KillContext): Kill {
   const { batch, facts, nowMs, host } = around;
   const stamp = stampOf(record, around);
   const bootId = bootOf(record, around, stamp);
@@ -64,12 +64,12 @@ export function killOf(record: KillRecord, around: Surroundings): Kill {
   };
 }
 
-function isLive({ batch }: Surroundings): boolean {
+function isLive({ batch }: KillContext): boolean {
   return batch.live && batch.lookup === null;
 }
 
 /** How far that clock may be off by then. Of a live line its arrival tells. */
-function driftMs({ kernelSeconds }: KillRecord, around: Surroundings): number {
+function driftMs({ kernelSeconds }: KillRecord, around: KillContext): number {
   return isLive(around) ? 0 : (kernelSeconds ?? 0) * 1_000 * KERNEL_CLOCK_ERROR;
 }
 
@@ -80,7 +80,7 @@ function keyOf(record: KillRecord, bootId: string | null): string {
 }
 
 /** The log's own stamp, by our clock. */
-function stampOf(record: KillRecord, around: Surroundings): UncertainTime | null {
+function stampOf(record: KillRecord, around: KillContext): UncertainTime | null {
   const { clockOffsetMs, bootErrorMs } = around.facts;
   // The offset was found by the same question as the time of the boot.
   const errorMs = STAMP_ERROR_MS + bootErrorMs;
@@ -103,7 +103,7 @@ function stampOf(record: KillRecord, around: Surroundings): UncertainTime | null
 }
 
 /** The boot that the line was written in: told by the line or the source, else found by comparing the clocks. */
-function bootOf(record: KillRecord, around: Surroundings, stamp: UncertainTime | null): string | null {
+function bootOf(record: KillRecord, around: KillContext, stamp: UncertainTime | null): string | null {
   const { facts } = around;
   if (around.bootId !== null) return around.bootId;
   if (isLive(around)) return facts.bootId;

@@ -7,7 +7,7 @@ import type { ToSave } from './save-queue.ts';
 import type { Store } from '../store-port.ts';
 
 /** How a host is watched right now. */
-export interface Sight {
+export interface WatchStatus {
   isWatched: boolean;
   sinceMs: number;
   /** Why it is not. */
@@ -19,7 +19,7 @@ export interface OutageWorld {
   store: Store;
   clock: Clock;
   channel: () => string;
-  sight: () => Sight;
+  sight: () => WatchStatus;
   save: (what: ToSave) => boolean;
 }
 
@@ -87,7 +87,7 @@ export async function tellOutages(host: string, world: OutageWorld, signal: Abor
     };
   }
 
-  async function backAgain(was: NonNullable<Told>, sight: Sight): Promise<Notice> {
+  async function backAgain(was: NonNullable<Told>, sight: WatchStatus): Promise<Notice> {
     const span = { sinceMs: was.sinceMs - UNNOTICED_MS, untilMs: sight.sinceMs };
     const kills = await store.kills({ hosts: [host], ...span, service: null, limit: MISSED_MAX });
     const missed = kills.filter((kill) => kill.seenAtMs >= sight.sinceMs && kill.record.outcome === 'killed').length;

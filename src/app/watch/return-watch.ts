@@ -8,7 +8,7 @@ import type { Identity } from '../../oom/report.ts';
 import type { Log } from '../ports.ts';
 import type { Fleet, HostLink } from '../host-link.ts';
 import type { LiveScan, LiveScans } from '../live-scan.ts';
-import { isTold } from '../is-announced.ts';
+import { isAnnounced } from '../is-announced.ts';
 import type { Clock } from '../ports.ts';
 import { whoIsNext } from '../ranking.ts';
 import { writeReply } from '../reply-body.ts';
@@ -120,7 +120,7 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       const finding: Finding = {
         back: back === null || sameBack(back, incident.back) ? null : back,
         next:
-          incident.next === null && (await isTold(store, incident, clock.nowMs()))
+          incident.next === null && (await isAnnounced(store, incident, clock.nowMs()))
             ? await askWhoIsNext(incident)
             : null,
       };
@@ -167,7 +167,7 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice, upToKill: null }) }];
     const result = await store.updateIncident(
       changed,
-      (await isTold(store, incident, clock.nowMs())) ? [message, ...reply] : [],
+      (await isAnnounced(store, incident, clock.nowMs())) ? [message, ...reply] : [],
     );
     if (result.kind === 'saved') world.wake();
     else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, { back, next });

@@ -62,7 +62,7 @@ export function openSnapshots(
       const taken: Snapshot = { host, bootId: scan.bootId, atMs: clock.nowMs(), processes: identities(scan) };
       keep(taken);
       await store.saveSnapshot(taken);
-      await store.saveOutlook({
+      await store.saveHostProfile({
         host,
         atMs: taken.atMs,
         totalKiB: scan.memTotalKiB,

@@ -15,7 +15,7 @@ export function countedTimes({ record }: Kill): number {
  * kernel did in this boot, `missing` are in no log. A group that lacks more than that was there before the count began, and
  * which of them is new cannot be told.
  */
-export function lackingGroups(groups: readonly GroupKills[], kills: readonly Kill[], missing: number): string[] {
+export function unexplainedCgroups(groups: readonly GroupKills[], kills: readonly Kill[], missing: number): string[] {
   const lacking = groups.flatMap(({ path, kills: counted }) => {
     const recorded = kills.filter((kill) => mayBeOf(kill, path)).reduce((sum, kill) => sum + countedTimes(kill), 0);
     return Array.from({ length: Math.min(missing + 1, Math.max(0, counted - recorded)) }, () => path);

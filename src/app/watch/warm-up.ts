@@ -1,5 +1,5 @@
 import { openLogReader } from './log-reader.ts';
-import { placeKills } from './assign-incidents.ts';
+import { assignIncidents } from './assign-incidents.ts';
 
 // A report of ours (Debian 12, memory cgroup), shortened.
 const REPORT = String.raw`4,485,79849060,-;tomcat invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
@@ -48,7 +48,7 @@ function readOne(): number {
     lookup: null,
     positionAfter: () => null,
   });
-  placeKills(
+  assignIncidents(
     { host, nowOpen: [], fresh: kills, amended: [] },
     { nowMs: 0, newId: () => '', isHistory: () => false, mutes: [], channelOf: () => '' },
   );

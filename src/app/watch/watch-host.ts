@@ -6,7 +6,7 @@ import type { HostFacts, HostLink, LogBatch, LogGap } from '../host-link.ts';
 import { openKillCounter } from './kill-counter.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
-import { placeKills } from './assign-incidents.ts';
+import { assignIncidents } from './assign-incidents.ts';
 import type { Clock, Position } from '../ports.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
 import { keepSampling } from './sampling.ts';
@@ -69,7 +69,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     clock,
     log,
     decide: (view, mutes) =>
-      placeKills(view, { nowMs: clock.nowMs(), newId: world.newId, isHistory, mutes, channelOf: world.channelOf }),
+      assignIncidents(view, { nowMs: clock.nowMs(), newId: world.newId, isHistory, mutes, channelOf: world.channelOf }),
     isHistory,
     onSaved: (saved) => {
       // First what people wait for.
@@ -97,7 +97,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
 
   async function followOnce(): Promise<void> {
     await link.whenConnected(signal);
-    const looked = await unlessAborted(link.look(), signal);
+    const looked = await unlessAborted(link.probe(), signal);
     if (looked.kind === 'failed') return failed(looked.sentence);
     const { facts } = looked;
     // What waits belongs to the positions: reading goes on behind it.
@@ -177,9 +177,9 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       store,
       clock,
       watchedSinceMs,
-      lookUp: async (sinceMs, stop) => {
+      backfill: async (sinceMs, stop) => {
         const span = { fromMs: sinceMs - facts.clockOffsetMs, toMs: null };
-        await unlessAborted(link.lookUp({ span, onLines: take, signal: stop }), stop);
+        await unlessAborted(link.backfill({ span, onLines: take, signal: stop }), stop);
         await unlessAborted(saves.drained(), stop);
       },
     });

@@ -1,5 +1,5 @@
 import { quoted } from '../notice.ts';
-import { hasLived } from '../../oom/survived-signal.ts';
+import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import { scoreFacts } from '../incident/incident-facts.ts';
 import { alsoPart, causeText } from '../incident/incident-notice.ts';
@@ -33,7 +33,8 @@ function recordText(record: KillRecord): Text {
   if (reaped) return [{ hostText: reaped.name }, { words: ` (pid ${reaped.pid}) was killed: the reaper took it` }];
   if (record.pid === null && record.name === null) return [{ words: outcomeWords(record) }];
   const name = { hostText: record.name ?? '(name not in the text)' };
-  if (hasLived(record)) return [{ words: `${record.killer} tried to kill ` }, name, { words: ': it did not exit' }];
+  if (survivedSignal(record))
+    return [{ words: `${record.killer} tried to kill ` }, name, { words: ': it did not exit' }];
   return [
     name,
     {

@@ -1,5 +1,5 @@
 import type { Incident, Kill } from '../../incident/incident.ts';
-import { hasLived } from '../../oom/survived-signal.ts';
+import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { Text } from '../notice.ts';
 import { reapedOf, shortageText, victimText } from '../roles.ts';
 import { sayCount, sayDuration, sayNumber } from '../units.ts';
@@ -17,7 +17,7 @@ export function headlineOf(incident: Incident): Text {
 function whoDied(incident: Incident, kill: Kill, host: Text): Text {
   const spanMs = incident.lastAtMs - incident.firstAtMs;
   const within = spanMs < 1_000 ? '' : ` within ${sayDuration(spanMs)}`;
-  if (incident.killCount === 1 && hasLived(kill.record))
+  if (incident.killCount === 1 && survivedSignal(kill.record))
     return [
       { words: `${kill.record.killer} tried to kill ` },
       ...victimText(kill),

@@ -1,5 +1,5 @@
 import { sayKiB } from '../../oom/units.ts';
-import { hasLived } from '../../oom/survived-signal.ts';
+import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { Identity, KillRecord, Prediction } from '../../oom/report.ts';
 import { showHostLine, showHostText } from '../host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
@@ -96,7 +96,8 @@ function headline(records: readonly [KillRecord, ...KillRecord[]]): string {
     others.length === 0
       ? nameWords(record)
       : `${nameWords(record)} and ${sayCount(others.length, 'other process', 'other processes')}`;
-  if (others.length === 0 && hasLived(record)) return `${record.killer} tried to kill ${who}${size}: it did not exit`;
+  if (others.length === 0 && survivedSignal(record))
+    return `${record.killer} tried to kill ${who}${size}: it did not exit`;
   return `${who} ${others.length === 0 ? 'was' : 'were'} killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}${size}`;
 }
 

@@ -97,13 +97,13 @@ function readContainer(part: string, before: readonly string[]): { id: string; r
 
   const prefixed = /^(?:.*:)?([a-z-]+)[-:]([0-9a-f]{64})(?:\.scope)?$/.exec(part);
   if (prefixed) {
-    const runtime = lookUp(RUNTIME_OF_PREFIX, prefixed[1] ?? '');
+    const runtime = backfill(RUNTIME_OF_PREFIX, prefixed[1] ?? '');
     return runtime === null ? null : { id: prefixed[2] ?? '', runtime };
   }
   if (CONTAINER_ID.test(part) || (FARGATE_ID.test(part) && [grandparent, great].includes('ecs'))) {
     // Any group may be Docker's parent: a bare id is a container even where its maker cannot be told.
     const ecs = grandparent === 'ecs' || great === 'ecs';
-    return { id: part, runtime: ecs ? 'ecs' : lookUp(RUNTIME_OF_PARENT, parent) };
+    return { id: part, runtime: ecs ? 'ecs' : backfill(RUNTIME_OF_PARENT, parent) };
   }
 
   const payload = /^lxc\.payload\.(.+)$/.exec(part)?.[1];
@@ -131,7 +131,7 @@ function isSlurm(parent: string, grandparent: string): boolean {
   return /(?:^|_)slurmstepd\.scope$/.test(parent) || (/^uid_\d+$/.test(parent) && /^slurm(?:_|$)/.test(grandparent));
 }
 
-function lookUp(table: Readonly<Record<string, string>>, key: string): string | null {
+function backfill(table: Readonly<Record<string, string>>, key: string): string | null {
   return Object.hasOwn(table, key) ? (table[key] ?? null) : null;
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { closeQuietIncidents, placeKills, tellClosed } from '../../src/app/watch/assign-incidents.ts';
+import { closeQuietIncidents, assignIncidents, tellClosed } from '../../src/app/watch/assign-incidents.ts';
 import type { BatchDecision, BatchView } from '../../src/app/store-port.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
@@ -24,7 +24,7 @@ it('has the message of an incident edited where it was posted, once it has been 
 const kill = aKill();
 
 function decide(view: BatchView): BatchDecision {
-  return placeKills(view, {
+  return assignIncidents(view, {
     nowMs: kill.atMs,
     newId: () => 'i-1',
     isHistory: () => false,
