@@ -14,6 +14,7 @@ function migrations(countingKey: string): Record<string, Migration> {
     '003-changes': { up: createChanges },
     '004-outlook': { up: addOutlook },
     '005-moments': { up: addMoments },
+    '006-receipts': { up: addReceipts },
   };
 }
 
@@ -81,6 +82,16 @@ async function addMoments(db: Kysely<unknown>): Promise<void> {
     `update kills set moment = case when key like '-:%' then substr(key, 3) else substr(key, 38) end
        where killer = 'kernel' and source <> 'counter' and (key like '-:%' or substr(key, 37, 1) = ':')`,
     `create index kills_by_moment on kills (host, moment)`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+/** What a transaction on PostgreSQL leaves behind to be known again by, see receipts.ts; and the head of the audit chain. */
+async function addReceipts(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    `create table receipts (slot text primary key, token text not null, at_ms bigint not null)`,
+    `create table audit_head (id smallint primary key, seq bigint not null, hash text not null, mac text)`,
+    `insert into audit_head (id, seq, hash) select 1, seq, hash from audit order by seq desc limit 1`,
   ];
   for (const statement of statements) await sql.raw(statement).execute(db);
 }

@@ -1,10 +1,16 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import pg from 'pg';
+import { codeOf, isLost, outlast, postgresDialect } from './postgres-driver.ts';
+import { openReceipts } from './receipts.ts';
 import type { Database, Tables, Trx } from './schema.ts';
 
 const POOL_MAX = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** A server that is silent for longer than a statement may take is gone. */
+const SILENT_MS = STATEMENT_TIMEOUT_MS + 5_000;
+const LEFT_OPEN_MS = 20_000;
+const KEEP_ALIVE_AFTER_MS = 10_000;
 const TRIES_MAX = 4;
 const INT8 = 20;
 
@@ -15,6 +21,11 @@ export function openPostgres(url: string, readOnly: boolean): Database {
     max: POOL_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: SILENT_MS,
+    // Ends what a bot left open that is gone: its locks would keep the others waiting.
+    idle_in_transaction_session_timeout: LEFT_OPEN_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     application_name: 'oombot',
     ...(readOnly ? { options: '-c default_transaction_read_only=on' } : {}),
     // int8 comes as text by default; ours are times, sizes and counts far below 2^53.
@@ -22,10 +33,13 @@ export function openPostgres(url: string, readOnly: boolean): Database {
       getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : parserOf(oid, format)),
     },
   });
-  // A connection that dies while idle is taken out of the pool; without a listener that would end the process.
+  // A connection that dies while idle is taken out of the pool, one in use fails its query; without listeners either ends the process.
   pool.on('error', () => undefined);
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const closing = new AbortController();
+  const db = new Kysely<Tables>({ dialect: postgresDialect(pool, closing.signal) });
 
+  const receipts = openReceipts(db, closing.signal);
   const running = new Set<Promise<unknown>>();
 
   function transact<T>(work: (trx: Trx) => Promise<T>): Promise<T> {
@@ -35,14 +49,31 @@ export function openPostgres(url: string, readOnly: boolean): Database {
     return result;
   }
 
-  async function tryTransaction<T>(work: (trx: Trx) => Promise<T>): Promise<T> {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        return await db.transaction().execute(work);
-      } catch (error) {
-        if (tried >= TRIES_MAX || !isRepeatable(error)) throw error;
+  /** Repeated where PostgreSQL rolled it back, or is asked and says so: never a second time after a commit. */
+  function tryTransaction<T>(work: (trx: Trx) => Promise<T>): Promise<T> {
+    let tried = 0;
+    return outlast(closing.signal, async () => {
+      for (;;) {
+        let done: { result: T } | undefined;
+        const receipt = receipts.take();
+        try {
+          await db.transaction().execute(async (trx) => {
+            const result = await work(trx);
+            await receipt.write(trx);
+            done = { result };
+          });
+        } catch (error) {
+          tried += 1;
+          if (isLost(error) && done !== undefined) {
+            if (!(await receipt.isThere())) throw error;
+          } else if (tried >= TRIES_MAX || !isRepeatable(error)) throw error;
+          else done = undefined;
+        } finally {
+          receipt.giveBack();
+        }
+        if (done !== undefined) return done.result;
       }
-    }
+    });
   }
 
   return {
@@ -55,8 +86,9 @@ export function openPostgres(url: string, readOnly: boolean): Database {
     killCache: null,
     countingKey: 'bigint generated always as identity primary key',
     close: async () => {
-      // A pool that is ended while it connects never answers the one who waits for that connection (pg 8.23).
+      closing.abort();
       await Promise.all(running);
+      if (!readOnly) await receipts.close();
       await db.destroy();
     },
   };
@@ -68,5 +100,5 @@ function parserOf(oid: number, format?: 'text' | 'binary') {
 
 /** Serialization failure and deadlock: PostgreSQL rolled back and asks to try again. */
 function isRepeatable(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01');
+  return ['40001', '40P01'].includes(codeOf(error) ?? '');
 }

@@ -93,6 +93,7 @@ export interface Tables {
     claimed_until_ms: number;
   };
   rules: { id: string; state: string; revision: number; made_at_ms: number; body: string };
+  audit_head: { id: number; seq: number; hash: string; mac: string | null };
   audit: { seq: number; host: string | null; previous_hash: string; hash: string; body: string };
 }
 

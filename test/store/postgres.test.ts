@@ -6,7 +6,7 @@ import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
 
 const postgres = await startPostgres();
-afterAll(() => postgres?.stop());
+afterAll(() => postgres?.stop(), 60_000);
 
 function createDatabase(): Promise<string> {
   if (postgres === null) throw new Error('PostgreSQL does not run');
@@ -172,12 +172,7 @@ describe.skipIf(postgres === null)('on PostgreSQL', () => {
       const url = await createDatabase();
       const store = await openTested(url);
       await store.putMute({ target: 'a', untilMs: 10, by: 'U1' });
-      const client = new pg.Client(url);
-      await client.connect();
-      await client.query(
-        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
-      );
-      await client.end();
+      await postgres?.cutConnections(url);
 
       const tries = await Promise.allSettled([store.mutes(0), store.mutes(0)]);
 

@@ -1,15 +1,20 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 
 export interface Postgres {
   /** A new, empty database; its address. */
   createDatabase: () => Promise<string>;
+  /** Cuts every connection of that database but its own; gives how many. */
+  cutConnections: (url: string) => Promise<number>;
+  /** `immediate` is as if the machine had lost power. */
+  restart: (how: 'fast' | 'immediate') => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -46,8 +51,13 @@ async function start(bin: string, folder: string): Promise<Postgres> {
   // PostgreSQL refuses to run as root.
   const asUser = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
 
-  function run(program: string, ...args: string[]): void {
+  function commandOf(program: string, ...args: string[]): [string, string[]] {
     const [command = program, ...rest] = [...asUser, path.join(bin, program), ...args];
+    return [command, rest];
+  }
+
+  function run(program: string, ...args: string[]): void {
+    const [command, rest] = commandOf(program, ...args);
     execFileSync(command, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
   }
 
@@ -59,7 +69,8 @@ async function start(bin: string, folder: string): Promise<Postgres> {
   chmodSync(folder, 0o700);
   run('initdb', '-D', data, '-U', 'oombot', '-A', 'scram-sha-256', '--pwfile', passwordFile, '--no-sync', '-E', 'UTF8');
   const settings = `-h 127.0.0.1 -p ${port} -c unix_socket_directories= -c fsync=off -c max_connections=50`;
-  run('pg_ctl', '-D', data, '-w', '-l', path.join(folder, 'log'), '-o', settings, 'start');
+  const begin: [string, ...string[]] = ['pg_ctl', '-D', data, '-w', '-l', path.join(folder, 'log'), '-o', settings];
+  run(...begin, 'start');
 
   const server = `postgres://oombot:${password}@127.0.0.1:${port}`;
   return {
@@ -70,6 +81,19 @@ async function start(bin: string, folder: string): Promise<Postgres> {
       await client.query(`create database ${name}`);
       await client.end();
       return `${server}/${name}`;
+    },
+    cutConnections: async (url) => {
+      const client = new pg.Client(url);
+      await client.connect();
+      const { rowCount } = await client.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+      await client.end();
+      return rowCount ?? 0;
+    },
+    restart: async (how) => {
+      // Without blocking: what is tested runs in this process.
+      await promisify(execFile)(...commandOf(...begin, '-m', how, 'restart'), { cwd: folder, timeout: 60_000 });
     },
     stop: () => {
       if (existsSync(path.join(data, 'postmaster.pid'))) run('pg_ctl', '-D', data, '-m', 'immediate', '-w', 'stop');
