@@ -2,13 +2,13 @@
 import { enableCompileCache } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import about from '../package.json' with { type: 'json' };
+import { COMMANDS } from './app/answer/registry.ts';
 
 // Stripped and compiled modules are kept, so that the next start is quick.
 enableCompileCache();
 
 const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
-const TERMINAL = { userId: 'terminal', channelId: null };
 
 /** Each verb loads its own code: `parse` must not wait for Slack's. */
 function buildProgram(setExit: (status: number) => void): Command {
@@ -52,43 +52,14 @@ function buildProgram(setExit: (status: number) => void): Command {
       const { checkHosts } = await import('./cli/ask-command.ts');
       setExit(await checkHosts(hosts));
     });
-  program
-    .command('last')
-    .description('The newest incident of a host.')
-    .argument('<host>')
-    .action(async (host: string) => {
-      const { ask } = await import('./cli/ask-command.ts');
-      setExit(await ask((handlers) => handlers.answerLast({ host }, TERMINAL), { needsRecord: true }));
+  for (const command of COMMANDS.filter((one) => one.terminal !== null)) {
+    const verb = program.command(command.name).description(`${sentence(command.does)}.`);
+    for (const argument of command.usage.match(/<[^>]+>|\[[^\]]+\]/g) ?? []) verb.argument(argument);
+    verb.action(async () => {
+      const { askWords } = await import('./cli/ask-command.ts');
+      setExit(await askWords(command, verb.args));
     });
-  program
-    .command('history')
-    .description('Kills over time, of a host, of all hosts with a tag, or of all.')
-    .argument('[target]', 'a host or a tag')
-    .argument('[time]', 'how far back, such as 7d or 12h')
-    .action(async (target: string | undefined, time: string | undefined) => {
-      const { ask } = await import('./cli/ask-command.ts');
-      const { readDuration } = await import('./slack/grammar.ts');
-      // `history 7d`: of all hosts.
-      const isTime = target !== undefined && time === undefined && readDuration(target) !== null;
-      const said = isTime ? target : time;
-      const forMs = said === undefined ? null : readDuration(said);
-      if (said !== undefined && forMs === null)
-        program.error(`oombot history: "${said}" is no length of time: expected something like 7d, 12h or 30m`);
-      const question = { target: isTime ? null : (target ?? null), forMs };
-      setExit(await ask((handlers) => handlers.answerHistory(question, TERMINAL), { needsRecord: true }));
-    });
-  program
-    .command('scores')
-    .description('Who dies next on a host: live, ranked as its kernel would.')
-    .argument('<host>')
-    .argument('[count]', 'how many to show')
-    .action(async (host: string, count: string | undefined) => {
-      const { ask } = await import('./cli/ask-command.ts');
-      const limit = count === undefined ? null : Number(count);
-      if (limit !== null && !(Number.isInteger(limit) && limit > 0))
-        program.error(`oombot scores: "${count}" is no count: expected a whole number such as 10`);
-      setExit(await ask((handlers) => handlers.answerScores({ host, limit }, TERMINAL), { needsRecord: false }));
-    });
+  }
   program
     .command('setup')
     .description('Print the script that prepares a host, for a person to read and to run there as root.')
@@ -155,6 +126,10 @@ try {
     process.stderr.write(`oombot: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = error instanceof Error && error.name === 'ConfigError' ? EXIT_USAGE : EXIT_FAULT;
   }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 async function readKey(file: string): Promise<string> {

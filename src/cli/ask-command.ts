@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { openAnswers } from '../app/answer/answers.ts';
-import type { Answer, Handlers } from '../app/answer/handlers.ts';
+import { noticeOf, refuseSlip } from '../app/answer/answer-words.ts';
+import type { Command } from '../app/answer/command.ts';
 import { checkConnection } from '../run/check-connection.ts';
 import { openLiveScans } from '../app/live-scan.ts';
 import type { Store } from '../app/store-port.ts';
@@ -11,26 +12,28 @@ import { addedHostConfig, loadConfig, type Config, type HostConfig } from '../co
 import { openFleet, type WatchedFleet } from '../run/fleet.ts';
 import { KEEP_KILLS_MS } from '../run/chores.ts';
 import { clock, databaseUrl } from '../main.ts';
-import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { renderText } from '../notice/render-text.ts';
 import { canWatch } from '../setup/finding.ts';
 import { renderCheck } from '../setup/render-check.ts';
 import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
 import { openStore } from '../store/store.ts';
 
+const TERMINAL = { userId: 'terminal', channelId: null };
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
 /** Some hundred megabytes; a log of that size is years. */
 const AUDIT_MAX = 500_000;
 
 /**
- * One question from the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. Without a record a name
+ * A command typed in the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. Without a record a name
  * that nobody knows is still told as such, and then only what `needsRecord` fails.
  */
-export async function ask(
-  question: (handlers: Handlers) => Promise<Answer>,
-  { needsRecord }: { needsRecord: boolean },
-): Promise<number> {
+export async function askWords({ name, read, terminal }: Command, words: readonly string[]): Promise<number> {
+  const parsed = read(words);
+  if (parsed.kind !== 'command') {
+    process.stderr.write(`oombot ${name}: ${renderText(noticeOf(refuseSlip(parsed, 'oombot')))}\n`);
+    return EXIT_USAGE;
+  }
   const config = loadConfig();
   const { store, missing } = await openRecord(config);
   const ssh = openSshFor(config);
@@ -62,11 +65,11 @@ export async function ask(
       keepKillsMs: KEEP_KILLS_MS,
       protect: false,
     });
-    const answer = await question(handlers);
+    const answer = await parsed.answer(handlers, TERMINAL);
+    if (answer.kind === 'form') throw new Error(`${name} opens a form, which needs Slack`);
     const isUnknown = answer.kind === 'refused' && ['unknown-host', 'unknown-target'].includes(answer.refusal.kind);
-    if (missing !== null && needsRecord && !isUnknown) throw missing;
-    const notice = answer.kind === 'notice' ? answer.notice : describeRefusal(answer.refusal);
-    (answer.kind === 'notice' ? process.stdout : process.stderr).write(`${renderText(notice)}\n`);
+    if (missing !== null && terminal?.needsRecord === true && !isUnknown) throw missing;
+    (answer.kind === 'notice' ? process.stdout : process.stderr).write(`${renderText(noticeOf(answer))}\n`);
     // Somebody else may be on record: hosts that were added from Slack, services, hosts of before.
     if (missing !== null && isUnknown) process.stderr.write(`${missing.message}\n`);
     return answer.kind === 'notice' ? 0 : isUnknown ? EXIT_USAGE : EXIT_REFUSED;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Requester, Handlers, HostDraft } from '../app/answer/handlers.ts';
 import { hostMistakes } from '../app/answer/host-editing.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
-import { noticeOf } from './answers.ts';
+import { noticeOf } from '../app/answer/answer-words.ts';
 import { inputValue, ViewPayload } from './payload.ts';
 import { readProtectForm } from './protect-view.ts';
 import { fillWindow, type ReplyTo } from './reply.ts';

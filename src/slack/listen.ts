@@ -4,9 +4,10 @@ import type { Logger } from 'pino';
 import type { Answer, Requester, Handlers } from '../app/answer/handlers.ts';
 import type { Notice } from '../notice/notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
-import { answerWords, noticeOf, type Reply } from './answers.ts';
+import { answerWords, noticeOf } from '../app/answer/answer-words.ts';
+import type { Parsed, Reply } from '../app/answer/command.ts';
 import { faultForLog } from './bolt-logger.ts';
-import { parseCommand, plainTyping } from './grammar.ts';
+import { parseCommand, plainTyping } from './typed-text.ts';
 import { ActionPayload, CommandPayload, DirectMessage, HomeEvent, MentionEvent, ShortcutPayload } from './payload.ts';
 import { openWindow, postDirectly, postPrivately, respondPrivately, respondToChannel, type ReplyTo } from './reply.ts';
 import { actionRoute, isRoute, type ActionRoute } from './routes.ts';
@@ -89,7 +90,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       route === 'hosts-add' ||
       route === 'hosts-remove' ||
       route === 'protect' ||
-      (route === 'run' && /^(?:explain|hosts (?:add|remove))\b/.test(value));
+      (route === 'run' && isForm(parseCommand(value)));
     const reply =
       !inView && requester.channelId !== null
         ? respondPrivately(respond, client, { channel: requester.channelId, user: requester.userId })
@@ -124,17 +125,17 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
   ): Promise<Reply> {
     switch (route) {
       case 'scores':
-        return read(await handlers.answerScores({ host: value, limit: null }, requester));
+        return handlers.answerScores({ host: value, limit: null }, requester);
       case 'report':
-        return read(await handlers.fullReport({ incidentId: value }, requester));
+        return handlers.fullReport({ incidentId: value }, requester);
       case 'mute':
-        return read(await handlers.muteIncident({ incidentId: value }, requester));
+        return handlers.muteIncident({ incidentId: value }, requester);
       case 'approve':
-        return read(await handlers.approve({ changeId: value }, requester));
+        return handlers.approve({ changeId: value }, requester);
       case 'decline':
-        return read(await handlers.decline({ changeId: value }, requester));
+        return handlers.decline({ changeId: value }, requester);
       case 'undo':
-        return read(await handlers.undo({ changeId: value }, requester));
+        return handlers.undo({ changeId: value }, requester);
       case 'run':
         return answerWords(parseCommand(value), handlers, requester);
       case 'hosts-add':
@@ -197,8 +198,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       userId: message.user,
       channelId: message.channel,
     });
-    if (answer.kind === 'notice') return reply(answer.notice);
-    await reply(describeRefusal({ kind: 'needs-window', command: `/oom ${answer.window}` }));
+    if (answer.kind !== 'form') return reply(noticeOf(answer));
+    await reply(describeRefusal({ kind: 'needs-window', command: `/oom ${answer.form}` }));
   }
 
   // Slack sends an event again when its acknowledgement was lost.
@@ -220,9 +221,9 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
 }
 
 async function deliver(answer: Reply, reply: ReplyTo, client: Client, triggerId: string): Promise<void> {
-  if (answer.kind === 'notice') return reply(answer.notice);
+  if (answer.kind !== 'form') return reply(noticeOf(answer));
   const views = { explain: explainView, 'hosts add': hostAddView, 'hosts remove': () => hostRemoveView(answer.host) };
-  await client.apiCall('views.open', { trigger_id: triggerId, view: views[answer.window]() });
+  await client.apiCall('views.open', { trigger_id: triggerId, view: views[answer.form]() });
 }
 
 async function share(answer: Answer, respond: RespondFn, reply: ReplyTo): Promise<void> {
@@ -236,12 +237,12 @@ function publish(client: Client, userId: string): ReplyTo {
   };
 }
 
-function lateWindow(client: Client, triggerId: string): ReplyTo {
-  return async (notice) => (await openWindow(client, triggerId, 'oombot'))(notice);
+function isForm(parsed: Parsed): boolean {
+  return parsed.kind === 'command' && parsed.form !== null;
 }
 
-function read(answer: Answer): Reply {
-  return { kind: 'notice', notice: noticeOf(answer) };
+function lateWindow(client: Client, triggerId: string): ReplyTo {
+  return async (notice) => (await openWindow(client, triggerId, 'oombot'))(notice);
 }
 
 /** The text of a message as it was pasted, without the fence of a code block. */

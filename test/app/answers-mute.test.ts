@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readReply } from '../../src/app/reply-body.ts';
 import { mutedUntil } from '../../src/app/mute-target.ts';
-import { parseCommand } from '../../src/slack/grammar.ts';
+import { parseCommand } from '../../src/slack/typed-text.ts';
 import { plainText } from '../../src/notice/render-text.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, type AnsweringBot } from '../support/an-answering-bot.ts';
@@ -193,8 +193,8 @@ describe('unmuting', () => {
       const muted = noticeOf(await bot.handlers.muteIncident({ incidentId: incident!.id }, ASKER));
 
       const parsed = parseCommand(muted.buttons[0]!.value);
-      if (parsed.kind !== 'command' || parsed.command.verb !== 'unmute') lost.push(name);
-      else if ((await bot.handlers.unmute(parsed.command, ASKER)).kind === 'refused') lost.push(name);
+      if (parsed.kind !== 'command' || parsed.name !== 'unmute') lost.push(name);
+      else if ((await parsed.answer(bot.handlers, ASKER)).kind === 'refused') lost.push(name);
     }
 
     expect(lost).toEqual([]);

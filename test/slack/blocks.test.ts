@@ -218,7 +218,7 @@ describe('whatever a host writes, Slack takes the message', () => {
             count: 2,
           })),
         }),
-        describeHelp([name, name], [name]),
+        describeHelp([{ command: `last ${name}`, does: name, runs: true }], true),
         describeTypo(name, name),
         describeMuted(name, NOW, 3_600_000),
       ];

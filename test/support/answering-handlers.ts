@@ -12,6 +12,7 @@ import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { aNotice } from '../../src/notice/notice.ts';
 import { describeReport } from '../../src/notice/incident/thread-notice.ts';
 import { nearest } from '../../src/app/nearest.ts';
+import { helpLines } from '../../src/app/answer/registry.ts';
 import { aRecord } from './a-kill.ts';
 import { anIncident } from './an-incident.ts';
 
@@ -58,7 +59,7 @@ export function answeringHandlers(): AnsweringHandlers {
     answerHosts: async () => notice(describeHosts([], false)),
     checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
     answerAudit: async ({ host }) => notice(describeAudit(host, [], false)),
-    answerHelp: async () => notice(describeHelp(known, ['db'])),
+    answerHelp: async () => notice(describeHelp(helpLines({ host: 'db01', group: 'db', tag: 'db' }), true)),
     meantTarget: (word) => Promise.resolve(word),
     mute: async ({ target, forMs }) => {
       note('mute', target, forMs);

@@ -15,6 +15,7 @@ import { openNoChanges } from './no-changes.ts';
 import { openRights } from './rights.ts';
 import { openRuleAnswers } from './rule-answers.ts';
 import { openScoresAnswer } from './scores-answer.ts';
+import { helpLines } from './registry.ts';
 import { openTargets } from './targets.ts';
 
 /** Everything that can be asked of the bot, from a chat or a terminal. Nothing here needs a chat to be there. */
@@ -30,7 +31,10 @@ export function openAnswers(world: AnswersWorld): Handlers {
       .hosts()
       .map((host) => host.name)
       .toSorted((a, b) => (lastAtMs.get(b) ?? 0) - (lastAtMs.get(a) ?? 0));
-    return { kind: 'notice', notice: describeHelp(hosts, targets.tags()) };
+    const [host = 'db01'] = hosts;
+    const [tag] = targets.tags();
+    const lines = helpLines({ host, group: tag ?? host, tag: tag ?? 'db' });
+    return { kind: 'notice', notice: describeHelp(lines, hosts.length > 0) };
   }
 
   async function meantTarget(word: string): Promise<string> {

@@ -118,44 +118,22 @@ export function describeHostEdited(host: string, did: 'added' | 'removed', userI
   });
 }
 
-/** Everything that can be asked, with this installation's own hosts; the buttons run the examples. */
-export function describeHelp(hosts: readonly string[], tags: readonly string[]): Notice {
-  const host = hosts[0] ?? 'db01';
-  const group = tags[0] ?? host;
-  const examples: { command: string; does: string; run: boolean }[] = [
-    { command: `last ${host}`, does: 'the newest kill there: what died, why, what to do', run: true },
-    { command: `history ${group} 7d`, does: 'kills over time, of a host or a tag', run: true },
-    { command: `report ${group}`, does: 'the week in one screen: the worst services and what to do', run: true },
-    { command: `scores ${host}`, does: 'who dies next, live', run: true },
-    {
-      command: `protect ${host} mysqld`,
-      does: 'propose a protection, with proof; a second person approves',
-      run: false,
-    },
-    {
-      command: `protect ${host} mysqld -500 keep on tag ${tags[0] ?? 'db'}`,
-      does: 'have it stay so; other hosts with the tag are proposed as well',
-      run: false,
-    },
-    { command: 'pending', does: 'changes that wait for somebody, or are under way', run: true },
-    { command: 'rules', does: 'standing protections, and what is protected now', run: true },
-    { command: 'hosts', does: 'which hosts are watched, and what is off', run: true },
-    { command: `mute ${host} 1h`, does: 'quiet for a while; kills are still recorded', run: false },
-    { command: 'explain', does: 'paste a report from anywhere, and have it explained to you alone', run: false },
-    { command: 'audit', does: 'who proposed, approved, muted, added and removed what', run: true },
-    { command: 'hosts add', does: 'watch another host', run: false },
-  ];
+/** Everything that can be asked, as examples; the buttons run those that only read. Without a host nothing can be run. */
+export function describeHelp(
+  lines: readonly { command: string; does: string; runs: boolean }[],
+  hasHosts: boolean,
+): Notice {
   return aNotice({
     headline: [{ words: 'What you can ask' }],
     parts: [
       {
         kind: 'rows',
-        rows: examples.map(({ command, does, run }) => ({
+        rows: lines.map(({ command, does, runs }) => ({
           text: [{ hostText: `/oom ${command}` }, { words: ` ${does}` }],
-          ...(run && hosts.length > 0 ? { button: { id: 'run' as const, label: 'Run', value: command } } : {}),
+          ...(runs && hasHosts ? { button: { id: 'run' as const, label: 'Run', value: command } } : {}),
         })),
       },
-      ...(hosts.length === 0 ? [{ kind: 'text' as const, text: [{ words: 'No hosts are watched yet.' }] }] : []),
+      ...(hasHosts ? [] : [{ kind: 'text' as const, text: [{ words: 'No hosts are watched yet.' }] }]),
     ],
     small: [[{ words: 'In threads, mention the bot with the same words. Answers are private unless you share them.' }]],
   });

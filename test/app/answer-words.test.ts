@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { answerWords } from '../../src/slack/answers.ts';
-import { parseCommand } from '../../src/slack/grammar.ts';
+import { answerWords } from '../../src/app/answer/answer-words.ts';
+import { parseCommand } from '../../src/slack/typed-text.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 import { anAnsweringBot } from '../support/an-answering-bot.ts';
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseCommand, plainTyping, readDuration, splitWords, type Command } from '../../src/slack/grammar.ts';
+import { splitWords } from '../../src/app/answer/command-words.ts';
+import { readDuration } from '../../src/app/duration.ts';
+import { parseCommand, plainTyping } from '../../src/slack/typed-text.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 
 const HOUR = 3_600_000;
@@ -10,10 +12,14 @@ const piece = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 10 }),
 );
 
-type Protect = Extract<Command, { verb: 'protect' }>;
+function wantsProtect(given: object): object {
+  return { name: 'protect', host: 'db01', what: 'mysqld', adj: null, forMs: null, keep: false, why: null, ...given };
+}
 
-function wantsProtect(given: Partial<Protect>): Protect {
-  return { verb: 'protect', host: 'db01', what: 'mysqld', adj: null, forMs: null, keep: false, why: null, ...given };
+/** The command that a text is read as, with what it asks. */
+function asked(text: string): object {
+  const parsed = parseCommand(text);
+  return parsed.kind === 'command' ? { name: parsed.name, ...parsed.ask } : parsed;
 }
 
 describe('what people type', () => {
@@ -57,34 +63,31 @@ describe('what people type', () => {
     ['on tag db keep show', { tag: 'db', commandLine: null, onDrift: 'show' }],
     ['keep matching "-jar shop.*"', { tag: null, commandLine: '-jar shop.*', onDrift: 'mend' }],
   ] as const)('takes %s as what a rule says', (words, terms) => {
-    expect(parseCommand(`protect db01 mysqld -500 ${words}`)).toEqual({
-      kind: 'command',
-      command: wantsProtect({ adj: -500, keep: true, terms }),
-    });
+    expect(asked(`protect db01 mysqld -500 ${words}`)).toEqual(wantsProtect({ adj: -500, keep: true, terms }));
   });
 
-  it.each<[string, Command]>([
-    ['', { verb: 'help' }],
-    ['help', { verb: 'help' }],
-    ['?', { verb: 'help' }],
-    ['last db01', { verb: 'last', host: 'db01' }],
-    ['  LAST   db01 ', { verb: 'last', host: 'db01' }],
-    ['last <http://edge7.example.net|edge7.example.net>', { verb: 'last', host: 'edge7.example.net' }],
-    ['last <http://edge7.example.net/>', { verb: 'last', host: 'edge7.example.net' }],
-    ['history db 7d', { verb: 'history', target: 'db', forMs: 7 * 24 * HOUR }],
-    ['history db01', { verb: 'history', target: 'db01', forMs: null }],
-    ['history', { verb: 'history', target: null, forMs: null }],
-    ['history 24h', { verb: 'history', target: null, forMs: 24 * HOUR }],
-    ['history db01 last 2 days', { verb: 'history', target: 'db01', forMs: 48 * HOUR }],
-    ['report', { verb: 'report', target: null, forMs: null }],
-    ['report db 14d', { verb: 'report', target: 'db', forMs: 14 * 24 * HOUR }],
-    ['weekly', { verb: 'report', target: null, forMs: null }],
-    ['scores db01', { verb: 'scores', host: 'db01', limit: null }],
-    ['scores db01 5', { verb: 'scores', host: 'db01', limit: 5 }],
-    ['scores db01 5000', { verb: 'scores', host: 'db01', limit: 50 }],
-    ['top db01', { verb: 'scores', host: 'db01', limit: null }],
-    ['audit', { verb: 'audit', host: null }],
-    ['audit db01', { verb: 'audit', host: 'db01' }],
+  it.each<[string, object]>([
+    ['', { name: 'help' }],
+    ['help', { name: 'help' }],
+    ['?', { name: 'help' }],
+    ['last db01', { name: 'last', host: 'db01' }],
+    ['  LAST   db01 ', { name: 'last', host: 'db01' }],
+    ['last <http://edge7.example.net|edge7.example.net>', { name: 'last', host: 'edge7.example.net' }],
+    ['last <http://edge7.example.net/>', { name: 'last', host: 'edge7.example.net' }],
+    ['history db 7d', { name: 'history', target: 'db', forMs: 7 * 24 * HOUR }],
+    ['history db01', { name: 'history', target: 'db01', forMs: null }],
+    ['history', { name: 'history', target: null, forMs: null }],
+    ['history 24h', { name: 'history', target: null, forMs: 24 * HOUR }],
+    ['history db01 last 2 days', { name: 'history', target: 'db01', forMs: 48 * HOUR }],
+    ['report', { name: 'report', target: null, forMs: null }],
+    ['report db 14d', { name: 'report', target: 'db', forMs: 14 * 24 * HOUR }],
+    ['weekly', { name: 'report', target: null, forMs: null }],
+    ['scores db01', { name: 'scores', host: 'db01', limit: null }],
+    ['scores db01 5', { name: 'scores', host: 'db01', limit: 5 }],
+    ['scores db01 5000', { name: 'scores', host: 'db01', limit: 50 }],
+    ['top db01', { name: 'scores', host: 'db01', limit: null }],
+    ['audit', { name: 'audit', host: null }],
+    ['audit db01', { name: 'audit', host: 'db01' }],
     ['protect db01 mysqld', wantsProtect({})],
     [
       'protect db01 mysqld -500 for 2h because it pays the bills',
@@ -95,35 +98,35 @@ describe('what people type', () => {
     ['protect db01 "tor worker" for 2 hours', wantsProtect({ what: 'tor worker', forMs: 2 * HOUR })],
     ['protect db01 mysqld for 1 h 30 min -100', wantsProtect({ adj: -100, forMs: 1.5 * HOUR })],
     ['protect db01 mysqld because keep calm for 2h', wantsProtect({ why: 'keep calm for 2h' })],
-    ['unprotect db01 mysql.service', { verb: 'unprotect', host: 'db01', what: 'mysql.service', why: null }],
-    ['unprotect db01 mysqld because quiet', { verb: 'unprotect', host: 'db01', what: 'mysqld', why: 'quiet' }],
-    ['PENDING', { verb: 'pending' }],
-    ['rules', { verb: 'rules', host: null }],
-    ['rules db01', { verb: 'rules', host: 'db01' }],
-    ['rules pause r1', { verb: 'rules edit', rule: 'r1', to: 'paused' }],
-    ['rules resume r1', { verb: 'rules edit', rule: 'r1', to: 'active' }],
-    ['rules end mysqld', { verb: 'rules edit', rule: 'mysqld', to: 'ended' }],
-    ['hosts', { verb: 'hosts' }],
-    ['hosts add', { verb: 'hosts add' }],
-    ['hosts remove db09', { verb: 'hosts remove', host: 'db09' }],
-    ['hosts check', { verb: 'hosts check', host: null }],
-    ['hosts check db01', { verb: 'hosts check', host: 'db01' }],
-    ['mute db01', { verb: 'mute', target: 'db01', forMs: null }],
-    ['mute db01 1h', { verb: 'mute', target: 'db01', forMs: HOUR }],
-    ['mute db01 for 1h30m', { verb: 'mute', target: 'db01', forMs: 1.5 * HOUR }],
-    ['mute “php fpm” 2 hours', { verb: 'mute', target: 'php fpm', forMs: 2 * HOUR }],
-    ['mute ‘php fpm’ 2h', { verb: 'mute', target: 'php fpm', forMs: 2 * HOUR }],
-    ['mute mysql.service off', { verb: 'unmute', target: 'mysql.service' }],
-    ['unmute db01', { verb: 'unmute', target: 'db01' }],
-    ['—help', { verb: 'help' }],
-    ['--help', { verb: 'help' }],
-    ['explain', { verb: 'explain' }],
-    ['last a&amp;b', { verb: 'last', host: 'a&b' }],
-    ['mute <#C024BE7LR|general> 1h', { verb: 'mute', target: '#general', forMs: HOUR }],
-    ['last db–01', { verb: 'last', host: 'db-01' }],
-    ['last\u00a0db01', { verb: 'last', host: 'db01' }],
+    ['unprotect db01 mysql.service', { name: 'unprotect', host: 'db01', what: 'mysql.service', why: null }],
+    ['unprotect db01 mysqld because quiet', { name: 'unprotect', host: 'db01', what: 'mysqld', why: 'quiet' }],
+    ['PENDING', { name: 'pending' }],
+    ['rules', { name: 'rules', host: null }],
+    ['rules db01', { name: 'rules', host: 'db01' }],
+    ['rules pause r1', { name: 'rules pause', rule: 'r1', to: 'paused' }],
+    ['rules resume r1', { name: 'rules resume', rule: 'r1', to: 'active' }],
+    ['rules end mysqld', { name: 'rules end', rule: 'mysqld', to: 'ended' }],
+    ['hosts', { name: 'hosts' }],
+    ['hosts add', { name: 'hosts add' }],
+    ['hosts remove db09', { name: 'hosts remove', host: 'db09' }],
+    ['hosts check', { name: 'hosts check', host: null }],
+    ['hosts check db01', { name: 'hosts check', host: 'db01' }],
+    ['mute db01', { name: 'mute', target: 'db01', forMs: null }],
+    ['mute db01 1h', { name: 'mute', target: 'db01', forMs: HOUR }],
+    ['mute db01 for 1h30m', { name: 'mute', target: 'db01', forMs: 1.5 * HOUR }],
+    ['mute “php fpm” 2 hours', { name: 'mute', target: 'php fpm', forMs: 2 * HOUR }],
+    ['mute ‘php fpm’ 2h', { name: 'mute', target: 'php fpm', forMs: 2 * HOUR }],
+    ['mute mysql.service off', { name: 'unmute', target: 'mysql.service' }],
+    ['unmute db01', { name: 'unmute', target: 'db01' }],
+    ['—help', { name: 'help' }],
+    ['--help', { name: 'help' }],
+    ['explain', { name: 'explain' }],
+    ['last a&amp;b', { name: 'last', host: 'a&b' }],
+    ['mute <#C024BE7LR|general> 1h', { name: 'mute', target: '#general', forMs: HOUR }],
+    ['last db–01', { name: 'last', host: 'db-01' }],
+    ['last\u00a0db01', { name: 'last', host: 'db01' }],
   ])('reads “%s”', (text, command) => {
-    expect(parseCommand(text)).toEqual({ kind: 'command', command });
+    expect(asked(text)).toEqual(command);
   });
 
   it.each([
@@ -150,7 +153,7 @@ describe('what people type', () => {
       kind: 'incomplete',
       verb: 'last',
       wanted: 'a host',
-      example: '/oom last db01',
+      example: 'last db01',
     });
     expect(parseCommand('mute')).toMatchObject({ kind: 'incomplete', verb: 'mute' });
   });

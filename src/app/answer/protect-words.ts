@@ -1,8 +1,20 @@
-import { nearest } from '../app/nearest.ts';
-import { MEND } from '../change/rule.ts';
-import type { Parsed } from './command.ts';
-import { joinWords } from './join-words.ts';
-import { readDuration } from '../app/duration.ts';
+import type { RuleTerms } from '../../change/change.ts';
+import { MEND } from '../../change/rule.ts';
+import { readDuration } from '../duration.ts';
+import { nearest } from '../nearest.ts';
+import type { Slip } from './command.ts';
+import { asking, incomplete, joinWords } from './command-words.ts';
+
+/** `terms` are of a standing rule; absent: this host alone, mended. */
+interface Protection {
+  host: string;
+  what: string;
+  adj: number | null;
+  forMs: number | null;
+  keep: boolean;
+  terms?: RuleTerms;
+  why: string | null;
+}
 
 const WORDS = ['keep', 'show', 'matching', 'for', 'because'];
 
@@ -10,10 +22,10 @@ const WORDS = ['keep', 'show', 'matching', 'for', 'because'];
  * `protect <host> <process|pid|unit> [adj] [keep [show] [on tag <tag>] [matching <text>]] [for 2h] [because …]`: in any order, `because`
  * takes all that follows.
  */
-export function parseProtect(words: readonly string[]): Parsed {
+export function readProtect(words: readonly string[]): Slip | { kind: 'ask'; ask: Protection } {
   const [host, what, ...rest] = words;
   if (host === undefined || what === undefined)
-    return { kind: 'incomplete', verb: 'protect', wanted: 'a host and a process', example: '/oom protect db01 mysqld' };
+    return incomplete('protect', 'a host and a process', 'protect db01 mysqld');
   const { said, why } = splitReason(rest);
   let adj: number | null = null;
   let forMs: number | null = null;
@@ -67,38 +79,22 @@ export function parseProtect(words: readonly string[]): Parsed {
         given: 'show, on tag or matching',
         expected: '“keep” with it: they are about a standing rule',
       };
-    return { kind: 'command', command: { verb: 'protect', host, what, adj, forMs, keep, terms, why } };
+    return asking({ host, what, adj, forMs, keep, terms, why });
   }
-  return { kind: 'command', command: { verb: 'protect', host, what, adj, forMs, keep, why } };
+  return asking({ host, what, adj, forMs, keep, why });
 }
 
 /** `unprotect <host> <process|unit> [because …]`. */
-export function parseUnprotect(words: readonly string[]): Parsed {
+export function readUnprotect(
+  words: readonly string[],
+): Slip | { kind: 'ask'; ask: { host: string; what: string; why: string | null } } {
   const [host, what, ...rest] = words;
   if (host === undefined || what === undefined)
-    return {
-      kind: 'incomplete',
-      verb: 'unprotect',
-      wanted: 'a host and a process',
-      example: '/oom unprotect db01 mysqld',
-    };
+    return incomplete('unprotect', 'a host and a process', 'unprotect db01 mysqld');
   const { said, why } = splitReason(rest);
   if (said[0] !== undefined)
     return { kind: 'bad-value', name: 'word here', given: said[0], expected: '“because …” or nothing' };
-  return { kind: 'command', command: { verb: 'unprotect', host, what, why } };
-}
-
-const RULE_WORDS = { pause: 'paused', resume: 'active', end: 'ended' } as const;
-
-/** `rules [host]`, `rules pause|resume|end <rule>`. */
-export function parseRules(words: readonly string[]): Parsed {
-  const [first, rule] = words;
-  const word = first?.toLowerCase() ?? '';
-  if (word !== 'pause' && word !== 'resume' && word !== 'end')
-    return { kind: 'command', command: { verb: 'rules', host: first ?? null } };
-  if (rule === undefined)
-    return { kind: 'incomplete', verb: `rules ${word}`, wanted: 'a rule', example: `/oom rules ${word} mysqld` };
-  return { kind: 'command', command: { verb: 'rules edit', rule, to: RULE_WORDS[word] } };
+  return asking({ host, what, why });
 }
 
 function splitReason(words: readonly string[]): { said: readonly string[]; why: string | null } {

@@ -1,0 +1,47 @@
+import { quoted } from '../../notice/notice.ts';
+import { readDuration } from '../duration.ts';
+import type { Slip } from './command.ts';
+
+/** Words at blanks; quotes hold several together. A quote that is never closed is a character like others. */
+export function splitWords(text: string): string[] {
+  return [...text.matchAll(/"([^"]*)"|'([^']*)'(?=\s|$)|(\S+)/g)]
+    .map((match) => match[1] ?? match[2] ?? match[3] ?? '')
+    .filter(Boolean);
+}
+
+/** Words as they can be typed again: those with blanks in quotes. */
+export function joinWords(words: readonly string[]): string {
+  return words.map((word) => (/\s/.test(word) ? quoted(word) : word)).join(' ');
+}
+
+/** What was asked, read. */
+export function asking<Ask extends object>(ask: Ask): { kind: 'ask'; ask: Ask } {
+  return { kind: 'ask', ask };
+}
+
+export function incomplete(verb: string, wanted: string, example: string): Slip {
+  return { kind: 'incomplete', verb, wanted, example };
+}
+
+/** `[target] [time]`: `history 7d` asks for all. */
+export function readSpan(
+  words: readonly string[],
+): Slip | { kind: 'ask'; ask: { target: string | null; forMs: number | null } } {
+  const first = words[0];
+  const alone = words.length === 1 && first !== undefined && readDuration(first) !== null;
+  const target = alone ? null : (first ?? null);
+  return withDuration(alone ? words : words.slice(1), (forMs) => ({ target, forMs }));
+}
+
+/** A time in the words that are left, none: null. */
+export function withDuration<Ask extends object>(
+  words: readonly string[],
+  make: (forMs: number | null) => Ask,
+): Slip | { kind: 'ask'; ask: Ask } {
+  const said = words.filter((word) => !['for', 'last', 'since'].includes(word.toLowerCase())).join('');
+  if (said === '') return asking(make(null));
+  const forMs = readDuration(said);
+  if (forMs === null)
+    return { kind: 'bad-value', name: 'time', given: said, expected: 'for example 30m, 2h, 7d or 1h30m' };
+  return asking(make(forMs));
+}

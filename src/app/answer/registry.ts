@@ -1,0 +1,246 @@
+import { nearest } from '../nearest.ts';
+import { command, type Command, type KnownNames, type Parsed, type Slip } from './command.ts';
+import { asking, incomplete, joinWords, readSpan, withDuration } from './command-words.ts';
+import { readProtect, readUnprotect } from './protect-words.ts';
+
+const SCORES_MAX = 50;
+const RULE_STATES = { pause: 'paused', resume: 'active', end: 'ended' } as const;
+const RULE_DOES = {
+  pause: 'pauses a standing protection',
+  resume: 'resumes a standing protection',
+  end: 'ends a standing protection',
+};
+
+const UNMUTE = command({
+  name: 'unmute',
+  usage: '<host|service>',
+  does: 'posts about a host or service again',
+  read: ([target]) =>
+    target === undefined ? incomplete('unmute', 'a host or a service', 'unmute db01') : asking({ target }),
+  answer: (handlers, ask, requester) => handlers.unmute(ask, requester),
+});
+
+/**
+ * Every command, in the order of the help. Parsing, "did you mean", help, the manifest's hint, the README's table and the verbs of the
+ * terminal come from here.
+ */
+export const COMMANDS: readonly Command[] = [
+  command({
+    name: 'last',
+    also: ['latest'],
+    usage: '<host>',
+    does: 'the newest kill there: what died, why, what to do',
+    examples: [{ words: ({ host }) => `last ${host}`, runs: true }],
+    terminal: { needsRecord: true },
+    read: ([host]) => (host === undefined ? incomplete('last', 'a host', 'last db01') : asking({ host })),
+    answer: (handlers, ask, requester) => handlers.answerLast(ask, requester),
+  }),
+  command({
+    name: 'history',
+    usage: '[host|tag] [7d]',
+    does: 'kills over time, of a host, of all hosts with a tag, or of all',
+    examples: [{ words: ({ group }) => `history ${group} 7d`, runs: true }],
+    terminal: { needsRecord: true },
+    read: readSpan,
+    answer: (handlers, ask, requester) => handlers.answerHistory(ask, requester),
+  }),
+  command({
+    name: 'report',
+    also: ['digest', 'week', 'weekly'],
+    usage: '[host|tag] [7d]',
+    does: 'the week on one screen: the worst services, repeat causes, hosts without swap, odd adj values, one action a line',
+    examples: [{ words: ({ group }) => `report ${group}`, runs: true }],
+    read: readSpan,
+    answer: (handlers, ask, requester) => handlers.answerReport(ask, requester),
+  }),
+  command({
+    name: 'scores',
+    also: ['top', 'next'],
+    usage: '<host> [n]',
+    does: 'who dies next: live, ranked with the kernel’s own arithmetic',
+    examples: [{ words: ({ host }) => `scores ${host}`, runs: true }],
+    terminal: { needsRecord: false },
+    read: readScores,
+    answer: (handlers, ask, requester) => handlers.answerScores(ask, requester),
+  }),
+  command({
+    name: 'protect',
+    usage: '<host> <process|pid|unit> [adj] [keep [show] [on tag <tag>] [matching <text>]] [for 2h] [because …]',
+    does: 'proposes a protection, with proof; a second person approves',
+    examples: [
+      { words: ({ host }) => `protect ${host} mysqld`, runs: false },
+      {
+        words: ({ host, tag }) => `protect ${host} mysqld -500 keep on tag ${tag}`,
+        runs: false,
+        does: 'keeps it; also proposes it for other hosts with this tag',
+      },
+    ],
+    read: readProtect,
+    answer: (handlers, ask, requester) => handlers.protect({ ...ask, incidentId: null }, requester),
+  }),
+  command({
+    name: 'unprotect',
+    usage: '<host> <process|unit> [because …]',
+    does: 'proposes to take a protection back',
+    read: readUnprotect,
+    answer: (handlers, ask, requester) => handlers.unprotect(ask, requester),
+  }),
+  command({
+    name: 'pending',
+    usage: '',
+    does: 'changes that wait for somebody, or are under way',
+    examples: [{ words: () => 'pending', runs: true }],
+    read: () => asking({}),
+    answer: (handlers, _, requester) => handlers.answerPending(requester),
+  }),
+  command({
+    name: 'rules',
+    usage: '[host]',
+    does: 'standing protections, and what is protected now',
+    examples: [{ words: () => 'rules', runs: true }],
+    read: ([host]) => asking({ host: host ?? null }),
+    answer: (handlers, ask, requester) => handlers.answerRules(ask, requester),
+  }),
+  ...(['pause', 'resume', 'end'] as const).map((word) =>
+    command({
+      name: `rules ${word}`,
+      usage: '<rule>',
+      does: RULE_DOES[word],
+      whoMay: 'approvers',
+      read: ([rule]) =>
+        rule === undefined
+          ? incomplete(`rules ${word}`, 'a rule', `rules ${word} mysqld`)
+          : asking({ rule, to: RULE_STATES[word] }),
+      answer: (handlers, ask, requester) => handlers.editRule(ask, requester),
+    }),
+  ),
+  command({
+    name: 'hosts',
+    also: ['host', 'hosts list'],
+    usage: '',
+    does: 'which hosts are watched, and what is off',
+    examples: [{ words: () => 'hosts', runs: true }],
+    read: () => asking({}),
+    answer: (handlers, _, requester) => handlers.answerHosts(requester),
+  }),
+  command({
+    name: 'hosts check',
+    usage: '[host]',
+    does: 'what is off on a host, or on all, and how to fix it',
+    read: ([host]) => asking({ host: host ?? null }),
+    answer: (handlers, ask, requester) => handlers.checkHosts(ask, requester),
+  }),
+  command({
+    name: 'hosts add',
+    usage: '',
+    does: 'watches another host',
+    whoMay: 'admins',
+    examples: [{ words: () => 'hosts add', runs: false }],
+    read: () => asking({}),
+    answer: 'hosts add',
+  }),
+  command({
+    name: 'hosts remove',
+    usage: '[host]',
+    does: 'stops watching a host',
+    whoMay: 'admins',
+    read: ([host]) => asking({ host: host ?? null }),
+    answer: 'hosts remove',
+  }),
+  command({
+    name: 'mute',
+    usage: '<host|service> [1h]',
+    does: 'stops posting about a host or service; kills are still recorded',
+    examples: [{ words: ({ host }) => `mute ${host} 1h`, runs: false }],
+    read: readMute,
+    answer: (handlers, ask, requester) => handlers.mute(ask, requester),
+  }),
+  UNMUTE,
+  command({
+    name: 'explain',
+    usage: '',
+    does: 'explains a report that you paste, to you alone',
+    examples: [{ words: () => 'explain', runs: false }],
+    read: () => asking({}),
+    answer: 'explain',
+  }),
+  command({
+    name: 'audit',
+    usage: '[host]',
+    does: 'who proposed, approved, muted, added and removed what',
+    examples: [{ words: () => 'audit', runs: true }],
+    read: ([host]) => asking({ host: host ?? null }),
+    answer: (handlers, ask, requester) => handlers.answerAudit(ask, requester),
+  }),
+  command({
+    name: 'help',
+    also: ['?'],
+    usage: '',
+    does: 'examples with your own host names',
+    read: () => asking({}),
+    answer: (handlers, _, requester) => handlers.answerHelp(requester),
+  }),
+];
+
+/** Reads words typed by a person; none ask for help. Typos come back with what was probably meant. */
+export function readCommand(words: readonly string[]): Parsed {
+  const [first = 'help', second, ...rest] = words;
+  const said = first.toLowerCase().replace(/^-+/, '');
+  const named = called(said);
+  if (named === undefined) return typo(first, nearest(said, topLevel()), words.slice(1));
+  if (second === undefined) return named.read([]);
+  const sub = called(`${named.name} ${second.toLowerCase()}`);
+  if (sub !== undefined) return sub.read(rest);
+  const subs = COMMANDS.filter((one) => one.name.startsWith(`${named.name} `)).map((one) => one.name);
+  // A name that takes nothing but the second word of a longer name.
+  if (named.usage === '' && subs.length > 0)
+    return typo(`${named.name} ${second}`, nearest(`${named.name} ${second}`, subs), rest);
+  return named.read([second, ...rest]);
+}
+
+/** `last <host> | history …`: what Slack shows while somebody types. */
+export function usageHint(): string {
+  return COMMANDS.filter((one) => !one.name.includes(' '))
+    .map((one) => `${one.name} ${one.usage}`.trim())
+    .join(' | ');
+}
+
+/** The lines of the help, with names that are known here. */
+export function helpLines(names: KnownNames): { command: string; does: string; runs: boolean }[] {
+  return COMMANDS.flatMap((one) =>
+    one.examples.map(({ words, runs, does = one.does }) => ({ command: words(names), does, runs })),
+  );
+}
+
+function called(name: string): Command | undefined {
+  return COMMANDS.find((one) => one.name === name || one.also.includes(name));
+}
+
+function topLevel(): string[] {
+  return COMMANDS.map((one) => one.name).filter((name) => !name.includes(' '));
+}
+
+function typo(word: string, corrected: string | null, rest: readonly string[]): Slip {
+  return { kind: 'typo', word, corrected: corrected === null ? null : `${corrected} ${joinWords(rest)}`.trim() };
+}
+
+function readScores([host, count]: readonly string[]):
+  Slip | { kind: 'ask'; ask: { host: string; limit: number | null } } {
+  if (host === undefined) return incomplete('scores', 'a host', 'scores db01 10');
+  const limit = count === undefined ? null : /^\d{1,4}$/.test(count) ? Number(count) : 0;
+  if (limit === null) return asking({ host, limit });
+  if (limit < 1)
+    return {
+      kind: 'bad-value',
+      name: 'number',
+      given: count ?? '',
+      expected: `a number from 1 to ${SCORES_MAX}`,
+    };
+  return asking({ host, limit: Math.min(limit, SCORES_MAX) });
+}
+
+function readMute([target, ...rest]: readonly string[]) {
+  if (target === undefined) return incomplete('mute', 'a host or a service', 'mute db01 1h');
+  if (['off', 'none'].includes(rest[0]?.toLowerCase() ?? '')) return UNMUTE.read([target]);
+  return withDuration(rest, (forMs) => ({ target, forMs }));
+}
