@@ -47,7 +47,7 @@ function buildProgram(setExit: (status: number) => void): Command {
     .description(
       'Can the bot log in, read the kernel log and the scores, apply changes? Names what is off and the line that mends it.',
     )
-    .argument('[hosts...]', 'names from the configuration; none: all')
+    .argument('[hosts...]', 'host names from the configuration (default: all)')
     .action(async (hosts: string[]) => {
       const { checkHosts } = await import('./cli/ask-command.ts');
       setExit(await checkHosts(hosts));
@@ -62,12 +62,12 @@ function buildProgram(setExit: (status: number) => void): Command {
   }
   program
     .command('setup')
-    .description('Print the script that prepares a host, for a person to read and to run there as root.')
-    .option('--user <name>', 'the account to make', 'oombot')
-    .option('--key <file>', 'public key that may log in as it')
+    .description('Print the script that prepares a host: read it, then run it there as root.')
+    .option('--user <name>', 'the account to create', 'oombot')
+    .option('--key <file>', 'public key that may log in to it')
     .option('--separate-writer [file]', 'public key of a second account, which alone may apply changes')
     .option('--min <value>', 'lowest oom_score_adj that the helper will set', '-1000')
-    .option('--remove', 'print the script that takes it all away again')
+    .option('--remove', 'print the script that removes all of it')
     .action(
       async (options: {
         user: string;

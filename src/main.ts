@@ -304,7 +304,7 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
       // One step that fails must not leave the others undone.
       for (const step of steps) {
         await Promise.resolve(step()).catch((error: unknown) =>
-          log.error({ err: error }, 'A part could not be closed'),
+          log.error({ err: error }, 'A component could not be closed'),
         );
       }
     },

@@ -58,7 +58,7 @@ export async function tidyUp(world: { store: Store; clock: Clock; log: Log; sign
         maxKillsPerHost: MAX_KILLS_PER_HOST,
       });
     } catch (error) {
-      log.error({ err: error }, 'Tidying up failed; it is tried again');
+      log.error({ err: error }, 'Pruning old records failed; retrying');
     }
   }
 }

@@ -52,8 +52,8 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
         code: 'unsafe-helper',
         about,
         severity: 'unsafe',
-        what: `${showHostText(path, 60)} belongs to uid ${uid} and has mode ${mode}: others than root may change what runs as root.`,
-        cost: 'Whoever may write to it can become root.',
+        what: `${showHostText(path, 60)} belongs to uid ${uid} with mode ${mode}: someone other than root can change what runs as root.`,
+        cost: 'Whoever can write to it can become root.',
         fix: again,
       });
 
@@ -64,7 +64,7 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       code: 'no-helper',
       about,
       severity: 'cannot-change',
-      what: 'The helper /usr/local/sbin/oom-adj is not there.',
+      what: 'The helper /usr/local/sbin/oom-adj is missing.',
       cost: 'oom_score_adj cannot be changed on this host.',
       fix: again,
     });
@@ -76,8 +76,8 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       about,
       severity: 'cannot-change',
       what: tty
-        ? `sudo wants a terminal (requiretty), which the bot has not.`
-        : `${host.user} may not call the helper: ${said === '' ? 'neither sudo nor doas is there' : `the host says "${showHostText(said, 120)}"`}.`,
+        ? `sudo requires a terminal (requiretty), and the bot has none.`
+        : `${host.user} cannot run the helper: ${said === '' ? 'there is no sudo or doas' : `the host says "${showHostText(said, 120)}"`}.`,
       cost: 'oom_score_adj cannot be changed on this host.',
       fix: said === '' ? installSudo(setup.tools) : again,
     });
@@ -86,8 +86,8 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       code: 'stale-helper',
       about,
       severity: 'cannot-change',
-      what: `The helper /usr/local/sbin/oom-adj is of another version${hello ? ` (${hello.version}, not ${VERSION})` : ''}.`,
-      cost: 'oom_score_adj is not changed through it.',
+      what: `The helper /usr/local/sbin/oom-adj has a different version${hello ? ` (${hello.version}, not ${VERSION})` : ''}.`,
+      cost: 'The bot does not use it to change oom_score_adj.',
       fix: again,
     });
   }
@@ -97,8 +97,8 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       code: 'no-oom-adj',
       about,
       severity: 'cannot-change',
-      what: 'Neither oom_score_adj nor oom_adj is in /proc.',
-      cost: 'There is nothing that could be changed.',
+      what: '/proc has neither oom_score_adj nor oom_adj.',
+      cost: 'There is nothing to change.',
       fix: null,
     });
   if (setup.procOptions.split(',').includes('ro') || hello?.writable === false)
@@ -116,7 +116,7 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       about,
       severity: 'cannot-change',
       what: 'Root lacks CAP_SYS_RESOURCE here, as in many containers and some virtual machines.',
-      cost: 'Values can be raised and brought back to where they were, but not lowered further. Start the container or the service of sshd with this capability.',
+      cost: 'Values can be raised and restored, but not lowered further. Give the container or the sshd service this capability.',
       fix: null,
     });
   return found;

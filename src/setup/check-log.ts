@@ -16,17 +16,17 @@ function checkFiles(host: CheckedHost, probe: HostFacts, logFiles: readonly stri
   return unread.map((path) => {
     const isThere = known.has(path);
     const wrong = isThere
-      ? `${host.user} may not read ${words(path)}`
-      : `${host.user} finds no file ${words(path)}: either there is none, or its folder is closed to ${host.user}`;
+      ? `${host.user} cannot read ${words(path)}`
+      : `${host.user} cannot find ${words(path)}: it does not exist, or ${host.user} cannot open its folder`;
     return {
       code: 'unreadable-file',
       about: 'log',
       severity,
-      what: `${wrong}. It stands under logFiles in the configuration.`,
+      what: `${wrong}. It is listed under logFiles in the configuration.`,
       cost:
         severity === 'cannot-watch'
-          ? 'No kill is seen: where logFiles is set, nothing else is read.'
-          : 'What stands in this file alone is not seen.',
+          ? 'Kills go unseen: when logFiles is set, nothing else is read.'
+          : 'Whatever is only in this file goes unseen.',
       fix: isThere ? fileFix(host, path, probe.setup.tools) : whereFix(path),
     };
   });
@@ -46,11 +46,11 @@ function checkSources(host: CheckedHost, probe: HostFacts): Finding[] {
       code: 'no-kmsg',
       about,
       severity,
-      what: `${host.user} may not read /dev/kmsg${probe.dmesgRestrict ? ' (kernel.dmesg_restrict is 1)' : ''}, and ${whyNotThroughHelper(probe)}.`,
+      what: `${host.user} cannot read /dev/kmsg${probe.dmesgRestrict ? ' (kernel.dmesg_restrict is 1)' : ''}, and ${whyNotThroughHelper(probe)}.`,
       cost:
         severity === 'cannot-watch'
-          ? 'No kill is seen.'
-          : 'Kills are seen up to half a second late or more, and lost records are not noticed.',
+          ? 'Kills go unseen.'
+          : 'Kills are seen half a second late or more, and lost records go unnoticed.',
       fix: { where: 'bot', line: setupLine(host) },
     });
 
@@ -60,9 +60,9 @@ function checkSources(host: CheckedHost, probe: HostFacts): Finding[] {
       about,
       severity,
       what: mayReadJournal(probe)
-        ? 'journald holds no kernel entry: is systemd-journald running?'
-        : `${host.user} may not read the journal: it is not in the group ${groupOf(probe)}.`,
-      cost: 'What happened while the bot was away is known only as far as the kernel still holds it; userspace killers (systemd-oomd, earlyoom) are not seen.',
+        ? 'The journal has no kernel entries: is systemd-journald running?'
+        : `${host.user} cannot read the journal: it is not in group ${groupOf(probe)}.`,
+      cost: 'While the bot is away it depends on what the kernel ring still holds; userspace killers (systemd-oomd, earlyoom) go unseen.',
       fix: journalFix(host, probe),
     });
 
@@ -72,7 +72,7 @@ function checkSources(host: CheckedHost, probe: HostFacts): Finding[] {
       about,
       severity: 'watches-worse',
       what: 'The journal is kept in memory only (there is no /var/log/journal).',
-      cost: 'A restart of the host takes the end of its log along: the kill that led to it stays unexplained.',
+      cost: 'A reboot loses the end of the log, so a kill that led to it stays unexplained.',
       fix: {
         where: 'host',
         line: "mkdir -p /var/log/journal /etc/systemd/journald.conf.d && printf '[Journal]\\nStorage=persistent\\n' > /etc/systemd/journald.conf.d/50-persistent.conf && systemctl restart systemd-journald && journalctl --flush",
@@ -86,8 +86,8 @@ function checkSources(host: CheckedHost, probe: HostFacts): Finding[] {
         code: 'unreadable-file',
         about,
         severity,
-        what: `There is no journal, and ${host.user} may not read ${words(file.path)}.`,
-        cost: 'What happened while the bot was away is known only as far as the kernel still holds it.',
+        what: `There is no journal, and ${host.user} cannot read ${words(file.path)}.`,
+        cost: 'While the bot is away it depends on what the kernel ring still holds.',
         fix: fileFix(host, file.path, setup.tools),
       });
     else
@@ -95,8 +95,8 @@ function checkSources(host: CheckedHost, probe: HostFacts): Finding[] {
         code: 'no-journald',
         about,
         severity,
-        what: 'There is no journal and no file with the kernel log.',
-        cost: 'What happened while the bot was away is known only as far as the kernel still holds it, and nothing of the time before a restart.',
+        what: 'There is no journal and no kernel log file.',
+        cost: 'While the bot is away it depends on what the kernel ring still holds, and everything before a reboot is lost.',
         fix: syslogFix(setup.tools),
       });
   }
@@ -111,7 +111,7 @@ function checkCounters(probe: HostFacts): Finding[] {
       about: 'log',
       severity: 'watches-worse',
       what: 'This kernel does not count its kills (oom_kill in /proc/vmstat came with 4.13).',
-      cost: 'Whether a kill was missed cannot be told.',
+      cost: 'The bot cannot tell whether it missed a kill.',
       fix: null,
     },
   ];
@@ -122,7 +122,7 @@ function checkKillers(host: CheckedHost, probe: HostFacts): Finding[] {
   if (killers.length === 0) return [];
   const finding = { code: 'userspace-killers', about: 'log' } as const;
   const also = `${killers.join(' and ')} kills here as well; ${killers.length > 1 ? 'their' : 'its'} kills`;
-  const rules = 'They choose by rules of their own, not by oom_score_adj alone.';
+  const rules = 'They choose by their own rules, not by oom_score_adj alone.';
   if (host.logFiles !== null)
     return [
       {
@@ -133,20 +133,20 @@ function checkKillers(host: CheckedHost, probe: HostFacts): Finding[] {
         fix: null,
       },
     ];
-  const what = `${also} stand in the journal only.`;
+  const what = `${also} are only in the journal.`;
   if (!probe.journal.readable)
-    return [{ ...finding, severity: 'watches-worse', what, cost: 'They are not seen.', fix: journalFix(host, probe) }];
-  const cost = `They come with the journal, up to half a second late. ${rules}`;
+    return [{ ...finding, severity: 'watches-worse', what, cost: 'They go unseen.', fix: journalFix(host, probe) }];
+  const cost = `They arrive through the journal, up to half a second late. ${rules}`;
   return [{ ...finding, severity: 'note', what, cost, fix: null }];
 }
 
 function whyNotThroughHelper(probe: HostFacts): string {
-  if (!probe.kmsgHelper) return 'the reader that "oombot setup" installs is not there';
+  if (!probe.kmsgHelper) return 'the reader that "oombot setup" installs is missing';
   const said = probe.setup.kmsgHelperError;
-  if (said === null) return 'there is neither sudo nor doas to call the reader';
+  if (said === null) return 'there is no sudo or doas to run the reader';
   return said.endsWith('refused kmsg')
-    ? 'root itself may not read it here'
-    : `the reader may not be called (${words(said)})`;
+    ? 'even root cannot read it here'
+    : `the reader is not permitted (${words(said)})`;
 }
 
 function groupOf(probe: HostFacts): string {

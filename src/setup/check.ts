@@ -19,7 +19,7 @@ function loginFinding(host: CheckedHost, trouble: LoginTrouble): Finding {
     about: 'login',
     severity: 'cannot-watch',
     what: trouble.sentence,
-    cost: 'Nothing of this host is seen.',
+    cost: 'Kills on this host go unseen.',
     fix: loginFix(host, trouble),
   };
 }
@@ -62,8 +62,8 @@ function checkScores(host: CheckedHost, probe: HostFacts): Finding[] {
       code: 'hidepid',
       about: 'scores',
       severity: 'watches-worse',
-      what: `/proc is mounted with hidepid=${/^\w{1,12}$/.test(probe.hidepid) ? probe.hidepid : '?'}, so ${host.user} sees only processes of its own.`,
-      cost: 'Who is next, and who a victim really was, cannot be told. Kills are still seen. (The line holds until the next boot; in /etc/fstab it lasts.)',
+      what: `/proc is mounted with hidepid=${/^\w{1,12}$/.test(probe.hidepid) ? probe.hidepid : '?'}, so ${host.user} only sees its own processes.`,
+      cost: 'Kills are still seen, but not who is next or what a victim was. (The line lasts until the next boot; put it in /etc/fstab to keep it.)',
       fix: {
         where: 'host',
         line:
@@ -78,8 +78,8 @@ function checkScores(host: CheckedHost, probe: HostFacts): Finding[] {
       code: 'legacy-oom-adj',
       about: 'scores',
       severity: 'watches-worse',
-      what: 'This kernel is older than 2.6.36 and knows only oom_adj, from -17 to 15.',
-      cost: 'Values are translated to the nearest of these, and who is next is reckoned by the old rules.',
+      what: 'This kernel is older than 2.6.36 and only has oom_adj, from -17 to 15.',
+      cost: 'Values are mapped to the nearest of these, and who is next follows the old rules.',
       fix: null,
     });
   return found;

@@ -6,7 +6,7 @@ import type { Finding, Severity } from './finding.ts';
 const WORDS: Record<Severity, { text: string; colour: 'red' | 'yellow' | 'gray' }> = {
   'cannot-watch': { text: 'cannot watch', colour: 'red' },
   unsafe: { text: 'unsafe', colour: 'red' },
-  'watches-worse': { text: 'watches worse', colour: 'yellow' },
+  'watches-worse': { text: 'limited', colour: 'yellow' },
   'cannot-change': { text: 'cannot change', colour: 'yellow' },
   note: { text: 'note', colour: 'gray' },
 };
@@ -23,7 +23,7 @@ export function renderCheck(host: { name: string }, findings: readonly Finding[]
     if (about !== 'login' && findings.some((finding) => finding.about === 'login')) return `${QUESTIONS[about]}: ?`;
     if (!worst) return `${QUESTIONS[about]}: ${paint('green', 'yes')}`;
     const limited = worst.severity === 'watches-worse' || worst.code === 'no-capability';
-    return `${QUESTIONS[about]}: ${limited ? paint('yellow', 'with limits') : paint('red', 'no')}`;
+    return `${QUESTIONS[about]}: ${limited ? paint('yellow', 'partial') : paint('red', 'no')}`;
   });
   const lines = [`${paint('bold', showHostText(host.name, 80))}  ${answers.join(' · ')}`];
   for (const { severity, what, cost, fix } of findings) {

@@ -51,7 +51,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       try {
         await reply(describeRefusal({ kind: 'fault', reference }));
       } catch (second) {
-        log.warn({ fault: faultForLog(second), reference }, 'Nor could that be told to whoever asked');
+        log.warn({ fault: faultForLog(second), reference }, 'The person who asked could not be told either');
       }
     }
   }

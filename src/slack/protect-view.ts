@@ -14,9 +14,9 @@ export function protectView({ host, what, incidentId }: ProtectForm) {
     close: plain('Cancel'),
     private_metadata: incidentId.slice(0, 200),
     blocks: [
-      input('host', 'Host', 'As it is called in messages', 100, host),
-      input('what', 'Process, pid or unit', 'A unit takes all its processes, and can last', 100, what),
-      input('adj', 'Value', 'Empty: the smallest that changes who dies next. -1000 … 1000', 5, '', true),
+      input('host', 'Host', 'The name used in messages', 100, host),
+      input('what', 'Process, PID or unit', 'A unit covers all its processes, and can outlast a restart', 100, what),
+      input('adj', 'Value', 'Empty: the smallest change that decides who is killed next. -1000 … 1000', 5, '', true),
       input('for', 'For how long', 'For example 2h or 7d. Empty: until the process ends', 20, '', true),
       {
         type: 'input' as const,
@@ -27,10 +27,10 @@ export function protectView({ host, what, incidentId }: ProtectForm) {
           type: 'static_select' as const,
           action_id: 'value',
           placeholder: plain('Let it end with the process'),
-          options: [{ text: plain('Keep it so: a standing rule'), value: 'keep' }],
+          options: [{ text: plain('Keep it: make a rule'), value: 'keep' }],
         },
       },
-      input('why', 'Because', 'The second person reads this', 300, '', true),
+      input('why', 'Because', 'The approver sees this', 300, '', true),
     ],
   };
 }

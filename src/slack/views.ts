@@ -60,12 +60,12 @@ export function noticeView(title: string, notice: Notice): View {
 
 /** A new host: name, address, and the rest where it differs from the defaults. */
 export function hostAddView(): View {
-  return form('host-add', 'Add a host', 'Read its key', [
-    textInput('name', 'Name', 'As it will be called in messages, for example db01', 64, false),
-    textInput('address', 'Address', 'A name or an IP address that the bot can reach', 255, false),
+  return form('host-add', 'Add a host', 'Read host key', [
+    textInput('name', 'Name', 'The name used in messages, for example db01', 64, false),
+    textInput('address', 'Address', 'A host name or IP address that the bot can reach', 255, false),
     textInput('port', 'SSH port', 'Empty: 22', 5, true),
-    textInput('user', 'SSH user', 'Empty: as configured for all hosts', 64, true),
-    textInput('tags', 'Tags', 'Separated by blanks, for example: db prod', 200, true),
+    textInput('user', 'SSH user', 'Empty: the configured default', 64, true),
+    textInput('tags', 'Tags', 'Separated by spaces, for example: db prod', 200, true),
   ]);
 }
 
@@ -75,17 +75,17 @@ export function hostConfirmView(draft: HostDraft, key: HostKeySeen): View {
     { hostText: draft.name },
     { words: ' at ' },
     { hostText: `${draft.address}:${draft.port}` },
-    { words: ' shows this ' },
+    { words: ' presents this ' },
     { hostText: key.keyType },
     { words: ' key:' },
   ];
   const compare: Text = [
-    { words: 'Compare it with what the host itself says: ' },
+    { words: 'Compare it with what the host itself prints: ' },
     { hostText: 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' },
-    { words: '. If it differs, somebody stands between: do not confirm.' },
+    { words: '. If it differs, someone may be intercepting the connection: do not confirm.' },
   ];
   return {
-    ...form('host-confirm', 'Is this the host?', 'It is the same', [
+    ...form('host-confirm', 'Is this the host?', 'Keys match', [
       mrkdwn(about),
       mrkdwn([{ hostText: key.fingerprint }]),
       mrkdwn(compare),
@@ -96,11 +96,11 @@ export function hostConfirmView(draft: HostDraft, key: HostKeySeen): View {
 
 /** Which host to remove. */
 export function hostRemoveView(host: string | null): View {
-  const field = textInput('name', 'Host', 'Only hosts that were added from Slack', 64, false);
+  const field = textInput('name', 'Host', 'Only hosts added from Slack', 64, false);
   if (host !== null && field.element.type === 'plain_text_input') field.element.initial_value = cutToUnits(host, 64);
   return form('host-remove', 'Remove a host', 'Remove', [
     field,
-    mrkdwn([{ words: 'It is no longer watched. What is on record about it stays.' }]),
+    mrkdwn([{ words: 'It will no longer be watched. Its record stays.' }]),
   ]);
 }
 

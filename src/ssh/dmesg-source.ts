@@ -94,7 +94,7 @@ export function followDmesg(context: SourceContext, options: { position: Positio
       lost: null,
       fromMs: null,
       toMs: null,
-      sentence: 'The ring was overwritten between two looks; what was lost in between is not known.',
+      sentence: 'The ring was overwritten between two reads; what was lost in between is unknown.',
     });
     return records.filter((line) => Number(RECORD.exec(line)?.[2]) > known.stamp);
   }

@@ -49,7 +49,7 @@ export function openHostLink(
       return { kind: 'facts', facts: probe };
     },
     follow: async (request: FollowRequest) => {
-      if (probe === null) return { kind: 'failed', sentence: 'the host was not looked at yet' };
+      if (probe === null) return { kind: 'failed', sentence: 'the host has not been probed yet' };
       const over = outdated.signal;
       const signal = AbortSignal.any([request.signal, over]);
       const end = await followHost(connection, { ...request, signal, probe, logFiles, clock });

@@ -76,7 +76,7 @@ export function followJournal(
             lost: null,
             fromMs: null,
             toMs: null,
-            sentence: 'The journal no longer has the entry where reading stopped; older ones were deleted.',
+            sentence: 'The journal no longer has the entry where reading stopped: it was rotated away.',
           });
         }
         return false;
@@ -190,7 +190,7 @@ async function readJournal(
       kind: 'too-much',
       lost: null,
       ...span,
-      sentence: 'The journal of the missed time is larger than 64 MiB; only its beginning was read.',
+      sentence: 'The journal for the missed time is larger than 64 MiB; only its beginning was read.',
     });
     return { kind: 'done' };
   }

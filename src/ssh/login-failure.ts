@@ -47,21 +47,21 @@ export function refusalSentence(
     return {
       ...failure,
       reason: 'revoked-host-key',
-      sentence: `${where} SHOWS A REVOKED HOST KEY: ${shown} stands as @revoked in ${file}. Not connected: give the host a new key.`,
+      sentence: `${where} PRESENTS A REVOKED HOST KEY: ${shown} is marked @revoked in ${file}. Not connected: give the host a new key.`,
     };
   }
   if (verdict === 'changed' && target.fingerprints.length > 0) {
     return {
       ...failure,
       reason: 'changed-host-key',
-      sentence: `HOST KEY OF ${where} IS NOT THE PINNED ONE: it shows ${shown}, pinned are ${target.fingerprints.join(', ')}. Somebody may be listening in between, or the host was set up anew. Not connected. If the new key is right, put its fingerprint in place of the pinned one.`,
+      sentence: `HOST KEY OF ${where} IS NOT THE PINNED ONE: it presents ${shown}, pinned are ${target.fingerprints.join(', ')}. Someone may be intercepting the connection, or the host was reinstalled. Not connected. If the new key is right, put its fingerprint in place of the pinned one.`,
     };
   }
   if (verdict === 'changed') {
     return {
       ...failure,
       reason: 'changed-host-key',
-      sentence: `HOST KEY OF ${where} HAS CHANGED: it shows ${shown}, ${file} has another. Somebody may be listening in between, or the host was set up anew. Not connected. If the new key is right: ssh-keygen -f ${file} -R '${knownHostsName(target)}', then ${addKey(hostKey, file)}`,
+      sentence: `HOST KEY OF ${where} HAS CHANGED: it presents ${shown}, ${file} has a different one. Someone may be intercepting the connection, or the host was reinstalled. Not connected. If the new key is right: ssh-keygen -f ${file} -R '${knownHostsName(target)}', then ${addKey(hostKey, file)}`,
     };
   }
   const authority = known.certAuthority
@@ -70,7 +70,7 @@ export function refusalSentence(
   return {
     ...failure,
     reason: 'unknown-host-key',
-    sentence: `${where} shows a host key that is not on file: ${shown}.${authority} Compare it with the output of ssh-keygen -lf /etc/ssh/ssh_host_${keyWord(hostKey)}_key.pub on the host, then ${addKey(hostKey, file)}`,
+    sentence: `${where} presents an unknown host key: ${shown}.${authority} Compare it with the output of ssh-keygen -lf /etc/ssh/ssh_host_${keyWord(hostKey)}_key.pub on the host, then ${addKey(hostKey, file)}`,
   };
 }
 

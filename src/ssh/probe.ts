@@ -97,7 +97,7 @@ export async function probeHost(
     return {
       kind: 'failed',
       end: result.end,
-      sentence: `looking at ${connection.target.name} failed: ${wordsOf(result.end)}`,
+      sentence: `probing ${connection.target.name} failed: ${wordsOf(result.end)}`,
     };
   const facts = parseFacts(result.stdout.toString('utf8'));
   if (facts === null) {

@@ -21,7 +21,7 @@ export function steppingOver(
         lost: faults.length,
         fromMs: null,
         toMs: null,
-        sentence: `Lines of ${batch.source} cannot be read and were passed over (a fault of oombot): ${first.slice(0, 200)}.`,
+        sentence: `Lines of ${batch.source} could not be parsed and were skipped (a bug in oombot): ${first.slice(0, 200)}.`,
       });
     }
   };

@@ -45,9 +45,7 @@ describe('who did what', () => {
   it('of nothing says so, and of an unknown host asks', async () => {
     const bot = await anAnsweringBot();
 
-    expect(textOf(await bot.handlers.answerAudit({ host: 'db01' }, ASKER))).toBe(
-      'Nobody has changed anything on db01 yet',
-    );
+    expect(textOf(await bot.handlers.answerAudit({ host: 'db01' }, ASKER))).toBe('No changes on db01 yet');
     expect(refusalOf(await bot.handlers.answerAudit({ host: 'nope' }, ASKER)).kind).toBe('unknown-host');
   });
 });

@@ -41,7 +41,7 @@ describe('a pasted report', () => {
 
     expect(text).toContain('java (pid 569) was killed by the kernel');
     expect(text).toContain('memory group /system.slice/app-web.service');
-    expect(text).toContain('Only you see this. Nothing of it is kept.');
+    expect(text).toContain('Only you can see this. None of it is stored.');
   });
 
   it.each<[string, (text: string) => string]>([

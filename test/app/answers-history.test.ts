@@ -48,7 +48,7 @@ describe('history', () => {
     ]);
 
     expect(textOf(complete)).not.toContain('does not reach back');
-    expect(textOf(incomplete)).toContain('The record does not reach back that far.');
+    expect(textOf(incomplete)).toContain('The record does not go back that far.');
   });
 
   it.each([
@@ -83,7 +83,7 @@ describe('history', () => {
     const bot = await anAnsweringBot();
 
     expect(textOf(await bot.handlers.answerHistory({ target: 'db02', forMs: null }, ASKER))).toBe(
-      'No kill on db02 in the last 7 d',
+      'No kills on db02 in the last 7 d',
     );
   });
 
@@ -92,7 +92,7 @@ describe('history', () => {
     bot.host('db01').become('unreachable', 'db01 does not answer.');
 
     expect(textOf(await bot.handlers.answerHistory({ target: 'db01', forMs: null }, ASKER))).toContain(
-      'Not reachable now, so newer kills may be missing: db01 does not answer.',
+      'The host is unreachable, so newer kills may be missing: db01 does not answer.',
     );
   });
 

@@ -40,17 +40,17 @@ describe('who may edit hosts', () => {
     [
       'no admins are named',
       { settings: () => ({ admins: [], hosts: [] }) },
-      'You may not add or remove hosts. Nobody may: the configuration names no one under “admins”.',
+      'You can’t add or remove hosts. Nobody may: the configuration names no one under “admins”.',
     ],
     [
       'there is no editing',
       { editing: null },
-      'You may not add or remove hosts. Hosts come from the configuration file here.',
+      'You can’t add or remove hosts. Hosts come from the configuration file here.',
     ],
     [
       'the group cannot be looked up',
       { groupMembers: () => Promise.reject(new Error('missing_scope')) },
-      'You may not add or remove hosts. I could not find out who is in the user group of the admins; try again.',
+      'You can’t add or remove hosts. I could not look up the admins’ user group; try again.',
     ],
   ])('is nobody when %s', async (_what, given, sentence) => {
     const bot = await anAnsweringBot(aWorld({}, given).world);

@@ -21,19 +21,19 @@ describe('the fleet', () => {
     const text = textOf(await bot.handlers.answerHosts(ASKER));
 
     expect(text.split('\n')).toEqual([
-      '3 hosts, 2 not watched now',
+      '3 hosts, 2 not watched right now',
       '',
-      'web1 not reachable since 2026-08-30 01:50:08 UTC: web1 does not answer on port 22. no kill known',
-      'db02 connecting. tags db; no kill known',
+      'web1 unreachable since 2026-08-30 01:50:08 UTC: web1 does not answer on port 22. no kills on record',
+      'db02 connecting. tags db; no kills on record',
       'db01 watched since 2026-08-30 01:50:08 UTC through kmsg. tags db, prod; 2 kills in 7 d, last 2026-08-30 01:50:07 UTC',
     ]);
   });
 
   it.each<[Watched | null, string, string]>([
     [{ ...WATCHING, gaps: 2 }, '3 hosts, all watched', 'lines of its log may have been lost 2 times'],
-    [{ ...WATCHING, kind: 'failed', sentence: 'no log may be read' }, '3 not watched now', 'not watched since'],
-    [{ ...WATCHING, kind: 'starting' }, '3 not watched now', 'connecting'],
-    [null, '3 hosts, all watched', 'watched by another process of the bot'],
+    [{ ...WATCHING, kind: 'failed', sentence: 'no log may be read' }, '3 not watched right now', 'not watched since'],
+    [{ ...WATCHING, kind: 'starting' }, '3 not watched right now', 'connecting'],
+    [null, '3 hosts, all watched', 'watched by another oombot process'],
   ])('says how logs are followed: %o', async (watched, headline, words) => {
     const bot = await anAnsweringBot({ watchState: () => watched });
 
@@ -97,7 +97,7 @@ describe('the fleet', () => {
     bot.hosts.clear();
 
     expect(textOf(await bot.handlers.answerHosts(ASKER))).toBe('No hosts yet');
-    expect(textOf(await bot.handlers.answerHelp(ASKER))).toContain('No hosts are watched yet.');
+    expect(textOf(await bot.handlers.answerHelp(ASKER))).toContain('No hosts yet.');
     expect(plainText((await bot.handlers.answerHome(ASKER)).headline)).toBe('No hosts yet');
   });
 });
@@ -110,7 +110,7 @@ describe('a check', () => {
   it('says that nothing is off', async () => {
     const bot = await anAnsweringBot();
 
-    expect(textOf(await bot.handlers.checkHosts({ host: null }, ASKER))).toBe('3 hosts checked, nothing is off');
+    expect(textOf(await bot.handlers.checkHosts({ host: null }, ASKER))).toBe('3 hosts checked, no problems');
   });
 
   it('names what is off on each host, reached or not', async () => {
@@ -119,15 +119,15 @@ describe('a check', () => {
 
     const text = textOf(await bot.handlers.checkHosts({ host: null }, ASKER));
 
-    expect(text).toContain('Something is off on 2 hosts of 3');
+    expect(text).toContain('Problems on 2 of 3 hosts');
     expect(text).toContain('db01\n  adm group is missing: usermod -aG adm oombot');
-    expect(text).toContain('web1\n  not reachable: web1 refused the key.');
+    expect(text).toContain('web1\n  unreachable: web1 refused the key.');
   });
 
   it('of one host looks at that one only', async () => {
     const bot = await anAnsweringBot(BROKEN);
 
-    expect(textOf(await bot.handlers.checkHosts({ host: 'db02' }, ASKER))).toBe('1 host checked, nothing is off');
+    expect(textOf(await bot.handlers.checkHosts({ host: 'db02' }, ASKER))).toBe('1 host checked, no problems');
     expect(refusalOf(await bot.handlers.checkHosts({ host: 'db03' }, ASKER))).toMatchObject({
       kind: 'unknown-host',
       nearest: 'db01',
@@ -165,6 +165,6 @@ describe('a check', () => {
     await bot.clock.advance(60_000);
     const text = textOf(await asking);
 
-    expect(text).toContain('Something is off on 60 hosts of 60');
+    expect(text).toContain('Problems on 60 of 60 hosts');
   });
 });

@@ -87,7 +87,7 @@ describe('the newest incident of a host', () => {
     const text = textOf(await asking);
 
     expect(text).not.toMatch(/Who is next: +\w/);
-    expect(text).toContain('Who is next is not known: the host did not answer within 2 s.');
+    expect(text).toContain('Who is next is unknown: the host did not answer within 2 s.');
   });
 
   it('is answered from the record while the host cannot be reached', async () => {
@@ -98,7 +98,7 @@ describe('the newest incident of a host', () => {
     const text = textOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
 
     expect(text).toContain('mysqld of mysql.service was killed on db01');
-    expect(text).toContain('From the record; who is next is not known: db01 shows another host key');
+    expect(text).toContain('From the record. Who is next is unknown: db01 shows another host key');
     expect(bot.host('db01').scans()).toBe(0);
   });
 

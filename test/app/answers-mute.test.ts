@@ -158,7 +158,7 @@ describe('unmuting', () => {
 
     const notice = noticeOf(await bot.handlers.unmute({ target: 'Mysql' }, ASKER));
 
-    expect(plainText(notice.headline)).toBe('mysql.service is told in the channel again');
+    expect(plainText(notice.headline)).toBe('mysql.service is unmuted: posting to the channel again');
     expect((await bot.store.incidents('db01', 1))[0]?.mutedUntilMs).toBeNull();
     expect(await bot.store.mutes(NOW_MS)).toEqual([]);
   });

@@ -38,7 +38,7 @@ describe('the report', () => {
     const rows = notice.parts.flatMap((part) => (part.kind === 'rows' ? part.rows : []));
     expect(rows.map((row) => plainText(row.text))).toEqual([
       'mysql.service on db01 leaks about 233 MiB an hour (likely), next kill about 2026-08-30 21:50:08 UTC: profile it, and restart it before then.',
-      'backup on db02 dies near 01:50 UTC: find what starts then with systemctl list-timers --all.',
+      'backup on db02 dies near 01:50 UTC: see what starts then with systemctl list-timers --all.',
       'bash (2 processes) on db01 runs at oom_score_adj -1000, perhaps inherited: it can never be killed, also when it leaks. Reset it with choom -p 4211 -n 0.',
       'Kills on db01 came without a slow phase, for want of swap: consider a small swap file (not on Kubernetes nodes).',
     ]);
@@ -50,7 +50,7 @@ describe('the report', () => {
 
     expect(textOf(await bot.handlers.answerReport({ target: 'prod', forMs: null }, ASKER))).toMatch(/^4 kills on prod/);
     expect(textOf(await bot.handlers.answerReport({ target: 'web1', forMs: null }, ASKER))).toMatch(
-      /^No kill on web1 in the last 7 d, 0 in the 7 d before/,
+      /^No kills on web1 in the last 7 d, 0 in the 7 d before/,
     );
   });
 

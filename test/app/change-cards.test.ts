@@ -62,7 +62,7 @@ describe('the card of a change', () => {
     await clock.advance(60_000);
 
     const [card, word, more] = chat.messages;
-    expect(card?.text).toContain('Applied and read back');
+    expect(card?.text).toContain('Applied and verified');
     expect(word).toMatchObject({ threadTs: card?.ts });
     expect(word?.text).toContain('UANN');
     expect(more).toBeUndefined();
@@ -127,6 +127,6 @@ describe('the card of a change', () => {
     await clock.advance(10_000);
 
     expect(chat.messages.filter((message) => message.threadTs === null)).toHaveLength(1);
-    expect(chat.messages[0]?.text).toContain('Applied and read back');
+    expect(chat.messages[0]?.text).toContain('Applied and verified');
   });
 });

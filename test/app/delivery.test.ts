@@ -329,7 +329,7 @@ describe('a backlog of words', () => {
 
     expect(chat.messages).toHaveLength(1);
     expect(chat.messages[0]?.text).toContain('150 changes at once');
-    expect(chat.messages[0]?.text).toContain('web0 cannot be reached');
+    expect(chat.messages[0]?.text).toContain('web0 is unreachable');
     expect(chat.messages[0]?.text).toContain('and 120 more changes');
     expect(await isBusy(store)).toBe(false);
     await delivery.close();

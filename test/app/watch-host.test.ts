@@ -408,7 +408,7 @@ describe('silence means health', () => {
     expect(away[0]).toContain('db01 does not answer.');
     expect(back).toHaveLength(1);
     expect(back[0]).toContain('is back after');
-    expect(back[0]).toContain('1 kill happened meanwhile, as far as its log was read');
+    expect(back[0]).toContain('1 kill found in its log so far from that time');
   });
 
   it('says nothing of a muted host that is away, until the mute ends', async () => {
@@ -437,8 +437,8 @@ describe('silence means health', () => {
     await clock.advance(2 * MINUTE_MS);
     const [back] = headlines(await told());
 
-    expect(back).toContain('No kill was found in its log so far');
-    expect(back).toContain('cannot be known');
+    expect(back).toContain('No kills found in its log so far');
+    expect(back).toContain('is lost');
   });
 
   it('neither repeats nor forgets over a restart of the bot', async () => {
@@ -519,7 +519,7 @@ describe('what went on record', () => {
     expect(all.flatMap(({ news }) => news.map((kill) => kill.record.pid))).toEqual([2]);
     const headlines = all.flatMap(({ told }) => told.map(({ body }) => readReply(body)?.notice.headline ?? []));
     expect(headlines.map((text) => plainText(text))).toEqual([
-      'db01 cannot be reached: I cannot see kills there now',
+      'db01 is unreachable: I can’t see kills there right now',
       'db01 is back after 1 h',
     ]);
   });

@@ -241,7 +241,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
   });
 
   it('lets nobody but an admin add a host', async () => {
-    expect(await ask('Ben', '#oom', '/oom hosts add')).toContain('You may not add or remove hosts');
+    expect(await ask('Ben', '#oom', '/oom hosts add')).toContain('You can’t add or remove hosts');
     expect(bot.workspace.as('Ben').view()).toBeNull();
   });
 

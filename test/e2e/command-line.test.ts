@@ -188,9 +188,9 @@ describe('the command line, where no bot has run yet', () => {
   it.each<[string[], number, RegExp]>([
     [['history', 'db01', '7x'], 2, /^oombot history: .*7x.*7d/],
     [['scores', 'db01', 'abc'], 2, /^oombot scores: .*abc.* 1 to 50/],
-    [['scores', 'db1'], 2, /^I do not watch a host called db1\. Did you mean “?db01/],
-    [['last', 'db1'], 2, /^I do not watch a host called db1\. Did you mean “?db01/],
-    [['history', 'web'], 2, /^I know no host, tag or service called web/],
+    [['scores', 'db1'], 2, /^No host called db1\. Did you mean “?db01/],
+    [['last', 'db1'], 2, /^No host called db1\. Did you mean “?db01/],
+    [['history', 'web'], 2, /^No host, service or tag called web/],
     [['last', 'db01'], 1, /^oombot: The database .* does not exist yet; start `oombot run` first\.\n$/],
     [['history', 'db'], 1, /^oombot: The database .* does not exist yet; start `oombot run` first\.\n$/],
   ])('says what is wrong with %j', (args, status, sentence) => {
@@ -231,7 +231,7 @@ describe('the command line, where no bot has run yet', () => {
     }
     try {
       const half = check(log, `${log}o`);
-      expect(half.out).toMatch(/kernel log: with limits/);
+      expect(half.out).toMatch(/kernel log: partial/);
       expect(half.out).toContain(`finds no file ${log}o`);
       expect(half.status).toBe(0);
 

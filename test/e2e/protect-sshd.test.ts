@@ -114,7 +114,7 @@ describe.skipIf(why !== null).each(ways)(
       expect(adjOf(pid)).toBe(600);
 
       await click(BEN, proposed, 'approve');
-      const applied = await shows('pay-one', 'Applied and read back');
+      const applied = await shows('pay-one', 'Applied and verified');
       expect(adjOf(pid)).toBe(100);
       expect(applied.ts).toBe(proposed.ts);
       expect(JSON.stringify(applied.blocks)).not.toContain('"approve');
@@ -130,7 +130,7 @@ describe.skipIf(why !== null).each(ways)(
     it('ends a protection by itself when its time is over', async () => {
       const pid = start('pay-two');
       await click(BEN, await propose('pay-two 100 for 4s', 'pay-two'), 'approve');
-      await shows('pay-two', 'Applied and read back');
+      await shows('pay-two', 'Applied and verified');
       expect(adjOf(pid)).toBe(100);
 
       await shows('pay-two', 'its time was over');
@@ -190,7 +190,7 @@ describe.skipIf(why !== null).each(ways)(
       const again = await hold('/usr/local/bin/mysqld', 12, 600);
       if (!lives(batch)) batch = await hold('/usr/local/bin/batch', 10, 550);
       const proposed = await propose('mysqld 100 because it was killed', 'because: it was killed');
-      expect(JSON.stringify(proposed.blocks)).toMatch(/Dies next after.{1,200}batch/);
+      expect(JSON.stringify(proposed.blocks)).toMatch(/Next after the change.{1,200}batch/);
       await click(BEN, proposed, 'approve');
       await eventually(() => adjOf(again) === 100, 'the protection', WAIT_MS);
       await hold('/bin/dd', 48, 0);

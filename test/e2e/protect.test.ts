@@ -98,8 +98,8 @@ describe.skipIf(why !== null)('protecting a process in the local workspace', { t
     await proposed.waitFor(SLOW);
     const text = await proposed.innerText();
     expect(text).toContain('it pays the bills');
-    expect(text).toMatch(/Dies next now\s+mysqld/);
-    expect(text).toMatch(/Dies next after\s+java/);
+    expect(text).toMatch(/Next to be killed\s+mysqld/);
+    expect(text).toMatch(/Next after the change\s+java/);
     expect(text).toContain('systemd-oomd');
     expect(text).toContain('innodb_buffer_pool_size');
     await picture(page, 'protect-proposed');
@@ -111,7 +111,7 @@ describe.skipIf(why !== null)('protecting a process in the local workspace', { t
 
     await become(page, 'Ben');
     await proposed.getByRole('button', { name: 'Approve' }).click();
-    await card(page, /Applied and read back/).waitFor(SLOW);
+    await card(page, /Applied and verified/).waitFor(SLOW);
     const adj = (await onHost('mysqld')).oomScoreAdj;
     expect(adj).toBeLessThan(-100);
     const applied = card(page, /Protect.*mysqld/);
@@ -156,7 +156,7 @@ describe.skipIf(why !== null)('protecting a process in the local workspace', { t
     const form = page.getByRole('dialog', { name: 'Propose a protection' });
     await form.waitFor(SLOW);
     expect(await form.getByLabel('Host').inputValue()).toBe('demo-db01');
-    expect(await form.getByLabel('Process, pid or unit').inputValue()).toBe('mysql.service');
+    expect(await form.getByLabel('Process, PID or unit').inputValue()).toBe('mysql.service');
     await form.getByLabel('Value').fill('-9999'.slice(0, 5));
     await form.getByRole('button', { name: 'Propose' }).click();
     await form.getByText('A whole number from -1000 to 1000.').waitFor(SLOW);
@@ -175,7 +175,7 @@ describe.skipIf(why !== null)('protecting a process in the local workspace', { t
     expect(await proposed.innerText()).toContain('OOMScoreAdjust=-400');
     await become(page, 'Ben');
     await proposed.getByRole('button', { name: 'Approve' }).click();
-    await card(page, /Protect.*mysql\.service.*Applied and read back/s).waitFor(SLOW);
+    await card(page, /Protect.*mysql\.service.*Applied and verified/s).waitFor(SLOW);
     expect((await onHost('mysqld')).oomScoreAdj).toBe(-400);
     await picture(page, 'protect-unit');
 

@@ -425,7 +425,7 @@ describe('a storm over hosts', () => {
 
   it('is not lost that was never reached', () => {
     expect(headline(describeUnreachable('db01', T0, 'no route'))).toBe(
-      'db01 cannot be reached: I cannot see kills there now',
+      'db01 is unreachable: I can’t see kills there right now',
     );
   });
 

@@ -9,24 +9,24 @@ describe('a refusal is one plain sentence that says what to do', () => {
   it.each<[Refusal, string]>([
     [
       { kind: 'unknown-host', host: 'dbo1', nearest: 'db01', known: ['db01', 'web1'] },
-      'I do not watch a host called dbo1. Did you mean db01? Hosts: db01, web1.',
+      'No host called dbo1. Did you mean db01? Hosts: db01, web1.',
     ],
-    [{ kind: 'unknown-host', host: 'x', nearest: null, known: [] }, 'I do not watch a host called x.'],
+    [{ kind: 'unknown-host', host: 'x', nearest: null, known: [] }, 'No host called x.'],
     [
       { kind: 'no-kill-known', host: 'db01', watchedSinceMs: T0 },
-      'I know of no kill on db01 since 2026-08-30 01:35:08 UTC.',
+      'No kills on record for db01 since 2026-08-30 01:35:08 UTC.',
     ],
     [
       { kind: 'host-unreachable', host: 'db01', sinceMs: null, reason: 'connection refused' },
-      'I cannot reach db01: connection refused',
+      'I can’t reach db01: connection refused',
     ],
     [
       { kind: 'not-allowed', what: 'add or remove hosts', whoMay: 'Ask an approver.' },
-      'You may not add or remove hosts. Ask an approver.',
+      'You can’t add or remove hosts. Ask an approver.',
     ],
     [
       { kind: 'unknown-word', word: 'lats', nearest: 'last' },
-      'I do not know lats. Did you mean last? /oom help shows everything.',
+      'Unknown command lats. Did you mean last? /oom help shows everything.',
     ],
     [
       { kind: 'incomplete', verb: 'last', wanted: 'a host', example: '/oom last db01' },
@@ -36,10 +36,10 @@ describe('a refusal is one plain sentence that says what to do', () => {
       { kind: 'host-from-file', host: 'db01' },
       'db01 comes from the configuration file: remove it there, then reload with SIGHUP.',
     ],
-    [{ kind: 'stale', what: 'That incident' }, 'That incident is no longer there. Ask again for the present state.'],
+    [{ kind: 'stale', what: 'That incident' }, 'That incident no longer exists. Ask again for the current state.'],
     [
       { kind: 'fault', reference: 'a1b2c3d4' },
-      'Something went wrong inside the bot, and it has been logged as a1b2c3d4. Try again; if it stays, look for that word in the log.',
+      'Something went wrong in the bot. It is logged as a1b2c3d4. Try again; if it keeps failing, search the log for that reference.',
     ],
   ])('%o', (refusal, sentence) => expect(renderText(describeRefusal(refusal))).toBe(sentence));
 

@@ -35,7 +35,7 @@ describe('the one action a line of the report', () => {
   });
 
   it.each([...NO_ACTION, 'some-future-code'])('sends people to the last kill for %s', (cause) => {
-    expect(actionLine({ cause })).toBe('mysql.service on db01, 3 kills: see what its last kill says and advises.');
+    expect(actionLine({ cause })).toBe('mysql.service on db01, 3 kills: see the advice on its last kill.');
   });
 
   it('names the unit where there is one, and no command where there is none or no shell would take it', () => {

@@ -84,7 +84,7 @@ describe('the terminal', () => {
 
     const printed = await printedOf({ fresh: [], amended: [], incidents: [], news: [], told }, store);
 
-    expect(printed).toContain('db01 cannot be reached: I cannot see kills there now');
+    expect(printed).toContain('db01 is unreachable: I can’t see kills there right now');
     expect(printed).toContain('db01 does not answer.');
   });
 });

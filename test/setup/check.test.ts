@@ -101,7 +101,7 @@ describe('checkHost', () => {
     [
       'a killer whose kills are read',
       facts({ killers: ['systemd-oomd'] }),
-      { code: 'userspace-killers', severity: 'note', what: expect.stringContaining('in the journal only') },
+      { code: 'userspace-killers', severity: 'note', what: expect.stringContaining('only in the journal') },
     ],
     [
       'root without the capability, by its own account',
@@ -185,7 +185,7 @@ describe('checkHost', () => {
       expect(canWatch(findings)).toBe(watchable);
     }
     expect(renderCheck(host, worse, false)).toContain(
-      `kernel log: ${expected.length === 0 ? 'yes' : watchable ? 'with limits' : 'no'}`,
+      `kernel log: ${expected.length === 0 ? 'yes' : watchable ? 'partial' : 'no'}`,
     );
   });
 
@@ -201,19 +201,19 @@ describe('checkHost', () => {
     [
       'an account outside of the group',
       { groups: ['oombot', 'adm'] },
-      'it is not in the group systemd-journal',
+      'it is not in group systemd-journal',
       'usermod -aG systemd-journal oombot',
     ],
     [
       'root',
       { uid: 0, groups: ['root'] },
-      'journald holds no kernel entry: is systemd-journald running?',
+      'The journal has no kernel entries: is systemd-journald running?',
       'systemctl restart systemd-journald',
     ],
     [
       'an account in the group',
       {},
-      'journald holds no kernel entry: is systemd-journald running?',
+      'The journal has no kernel entries: is systemd-journald running?',
       'systemctl restart systemd-journald',
     ],
   ])('a journal that gives nothing to %s', (_, change, words, line) => {
@@ -334,11 +334,11 @@ describe('renderCheck', () => {
 
     expect(renderCheck(aHost(), findings, false)).toBe(
       [
-        'db01  log in: yes · kernel log: yes · scores: with limits · changes: no',
-        '  watches worse: /proc is mounted with hidepid=2, so oombot sees only processes of its own.',
-        '      Who is next, and who a victim really was, cannot be told. Kills are still seen. (The line holds until the next boot; in /etc/fstab it lasts.)',
+        'db01  log in: yes · kernel log: yes · scores: partial · changes: no',
+        '  limited: /proc is mounted with hidepid=2, so oombot only sees its own processes.',
+        '      Kills are still seen, but not who is next or what a victim was. (The line lasts until the next boot; put it in /etc/fstab to keep it.)',
         '      fix, on db01, as root: mount -o remount,gid=$(id -g oombot) /proc',
-        '  cannot change: The helper /usr/local/sbin/oom-adj is not there.',
+        '  cannot change: The helper /usr/local/sbin/oom-adj is missing.',
         '      oom_score_adj cannot be changed on this host.',
         '      fix, here: oombot setup | ssh root@10.0.0.11 sh',
         '',

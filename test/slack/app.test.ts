@@ -127,7 +127,7 @@ describe('a command', () => {
     ['last dbo1', 'Did you mean `db01`?'],
     ['last', '“last” needs a host'],
     ['', 'What you can ask'],
-    ['hosts add', 'You may not add or remove hosts. Ask one of the approvers.'],
+    ['hosts add', 'You can’t add or remove hosts. Ask one of the approvers.'],
   ])('“%s” gets an answer', async (text, says) => {
     const { standIn } = await aBench();
 
@@ -141,7 +141,7 @@ describe('a command', () => {
 
     await standIn.command('last db01', '/other');
 
-    expect((await standIn.response())['text']).toContain('belongs to another version');
+    expect((await standIn.response())['text']).toContain('is from another version');
   });
 
   it('that fails inside is answered with a word to look for, and tells nothing else', async () => {
@@ -210,7 +210,7 @@ describe('a click', () => {
 
     const answer = await standIn.response();
     expect(answer).toMatchObject({ response_type: 'ephemeral' });
-    expect(answer['text']).toContain('is no longer there');
+    expect(answer['text']).toContain('no longer exists');
   });
 
   it('on a button that nobody knows is answered', async () => {
@@ -218,7 +218,7 @@ describe('a click', () => {
 
     await standIn.click('forged.0', 'x');
 
-    expect((await standIn.response())['text']).toContain('belongs to another version');
+    expect((await standIn.response())['text']).toContain('is from another version');
   });
 
   it('in App Home is answered in a window', async () => {
@@ -316,7 +316,7 @@ describe('forms', () => {
 
     await standIn.submit('host-confirm', {}, '{"draft":{}}');
 
-    expect(JSON.stringify((await standIn.call('views.update')).args['view'])).toContain('no longer there');
+    expect(JSON.stringify((await standIn.call('views.update')).args['view'])).toContain('no longer exists');
     expect(handlers.asked).toEqual([]);
   });
 });

@@ -91,7 +91,7 @@ describe.skipIf(!canRunSshd || !canRunJournald)('the journal over a real sshd', 
     expect([...first.gaps, ...second.gaps]).toEqual([]);
   });
 
-  it('says so when the entry of the position is no longer there, and goes on near it', async () => {
+  it('says so when the entry of the position no longer exists, and goes on near it', async () => {
     const cursor = cursorOf(entries().at(-1) ?? '')
       .replace(/i=[0-9a-f]+/, 'i=ffffff')
       .replace(/s=[0-9a-f]+/, 's=00000000000000000000000000000000');

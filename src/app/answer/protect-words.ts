@@ -39,7 +39,12 @@ export function readProtect(words: readonly string[]): Slip | { kind: 'ask'; ask
     else if (lower === 'on') {
       const tag = said[at + 2];
       if (said[at + 1]?.toLowerCase() !== 'tag' || tag === undefined)
-        return { kind: 'bad-value', name: 'word here', given: word, expected: 'a tag after it: “on tag db”' };
+        return {
+          kind: 'bad-value',
+          name: 'word here',
+          given: word,
+          expected: 'a tag after it, for example “on tag db”',
+        };
       terms = { ...terms, tag };
       at += 2;
     } else if (lower === 'matching') {
@@ -52,7 +57,7 @@ export function readProtect(words: readonly string[]): Slip | { kind: 'ask'; ask
       const { text, taken } = durationAt(said, at + 1);
       const read = readDuration(text);
       if (read === null)
-        return { kind: 'bad-value', name: 'time', given: text || 'nothing', expected: 'for example 30m, 2h or 7d' };
+        return { kind: 'bad-value', name: 'duration', given: text || 'nothing', expected: 'for example 30m, 2h or 7d' };
       forMs = read;
       at += taken;
     } else if (lower === 'to' || lower === 'at') continue;
@@ -77,7 +82,7 @@ export function readProtect(words: readonly string[]): Slip | { kind: 'ask'; ask
         kind: 'bad-value',
         name: 'word here',
         given: 'show, on tag or matching',
-        expected: '“keep” with it: they are about a standing rule',
+        expected: '“keep” beside it: this only works for a rule',
       };
     return asking({ host, what, adj, forMs, keep, terms, why });
   }

@@ -24,8 +24,8 @@ export function openRights({ settings, editing, groupMembers, clock, log }: Answ
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value.includes(userId))) return null;
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (looked.kind === 'done' && !failed) return no('Ask one of the admins that the configuration names.');
-    log.warn({ err: failed?.reason, groups }, 'The members of a user group could not be found out');
-    return no('I could not find out who is in the user group of the admins; try again.');
+    log.warn({ err: failed?.reason, groups }, 'The members of a user group could not be looked up');
+    return no('I could not look up the admins’ user group; try again.');
   }
 
   return { refuseEditing };

@@ -34,7 +34,7 @@ export async function tellWeeks(world: DigestWorld): Promise<void> {
     try {
       await tellDue(world, done);
     } catch (error) {
-      log.error({ err: error }, 'The weekly digest could not be made; it is tried again');
+      log.error({ err: error }, 'The weekly digest could not be made; retrying');
     }
     await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
   }

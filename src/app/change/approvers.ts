@@ -20,7 +20,7 @@ export function openApprovers({ approvals, groupMembersNow, clock, log }: Change
     for (const [at, group] of groups.entries()) {
       const answer = answers[at];
       if (answer?.status === 'fulfilled') found.set(group, answer.value);
-      else log.warn({ err: answer?.reason, group }, 'The members of a user group could not be found out');
+      else log.warn({ err: answer?.reason, group }, 'The members of a user group could not be looked up');
     }
     return found;
   }

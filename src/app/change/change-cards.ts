@@ -52,7 +52,7 @@ export function openChangeCards(world: {
           await show(card);
         }
       } catch (error) {
-        log.error({ err: error }, 'The cards of changes could not be served');
+        log.error({ err: error }, 'Change cards could not be sent');
       }
       if (!news && !stop.signal.aborted) await clock.sleep(POLL_MS, nap.signal).catch(() => undefined);
     }
@@ -79,7 +79,7 @@ export function openChangeCards(world: {
     if (seen.kind === 'unknown') return rest(card, backOffMs(card.attempts + 1));
     const untried = { ...card, trying: null, tryingSinceMs: null };
     if (seen.kind === 'refused') {
-      log.error({ channel, reason: seen.reason }, 'The chat cannot be searched; a card may come twice');
+      log.error({ channel, reason: seen.reason }, 'Slack cannot be searched; a card may be posted twice');
       return untried;
     }
     const change = await store.change(card.changeId);
@@ -146,7 +146,7 @@ export function openChangeCards(world: {
       case 'gone':
       case 'refused': {
         const reason = outcome.kind === 'gone' ? 'message not found' : outcome.reason;
-        log.warn({ channel: card.channel, change: card.changeId, reason }, 'A card was refused by the chat');
+        log.warn({ channel: card.channel, change: card.changeId, reason }, 'Slack refused a card');
         return rest({ ...untried, attempts }, attempts > REFUSED_TRIES_MAX ? GIVEN_UP_MS : refusedBackOffMs(attempts));
       }
     }

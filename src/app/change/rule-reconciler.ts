@@ -40,7 +40,7 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
       try {
         await lookAtAll();
       } catch (error) {
-        log.error({ err: error }, 'Standing protections could not be looked at');
+        log.error({ err: error }, 'Rules could not be checked');
       }
     }
   }

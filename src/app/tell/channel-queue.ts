@@ -276,7 +276,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
   function rest(reason: string): void {
     failures += 1;
     pausedUntilMs = clock.nowMs() + backOffMs(failures);
-    if (failures === 1) log.warn({ channel, reason }, 'The chat cannot be reached; deliveries wait');
+    if (failures === 1) log.warn({ channel, reason }, 'Slack is unreachable; messages are waiting');
   }
 
   async function refused(item: Item, reason: string): Promise<void> {
@@ -305,7 +305,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
         looksRefused += 1;
         if (looksRefused < LOOKS_REFUSED_MAX) return rest(seen.reason);
         looksRefused = 0;
-        log.error({ channel, reason: seen.reason }, 'The chat cannot be searched; a doubtful message may come twice');
+        log.error({ channel, reason: seen.reason }, 'Slack cannot be searched; a message may be posted twice');
         for (const item of here) item.maybeSentSinceMs = null;
     }
   }
@@ -314,7 +314,7 @@ export function openChannelQueue(channel: string, world: DeliveryWorld, edits: E
     item.maybeSentSinceMs = null;
     if (ts === undefined) return;
     const { incidentId, kind } = item.delivery;
-    log.info({ channel, incidentId }, 'A doubtful message had arrived; it is not repeated');
+    log.info({ channel, incidentId }, 'A message that might not have been sent did arrive; not repeated');
     if (kind === 'news') await noteFound(world, item, { channel, ts });
     if (kind !== 'incident') await done(item, null);
     // What it shows may be older than what is known: it is edited.

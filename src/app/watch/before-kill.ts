@@ -31,7 +31,7 @@ export async function tellBefore(saved: SavedBatch, world: BeforeWorld): Promise
     try {
       await tellOne(incident, world);
     } catch (error) {
-      world.log.warn({ err: error, host: incident.host }, 'What was before a kill could not be told');
+      world.log.warn({ err: error, host: incident.host }, 'The minutes before a kill could not be posted');
     }
   }
 }

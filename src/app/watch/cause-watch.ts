@@ -68,10 +68,7 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
       follow(incident)
         .catch((error: unknown) => {
           if (!closing.signal.aborted)
-            log.warn(
-              { err: error, host: incident.host },
-              'What a look at the host says of the cause could not be told',
-            );
+            log.warn({ err: error, host: incident.host }, 'Host facts could not be added to an incident');
         })
         .finally(() => watched.delete(id)),
     );

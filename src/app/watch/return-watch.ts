@@ -71,7 +71,7 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       follow(incident.id)
         .catch((error: unknown) => {
           if (!closing.signal.aborted)
-            log.warn({ err: error, host: incident.host }, 'Whether a service is back could not be found out');
+            log.warn({ err: error, host: incident.host }, 'Could not determine whether a service is back');
         })
         .finally(() => watched.delete(incident.id)),
     );

@@ -55,7 +55,7 @@ export async function keepSampling(sampling: Sampling): Promise<void> {
       await store.saveSamples([sample]);
       await onSample(sample);
     } catch (error) {
-      if (!signal.aborted) log.warn({ err: error, host }, 'Memory of a host could not be noted; it is tried again');
+      if (!signal.aborted) log.warn({ err: error, host }, 'Memory of a host could not be sampled; retrying');
     }
   }
 }

@@ -81,7 +81,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       const fault = await save(some, [...where.values()], tell);
       underWay = 0;
       if (fault === null) {
-        if (failures > 0) log.info({ host, failures }, 'The record takes kills again');
+        if (failures > 0) log.info({ host, failures }, 'Kills can be saved again');
         failures = 0;
         continue;
       }
@@ -89,7 +89,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       positions = new Map([...where, ...positions]);
       deliveries = [...tell, ...deliveries];
       failures += 1;
-      if (failures === 1) log.error({ err: fault, host }, 'Kills could not be saved; they are tried again');
+      if (failures === 1) log.error({ err: fault, host }, 'Kills could not be saved; retrying');
       if (closing.signal.aborted) break;
       await clock.sleep(RETRY_MS, closing.signal).catch(() => undefined);
     }

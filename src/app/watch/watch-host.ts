@@ -247,8 +247,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       try {
         await work();
       } catch (error) {
-        if (!until.aborted)
-          log.warn({ err: error, host }, 'Something beside following a host failed; it is tried again');
+        if (!until.aborted) log.warn({ err: error, host }, 'A periodic task of a host failed; retrying');
       }
     }
   }
@@ -275,7 +274,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
         await followOnce();
       } catch (error) {
         if (signal.aborted) return;
-        log.error({ err: error, host }, 'Watching a host failed; it is tried again');
+        log.error({ err: error, host }, 'Watching a host failed; retrying');
         await failed(error instanceof Error ? error.message : String(error)).catch(() => undefined);
       }
     }
@@ -300,7 +299,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     };
     while (!signal.aborted) {
       await tellOutages(host, outages, signal).catch((error: unknown) => {
-        log.error({ err: error, host }, 'Whether a host is watched could not be told; it is tried again');
+        log.error({ err: error, host }, 'A host outage could not be posted; retrying');
       });
       await clock.sleep(RETRY_MS, signal).catch(() => undefined);
     }

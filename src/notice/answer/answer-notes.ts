@@ -11,10 +11,10 @@ export type NextUnknown =
 
 /** Small print of an incident's card when the host could not be asked who is next. */
 export function nextUnknownText(why: NextUnknown): Text {
-  const lead = { words: 'Who is next is not known: ' };
+  const lead = { words: 'Who is next is unknown: ' };
   switch (why.kind) {
     case 'away':
-      return [{ words: 'From the record; who is next is not known: ' }, { prose: why.sentence }];
+      return [{ words: 'From the record. Who is next is unknown: ' }, { prose: why.sentence }];
     case 'late':
       return [lead, { words: `the host did not answer within ${sayDuration(why.waitedMs)}.` }];
     case 'unreadable':
@@ -31,12 +31,12 @@ export function sharedText(userId: string, atMs: number): Text {
 
 /** Small print of a history of a host that cannot be reached. */
 export function notReachedText(sentence: string): Text {
-  return [{ words: 'Not reachable now, so newer kills may be missing: ' }, { prose: sentence }];
+  return [{ words: 'The host is unreachable, so newer kills may be missing: ' }, { prose: sentence }];
 }
 
 /** Small print of an explanation of a text that was too long. */
 export function cutTextNote(readChars: number): Text {
-  return [{ words: `The text was longer than ${readChars / 1_000} kB; what came after that was not read.` }];
+  return [{ words: `The text was longer than ${readChars / 1_000} kB; the rest was not read.` }];
 }
 
 const MUTES_SHOWN = 10;

@@ -21,16 +21,17 @@ export function describeExplanation(records: readonly KillRecord[]): Notice {
     sentence: records.length === 1 && only?.cause ? causeText(only.cause) : null,
     parts: records.length === 1 && only ? explainOne(only) : records.slice(0, RECORDS_SHOWN).flatMap(explainShort),
     small: [
-      ...(more > 0 ? [[{ words: `${sayCount(more, 'more report')} in the text, not shown.` }]] : []),
+      ...(more > 0 ? [[{ words: `${sayCount(more, 'more report')} not shown.` }]] : []),
       ...(only && records.length === 1 ? only.warnings.slice(0, 5).map((warning): Text => [{ prose: warning }]) : []),
-      [{ words: 'Only you see this. Nothing of it is kept.' }],
+      [{ words: 'Only you can see this. None of it is stored.' }],
     ],
   });
 }
 
 function recordText(record: KillRecord): Text {
   const reaped = reapedOf(record);
-  if (reaped) return [{ hostText: reaped.name }, { words: ` (pid ${reaped.pid}) was killed: the reaper took it` }];
+  if (reaped)
+    return [{ hostText: reaped.name }, { words: ` (pid ${reaped.pid}) was killed (confirmed by the OOM reaper)` }];
   if (record.pid === null && record.name === null) return [{ words: outcomeWords(record) }];
   const name = { hostText: record.name ?? '(name not in the text)' };
   if (survivedSignal(record))
@@ -46,13 +47,13 @@ function recordText(record: KillRecord): Text {
 function outcomeWords(record: KillRecord): string {
   switch (record.outcome) {
     case 'panic':
-      return 'The kernel panicked: it was out of memory';
+      return 'The kernel panicked: out of memory';
     case 'no-killable':
-      return 'Out of memory, and nothing left to kill';
+      return 'Out of memory, with nothing left to kill';
     case 'truncated':
-      return 'An out-of-memory report without its end: who died is not in this text';
+      return 'The end of this report is missing, so it does not say who died';
     case 'suppressed':
-      return 'Reports were left out by the kernel';
+      return 'The kernel suppressed some reports';
     case 'killed':
       return 'A process was killed';
   }
@@ -67,7 +68,7 @@ function explainOne(record: KillRecord): Part[] {
     { kind: 'facts', facts: recordFacts(record) },
     ...(table ? [table] : []),
     ...(countsSharedTwice(record)
-      ? [{ kind: 'text' as const, text: [{ words: 'Shared memory is counted once for each process.' }] }]
+      ? [{ kind: 'text' as const, text: [{ words: 'Shared memory is counted once per process.' }] }]
       : []),
     ...(chart ? [chart] : []),
   ];
@@ -99,14 +100,17 @@ function recordFacts(record: KillRecord) {
 export function describeMuted(target: string, untilMs: number, forMs: number): Notice {
   return aNotice({
     headline: [{ hostText: target }, { words: ` is muted for ${sayDuration(forMs)}, until ` }, { atMs: untilMs }],
-    sentence: [{ words: 'Kills are still recorded; they are not told in the channel.' }],
+    sentence: [{ words: 'Kills are still recorded, but not posted to the channel.' }],
     buttons: [{ id: 'run', label: 'Unmute', value: `unmute ${quoted(target)}` }],
   });
 }
 
 /** The opposite. */
 export function describeUnmuted(target: string): Notice {
-  return aNotice({ tone: 'good', headline: [{ hostText: target }, { words: ' is told in the channel again' }] });
+  return aNotice({
+    tone: 'good',
+    headline: [{ hostText: target }, { words: ' is unmuted: posting to the channel again' }],
+  });
 }
 
 /** A host was added or removed from Slack. */
@@ -133,9 +137,11 @@ export function describeHelp(
           ...(runs && hasHosts ? { button: { id: 'run' as const, label: 'Run', value: command } } : {}),
         })),
       },
-      ...(hasHosts ? [] : [{ kind: 'text' as const, text: [{ words: 'No hosts are watched yet.' }] }]),
+      ...(hasHosts ? [] : [{ kind: 'text' as const, text: [{ words: 'No hosts yet.' }] }]),
     ],
-    small: [[{ words: 'In threads, mention the bot with the same words. Answers are private unless you share them.' }]],
+    small: [
+      [{ words: 'In a thread, mention the bot with the same words. Answers are private unless you share them.' }],
+    ],
   });
 }
 
@@ -144,7 +150,7 @@ export function describeTypo(word: string, corrected: string): Notice {
   const button: Button = { id: 'run', label: `/oom ${corrected}`.slice(0, 70), value: corrected.slice(0, 2_000) };
   return aNotice({
     headline: [
-      { words: 'I do not know ' },
+      { words: 'Unknown command ' },
       { hostText: word },
       { words: '. Did you mean ' },
       { hostText: `/oom ${corrected}` },

@@ -14,8 +14,7 @@ export interface AuditLine {
 /** Who did what, newest first, on a host or (null) anywhere. `more`: there are older entries. */
 export function describeAudit(host: string | null, lines: readonly AuditLine[], more: boolean): Notice {
   const where: Text = host === null ? [] : [{ words: ' on ' }, { hostText: host }];
-  if (lines.length === 0)
-    return aNotice({ headline: [{ words: 'Nobody has changed anything' }, ...where, { words: ' yet' }] });
+  if (lines.length === 0) return aNotice({ headline: [{ words: 'No changes' }, ...where, { words: ' yet' }] });
   return aNotice({
     headline: [{ words: 'Who did what' }, ...where],
     parts: [{ kind: 'rows', rows: lines.map((line) => ({ text: lineText(line) })) }],
@@ -32,37 +31,37 @@ function lineText(line: AuditLine): Text {
 
 const CHANGE_WORDS: Record<string, string> = {
   propose: 'proposed to change',
-  'propose: no': 'was refused a proposal for',
+  'propose: no': 'could not propose a change of',
   approve: 'approved the change of',
-  'approve: no': 'was refused to approve the change of',
+  'approve: no': 'could not approve the change of',
   decline: 'declined the change of',
-  'decline: no': 'was refused to decline the change of',
-  expire: 'let expire the proposal for',
-  begin: 'began to change',
-  'apply: applied': 'changed and read back',
+  'decline: no': 'could not decline the change of',
+  expire: 'let the proposal expire for',
+  begin: 'started changing',
+  'apply: applied': 'changed and verified',
   'apply: refused': 'did not change',
   'apply: failed': 'failed to change',
-  'apply: unknown': 'could not read back the change of',
-  undo: 'began to put back',
-  'undo: no': 'was refused to undo the change of',
-  'undo: undone': 'put back',
-  'undo: applied': 'could not put back',
-  'undo: unknown': 'could not read back the undo of',
+  'apply: unknown': 'could not verify the change of',
+  undo: 'started undoing the change of',
+  'undo: no': 'could not undo the change of',
+  'undo: undone': 'undid the change of',
+  'undo: applied': 'could not undo the change of',
+  'undo: unknown': 'could not verify the undo of',
   interrupted: 'was interrupted while changing',
-  'settle: applied': 'found to be changed',
-  'settle: refused': 'found not to be changed',
-  'settle: failed': 'found not to be changed',
-  'settle: undone': 'found to be put back',
-  'settle: unknown': 'still does not know about',
-  over: 'saw the end of',
-  mend: 'put right by its rule',
+  'settle: applied': 'found the change applied for',
+  'settle: refused': 'found no change to',
+  'settle: failed': 'found no change to',
+  'settle: undone': 'found the change undone for',
+  'settle: unknown': 'still could not verify',
+  over: 'noted the end of the change of',
+  mend: 're-applied the rule for',
   'make-rule': 'made a rule for',
   'rule: paused': 'paused the rule for',
   'rule: active': 'resumed the rule for',
   'rule: ended': 'ended the rule for',
-  'rule: widened': 'took the rule to another host for',
-  'rule: narrowed': 'took a host out of the rule for',
-  drift: 'found not as its rule says',
+  'rule: widened': 'extended the rule to another host for',
+  'rule: narrowed': 'removed a host from the rule for',
+  drift: 'found a value that differs from the rule for',
 };
 
 /** `0 → -500` of the first process. */

@@ -69,8 +69,8 @@ export function describeCheck(rows: readonly HostRow[]): Notice {
       {
         words:
           off.length === 0
-            ? `${sayCount(rows.length, 'host')} checked, nothing is off`
-            : `Something is off on ${sayCount(off.length, 'host')} of ${rows.length}`,
+            ? `${sayCount(rows.length, 'host')} checked, no problems`
+            : `Problems on ${off.length} of ${sayCount(rows.length, 'host')}`,
       },
     ],
     parts: off.slice(0, 20).map((row): Part => ({
@@ -93,7 +93,7 @@ function offLines(state: HostState): string[] {
     case 'connecting':
       return ['not connected yet'];
     case 'unreachable':
-      return [`not reachable: ${state.reason}`];
+      return [`unreachable: ${state.reason}`];
     case 'unwatched':
       return [`not watched: ${state.reason}`];
   }
@@ -103,9 +103,9 @@ function offLines(state: HostState): string[] {
 export function describeUnreachable(host: string, sinceMs: number, reason: string): Notice {
   return aNotice({
     tone: 'warn',
-    headline: [{ hostText: host }, { words: ' cannot be reached: I cannot see kills there now' }],
+    headline: [{ hostText: host }, { words: ' is unreachable: I can’t see kills there right now' }],
     sentence: [{ words: 'Since ' }, { atMs: sinceMs }, { words: ': ' }, { prose: reason }],
-    small: [[{ words: 'What happens meanwhile is read from its log when it is back.' }]],
+    small: [[{ words: 'I will read what I missed from its log when it is back.' }]],
     buttons: [{ id: 'run', label: 'Check host', value: `hosts check ${host}` }],
   });
 }
@@ -122,11 +122,11 @@ export function describeBackAgain(
 ): Notice {
   const told =
     missedKills === 0
-      ? 'No kill was found in its log so far'
-      : `${sayCount(missedKills, 'kill')} happened meanwhile, as far as its log was read`;
+      ? 'No kills found in its log so far'
+      : `${sayCount(missedKills, 'kill')} found in its log so far from that time`;
   const found =
     rebooted && !logOutlastsReboot
-      ? `${told}. What happened before the reboot cannot be known: no log that outlasts it can be read`
+      ? `${told}. What happened before the reboot is lost: no readable log survives a reboot`
       : told;
   return aNotice({
     tone: 'good',
@@ -140,7 +140,7 @@ export function hostText(row: HostRow): Text {
   const extras: Text[] = [
     ...(row.tags.length > 0 ? [[{ words: 'tags ' }, ...joinTexts(row.tags.map((tag) => [{ hostText: tag }]))]] : []),
     row.lastKillAtMs === null
-      ? [{ words: 'no kill known' }]
+      ? [{ words: 'no kills on record' }]
       : [{ words: `${sayCount(row.killsLast7d, 'kill')} in 7 d, last ` }, { atMs: row.lastKillAtMs }],
     ...(row.mutedUntilMs === null ? [] : [[{ words: 'muted until ' }, { atMs: row.mutedUntilMs }]]),
     ...row.problems.slice(0, 3).map((problem): Text => [{ prose: problem }]),
@@ -155,11 +155,11 @@ function stateText(state: HostState): Text {
     case 'connecting':
       return [{ words: 'connecting' }];
     case 'elsewhere':
-      return [{ words: 'watched by another process of the bot' }];
+      return [{ words: 'watched by another oombot process' }];
     case 'unreachable':
     case 'unwatched':
       return [
-        { strong: state.kind === 'unreachable' ? 'not reachable' : 'not watched' },
+        { strong: state.kind === 'unreachable' ? 'unreachable' : 'not watched' },
         { words: ' since ' },
         { atMs: state.sinceMs },
         { words: ': ' },
@@ -200,7 +200,9 @@ function hostRows(rows: readonly HostRow[]): Part {
 
 function fleetWords(count: number, off: number): string {
   if (count === 0) return 'No hosts yet';
-  return off === 0 ? `${sayCount(count, 'host')}, all watched` : `${sayCount(count, 'host')}, ${off} not watched now`;
+  return off === 0
+    ? `${sayCount(count, 'host')}, all watched`
+    : `${sayCount(count, 'host')}, ${off} not watched right now`;
 }
 
 function editButtons(rows: readonly HostRow[]): Button[] {

@@ -45,7 +45,7 @@ export function describeHistory(history: History): Notice {
   if (!worst) {
     return aNotice({
       tone: 'good',
-      headline: [{ words: 'No kill on ' }, { hostText: target }, { words: ` in the last ${span}` }],
+      headline: [{ words: 'No kills on ' }, { hostText: target }, { words: ` in the last ${span}` }],
       small: incomplete(history),
     });
   }
@@ -108,7 +108,7 @@ function sizeCell(sizeKiB: number | null): Cell {
 
 function patternText({ recurrence, past }: HistoryRow): Text {
   const words = [
-    ...(recurrence.clockMinute === null ? [] : [`near ${sayClock(recurrence.clockMinute)} UTC`]),
+    ...(recurrence.clockMinute === null ? [] : [`around ${sayClock(recurrence.clockMinute)} UTC`]),
     ...(past?.leak ? ['leak'] : []),
   ];
   return words.length === 0 ? [] : [{ words: words.join(', ') }];
@@ -136,7 +136,7 @@ function daysChart(history: History): Part[] {
     {
       kind: 'chart',
       shape: 'bar',
-      title: 'Kills a day (UTC)',
+      title: 'Kills per day (UTC)',
       unit: 'kills',
       points: days.map((day) => ({ label: new Date(day.dayMs).toISOString().slice(0, 10), value: day.kills })),
     },
@@ -144,5 +144,5 @@ function daysChart(history: History): Part[] {
 }
 
 function incomplete(history: History) {
-  return history.complete ? [] : [[{ words: 'The record does not reach back that far.' }]];
+  return history.complete ? [] : [[{ words: 'The record does not go back that far.' }]];
 }

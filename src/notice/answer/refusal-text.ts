@@ -5,26 +5,26 @@ import { sayDuration } from '../units.ts';
 
 const SAY = {
   'unknown-host': (r) => [
-    { words: 'I do not watch a host called ' },
+    { words: 'No host called ' },
     { hostText: r.host },
     ...didYouMean(r.nearest),
     ...someOf('Hosts: ', r.known),
   ],
   'unknown-target': (r) => [
-    { words: 'I know no host, tag or service called ' },
+    { words: 'No host, service or tag called ' },
     { hostText: r.target },
     ...didYouMean(r.nearest),
     ...someOf('Hosts and tags: ', r.known),
   ],
   'no-kill-known': (r) => [
-    { words: 'I know of no kill on ' },
+    { words: 'No kills on record for ' },
     { hostText: r.host },
     ...(r.watchedSinceMs === null
       ? [{ words: '.' }]
       : [{ words: ' since ' }, { atMs: r.watchedSinceMs }, { words: '.' }]),
   ],
   'host-unreachable': (r) => [
-    { words: 'I cannot reach ' },
+    { words: 'I can’t reach ' },
     { hostText: r.host },
     ...(r.sinceMs === null ? [] : [{ words: ' since ' }, { atMs: r.sinceMs }]),
     { words: ': ' },
@@ -32,7 +32,7 @@ const SAY = {
   ],
   'too-slow': (r) => [
     { hostText: r.host },
-    { words: ` did not answer within ${sayDuration(r.waitedMs)}. It may be short of memory right now; try again.` },
+    { words: ` did not answer within ${sayDuration(r.waitedMs)}. It may be low on memory right now; try again.` },
   ],
   'scores-unread': (r) => [
     { words: 'I reached ' },
@@ -40,27 +40,27 @@ const SAY = {
     { words: ', but could not read its processes: ' },
     { prose: r.reason },
   ],
-  'not-allowed': (r) => [{ words: `You may not ${r.what}. ${r.whoMay}` }],
+  'not-allowed': (r) => [{ words: `You can’t ${r.what}. ${r.whoMay}` }],
   'unknown-word': (r) => [
     ...(r.word === ''
-      ? [{ words: 'I did not find a command in that' }]
-      : [{ words: 'I do not know ' }, { hostText: r.word }]),
+      ? [{ words: 'I found no command in that' }]
+      : [{ words: 'Unknown command ' }, { hostText: r.word }]),
     ...didYouMean(r.nearest),
     { words: ' ' },
     { hostText: '/oom help' },
     { words: ' shows everything.' },
   ],
   incomplete: (r) => [{ words: `“${r.verb}” needs ${r.wanted}, for example: ` }, { hostText: r.example }],
-  'bad-value': (r) => [{ hostText: r.given }, { words: ` is no ${r.name} that I understand; expected ${r.expected}.` }],
+  'bad-value': (r) => [{ hostText: r.given }, { words: ` is not a valid ${r.name}. Expected ${r.expected}.` }],
   'no-report-found': (r) => [
     {
       words:
         r.lineCount === 0
-          ? 'There was no text to read.'
-          : 'I found no out-of-memory report in that text. Paste the kernel’s lines from “invoked oom-killer” to “Killed process”.',
+          ? 'There is no text to read.'
+          : 'No out-of-memory report found in that text. Paste the kernel’s lines from “invoked oom-killer” to “Killed process”.',
     },
   ],
-  'host-exists': (r) => [{ words: 'There is a host called ' }, { hostText: r.host }, { words: ' already.' }],
+  'host-exists': (r) => [{ words: 'There is already a host called ' }, { hostText: r.host }, { words: '.' }],
   'host-from-file': (r) => [
     { hostText: r.host },
     { words: ' comes from the configuration file: remove it there, then reload with SIGHUP.' },
@@ -74,28 +74,28 @@ const SAY = {
   'host-key-changed': (r) => [
     { words: 'The host key of ' },
     { hostText: r.host },
-    { words: ' is not the one that you confirmed (' },
+    { words: ' is not the one you confirmed (' },
     { hostText: r.confirmed },
     { words: ', found ' },
     { hostText: r.found },
     { words: '). Nothing was added. Find out why before you try again.' },
   ],
   'not-muted': (r) => [{ hostText: r.target }, { words: ' is not muted.' }],
-  stale: (r) => [{ words: `${r.what} is no longer there. Ask again for the present state.` }],
+  stale: (r) => [{ words: `${r.what} no longer exists. Ask again for the current state.` }],
   'needs-window': (r) => [
-    { words: 'That needs a window, which I can only open for the command itself. Type ' },
+    { words: 'That needs a form, which I can only open from the slash command. Type ' },
     { hostText: r.command },
     { words: ' in the message field of a channel.' },
   ],
   'unknown-action': () => [
-    { words: 'This button belongs to another version of the bot and does nothing now. Ask again with /oom.' },
+    { words: 'This button is from another version of the bot and no longer works. Ask again with /oom.' },
   ],
   change: (r) => changeRefusalText(r.why),
   busy: () => [{ words: 'Too many questions at once. Try again in a few seconds.' }],
   fault: (r) => [
-    { words: 'Something went wrong inside the bot, and it has been logged as ' },
+    { words: 'Something went wrong in the bot. It is logged as ' },
     { hostText: r.reference },
-    { words: '. Try again; if it stays, look for that word in the log.' },
+    { words: '. Try again; if it keeps failing, search the log for that reference.' },
   ],
 } satisfies { [K in Refusal['kind']]: (refusal: Extract<Refusal, { kind: K }>) => Text };
 

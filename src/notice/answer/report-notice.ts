@@ -60,7 +60,7 @@ export function describeWeek(report: Report): Notice {
   return aNotice({
     tone: kills === 0 ? 'good' : 'warn',
     headline: [
-      { words: `${kills === 0 ? 'No kill' : sayCount(kills, 'kill')} on ` },
+      { words: `${kills === 0 ? 'No kills' : sayCount(kills, 'kill')} on ` },
       { hostText: target },
       { words: ` in the last ${span}${before}` },
     ],
@@ -69,10 +69,7 @@ export function describeWeek(report: Report): Notice {
       ...factsPart(report),
       ...(actions.length === 0 ? [] : [{ kind: 'rows' as const, rows: actions.slice(0, ACTIONS_SHOWN) }]),
     ],
-    small:
-      actions.length > ACTIONS_SHOWN
-        ? [[{ words: `${actions.length - ACTIONS_SHOWN} more to look at, not shown.` }]]
-        : [],
+    small: actions.length > ACTIONS_SHOWN ? [[{ words: `${actions.length - ACTIONS_SHOWN} more not shown.` }]] : [],
     buttons: [{ id: 'run', label: 'History', value: historyCommand(report) }],
   });
 }
@@ -179,7 +176,7 @@ function serviceAction({ host, service, kills, recurrence, leak, cause }: Report
     return {
       text: [
         ...who,
-        { words: ` dies near ${sayClock(recurrence.clockMinute)} UTC: find what starts then with ` },
+        { words: ` dies near ${sayClock(recurrence.clockMinute)} UTC: see what starts then with ` },
         { hostText: 'systemctl list-timers --all' },
         { words: '.' },
       ],
@@ -187,7 +184,7 @@ function serviceAction({ host, service, kills, recurrence, leak, cause }: Report
     };
   const died: Text = [...who, { words: `, ${sayCount(kills, 'kill')}: ` }];
   const action = cause === null ? null : causeAction(cause, unit);
-  if (action === null) return { text: [...died, { words: 'see what its last kill says and advises.' }], button };
+  if (action === null) return { text: [...died, { words: 'see the advice on its last kill.' }], button };
   return {
     text: [
       ...died,

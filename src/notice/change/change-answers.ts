@@ -73,12 +73,12 @@ export function describeDecided(change: Change): Notice {
   const left = quorum - approvals.length;
   const words =
     state.kind === 'proposed'
-      ? `Your approval counts; ${sayCount(left, 'more')} needed.`
+      ? `Your approval counts; ${left} more needed.`
       : state.kind === 'approved'
-        ? 'Approved. It is applied now; the card tells what comes of it.'
+        ? 'Approved. Applying it now; the card will show the result.'
         : state.kind === 'declined'
           ? 'Declined. Nothing was changed.'
-          : 'The value before is put back; the card tells when it is done.';
+          : 'Restoring the earlier value; the card will show when it is done.';
   return aNotice({ tone: 'good', headline: [...subjectText(change), { words: `. ${words}` }] });
 }
 
@@ -91,7 +91,7 @@ export function describePending(changes: readonly Change[]): Notice {
       {
         words:
           changes.length === 0
-            ? 'No change is open'
+            ? 'No open changes'
             : `${sayCount(waiting.length, 'change')} ${waiting.length === 1 ? 'waits' : 'wait'} for approval`,
       },
     ],
@@ -143,13 +143,11 @@ export function describeRules(host: string | null, rules: readonly Rule[], activ
       ...rulesPart(rules),
       ...(active.length === 0
         ? []
-        : [{ kind: 'text' as const, text: [{ strong: 'In force until the process ends or the time is over' }] }]),
+        : [{ kind: 'text' as const, text: [{ strong: 'In effect until the process ends or the time is up' }] }]),
       ...changesPart(active),
     ],
     small:
-      rules.length === 0
-        ? []
-        : [[{ words: 'A rule is about the hosts that were approved, and never widens by itself.' }]],
+      rules.length === 0 ? [] : [[{ words: 'A rule covers only its approved hosts and never spreads on its own.' }]],
   });
 }
 
@@ -178,7 +176,7 @@ export function ruleText(rule: Rule): Text {
     { words: ' on ' },
     { hostText: rule.hosts.join(', ') },
     {
-      words: ` stays at ${rule.adj}${rule.onDrift === 'show' ? ' (told, not mended)' : ''}${rule.state === 'paused' ? ' (paused)' : ''}`,
+      words: ` stays at ${rule.adj}${rule.onDrift === 'show' ? ' (reported, not corrected)' : ''}${rule.state === 'paused' ? ' (paused)' : ''}`,
     },
     ...termsText(rule),
     { words: '. By ' },
@@ -192,18 +190,18 @@ export function ruleText(rule: Rule): Text {
 
 /** A rule was paused, resumed or ended. */
 export function describeRuleEdited(rule: Rule): Notice {
-  const did = rule.state === 'active' ? 'holds again' : rule.state === 'paused' ? 'is paused' : 'has ended';
+  const did = rule.state === 'active' ? 'is active again' : rule.state === 'paused' ? 'is paused' : 'has ended';
   return aNotice({
     tone: 'good',
     headline: [{ words: 'The rule for ' }, { hostText: ruleSubject(rule) }, { words: ` ${did}` }],
     sentence:
       rule.state === 'ended'
-        ? [{ words: 'Values that are set stay until their processes end; undo the change to put them back.' }]
+        ? [{ words: 'Values already set stay until their processes end; undo the change to restore them.' }]
         : null,
   });
 }
 
-/** Told in the channel when a value is not as its rule says, and the rule says to tell it only. */
+/** Told in the channel when a value is not as its rule requires, and the rule says to tell it only. */
 export function describeShownDrift(rule: Rule, host: string, seen: readonly { pid: number; adj: number }[]): Notice {
   const each = seen.slice(0, SHOWN).map(({ pid, adj }) => `pid ${pid} is at ${adj}`);
   const more = seen.length > SHOWN ? ` and ${seen.length - SHOWN} more` : '';
@@ -214,9 +212,9 @@ export function describeShownDrift(rule: Rule, host: string, seen: readonly { pi
       { hostText: subject },
       { words: ' on ' },
       { hostText: host },
-      { words: ` is not at ${rule.adj}, as its rule says` },
+      { words: ` is not at ${rule.adj}, as its rule requires` },
     ],
-    sentence: [{ words: `${each.join(', ')}${more}. The rule says to tell it, so nothing was changed.` }],
+    sentence: [{ words: `${each.join(', ')}${more}. The rule only reports, so nothing was changed.` }],
     buttons: [
       { id: 'run', label: 'Propose it again', value: `protect ${host} ${quoted(subject)} ${rule.adj}` },
       { id: 'run', label: 'Rules', value: `rules ${host}` },
@@ -239,7 +237,7 @@ export function describeNotWidened(rule: Rule, host: string, why: Text): Notice 
   });
 }
 
-/** Told in the channel when a value was not as its rule says. `mended`: it is again. */
+/** Told in the channel when a value was not as its rule requires. `mended`: it is again. */
 export function describeDrift(rule: Rule, host: string, pids: readonly number[], failed: Text | null): Notice {
   return aNotice({
     tone: failed === null ? 'good' : 'warn',
@@ -251,7 +249,7 @@ export function describeDrift(rule: Rule, host: string, pids: readonly number[],
         words:
           failed === null
             ? ` is at ${rule.adj} again (pid ${pids.join(', ')})`
-            : ` is not at ${rule.adj}, as its rule says`,
+            : ` is not at ${rule.adj}, as its rule requires`,
       },
     ],
     sentence: failed,

@@ -19,10 +19,10 @@ const VENDOR: Record<Vendor, Text> = {
   mysql: [
     { words: 'MySQL: most of it is ' },
     { hostText: 'innodb_buffer_pool_size' },
-    { words: '; make it fit, then protect. It has no setting of its own for this.' },
+    { words: '; make it fit, then protect. MySQL has no OOM-score setting.' },
   ],
   mariadb: [
-    { words: 'MariaDB’s own unit carries ' },
+    { words: 'MariaDB’s own unit contains ' },
     { hostText: 'OOMScoreAdjust=-600' },
     { words: ', commented out. Size ' },
     { hostText: 'innodb_buffer_pool_size' },
@@ -30,28 +30,27 @@ const VENDOR: Record<Vendor, Text> = {
   ],
   sshd: [
     {
-      words:
-        'The sshd listener sets itself to -1000 and gives logins the old value back: there is nothing to change on it.',
+      words: 'The sshd listener sets itself to -1000 and restores the old value for logins: nothing to change here.',
     },
   ],
   pod: [
     {
       words:
-        'It lives in a Kubernetes pod: the kubelet owns the value by the pod’s QoS class, and a hand-set one is lost at the next restart. Set requests and limits instead.',
+        'It runs in a Kubernetes pod: the kubelet sets the value from the pod’s QoS class, and a manual one is lost at the next restart. Set requests and limits instead.',
     },
   ],
   container: [
-    { words: 'It lives in a container: the value is lost when that is started again. Lasting: ' },
+    { words: 'It runs in a container: the value is lost when the container restarts. To make it last: ' },
     { hostText: 'docker run --oom-score-adj' },
     { words: '.' },
   ],
   elasticsearch: [
-    { words: 'Elasticsearch: heap at most half of the RAM, and swap off or ' },
+    { words: 'Elasticsearch: keep the heap to half of RAM at most, and turn swap off or set ' },
     { hostText: 'bootstrap.memory_lock: true' },
     { words: '.' },
   ],
   mongodb: [
-    { words: 'MongoDB takes half of the RAM for its cache unless ' },
+    { words: 'MongoDB uses half of RAM for its cache unless ' },
     { hostText: 'cacheSizeGB' },
     { words: ' says less.' },
   ],
@@ -59,64 +58,64 @@ const VENDOR: Record<Vendor, Text> = {
 };
 
 const SAY = {
-  'not-next': () => [{ words: 'It would not die next now: the change makes no difference to the next kill.' }],
-  'still-next': () => [{ words: 'It would still die next: this value is not low enough to change the outcome.' }],
+  'not-next': () => [{ words: 'It is not next to be killed: the change makes no difference to the next kill.' }],
+  'still-next': () => [{ words: 'It would still be killed next: this value is not low enough to change that.' }],
   'alone-in-group': () => [
     {
       words:
-        'It is alone in its memory group: when that is full nothing else can die there, so protection is useless or harmful. Raise the limit, or mend what fills it.',
+        'It is alone in its memory cgroup: when that is full, nothing else there can be killed, so protection is useless or harmful. Raise the limit, or fix what fills it.',
     },
   ],
   'in-group': (n) => [
-    { words: 'It lives in memory group ' },
+    { words: 'It runs in memory cgroup ' },
     { hostText: n.group },
     {
-      words: ` with a limit${n.limitKiB === null ? '' : ` of ${sayKiB(n.limitKiB)}`}: when that is full, one of its own processes dies, whatever the host has free. The order below is inside that group; protection only shifts the kill to a neighbour there.`,
+      words: ` with a limit${n.limitKiB === null ? '' : ` of ${sayKiB(n.limitKiB)}`}: when that is full, one of its own processes is killed, however much the host has free. The order below is inside that cgroup; protection only moves the kill to a neighbour there.`,
     },
   ],
   'never-killed': () => [
-    { words: 'At -1000 it is never killed: if it leaks, everything else is, one by one, and then the kernel panics.' },
+    {
+      words:
+        'At -1000 it is never killed: if it leaks, everything else is killed one by one, and then the kernel panics.',
+    },
   ],
   'big-and-deep': (n) => [
     {
-      words: `It holds ${sayShare(n.rssShare, 1)} of the RAM: so big a process so deeply protected leaves little to kill.`,
+      words: `It holds ${sayShare(n.rssShare, 1)} of RAM: protecting a process this large leaves little else to kill.`,
     },
   ],
   'growing-and-deep': (n) => [
     {
-      words: `It is growing: ${sayKiB(n.grewKiB)} more in ${sayDuration(n.inMs)}. A leak that cannot be killed takes the host.`,
+      words: `It is growing: ${sayKiB(n.grewKiB)} more in ${sayDuration(n.inMs)}. A leak that can’t be killed takes the host down.`,
     },
   ],
-  'forking-and-deep': (n) => [
-    { words: `It starts others (${sayCount(n.children, 'child', 'children')} now), which inherit the value.` },
-  ],
+  'forking-and-deep': (n) => [{ words: `It starts child processes (${n.children} now), which inherit the value.` }],
   'much-protected': (n) => [
-    { words: `Protected processes would together hold ${sayShare(n.share, 1)} of RAM and swap.` },
+    { words: `Together, protected processes would hold ${sayShare(n.share, 1)} of RAM and swap.` },
   ],
   'little-left': () => [
-    { words: 'No unprotected process with 5 % of the RAM or more would remain: a kill would free next to nothing.' },
+    { words: 'No unprotected process would be left with 5 % of RAM or more: a kill would free almost nothing.' },
   ],
   'children-inherit': (n) => [
     {
-      words: `${sayCount(n.children, 'child', 'children')} of it ${n.children === 1 ? 'runs' : 'run'} already and ${n.children === 1 ? 'keeps its' : 'keep their'} value; those that it starts from now on inherit the new one.`,
+      words: `${sayCount(n.children, 'running child', 'running children')} ${n.children === 1 ? 'keeps its' : 'keep their'} present value; new ones inherit the new one.`,
     },
   ],
-  'more-likely': () => [{ words: 'This makes it likelier to die than it is now.' }],
+  'more-likely': () => [{ words: 'This makes it more likely to be killed.' }],
   legacy: (n) => [
     {
-      words: `This kernel knows only oom_adj (-17 to 15): ${n.wanted} becomes ${n.oomAdj} there, the nearest that it has.`,
+      words: `This kernel only has oom_adj (-17 to 15): ${n.wanted} becomes ${n.oomAdj}, the nearest value.`,
     },
   ],
   'no-capability': () => [
     {
-      words:
-        'Root lacks CAP_SYS_RESOURCE on that host: the value can be brought down only to where the process started.',
+      words: 'Root lacks CAP_SYS_RESOURCE on that host: a value can’t go below where the process started.',
     },
   ],
   'drop-in-by-hand': (n) => [
     { words: 'It lasts until ' },
     { hostText: n.unit },
-    { words: ' is started again: the helper there does not write units. To make it last, put the lines below into ' },
+    { words: ' restarts: the helper there does not write units. To make it last, put the lines below into ' },
     { hostText: n.path },
     { words: ' and run ' },
     { hostText: 'systemctl daemon-reload' },
@@ -127,12 +126,12 @@ const SAY = {
     {
       words:
         n.killer === 'systemd-oomd'
-          ? ' runs there: it kills whole groups by pressure, whatever their score. This does not protect from it; ManagedOOMPreference=avoid does.'
-          : ' runs there and has rules of its own: a value above -1000 does not hold it off; its --avoid option does.',
+          ? ' runs there: it kills whole cgroups by pressure, whatever their score. This change does not protect from it; ManagedOOMPreference=avoid does.'
+          : ' runs there with its own rules: a value above -1000 does not stop it; its --avoid option does.',
     },
   ],
   'hidden-processes': () => [
-    { words: 'Processes of other users are hidden from the bot there, so the real order may be another.' },
+    { words: 'Other users’ processes are hidden from the bot there, so the real order may differ.' },
   ],
   vendor: (n) => VENDOR[n.vendor],
 } satisfies { [K in ProofNote['kind']]: (note: Extract<ProofNote, { kind: K }>) => Text };

@@ -54,7 +54,7 @@ export function subjectText(change: Change): Text {
 }
 
 function headlineOf(change: Change): Text {
-  const verb = change.undoes !== null ? 'Take back' : isLowering(change) ? 'Protect' : 'Change';
+  const verb = change.undoes !== null ? 'Undo' : isLowering(change) ? 'Protect' : 'Change';
   return [{ words: `${verb} ` }, ...subjectText(change)];
 }
 
@@ -93,8 +93,8 @@ function factsOf(change: Change): Fact[] {
     { label: processes.length === 1 ? 'Process' : 'Processes', value: processesText(change) },
     ...(change.unit === null ? [] : [{ label: 'Unit', value: [{ hostText: change.unit }] }]),
     { label: 'Lasts', value: lastsText(change) },
-    ...(proof.before[0] === undefined ? [] : [{ label: 'Dies next now', value: rowText(proof.before[0]) }]),
-    ...(proof.after[0] === undefined ? [] : [{ label: 'Dies next after', value: rowText(proof.after[0]) }]),
+    ...(proof.before[0] === undefined ? [] : [{ label: 'Next to be killed', value: rowText(proof.before[0]) }]),
+    ...(proof.after[0] === undefined ? [] : [{ label: 'Next after the change', value: rowText(proof.after[0]) }]),
     ...(change.approvals.length === 0 && change.quorum === 1
       ? []
       : [
@@ -131,9 +131,9 @@ function stateWords(state: ProcessState): string {
     case 'refused':
       return ', not changed';
     case 'unknown':
-      return ', not read back';
+      return ', not verified';
     case 'left':
-      return ', has another value';
+      return ', has a different value';
   }
 }
 
@@ -142,15 +142,14 @@ function lastsText(change: Change): Text {
   const until = forMs === null ? '' : `for ${sayDuration(forMs)}, `;
   if (dropIn !== null)
     return [
-      { words: `${until}in the unit, also when it is started again${keep ? '; kept as a rule' : ''}` },
+      { words: `${until}in the unit, across restarts${keep ? '; kept as a rule' : ''}` },
       ...termsText(terms ?? null),
     ];
   if (keep) {
-    const how =
-      terms?.onDrift === 'show' ? 'it is told here when it is not so' : 'put right again when it is started anew';
+    const how = terms?.onDrift === 'show' ? 'a different value is reported here' : 're-applied after a restart';
     return [{ words: `kept as a rule: ${how}` }, ...termsText(terms ?? null)];
   }
-  return [{ words: `${until}at most until the process ends` }];
+  return [{ words: `${until}until the process ends at the latest` }];
 }
 
 /** Where else, and which of the processes. */
@@ -163,7 +162,7 @@ export function termsText(terms: Pick<RuleTerms, 'tag' | 'commandLine'> | null):
       : [{ words: '; only with ' }, { hostText: commandLine }, { words: ' in the command line' }]),
     ...(tag === null
       ? []
-      : [{ words: '; other hosts with the tag ' }, { hostText: tag }, { words: ' are proposed, one by one' }]),
+      : [{ words: '; other hosts with the tag ' }, { hostText: tag }, { words: ' are proposed one by one' }]),
   ];
 }
 
@@ -182,7 +181,7 @@ function smallPrint({ id, bootId, proof, processes, host, state }: Change): Text
   return [
     [
       ...undo,
-      { words: `Change ${id}. Proof read ` },
+      { words: `Change ${id}. Checked at ` },
       { atMs: proof.atMs },
       { words: ', boot ' },
       { hostText: bootId.slice(0, 8) },

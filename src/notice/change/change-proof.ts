@@ -6,7 +6,7 @@ import type { Part, Text } from '../notice.ts';
 /** One process of an order of who dies. */
 export function rowText(row: ProofRow): Text {
   const memory = sayKiB(row.rssKiB + row.swapKiB);
-  if (row.points === null) return [{ words: 'nothing that may be killed' }];
+  if (row.points === null) return [{ words: 'nothing that can be killed' }];
   return [{ hostText: row.name }, { words: ` (pid ${row.pid}, ${memory}, adj ${row.oomScoreAdj})` }];
 }
 
@@ -17,7 +17,8 @@ export function proofParts({ before, after, scope }: Proof): Part[] {
   return [
     {
       kind: 'table',
-      caption: scope.kind === 'host' ? 'Who dies next on the host' : `Who dies next in ${scope.path}`,
+      caption:
+        scope.kind === 'host' ? 'Who would be killed next on the host' : `Who would be killed next in ${scope.path}`,
       columns: [
         { title: '', align: 'right' },
         { title: 'Now', align: 'left' },
@@ -26,7 +27,7 @@ export function proofParts({ before, after, scope }: Proof): Part[] {
       rows: Array.from({ length: rows }, (_, at) => [
         { text: [{ words: String(at + 1) }], sortBy: at + 1 },
         { text: cellText(before[at]) },
-        { text: after.length === 0 ? [{ words: 'not computable' }] : cellText(after[at]) },
+        { text: after.length === 0 ? [{ words: 'cannot be computed' }] : cellText(after[at]) },
       ]),
     },
   ];

@@ -2,132 +2,127 @@ import type { ChangeRefusal } from '../../change/refusal.ts';
 import type { Text } from '../notice.ts';
 
 const SAY = {
-  'self-approval': () => [{ words: 'You proposed this change: somebody else must approve it.' }],
-  'not-an-approver': () => [{ words: 'You are not among those who may decide on changes. Ask one of the approvers.' }],
+  'self-approval': () => [{ words: 'You proposed this change, so somebody else must approve it.' }],
+  'not-an-approver': () => [{ words: 'You are not an approver. Ask one of the approvers.' }],
   'approvers-unknown': () => [
-    { words: 'I could not find out who is in the approvers’ user group, so nobody may decide now. Try again.' },
+    { words: 'I could not look up the approvers’ user group, so nobody can decide right now. Try again.' },
   ],
-  'approved-already': () => [{ words: 'You approved this already; it needs somebody else as well.' }],
+  'approved-already': () => [{ words: 'You already approved this; it also needs somebody else.' }],
   'decided-already': (r) => [
-    { words: r.how === 'open' ? 'This change can still be decided' : `This was decided already: it is ${r.how}` },
+    { words: r.how === 'open' ? 'This change is still open' : `Already decided: it is ${r.how}` },
     ...(r.by === null ? [] : [{ words: ', by ' }, { userId: r.by }]),
-    { words: '. The card shows what is true now.' },
+    { words: '. The card shows the current state.' },
   ],
-  'too-late': () => [{ words: 'This proposal has expired. Propose it again for a proof of the present state.' }],
-  'not-yours': () => [{ words: 'Only who proposed this change, or somebody who may approve, can undo it.' }],
+  'too-late': () => [{ words: 'This proposal has expired. Propose it again to check the current state.' }],
+  'not-yours': () => [{ words: 'Only the person who proposed this change, or an approver, can undo it.' }],
   'nothing-to-undo': (r) => [{ words: `There is nothing to undo: this change is ${r.how}.` }],
   'no-such-change': () => [{ words: 'This change is no longer on record.' }],
   'too-many-open': (r) => [
-    { words: `There are ${r.max} open changes on this host already. Decide or withdraw some first: ` },
+    { words: `This host already has ${r.max} open changes. Decide or withdraw some first: ` },
     { hostText: '/oom pending' },
     { words: '.' },
   ],
   'no-such-process': (r) => [
-    { words: 'On ' },
-    { hostText: r.host },
-    { words: ' runs no process, pid or unit called ' },
+    { words: 'No process, PID or unit called ' },
     { hostText: r.what },
-    ...(r.nearest === null ? [] : [{ words: '. Did you mean ' }, { hostText: r.nearest }, { words: '?' }]),
-    ...(r.nearest === null ? [{ words: '.' }] : []),
+    { words: ' is running on ' },
+    { hostText: r.host },
+    ...(r.nearest === null
+      ? [{ words: '.' }]
+      : [{ words: '. Did you mean ' }, { hostText: r.nearest }, { words: '?' }]),
   ],
   'bad-name': (r) => [
     { hostText: r.what },
-    { words: ' is no name of a process or unit: at most 100 characters, on one line.' },
+    { words: ' is not a process or unit name: at most 100 characters on one line.' },
   ],
-  'bad-adj': (r) => [{ hostText: r.given }, { words: ' is no value: whole numbers from -1000 to 1000.' }],
-  'same-value': (r) => [{ words: `It has the value ${r.adj} already: nothing to change.` }],
+  'bad-adj': (r) => [
+    { hostText: r.given },
+    { words: ' is not a valid value. Expected a whole number from -1000 to 1000.' },
+  ],
+  'same-value': (r) => [{ words: `It is already at ${r.adj}: nothing to change.` }],
   'no-default': (r) => [
     {
       words:
         r.needed === null
-          ? `I have no value to suggest: it is at ${r.adj}, and no smaller step changes who dies next. Name one if you want it all the same.`
-          : `Only ${r.needed} or below would change who dies next; so low a value must be asked for by number. Better limit what takes the memory first.`,
+          ? `Nothing to suggest: it is already at ${r.adj}, and no smaller step changes who is killed next. Give a value to override.`
+          : `Only ${r.needed} or lower would change who is killed next. To use a value that low, give it explicitly. It is better to limit what takes the memory first.`,
     },
   ],
-  init: () => [{ words: 'The first process of a system is never chosen: there is nothing to protect.' }],
+  init: () => [{ words: 'PID 1 is never killed: there is nothing to protect.' }],
   'too-many-processes': (r) => [
-    { words: `These are ${r.count} processes; one change takes at most ${r.max}. Name a process by its pid.` },
+    { words: `That matches ${r.count} processes; one change covers ${r.max} at most. Give a PID.` },
   ],
   'needs-end-date': () => [
-    { words: 'This value is risky there, so it needs an end: add for example ' },
+    { words: 'This value is risky, so set a time limit, for example ' },
     { hostText: 'for 2h' },
-    { words: '. It will also need two approvals.' },
+    { words: '. It also needs two approvals.' },
   ],
   'nothing-killable': () => [
     {
       words:
-        'No process would be left that the kernel may kill: it would panic when memory runs out, or the group would hang. I do not propose that.',
+        'That would leave nothing the kernel can kill: it would panic when memory runs out, or the cgroup would hang. Not proposed.',
     },
   ],
   'out-of-helper-range': (r) => [
-    { words: `The helper on that host sets values from ${r.min} to ${r.max}, not ${r.adj}. Its range is in ` },
+    { words: `The helper on that host allows ${r.min} to ${r.max}, not ${r.adj}. Its range is set in ` },
     { hostText: '/usr/local/sbin/oom-adj' },
     { words: '.' },
   ],
-  'not-protected': (r) => [{ hostText: r.what }, { words: ' is not protected: its value is not below 0.' }],
+  'not-protected': (r) => [{ hostText: r.what }, { words: ' is not protected: its value is 0 or higher.' }],
   'keep-needs-no-end': () => [
     {
-      words: 'A standing rule has no end date: leave out either “keep” or the time, and end the rule when it is over.',
+      words:
+        'A rule has no end date: leave out either “keep” or the time, and end the rule when you no longer need it.',
     },
   ],
   'host-without-tag': (r) => [
     { hostText: r.host },
     { words: ' does not have the tag ' },
     { hostText: r.tag },
-    { words: ': a rule on a tag begins on a host that has it.' },
+    { words: ': start a tag rule on a host that has the tag.' },
   ],
   'host-away': (r) => [
-    { words: 'The host cannot be reached: ' },
+    { words: 'The host is unreachable: ' },
     { prose: r.sentence.replace(/\.$/, '') },
     { words: '.' },
   ],
   'no-helper': (r) => [
-    { words: 'The bot may not change values there: ' },
+    { words: 'The bot can’t change values there: ' },
     { prose: r.sentence },
     { words: ' ' },
     { hostText: 'oombot setup' },
-    { words: ' prints what would allow it.' },
+    { words: ' prints what to install.' },
   ],
   'helper-version': () => [
-    { words: 'The helper there is of another version: install the one that ' },
+    { words: 'The helper there has a different version: install the one that ' },
     { hostText: 'oombot setup' },
     { words: ' prints.' },
   ],
-  rebooted: () => [
-    { words: 'The host was started anew since: the process that was meant is gone. Nothing was changed.' },
-  ],
-  'process-gone': () => [{ words: 'The process has ended since. Nothing was changed.' }],
+  rebooted: () => [{ words: 'The host has rebooted since: that process is gone. Nothing was changed.' }],
+  'process-gone': () => [{ words: 'The process has exited since. Nothing was changed.' }],
   'process-replaced': () => [
-    { words: 'Another process has that number now: the one that was meant is gone. Nothing was changed.' },
+    { words: 'A different process has that PID now: the one you meant is gone. Nothing was changed.' },
   ],
   'value-changed': (r) => [
-    { words: `Somebody changed the value meanwhile: it is ${r.now} now. Nothing was changed; propose again.` },
+    { words: `Somebody changed the value in the meantime: it is ${r.now} now. Nothing was changed; propose it again.` },
   ],
-  'kept-process': () => [
-    { words: 'The host’s helper keeps this process from being made likelier to die than it was found.' },
-  ],
-  'not-a-process': () => [
-    { words: 'That is a thread, a kernel thread or the first process: its value is not changed.' },
-  ],
+  'kept-process': () => [{ words: 'The host’s helper does not make this process more likely to be killed.' }],
+  'not-a-process': () => [{ words: 'That is a thread, a kernel thread or PID 1: its value is not changed.' }],
   'no-capability': () => [
     {
       words:
-        'Root lacks CAP_SYS_RESOURCE there (a container, or some virtual machines): a value can be raised and brought back, but not set below where the process started.',
+        'Root lacks CAP_SYS_RESOURCE there (a container or some virtual machines): a value can be raised and restored, but not set below where the process started.',
     },
   ],
-  'read-only': () => [{ words: '/proc cannot be written there: it is mounted read-only.' }],
+  'read-only': () => [{ words: '/proc is mounted read-only there.' }],
   'not-written': () => [{ words: 'The host refused to write the value.' }],
-  'bad-request': (r) => [
-    { words: 'The host’s helper did not take the request: ' },
-    { hostText: r.reason },
-    { words: '.' },
-  ],
-  'no-systemd': () => [{ words: 'There is no systemd on that host: a value cannot be made to last in a unit.' }],
+  'bad-request': (r) => [{ words: 'The host’s helper rejected the request: ' }, { hostText: r.reason }, { words: '.' }],
+  'no-systemd': () => [{ words: 'That host has no systemd, so a value can’t be set in a unit.' }],
   'no-unit': () => [{ words: 'The host’s helper does not know that unit.' }],
   interrupted: () => [
     {
       words:
-        'The bot was interrupted, and the host does not have the new value. Propose it again if it is still wanted.',
+        'The bot was interrupted, and the host does not have the new value. Propose it again if you still want it.',
     },
   ],
 } satisfies { [K in ChangeRefusal['kind']]: (refusal: Extract<ChangeRefusal, { kind: K }>) => Text };

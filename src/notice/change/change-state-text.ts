@@ -12,43 +12,41 @@ export function stateText(change: Change): Text {
         { words: 'Proposed by ' },
         { userId: change.proposedBy },
         ...(change.why === null ? [] : [{ words: ', because: ' }, { prose: change.why }]),
-        { words: `. It waits for ${sayCount(change.quorum - change.approvals.length, 'approval')}, until ` },
+        {
+          words: `. Needs ${sayCount(change.quorum - change.approvals.length, change.approvals.length === 0 ? 'approval' : 'more approval')} by `,
+        },
         { atMs: change.expiresAtMs },
         { words: '.' },
       ];
     case 'approved':
-      return [{ words: 'Approved by ' }, ...approversText(change), { words: '; it is applied now.' }];
+      return [{ words: 'Approved by ' }, ...approversText(change), { words: '; applying now.' }];
     case 'applying':
-      return [{ words: 'Approved by ' }, ...approversText(change), { words: '; the host is asked.' }];
+      return [{ words: 'Approved by ' }, ...approversText(change), { words: '; applying on the host.' }];
     case 'applied':
       return [
-        { words: 'Applied and read back ' },
+        { words: 'Applied and verified ' },
         { atMs: state.atMs },
         { words: ', approved by ' },
         ...approversText(change),
         ...(state.untilMs === null || state.undoFailed !== null
           ? []
-          : [{ words: '. It ends by itself ' }, { atMs: state.untilMs }]),
+          : [{ words: '. Ends automatically ' }, { atMs: state.untilMs }]),
         { words: '.' },
         ...(state.undoFailed === null
           ? []
-          : [
-              { words: ' It could not be undone: ' },
-              ...changeRefusalText(state.undoFailed),
-              { words: ' It is tried again.' },
-            ]),
+          : [{ words: ' Undo failed: ' }, ...changeRefusalText(state.undoFailed), { words: ' Retrying.' }]),
       ];
     case 'refused':
       return [{ words: 'Not changed. ' }, ...changeRefusalText(state.why)];
     case 'failed':
-      return [{ words: 'It failed. ' }, ...changeRefusalText(state.why), ...partlyText(change)];
+      return [{ words: 'Failed. ' }, ...changeRefusalText(state.why), ...partlyText(change)];
     case 'unknown':
       return [
         {
-          words: `Unknown: the ${state.during === 'apply' ? 'change' : 'way back'} was sent and could not be read back. Look at `,
+          words: `Unknown: the ${state.during === 'apply' ? 'change' : 'undo'} was sent but could not be verified. Check `,
         },
         { hostText: change.host },
-        { words: '; I look again and tell what is true.' },
+        { words: '; I will check again and report the result.' },
       ];
     case 'declined':
       return [
@@ -59,22 +57,20 @@ export function stateText(change: Change): Text {
     case 'expired':
       return [{ words: 'Expired: nobody decided in time. Nothing was changed.' }];
     case 'undoing':
-      return [{ words: 'The value before is put back.' }];
+      return [{ words: 'Restoring the earlier value.' }];
     case 'undone':
       if (change.processes.length > 0 && change.processes.every((one) => one.state === 'gone'))
         return [
-          { words: 'Over: its ' },
-          { words: change.processes.length === 1 ? 'process has' : 'processes have' },
-          { words: ' ended ' },
+          { words: 'Ended ' },
           { atMs: state.atMs },
-          { words: '.' },
+          { words: `: the ${change.processes.length === 1 ? 'process' : 'processes'} exited.` },
         ];
       return [
         { words: 'Undone ' },
         { atMs: state.atMs },
         { words: ', ' },
         ...(state.askedBy === 'oombot'
-          ? [{ words: 'its time was over' }]
+          ? [{ words: 'time limit reached' }]
           : [{ words: 'by ' }, { userId: state.askedBy }]),
         { words: '.' },
         ...leftText(change.processes),
@@ -95,7 +91,7 @@ function partlyText({ processes }: Change): Text {
   const written = processes.filter((one) => one.state === 'written');
   if (written.length === 0) return [{ words: ' No value was changed.' }];
   return [
-    { words: ' These have the new value all the same and could not be put back: ' },
+    { words: ' These still have the new value and could not be restored: ' },
     ...joinTexts(written.map((one) => [{ words: `pid ${one.pid}` }])),
     { words: '.' },
   ];
@@ -107,7 +103,7 @@ function leftText(processes: readonly ChangedProcess[]): Text {
   return [
     ...(left === 0
       ? []
-      : [{ words: ` ${sayCount(left, 'process', 'processes')} had another value by then, which stays.` }]),
-    ...(gone === 0 ? [] : [{ words: ` ${sayCount(gone, 'process', 'processes')} had ended.` }]),
+      : [{ words: ` ${sayCount(left, 'process', 'processes')} had a different value by then and kept it.` }]),
+    ...(gone === 0 ? [] : [{ words: ` ${sayCount(gone, 'process', 'processes')} had exited.` }]),
   ];
 }
