@@ -1,4 +1,5 @@
 import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
+import type { Amendment } from '../incident/grouping.ts';
 import type { Moment } from '../incident/growth.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
 import type { Change } from '../change/change.ts';
@@ -7,12 +8,15 @@ import type { AddedHost, Batch, Delivery, KillQuery, Mute, NewDelivery, Position
 
 export type { NewDelivery } from './ports.ts';
 
-/** What a decision about one batch may look at. `fresh` kills were unknown, `amended` ones are known and now have later facts. */
+/**
+ * What a decision about one batch may look at. `fresh` kills were unknown, of `amended` ones more is known now. `nowOpen` are the
+ * open incidents that these may belong to.
+ */
 export interface BatchView {
   host: string;
   nowOpen: Incident[];
   fresh: Kill[];
-  amended: Kill[];
+  amended: Amendment[];
 }
 
 /** What a batch changes. Pure data: the store writes it, nobody has been told anything yet. */
@@ -181,7 +185,8 @@ export interface IncidentStore {
   incident: (id: string) => Promise<Incident | null>;
   /** By last kill, newest first. */
   incidents: (host: string, limit: number) => Promise<Incident[]>;
-  openIncidents: (host: string) => Promise<Incident[]>;
+  /** By last kill, oldest first, at most 200: those behind `after`, or the first ones. */
+  openIncidents: (host: string, after?: Pick<Incident, 'id' | 'lastAtMs'> | null) => Promise<Incident[]>;
   /** Hosts with incidents that are not closed, also those that are not watched any more. */
   hostsWithOpenIncidents: () => Promise<string[]>;
   /** Saves a change made outside a batch (muted, back, closed) if `incident.revision` is still the stored one, with its deliveries. */

@@ -1,23 +1,28 @@
 import { judgeIncident } from './judge-incident.ts';
 import type { Incident, Kill, ServiceCount } from './incident.ts';
-import { serviceOf, shortageOf } from './service.ts';
+import { HOST_PROBLEM, isUnknownProblem, problemOf, serviceOf } from './service.ts';
 
 /** Kills of one service for one reason are one problem while no pause between them is longer. Then the incident closes. */
 export const INCIDENT_WINDOW_MS = 30 * 60_000;
-/** Different victims on one host within this time are one storm. */
-export const STORM_WINDOW_MS = 60_000;
-/** So many problems may open on one host within a minute; what follows joins the newest of them. */
-const OPENED_IN_STORM_MAX = 3;
+/** A host that runs out takes whom it finds: different victims within this time died of one shortage. */
+export const HOST_SHORTAGE_WINDOW_MS = 60_000;
 /** A service that stays down holds its incident open, but not for ever. */
 const DOWN_OPEN_MAX_MS = 24 * 60 * 60_000;
 const KILLS_KEPT = 20;
-const VICTIMS_KEPT = 20;
+const VICTIMS_KEPT = 500;
 
 export interface IncidentChange {
   kind: 'opened' | 'grew' | 'amended' | 'closed';
   incidentId: string;
   /** The kills that are new in it, oldest first. Empty when known kills were only amended, or it closed. */
   newKills: Kill[];
+}
+
+/** A kill on record of which more is known now. `incidentId` null: of no incident. */
+export interface Amendment {
+  was: Kill;
+  now: Kill;
+  incidentId: string | null;
 }
 
 export interface Grouping {
@@ -28,9 +33,8 @@ export interface Grouping {
 }
 
 /**
- * Puts kills into incidents, and closes incidents that have been quiet. A kill whose key an open incident shows is an amendment.
- * Incidents show their last 20 kills; whether an older key was seen before, only the store knows: hand in the kills that were new
- * to it, and the others to `amendKills`. `newId` names a new incident after its first kill.
+ * Puts kills into incidents, and closes incidents that have been quiet. Hand in the kills that are new to the record, and all open
+ * incidents of their problems; what is known already goes to `amendKills`. `newId` names a new incident after its first kill.
  */
 export function groupKills(
   openIncidents: readonly Incident[],
@@ -40,27 +44,29 @@ export function groupKills(
 ): Grouping {
   const byId = new Map(openIncidents.map((incident) => [incident.id, incident]));
   const added = new Map<string, Kill[]>();
-  const seen = new Set(openIncidents.flatMap((incident) => incident.kills.map((kill) => kill.key)));
-  // The last word on a key counts: a kill and its amendment may come in one batch.
+  // The last word on a key counts.
   const kills = [...new Map(newKills.map((kill) => [kill.key, kill])).values()];
-  const known = kills.filter((kill) => seen.has(kill.key));
 
-  for (const kill of kills.filter((other) => !seen.has(other.key)).toSorted(byTime)) {
+  for (const kill of kills.toSorted(byTime)) {
     const home = homeOf(kill, [...byId.values()]);
     const incident = home ? addKill(home, kill) : openIncident(newId(kill), kill);
     byId.set(incident.id, incident);
     added.set(incident.id, [...(added.get(incident.id) ?? []), kill]);
   }
 
-  const grown = [...byId.values()].map((incident) => closeIfQuiet(amend(incident, known), nowMs));
+  const grown = [...byId.values()].map((incident) => closeIfQuiet(incident, nowMs));
   return compare(openIncidents, grown, added);
 }
 
-/** Replaces known kills by what is known of them now: the report's rest arrived, or who the process was. Unknown keys are ignored. */
-export function amendKills(openIncidents: readonly Incident[], kills: readonly Kill[]): Grouping {
+/** Takes up what is known now of kills on record: the report's rest arrived, or who the process was. Closed incidents stay as they are. */
+export function amendKills(incidents: readonly Incident[], amendments: readonly Amendment[]): Grouping {
   return compare(
-    openIncidents,
-    openIncidents.map((incident) => amend(incident, kills)),
+    incidents,
+    incidents.map((incident) =>
+      amendments
+        .filter(({ incidentId }) => incidentId === incident.id && incident.closedAtMs === null)
+        .reduce(amend, incident),
+    ),
     new Map(),
   );
 }
@@ -74,40 +80,20 @@ export function closeQuiet(openIncidents: readonly Incident[], nowMs: number): G
   );
 }
 
-/** The open incident that this kill is part of: the same service and shortage, or a storm on its host. */
+/** The open incident that this kill is part of. */
 function homeOf(kill: Kill, incidents: Incident[]): Incident | null {
+  const problem = problemOf(kill);
   const near = incidents
-    .filter((incident) => incident.host === kill.host && incident.closedAtMs === null)
+    .filter((incident) => incident.host === kill.host && incident.problem === problem && incident.closedAtMs === null)
     .map((incident) => ({ incident, gapMs: gapBetween(incident, kill) }))
     .filter(({ gapMs }) => gapMs <= INCIDENT_WINDOW_MS)
     .toSorted((a, b) => a.gapMs - b.gapMs || (a.incident.id < b.incident.id ? -1 : 1));
+  if (problem !== HOST_PROBLEM) return near[0]?.incident ?? null;
   const service = serviceOf(kill);
-  const same = near.find(({ incident }) => holdsService(incident, service) && sameShortage(incident, kill, true));
-  if (same) return same.incident;
-
-  const storm = near.filter(({ gapMs }) => gapMs <= STORM_WINDOW_MS);
-  // One cause, several victims: the host's memory ran out, or one group's limit was hit.
-  const joined = storm.find(({ incident }) => sameShortage(incident, kill, false));
-  if (joined) return joined.incident;
-  if (storm.length < OPENED_IN_STORM_MAX) return null;
-  return (
-    storm.map(({ incident }) => incident).toSorted((a, b) => b.firstAtMs - a.firstAtMs || (a.id < b.id ? -1 : 1))[0] ??
-    null
-  );
-}
-
-/** A short kill line does not say what ran out; with `lenient` it goes with any shortage of its service. */
-function sameShortage(incident: Incident, kill: Kill, lenient: boolean): boolean {
-  const mine = shortageOf(kill);
-  return incident.kills.some((other) => {
-    const theirs = shortageOf(other);
-    if (mine === null || theirs === null) return lenient || kill.record.killer === other.record.killer;
-    return mine === theirs;
-  });
-}
-
-function holdsService(incident: Incident, service: string): boolean {
-  return incident.service === service || incident.victims.some((victim) => victim.service === service);
+  const home =
+    near.find(({ incident }) => incident.victims.some((victim) => victim.service === service)) ??
+    near.find(({ gapMs }) => gapMs <= HOST_SHORTAGE_WINDOW_MS);
+  return home?.incident ?? null;
 }
 
 function gapBetween(incident: Incident, kill: Kill): number {
@@ -118,6 +104,7 @@ function openIncident(id: string, kill: Kill): Incident {
   const incident: Incident = {
     id,
     host: kill.host,
+    problem: problemOf(kill),
     service: serviceOf(kill),
     victims: [{ service: serviceOf(kill), count: 1 }],
     killer: kill.record.killer,
@@ -152,18 +139,34 @@ function addKill(incident: Incident, kill: Kill): Incident {
   );
 }
 
-function amend(incident: Incident, kills: readonly Kill[]): Incident {
-  return kills.reduce((sofar, kill) => {
-    const old = sofar.kills.find((other) => other.key === kill.key);
-    if (!old || JSON.stringify(old) === JSON.stringify(kill)) return sofar;
-    const [before, after] = [serviceOf(old), serviceOf(kill)];
-    const victims = before === after ? sofar.victims : count(count(sofar.victims, before, -1), after, 1);
-    const renamed = sofar.service === before && !victims.some((victim) => victim.service === before);
-    return withKills(
-      { ...sofar, victims, service: renamed ? after : sofar.service },
-      sofar.kills.map((other) => (other.key === kill.key ? kill : other)),
-    );
-  }, incident);
+function amend(incident: Incident, { was, now }: Amendment): Incident {
+  const [before, after] = [serviceOf(was), serviceOf(now)];
+  const isShown = incident.kills.some((kill) => kill.key === now.key);
+  if (before === after && (!isShown || isSame(incident, now))) return incident;
+  const victims = before === after ? incident.victims : count(count(incident.victims, before, -1), after, 1);
+  const renamed = incident.service === before && !victims.some((victim) => victim.service === before);
+  const kills = incident.kills.map((kill) => (kill.key === now.key ? now : kill));
+  return withKills(
+    {
+      ...incident,
+      victims,
+      service: renamed ? after : incident.service,
+      problem: problemAfter(incident, was, now),
+    },
+    kills,
+  );
+}
+
+function isSame(incident: Incident, kill: Kill): boolean {
+  return incident.kills.some((other) => other.key === kill.key && JSON.stringify(other) === JSON.stringify(kill));
+}
+
+/** What was not known is completed by the first kill that tells; what was known holds until all kills are known otherwise. */
+function problemAfter({ problem, killCount, kills }: Incident, was: Kill, now: Kill): string {
+  const told = problemOf(now);
+  if (told === problem || problem !== problemOf(was)) return problem;
+  if (isUnknownProblem(problem) && !isUnknownProblem(told)) return told;
+  return killCount <= 1 || kills.every((kill) => kill.key === now.key || problemOf(kill) === told) ? told : problem;
 }
 
 /** Sets the kills shown and what follows from them: domain is that of the newest kill that has one. */

@@ -57,13 +57,15 @@ export interface ServiceCount {
   count: number;
 }
 
-/** One problem as people see it: kills on one host with the same victim service and cause, close in time. */
+/** One problem as people see it: kills on one host of the same service for the same shortage, close in time. */
 export interface Incident {
   id: string;
   host: string;
+  /** What its kills have in common (`problemOf`); empty in records of older versions, which take no more kills. */
+  problem: string;
   /** Unit, container or process name of the first victim: what people call it. */
   service: string;
-  /** All services that lost processes, most first, at most 20: more than one makes it a storm. */
+  /** Services that lost processes, most first, at most 500; what their counts lack to `killCount` is of further ones. */
   victims: ServiceCount[];
   killer: Killer;
   domain: Domain | null;

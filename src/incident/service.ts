@@ -6,9 +6,11 @@ import type { Kill } from './incident.ts';
 const FRAME_UNIT = /^(?:session-[^.]*\.scope|user@\d+\.service|init\.scope)$/;
 
 /** What people call the victim: its unit, else its pod (a container's id is new at each restart, the pod's is not), container, or name. */
-export function serviceOf(kill: Kill): string {
-  const { identity, oomGroup, name } = kill.record;
-  return placeName(identity) ?? oomGroup ?? name ?? kill.who?.name ?? '(unknown process)';
+export function serviceOf({ record, who }: Kill): string {
+  const { identity, oomGroup, name, taskMemcg } = record;
+  // A short kill line says no group; a snapshot may have seen the process in its own.
+  const seen = taskMemcg === null && who?.cgroup != null ? identifyCgroup(who.cgroup) : null;
+  return placeName(identity) ?? oomGroup ?? placeName(seen) ?? name ?? who?.name ?? '(unknown process)';
 }
 
 /** What people call a living process, in the same words. */
@@ -32,11 +34,39 @@ export function isContainerScope(identity: Identity): boolean {
 /** What ran out, as one word to compare: kills of one service for two different reasons are two problems. null: not known. */
 export function shortageOf(kill: Kill): string | null {
   const { killer, domain, oomMemcg, trigger, outcome } = kill.record;
-  if (kill.source === 'counter') return 'counter';
+  if (kill.source === 'counter') return null;
   if (outcome === 'panic' || outcome === 'no-killable') return `${outcome}`;
   // order=-1: asked for by hand (SysRq f); nothing need have run out.
   if (trigger?.order === -1) return 'by hand';
   if (killer !== 'kernel') return killer;
-  if (domain === null) return null;
-  return domain === 'memcg' ? `memcg ${oomMemcg ?? ''}` : domain;
+  // In a storm the kernel leaves reports out: "Memory cgroup out of memory: Killed process 7 (x)" does not say whose limit.
+  if (domain === 'memcg') return oomMemcg === null ? null : `memcg ${oomMemcg}`;
+  return domain;
+}
+
+/** The shortage of a whole host, which takes whom it finds. */
+export const HOST_PROBLEM = 'host';
+const UNKNOWN = '?';
+
+/** What makes kills of one host one problem: the same shortage and, unless it was the whole host, the same service. */
+export function problemOf(kill: Kill): string {
+  const shortage = shortageOf(kill);
+  if (shortage === 'host') return HOST_PROBLEM;
+  return `${shortage ?? unknownOf(kill)} | ${groupOf(kill)}`;
+}
+
+/** Whether it is not known what ran out. */
+export function isUnknownProblem(problem: string): boolean {
+  return problem.startsWith(UNKNOWN);
+}
+
+/** What the kernel only counted is kept apart from what its log tells without a report. */
+function unknownOf({ source, record }: Kill): string {
+  return `${UNKNOWN} ${source === 'counter' ? 'counted' : (record.domain ?? '')}`;
+}
+
+/** All who die of `memory.oom.group` die together, whatever each is called. */
+function groupOf(kill: Kill): string {
+  const { oomGroup } = kill.record;
+  return oomGroup === null ? serviceOf(kill) : (placeName(identifyCgroup(oomGroup)) ?? oomGroup);
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../app/ports.ts';
 import type { Fleet } from '../app/host-link.ts';
+import { everyOpen } from '../app/every-open.ts';
 import { closeQuietIncidents, tellClosed } from '../app/watch/assign-incidents.ts';
 import type { Clock } from '../app/ports.ts';
 import type { Store } from '../app/store-port.ts';
@@ -48,8 +49,9 @@ export async function tidyUp(world: { store: Store; clock: Clock; log: Log; sign
     try {
       const nowMs = clock.nowMs();
       for (const name of await store.hostsWithOpenIncidents()) {
-        for (const incident of closeQuietIncidents(await store.openIncidents(name), nowMs))
-          await store.updateIncident(incident, tellClosed(incident, await store.postedOf(incident.id), nowMs));
+        for await (const incident of everyOpen(store, name))
+          for (const closed of closeQuietIncidents([incident], nowMs))
+            await store.updateIncident(closed, tellClosed(closed, await store.postedOf(closed.id), nowMs));
       }
       await store.prune({
         nowMs,

@@ -2,9 +2,9 @@ import type { BatchDecision, BatchView, SavedBatch } from '../app/store-port.ts'
 import type { Batch } from '../app/ports.ts';
 import type { Kill } from '../incident/incident.ts';
 import { isSameDeath, momentOf } from '../incident/death-key.ts';
-import { serviceOf } from '../incident/service.ts';
+import { problemOf, serviceOf } from '../incident/service.ts';
 import { columnText, slicesOf } from './column-text.ts';
-import { loadOpenIncidents, saveIncident } from './incidents.ts';
+import { loadOpenAbout, saveIncident } from './incidents.ts';
 import { insertDeliveries } from './outbox.ts';
 import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';
 import type { Database, Tables, Trx } from './schema.ts';
@@ -13,6 +13,7 @@ const ROWS_PER_STATEMENT = 100;
 
 interface Known {
   id: number;
+  incidentId: string | null;
   kill: Kill;
 }
 
@@ -34,21 +35,24 @@ export function saveBatch(
     const changed = told.flatMap((kill) => {
       const before = known(kill);
       const merged = before === undefined ? null : mergeKill(before.kill, kill);
-      return before === undefined || merged === null ? [] : [{ id: before.id, kill: merged }];
+      return before === undefined || merged === null ? [] : [{ ...before, now: merged }];
     });
     if (fresh.length + changed.length === 0) return { fresh: [], amended: [], incidents: [] };
 
-    const amended = changed.map((one) => one.kill);
+    const amended = changed.map(({ kill, now, incidentId }) => ({ was: kill, now, incidentId }));
     // As they were before: by comparison shows what later facts change.
-    const nowOpen = await loadOpenIncidents(database, trx, batch.host);
-    for (const { id, kill } of changed) await updateKill(database, trx, id, kill);
+    const nowOpen = await loadOpenAbout(database, trx, batch.host, {
+      problems: fresh.map(problemOf),
+      ids: amended.flatMap(({ incidentId }) => incidentId ?? []),
+    });
+    for (const { id, now } of changed) await updateKill(database, trx, id, now);
     const decision = decide({ host: batch.host, nowOpen, fresh, amended });
 
     const incidents = [];
     for (const incident of decision.incidents) incidents.push(await saveIncident(trx, incident));
     await insertKills(trx, fresh, decision.placed);
     await insertDeliveries(trx, decision.deliveries);
-    return { fresh, amended, incidents };
+    return { fresh, amended: changed.map(({ now }) => now), incidents };
   });
 }
 
@@ -90,7 +94,7 @@ function knownBy(column: 'moment' | 'key') {
   return keepRowsQuery((db, rows: { host: string; value: string }[]) =>
     db
       .selectFrom('kills')
-      .select(['id', 'body'])
+      .select(['id', 'incident_id', 'body'])
       .where('host', '=', rows[0]?.host ?? '')
       .where(
         column,
@@ -107,11 +111,11 @@ const BY_KEY = knownBy('key');
 async function loadKnown(trx: Trx, host: string, kills: readonly Kill[]): Promise<(kill: Kill) => Known | undefined> {
   const moments = [...new Set(kills.flatMap(({ key }) => momentOf(key) ?? []))].map((value) => ({ host, value }));
   const keys = kills.flatMap(({ key }) => (momentOf(key) === null ? [{ host, value: columnText(key) }] : []));
-  const rows: { id: number; body: string }[] = [];
+  const rows: { id: number; incident_id: string | null; body: string }[] = [];
   for (const slice of slicesOf(moments, ROWS_PER_STATEMENT)) rows.push(...(await BY_MOMENT(trx, slice)).rows);
   for (const slice of slicesOf(keys, ROWS_PER_STATEMENT)) rows.push(...(await BY_KEY(trx, slice)).rows);
   const known = Map.groupBy(
-    rows.map(({ id, body }): Known => ({ id, kill: JSON.parse(body) as Kill })),
+    rows.map(({ id, incident_id, body }): Known => ({ id, incidentId: incident_id, kill: JSON.parse(body) as Kill })),
     ({ kill }) => placeOf(kill),
   );
   return (kill) => {

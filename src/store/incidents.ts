@@ -9,19 +9,32 @@ const OPEN_MAX = 200;
 const KEYS_PER_STATEMENT = 500;
 
 type Row = Tables['incidents'];
-type Body = Omit<Incident, 'kills' | 'revision'>;
+type Body = Omit<Incident, 'kills' | 'revision' | 'problem'>;
 
-const OPEN = keepQuery((db, { host }: { host: string }) => openOf(db, host));
-const OPEN_LOCKED = keepQuery((db, { host }: { host: string }) => openOf(db, host).forUpdate());
+const OPEN = keepQuery((db, { host, at, id }: { host: string; at: number; id: string }) =>
+  openOf(db, host)
+    .where((row) => row.or([row('last_at_ms', '>', at), row.and([row('last_at_ms', '=', at), row('id', '>', id)])]))
+    .orderBy('last_at_ms')
+    .orderBy('id')
+    .limit(OPEN_MAX),
+);
+
+function openBy(column: 'problem' | 'id', isLocked: boolean) {
+  return keepRowsQuery((db, rows: { host: string; value: string }[]) => {
+    const query = openOf(db, rows[0]?.host ?? '').where(
+      column,
+      'in',
+      rows.map(({ value }) => value),
+    );
+    return isLocked ? query.forUpdate() : query;
+  });
+}
+
+const OPEN_BY = { problem: openBy('problem', false), id: openBy('id', false) };
+const LOCKED_BY = { problem: openBy('problem', true), id: openBy('id', true) };
 
 function openOf(db: Reader, host: string) {
-  return db
-    .selectFrom('incidents')
-    .selectAll()
-    .where('host', '=', host)
-    .where('closed_at_ms', 'is', null)
-    .orderBy('last_at_ms', 'desc')
-    .limit(OPEN_MAX);
+  return db.selectFrom('incidents').selectAll().where('host', '=', host).where('closed_at_ms', 'is', null);
 }
 
 const NEWEST = keepQuery((db, { host, limit }: { host: string; limit: number }) =>
@@ -36,11 +49,39 @@ const NEWEST = keepQuery((db, { host, limit }: { host: string; limit: number }) 
 
 const BY_ID = keepQuery((db, { id }: { id: string }) => db.selectFrom('incidents').selectAll().where('id', '=', id));
 
-/** Incidents of a host that are not closed, oldest first, locked until the transaction ends. */
-export async function loadOpenIncidents(database: Database, trx: Reader, host: string): Promise<Incident[]> {
-  const load = database.hasRowLocks && trx.isTransaction ? OPEN_LOCKED : OPEN;
-  const { rows } = await load(trx, { host });
-  return withKills(database, trx, rows.toReversed());
+/** Incidents of a host that are not closed, by last kill, oldest first: those behind `after`. */
+export async function loadOpenIncidents(
+  database: Database,
+  host: string,
+  after: Pick<Incident, 'id' | 'lastAtMs'> | null,
+): Promise<Incident[]> {
+  const { rows } = await OPEN(database.db, {
+    host,
+    at: after?.lastAtMs ?? Number.MIN_SAFE_INTEGER,
+    id: after?.id ?? '',
+  });
+  return withKills(database, database.db, rows);
+}
+
+/** Open incidents of a host with one of these problems or ids, by last kill, oldest first; locked until the transaction ends. */
+export async function loadOpenAbout(
+  database: Database,
+  trx: Trx,
+  host: string,
+  about: { problems: readonly string[]; ids: readonly string[] },
+): Promise<Incident[]> {
+  const load = database.hasRowLocks ? LOCKED_BY : OPEN_BY;
+  const found = new Map<string, Row>();
+  for (const [column, values] of [
+    ['problem', about.problems],
+    ['id', about.ids],
+  ] as const) {
+    const wanted = [...new Set(values)].map((value) => ({ host, value: columnText(value) }));
+    for (const slice of slicesOf(wanted, KEYS_PER_STATEMENT))
+      for (const row of (await load[column](trx, slice)).rows) found.set(row.id, row);
+  }
+  const rows = [...found.values()].toSorted((a, b) => a.last_at_ms - b.last_at_ms || (a.id < b.id ? -1 : 1));
+  return withKills(database, trx, rows);
 }
 
 export async function hostsWithOpenIncidents(db: Reader): Promise<string[]> {
@@ -85,15 +126,18 @@ export function updateIncident(
   });
 }
 
-const INSERT = keepQuery((db, { id, host, last_at_ms, closed_at_ms, revision, kill_keys, body }: Row) =>
-  db.insertInto('incidents').values({ id, host, last_at_ms, closed_at_ms, revision, kill_keys, body }),
+const INSERT = keepQuery((db, { id, host, last_at_ms, closed_at_ms, revision, kill_keys, problem, body }: Row) =>
+  db.insertInto('incidents').values({ id, host, last_at_ms, closed_at_ms, revision, kill_keys, problem, body }),
 );
 
 const REPLACE = keepQuery(
-  (db, { id, expected, host, last_at_ms, closed_at_ms, revision, kill_keys, body }: Row & { expected: number }) =>
+  (
+    db,
+    { id, expected, host, last_at_ms, closed_at_ms, revision, kill_keys, problem, body }: Row & { expected: number },
+  ) =>
     db
       .updateTable('incidents')
-      .set({ host, last_at_ms, closed_at_ms, revision, kill_keys, body })
+      .set({ host, last_at_ms, closed_at_ms, revision, kill_keys, problem, body })
       .where('id', '=', id)
       .where('revision', '=', expected),
 );
@@ -104,7 +148,7 @@ async function replace(trx: Trx, expectedRevision: number, next: Incident): Prom
 }
 
 function rowOf(incident: Incident): Row {
-  const { kills, revision, ...body } = incident;
+  const { kills, revision, problem, ...body } = incident;
   return {
     id: incident.id,
     host: incident.host,
@@ -113,6 +157,7 @@ function rowOf(incident: Incident): Row {
     revision,
     // Kills are many kilobytes each and have rows of their own.
     kill_keys: JSON.stringify(kills.map((kill) => kill.key)),
+    problem: columnText(problem),
     body: JSON.stringify(body),
   };
 }
@@ -125,6 +170,7 @@ async function withKills(database: Database, db: Reader, rows: readonly Row[]): 
   return rows.map((row, at) => ({
     ...(JSON.parse(row.body) as Body),
     revision: row.revision,
+    problem: row.problem,
     kills: (keysOf[at] ?? []).flatMap((key) => kills.get(key) ?? []),
   }));
 }

@@ -15,6 +15,7 @@ function migrations(countingKey: string): Record<string, Migration> {
     '004-outlook': { up: addOutlook },
     '005-moments': { up: addMoments },
     '006-receipts': { up: addReceipts },
+    '007-problems': { up: addProblems },
   };
 }
 
@@ -92,6 +93,15 @@ async function addReceipts(db: Kysely<unknown>): Promise<void> {
     `create table receipts (slot text primary key, token text not null, at_ms bigint not null)`,
     `create table audit_head (id smallint primary key, seq bigint not null, hash text not null, mac text)`,
     `insert into audit_head (id, seq, hash) select 1, seq, hash from audit order by seq desc limit 1`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+/** Open incidents of older versions take no more kills: what they have in common was not kept. */
+async function addProblems(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    `alter table incidents add column problem text not null default ''`,
+    `create index incidents_by_problem on incidents (host, problem) where closed_at_ms is null`,
   ];
   for (const statement of statements) await sql.raw(statement).execute(db);
 }

@@ -36,7 +36,9 @@ export interface Tables {
     revision: number;
     /** JSON of the keys of the kills that it carries, newest last. */
     kill_keys: string;
-    /** Without its kills and revision. */
+    /** Empty in rows of older versions. */
+    problem: string;
+    /** Without its kills, problem and revision. */
     body: string;
   };
   outbox: {

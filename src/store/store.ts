@@ -121,7 +121,7 @@ function storeOf(database: Database): Store {
     incident: (id) => loadIncident(database, db, id),
     incidents: (host, limit) => loadIncidents(database, host, limit),
     hostsWithOpenIncidents: () => hostsWithOpenIncidents(db),
-    openIncidents: (host) => loadOpenIncidents(database, db, host),
+    openIncidents: (host, after = null) => loadOpenIncidents(database, host, after),
     updateIncident: (incident, deliveries) => updateIncident(database, incident, deliveries),
 
     enqueue: (deliveries) => transact((trx) => insertDeliveries(trx, deliveries)),

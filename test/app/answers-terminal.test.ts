@@ -23,6 +23,7 @@ it('a terminal is answered from a record that it may only read, beside a running
       {
         id: 'inc-1',
         host: 'db01',
+        problem: 'host',
         service: 'mysql.service',
         victims: [{ service: 'mysql.service', count: 1 }],
         killer: 'kernel',

@@ -127,7 +127,12 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       const kept = aKill({ record: { reaped: true }, who: aProcess() });
       expect(saved).toEqual({ fresh: [], amended: [kept], incidents: [] });
       expect(views).toEqual([
-        { host: 'db01', nowOpen: [anIncident({ revision: 1, kills: [aKill()] })], fresh: [], amended: [kept] },
+        {
+          host: 'db01',
+          nowOpen: [anIncident({ revision: 1, kills: [aKill()] })],
+          fresh: [],
+          amended: [{ was: aKill(), now: kept, incidentId: 'incident-1' }],
+        },
       ]);
       expect(await store.incident('incident-1')).toEqual(anIncident({ revision: 1, kills: [kept] }));
       expect(await store.kills(EVERYTHING)).toEqual([kept]);
@@ -366,6 +371,29 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect((await store.openIncidents('db01')).map((incident) => incident.id)).toEqual(['i1', 'i3']);
       expect(await store.incident('i4')).toBeNull();
       expect(await store.incidents('db02', 2)).toEqual([]);
+    });
+
+    it('finds the open incidents of a kill among more than 200 of its host, and lists all of them', async () => {
+      const store = await openNew();
+      const names = Array.from({ length: 230 }, (_, at) => `w${at}`);
+      const kills = names.map((name, at) => memcgKill(name, at));
+      await store.saveBatch(batchOf(kills), ({ fresh }) => ({
+        ...nothing(),
+        incidents: fresh.map((kill) => anIncident({ id: `of ${kill.record.name}`, kills: [kill] })),
+        placed: Object.fromEntries(fresh.map((kill) => [kill.key, `of ${kill.record.name}`])),
+      }));
+      const views: BatchView[] = [];
+
+      await store.saveBatch(batchOf([memcgKill('w3', 1_000), memcgKill('w229', 1_001)]), (view) => {
+        views.push(view);
+        return nothing();
+      });
+
+      expect(views.map(({ nowOpen }) => nowOpen.map(({ id }) => id))).toEqual([['of w3', 'of w229']]);
+      const first = await store.openIncidents('db01');
+      const rest = await store.openIncidents('db01', first.at(-1)!);
+      expect([...first, ...rest].map(({ service }) => service)).toEqual(names);
+      expect(first).toHaveLength(200);
     });
 
     it('names the hosts that have open incidents', async () => {
@@ -976,6 +1004,10 @@ async function saveUntilKilled(url: string, told: Map<string, number>, more: num
     if ((lines += 1) === more) child.kill('SIGKILL');
   }
   expect(await exited).toEqual([null, 'SIGKILL']);
+}
+
+function memcgKill(name: string, at: number): Kill {
+  return aKill({ key: `k${at}`, atMs: at, record: { name, domain: 'memcg', oomMemcg: `/${name}` } });
 }
 
 export function batchOf(kills: Kill[], position?: string) {

@@ -62,10 +62,29 @@ describe('which kills are one incident', () => {
     expect(group([groupKill('mysqld'), byHand])).toHaveLength(2);
   });
 
-  it('takes a short kill line, which does not say what ran out, to the incident of its service', () => {
-    const short = groupKill('mysqld', { pid: 8, domain: null, constraint: null, trigger: null });
+  it('keeps apart, service by service, what does not say what ran out', () => {
+    const nothing = { domain: null, constraint: null, trigger: null };
+    const kills = [
+      groupKill('mysqld'),
+      groupKill('mysqld', { ...nothing, pid: 8 }),
+      groupKill('mysqld', { ...nothing, pid: 9 }),
+      groupKill('java', { ...nothing, pid: 10 }),
+      groupKill('java', { pid: 11, domain: 'memcg', oomMemcg: null }),
+      groupKill('java', { pid: 12, domain: 'memcg', oomMemcg: '/java' }),
+    ];
 
-    expect(group([groupKill('mysqld'), short])).toHaveLength(1);
+    expect(
+      group(kills)
+        .map(({ service, killCount }) => `${service} ${killCount}`)
+        .toSorted(),
+    ).toEqual(['java 1', 'java 1', 'java 1', 'mysqld 1', 'mysqld 2']);
+  });
+
+  it('knows the victim of a short kill line by the group that a snapshot saw it in', () => {
+    const who = { ...aKill().who, cgroup: '/system.slice/shop.service' } as Kill['who'];
+    const short = groupKill('python3', { domain: 'memcg', oomMemcg: null, identity: null, taskMemcg: null }, { who });
+
+    expect(group([short])[0]?.service).toBe('shop.service');
   });
 
   it('makes one incident of all victims of a memory.oom.group kill', () => {
@@ -76,24 +95,82 @@ describe('which kills are one incident', () => {
     expect(group(victims)).toMatchObject([{ killCount: 3, service: '/pod' }]);
   });
 
-  it('makes one storm of different victims of one host within a minute', () => {
+  it('makes one incident of the different victims of a host that ran out', () => {
     const victims = ['php-fpm', 'mysqld', 'sshd', 'cron'].map((name, at) =>
       groupKill(name, { pid: at }, { atMs: T0 + at * 9_000 }),
     );
 
-    const [storm, ...others] = group(victims);
+    const [shortage, ...others] = group(victims);
 
     expect(others).toEqual([]);
-    expect(storm?.killCount).toBe(4);
-    expect(storm?.victims.map((victim) => victim.service)).toEqual(['cron', 'mysqld', 'php-fpm', 'sshd']);
+    expect(shortage?.killCount).toBe(4);
+    expect(shortage?.victims.map((victim) => victim.service)).toEqual(['cron', 'mysqld', 'php-fpm', 'sshd']);
   });
 
-  it('opens at most three incidents for groups that all hit their own limits within a minute', () => {
+  it('begins a new incident when the host takes another service after more than a minute', () => {
+    const kills = [
+      groupKill('mysqld', { pid: 1 }),
+      groupKill('php-fpm', { pid: 2 }, { atMs: T0 + 61_000 }),
+      groupKill('mysqld', { pid: 3 }, { atMs: T0 + 62_000 }),
+    ];
+
+    expect(group(kills).map(({ service, killCount }) => `${service} ${killCount}`)).toEqual(['mysqld 2', 'php-fpm 1']);
+  });
+
+  it('opens an incident for each of 25 groups that hit their own limits within seconds', () => {
     const victims = Array.from({ length: 25 }, (_, at) =>
       groupKill(`w${at}`, { pid: at, domain: 'memcg', oomMemcg: `/g${at}` }, { atMs: T0 + at * 100 }),
     );
 
-    expect(group(victims).map((incident) => incident.killCount)).toEqual([1, 1, 23]);
+    expect(group(victims).map(({ service, killCount }) => `${service} ${killCount}`)).toEqual(
+      victims.map((_, at) => `w${at} 1`),
+    );
+  });
+
+  it('keeps two services apart that hit the limit of one group above them', () => {
+    const kills = ['web', 'worker'].map((name, at) => groupKill(name, { pid: at, domain: 'memcg', oomMemcg: '/shop' }));
+
+    expect(group(kills)).toHaveLength(2);
+  });
+
+  it('keeps killers apart, and what each of them took', () => {
+    const kills = [
+      groupKill('chrome', { pid: 1, killer: 'earlyoom' }),
+      groupKill('code', { pid: 2, killer: 'earlyoom' }),
+      groupKill('chrome', { pid: 3, killer: 'nohang' }),
+      groupKill('chrome', { pid: 4 }),
+    ];
+
+    expect(group(kills)).toHaveLength(4);
+  });
+
+  it('names all services of a host-wide incident, also behind 20 kills and 20 services', () => {
+    const names = Array.from({ length: 30 }, (_, at) => `w${at}`);
+
+    const [shortage, ...others] = group(names.map((name, pid) => groupKill(name, { pid }, { atMs: T0 + pid * 1_000 })));
+
+    expect(others).toEqual([]);
+    expect(shortage?.victims.map((victim) => victim.service).toSorted()).toEqual(names.toSorted());
+  });
+
+  it('keeps counting a service behind the 500 that an incident names', () => {
+    const kills = Array.from({ length: 600 }, (_, pid) => groupKill(`w${pid}`, { pid }, { atMs: T0 + pid }));
+
+    const [shortage, ...others] = group(kills);
+
+    expect(others).toEqual([]);
+    expect(shortage?.killCount).toBe(600);
+    expect(shortage?.victims).toHaveLength(500);
+  });
+
+  it('still knows what ran out when the kills that said so are no longer shown', () => {
+    const reported = groupKill('java', { pid: 1, domain: 'memcg', oomMemcg: '/a' });
+    const later = Array.from({ length: 40 }, (_, at) =>
+      groupKill('java', { pid: at + 2, domain: 'memcg', oomMemcg: '/a' }, { atMs: T0 + at + 1 }),
+    );
+    const other = groupKill('java', { pid: 99, domain: 'memcg', oomMemcg: '/b' }, { atMs: T0 + 100 });
+
+    expect(group([reported, ...later, other]).map((incident) => incident.killCount)).toEqual([41, 1]);
   });
 
   it('does not call an own limit a part of the host running out', () => {
@@ -129,7 +206,7 @@ describe('amending and closing', () => {
     const full = { ...aKill(), key: bare.key };
     const incident = anIncident({ kills: [bare] });
 
-    const { incidents, changes } = amendKills([incident], [full]);
+    const { incidents, changes } = amendKills([incident], [{ was: bare, now: full, incidentId: incident.id }]);
 
     expect(incidents[0]).toMatchObject({
       service: 'mysql.service',
@@ -139,10 +216,36 @@ describe('amending and closing', () => {
     expect(changes).toEqual([{ kind: 'amended', incidentId: incident.id, newKills: [] }]);
   });
 
-  it('says nothing changed when the same kill comes again', () => {
-    const incident = anIncident();
+  it('counts a kill right that the incident no longer shows, when its unit becomes known', () => {
+    const kills = Array.from({ length: 30 }, (_, pid) => groupKill('mysqld', { pid }, { atMs: T0 + pid }));
+    const incident = anIncident({ kills });
+    const [was] = kills;
+    const now = { ...was!, record: { ...was!.record, identity: aKill().record.identity } };
 
-    const again = groupKills([incident], [structuredClone(aKill())], T0, () => 'x');
+    const { incidents } = amendKills([incident], [{ was: was!, now, incidentId: incident.id }]);
+
+    expect(incidents[0]?.victims).toEqual([
+      { service: 'mysqld', count: 29 },
+      { service: 'mysql.service', count: 1 },
+    ]);
+  });
+
+  it('completes what ran out when a report tells, and takes later kills for that', () => {
+    const short = groupKill('java', { pid: 1, domain: 'memcg', oomMemcg: null });
+    const [unknown] = group([short, groupKill('java', { pid: 2, domain: 'memcg', oomMemcg: null })]);
+    const now = groupKill('java', { pid: 1, domain: 'memcg', oomMemcg: '/a' });
+
+    const { incidents } = amendKills([unknown!], [{ was: short, now, incidentId: unknown!.id }]);
+    const later = groupKill('java', { pid: 3, domain: 'memcg', oomMemcg: '/a' }, { atMs: T0 + 9_000 });
+
+    expect(group([later], incidents)).toMatchObject([{ id: unknown!.id, killCount: 3 }]);
+  });
+
+  it('says nothing changed when nothing more is known', () => {
+    const incident = anIncident();
+    const now = structuredClone(aKill());
+
+    const again = amendKills([incident], [{ was: aKill(), now, incidentId: incident.id }]);
 
     expect(again.changes).toEqual([]);
     expect(again.incidents[0]).toBe(incident);

@@ -126,7 +126,8 @@ describe('the file', () => {
     await old.close();
     const raw = new DatabaseSync(file);
     raw.exec(`drop index kills_by_moment; alter table kills drop column moment;
-      delete from kysely_migration where name = '005-moments'`);
+      drop table receipts; drop table audit_head; drop index incidents_by_problem; alter table incidents drop column problem;
+      delete from kysely_migration where name >= '005-moments'`);
     raw.close();
 
     const store = await openTested(`sqlite:${file}`);

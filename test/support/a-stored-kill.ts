@@ -1,5 +1,5 @@
 import type { Incident, Kill } from '../../src/incident/incident.ts';
-import { serviceOf } from '../../src/incident/service.ts';
+import { problemOf, serviceOf } from '../../src/incident/service.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { aRecord } from './a-kill.ts';
 
@@ -27,6 +27,7 @@ export function anIncident(facts: Partial<Incident> = {}): Incident {
   return {
     id: 'incident-1',
     host: first.host,
+    problem: problemOf(first),
     service: serviceOf(first),
     victims: [{ service: serviceOf(first), count: 1 }],
     killer: 'kernel',

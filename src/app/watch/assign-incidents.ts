@@ -19,9 +19,9 @@ const REPLIES_MAX = 20;
 
 /** Puts the kills of a batch into incidents and says what the channels must hear of it. Pure. */
 export function assignIncidents(view: BatchView, placing: Placing): BatchDecision {
-  const grouped = groupKills(view.nowOpen, view.fresh, placing.nowMs, placing.newId);
-  const amended = amendKills(grouped.incidents, view.amended);
-  const changed = changedOf(view.nowOpen, amended.incidents);
+  const known = amendKills(view.nowOpen, view.amended);
+  const grouped = groupKills(known.incidents, view.fresh, placing.nowMs, placing.newId);
+  const changed = changedOf(view.nowOpen, grouped.incidents);
   const placed: Record<string, string> = {};
   for (const change of grouped.changes) for (const kill of change.newKills) placed[kill.key] = change.incidentId;
   const kinds = new Map(grouped.changes.map((change) => [change.incidentId, change.kind]));

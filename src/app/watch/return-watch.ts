@@ -5,6 +5,7 @@ import { describeReturn } from '../../notice/incident/thread-notice.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import type { ProcessFacts } from '../../oom/proc/proc-scan.ts';
 import type { Identity } from '../../oom/report.ts';
+import { everyOpen } from '../every-open.ts';
 import type { Log } from '../ports.ts';
 import type { Fleet, HostLink } from '../host-link.ts';
 import type { LiveScan, LiveScans } from '../live-scan.ts';
@@ -94,7 +95,7 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
   /** Looks at what a channel was told and is not known to be back. False: that could not be read. */
   async function resume(host: string): Promise<boolean> {
     try {
-      for (const incident of await store.openIncidents(host)) {
+      for await (const incident of everyOpen(store, host)) {
         const isAnswered = incident.back.kind === 'restarted' || incident.back.kind === 'loop';
         if (!isAnswered && (await store.postedOf(incident.id)).length > 0) begin(incident);
       }
