@@ -48,21 +48,20 @@ export function shortageOf(kill: Kill): string | null {
 export const HOST_PROBLEM = 'host';
 const UNKNOWN = '?';
 
-/** What makes kills of one host one problem: the same shortage and, unless it was the whole host, the same service. */
+/**
+ * What makes kills of one host one problem: the same shortage and, unless it was the whole host, the same service. What the kernel
+ * only counted is one problem too: that its log does not tell.
+ */
 export function problemOf(kill: Kill): string {
+  if (kill.source === 'counter') return `${UNKNOWN} counted`;
   const shortage = shortageOf(kill);
   if (shortage === 'host') return HOST_PROBLEM;
-  return `${shortage ?? unknownOf(kill)} | ${groupOf(kill)}`;
+  return `${shortage ?? `${UNKNOWN} ${kill.record.domain ?? ''}`} | ${groupOf(kill)}`;
 }
 
 /** Whether it is not known what ran out. */
 export function isUnknownProblem(problem: string): boolean {
   return problem.startsWith(UNKNOWN);
-}
-
-/** What the kernel only counted is kept apart from what its log tells without a report. */
-function unknownOf({ source, record }: Kill): string {
-  return `${UNKNOWN} ${source === 'counter' ? 'counted' : (record.domain ?? '')}`;
 }
 
 /** All who die of `memory.oom.group` die together, whatever each is called. */
