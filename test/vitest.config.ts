@@ -1,0 +1,64 @@
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const root = path.join(import.meta.dirname, '..');
+
+// A test file belongs to the project of what it imports from test/support, else to that of its folder; the first that fits counts.
+const PROJECTS = [
+  { name: 'kernel', imports: ['kernel-kill', 'kill-group', 'own-kernel-log', 'predicted-kill', 'provoked'] },
+  { name: 'browser', imports: ['browser'] },
+  { name: 'pure', folders: ['.', 'oom', 'cause', 'incident', 'change', 'notice'] },
+  { name: 'app', folders: ['app', 'config', 'http', 'local', 'run', 'slack'] },
+  { name: 'host' },
+] as const satisfies { name: string; imports?: string[]; folders?: string[] }[];
+
+type ProjectName = (typeof PROJECTS)[number]['name'];
+
+function projectOf(file: string): ProjectName {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const folder = path.relative('test', path.dirname(file)).split(path.sep)[0] || '.';
+  const found = PROJECTS.find((one) => {
+    if ('imports' in one) return one.imports.some((name) => text.includes(`/support/${name}.ts'`));
+    return !('folders' in one) || one.folders.some((name) => name === folder);
+  });
+  return found?.name ?? 'host';
+}
+
+// test/guest boots a Debian of its own and has a script of its own: `npm run test:guest`.
+const files = globSync('test/**/*.test.ts', { cwd: root, exclude: ['test/guest/**'] }).sort();
+
+function project(
+  name: ProjectName,
+  test: NonNullable<TestProjectInlineConfiguration['test']>,
+): TestProjectInlineConfiguration {
+  return { extends: true, test: { name, include: files.filter((file) => projectOf(file) === name), ...test } };
+}
+
+// oxlint-disable-next-line import/no-default-export -- vitest takes its configuration so
+export default defineConfig({
+  root,
+  test: {
+    reporters: ['default', './test/support/not-run-reporter.ts'],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      reporter: ['text-summary', 'html'],
+      reportsDirectory: '.cache/coverage',
+    },
+    projects: [
+      // No file of these two leaves anything behind in its worker, and loading the code anew for each costs more than the tests.
+      project('pure', { testTimeout: 20_000, isolate: false }),
+      project('app', { testTimeout: 20_000, isolate: false }),
+      project('host', { testTimeout: 60_000, hookTimeout: 120_000 }),
+      project('browser', { testTimeout: 60_000, hookTimeout: 120_000 }),
+      // The kernel prints ten reports in 5 s and no more, into one log for the whole machine: after the others, one file at a time.
+      project('kernel', {
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+        sequence: { groupOrder: 1 },
+      }),
+    ],
+  },
+});
