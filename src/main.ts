@@ -1,38 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { openAnswers } from './app/answer/answers.ts';
-import type { ChangeWorld } from './app/change/change-world.ts';
-import { openLiveScans } from './app/live-scan.ts';
-import { seenBefore } from './app/seen-before.ts';
 import type { HostDraft } from './app/answer/handlers.ts';
+import { tellWeeks } from './app/answer/weekly-digest.ts';
+import type { ChangeWorld } from './app/change/change-world.ts';
+import type { Store } from './app/store-port.ts';
+import { openDelivery } from './app/tell/delivery.ts';
+import { tellBefore } from './app/watch/before-kill.ts';
 import { openCauseWatch } from './app/watch/cause-watch.ts';
 import { openReturnWatch } from './app/watch/return-watch.ts';
-import { openDelivery } from './app/tell/delivery.ts';
-import { KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
-import type { Clock } from './app/ports.ts';
-import { tellBefore } from './app/watch/before-kill.ts';
 import { warmUp } from './app/watch/warm-up.ts';
-import { tellWeeks } from './app/answer/weekly-digest.ts';
-import type { Saved } from './app/watch/save-queue.ts';
-import type { Store } from './app/store-port.ts';
+import { addedHostConfig, loadConfig, type Config } from './config/config.ts';
+import { countKills } from './http/metrics.ts';
+import { describer, openBase, type Base, type Opened } from './run/base.ts';
 import { openChangeSide } from './run/change-side.ts';
-import { addedHostConfig, loadConfig, type Config, type HostConfig } from './config/config.ts';
-import { openFleet, type WatchedFleet } from './run/fleet.ts';
-import type { Incident } from './incident/incident.ts';
-import { openLocal, type Local } from './run/local-run.ts';
-import { describeIncident } from './notice/incident/incident-notice.ts';
-import type { Notice } from './notice/notice.ts';
+import { KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
+import type { WatchedFleet } from './run/fleet.ts';
+import { openFront, type Front } from './run/front.ts';
+import { hostsNow, openHosts, type Hosts } from './run/hosts.ts';
+import type { Local } from './run/local-run.ts';
 import { printNews } from './run/print-news.ts';
-import { healthOf } from './http/health.ts';
-import { countKills, openMetrics, watchFleet, watchOutbox } from './http/metrics.ts';
-import { openHttp } from './http/server.ts';
-import { openSlack, type Slack } from './slack/app.ts';
-import { REDACTED_PATHS } from './slack/bolt-logger.ts';
-import { openSsh } from './ssh/open-ssh.ts';
+import { openSettings } from './run/settings.ts';
+import { systemClock as clock } from './run/system-clock.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
-import { openStore } from './store/store.ts';
-import { systemClock } from './run/system-clock.ts';
 
 export interface RunOptions {
   /** Reads the configuration; called again on reload. */
@@ -53,13 +44,48 @@ export interface Running {
   close: () => Promise<void>;
 }
 
-export const clock: Clock = systemClock;
+/** Members of an approvers' group are asked for anew; one card is decided within seconds by several. */
+const APPROVERS_AGE_MS = 2_000;
 
-/** Builds the world and hands it to the use cases; nothing else opens a client, a store or a port. Throws one sentence. */
-export async function run(options: RunOptions): Promise<Running> {
-  const opened: (() => Promise<void>)[] = [];
+/**
+ * Builds the world in phases, each from what those before it gave, and hands it to the use cases; nothing else opens a client, a store
+ * or a port. Throws one sentence.
+ */
+export async function run({ load = loadConfig, print, signal }: RunOptions): Promise<Running> {
+  const opened: Opened = [];
   try {
-    return await openWorld(options, opened);
+    const base = await openBase(openSettings(load), opened);
+    const stop = new AbortController();
+    const stopped = AbortSignal.any([signal, stop.signal]);
+    const hosts = openHosts(base, opened);
+    const front = await openFront(base, hosts, opened);
+    const watch = await startWatching(base, hosts, front, print, opened);
+    const answering = await startAnswering(base, hosts, front, stopped);
+    const work = startWork(base, hosts, front, answering, stopped);
+    return {
+      url: front.http.url,
+      fleet: hosts.fleet,
+      store: base.store,
+      local: front.local,
+      reload: () => reload(base, hosts, front),
+      close: async () => {
+        stop.abort();
+        await closeAll(base.log, [
+          () => Promise.all(work.chores),
+          watch.close,
+          work.changes.stopWork,
+          hosts.fleet.close,
+          work.delivery.close,
+          work.changes.close,
+          front.slack.close,
+          base.ssh.close,
+          () => Promise.resolve(front.local?.close()),
+          front.http.close,
+          () => base.store.releaseLeases(base.owner),
+          base.store.close,
+        ]);
+      },
+    };
   } catch (error) {
     // What is open would keep the process, its port and its database.
     for (const close of opened.toReversed()) await close();
@@ -67,110 +93,45 @@ export async function run(options: RunOptions): Promise<Running> {
   }
 }
 
-/** `opened`: how to close again what is open so far. */
-async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): Promise<Running> {
-  const { print } = options;
-  const load = options.load ?? loadConfig;
-  let config = load();
-  const stopping = new AbortController();
-  const signal = AbortSignal.any([options.signal, stopping.signal]);
-  const log = openLog(config);
-  const owner = randomUUID();
-  const metrics = openMetrics();
-  const store = await openStore(databaseUrl(config));
-  opened.push(store.close);
-  const ssh = openSsh({
-    clock,
-    random: Math.random,
-    passphrase: config.sshPassphrase,
-    agentSocket: config.sshAgentSocket,
-  });
-  opened.push(ssh.close);
-  let wake: () => void = ignore;
-  let see: (saved: Saved) => void = ignore;
-  const fleet = openFleet([], {
-    ssh,
-    store,
-    clock,
-    log,
-    newId: randomUUID,
-    channelOf,
-    onLines: (count) => metrics.lines.inc(count),
-    onGap: (host) => metrics.gaps.inc({ host }),
-    sampleEveryMs: () => config.sampleEveryMs,
-    warnWithinMs,
-    onSaved: (saved) => {
-      wake();
-      see(saved);
-      void tellBefore(saved, { store, clock, log, channelOf, wake: () => wake() });
-      countKills(metrics, saved, clock.nowMs());
-      printNews(saved, { store, clock, describe, print }).catch((error: unknown) =>
-        log.error({ err: error }, 'News could not be printed'),
-      );
-    },
-  });
-
-  warmUp();
-
-  let slack: Slack | null = null;
-  const scans = openLiveScans(fleet, clock);
-
-  function channelOf(incident: Pick<Incident, 'host'>): string {
-    const host = fleet.hosts().find((one) => one.name === incident.host);
-    if (host?.channel != null) return host.channel;
-    const route = config.routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));
-    return route?.channel ?? config.workspace.channel;
-  }
-
-  function warnWithinMs(name: string): number | null {
-    const host = fleet.hosts().find((one) => one.name === name);
-    return config.earlyWarning.find((one) => one.tags.every((tag) => host?.tags.includes(tag)))?.withinMs ?? null;
-  }
-
-  async function describe(incident: Incident): Promise<Notice> {
-    const past = await seenBefore(store, incident);
-    return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: true });
-  }
-
-  async function hostsNow(): Promise<HostConfig[]> {
-    const named = new Set(config.hosts.map((host) => host.name));
-    const added = (await store.addedHosts()).filter((host) => !named.has(host.name));
-    return [...config.hosts, ...added.map((host) => addedHostConfig(config, host)), ...(local?.hosts ?? [])];
-  }
-
-  opened.push(fleet.close);
-  watchFleet(metrics, fleet);
-  watchOutbox(metrics, store);
-  const http = await openHttp(config.http, metrics, () => healthOf(fleet, store, slack !== null));
-  opened.push(http.close);
-  const local = config.slack.botToken === null ? await openLocal({ http, config, clock }) : null;
-  if (local !== null) opened.push(local.close);
-  await fleet.replace(await hostsNow());
-  if (config.database.kind === 'sqlite') await fleet.watchOnly(null);
-
-  const returns = openReturnWatch({
-    store,
-    fleet,
-    scans,
-    clock,
-    log,
-    channelOf,
-    bootAtMs: (host) => fleet.watchState(host)?.facts?.bootAtMs ?? null,
-    wake: () => wake(),
-  });
+/** Follows the hosts, and does what comes of each kill on record. */
+async function startWatching(
+  base: Base,
+  { fleet, scans, channelOf }: Hosts,
+  { local }: Front,
+  print: (text: string) => void,
+  opened: Opened,
+): Promise<{ close: () => Promise<unknown> }> {
+  const { settings, log, metrics, store, saved, outbox } = base;
+  const world = { store, fleet, scans, clock, log, channelOf, wake: outbox.ring };
+  const returns = openReturnWatch({ ...world, bootAtMs: (host) => fleet.watchState(host)?.facts?.bootAtMs ?? null });
   opened.push(returns.close);
-  const causes = openCauseWatch({ store, fleet, clock, log, channelOf, wake: () => wake() });
+  const causes = openCauseWatch(world);
   opened.push(causes.close);
-  see = (saved) => {
-    returns.see(saved);
-    causes.see(saved);
-  };
+  const describe = describer(base);
+  saved.hear(() => outbox.ring());
+  saved.hear(returns.see);
+  saved.hear(causes.see);
+  saved.hear((kills) => void tellBefore(kills, world));
+  saved.hear((kills) => countKills(metrics, kills, clock.nowMs()));
+  saved.hear((kills) => {
+    printNews(kills, { store, clock, describe, print }).catch((error: unknown) =>
+      log.error({ err: error }, 'News could not be printed'),
+    );
+  });
+  warmUp();
+  await fleet.replace(await hostsNow(base, local));
+  if (settings.now().database.kind === 'sqlite') await fleet.watchOnly(null);
+  return { close: () => Promise.all([returns.close(), causes.close()]) };
+}
 
-  async function hostsChanged(): Promise<void> {
-    await fleet.replace(await hostsNow());
-  }
-
-  let wakeChanges: () => void = ignore;
+/** Connects to Slack and answers there; gives what the work on changes needs beside that. */
+async function startAnswering(
+  base: Base,
+  { fleet, scans, channelOf }: Hosts,
+  { local, slack }: Front,
+  signal: AbortSignal,
+): Promise<ChangeWorld> {
+  const { settings, log, owner, store, ssh, outbox, changed } = base;
   const changes: ChangeWorld = {
     store,
     fleet,
@@ -178,14 +139,13 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     clock,
     log,
     owner,
-    shared: config.database.kind === 'postgres',
+    shared: settings.now().database.kind === 'postgres',
     newId: () => randomUUID().slice(0, 8),
-    approvals: () => config.approvals,
-    groupMembersNow: (group) =>
-      slack?.groupMembers(group, APPROVERS_AGE_MS) ?? Promise.reject(new Error('Slack is not connected yet')),
+    approvals: () => settings.now().approvals,
+    groupMembersNow: (group) => slack.groupMembers(group, APPROVERS_AGE_MS),
     channelOf,
     isMine: (host) => fleet.watchState(host) !== null,
-    wake: () => wakeChanges(),
+    wake: changed.ring,
   };
   const handlers = openAnswers({
     store,
@@ -194,140 +154,93 @@ async function openWorld(options: RunOptions, opened: (() => Promise<void>)[]): 
     clock,
     log,
     settings: () => ({
-      admins: config.admins,
-      hosts: [...config.hosts, ...(local?.hosts ?? [])].map(({ name, target }) => ({ name, address: target.address })),
+      admins: settings.now().admins,
+      hosts: [...settings.now().hosts, ...(local?.hosts ?? [])].map(({ name, target }) => ({
+        name,
+        address: target.address,
+      })),
     }),
     watchState: fleet.watchState,
-    checkHost: (host) => fleet.check(host),
-    groupMembers: (group) => slack?.groupMembers(group) ?? Promise.reject(new Error('Slack is not connected yet')),
+    checkHost: fleet.check,
+    groupMembers: (group) => slack.groupMembers(group),
     editing: {
       readHostKey: async (draft) => {
-        const seen = await readHostKey(ssh, addedTarget(draft));
+        const seen = await readHostKey(ssh, addedTarget(settings.now(), draft));
         return seen.kind === 'failed'
           ? seen
           : { kind: 'key', key: { keyType: seen.key.type, fingerprint: seen.key.fingerprint } };
       },
-      hostsChanged,
+      hostsChanged: async () => fleet.replace(await hostsNow(base, local)),
     },
     channelOf,
     wake: () => {
-      wake();
-      wakeChanges();
+      outbox.ring();
+      changed.ring();
     },
     keepKillsMs: KEEP_KILLS_MS,
     protect: true,
     changes,
   });
+  await slack.start(handlers, signal);
+  return changes;
+}
 
-  /** Where a host is that somebody wants to add: its key is not known yet. */
-  function addedTarget(draft: HostDraft): SshTarget {
-    return addedHostConfig(config, { ...draft, fingerprint: '', addedBy: '', addedAtMs: 0 }).target;
-  }
-
-  const tokens = local ?? {
-    botToken: config.slack.botToken ?? '',
-    appToken: config.slack.appToken ?? '',
-    apiUrl: config.slack.apiUrl ?? undefined,
-  };
-  slack = await openSlack({
-    botToken: tokens.botToken,
-    appToken: tokens.appToken,
-    apiUrl: tokens.apiUrl,
-    handlers,
-    logger: log,
-    clock,
-    signal,
-  });
-  let channels: ReadonlySet<string> | null = null;
+/** Sends what waits, carries out changes, and what else goes on by itself until the signal. */
+function startWork(
+  base: Base,
+  { fleet, channelOf }: Hosts,
+  { slack }: Front,
+  changeWorld: ChangeWorld,
+  signal: AbortSignal,
+) {
+  const { settings, log, owner, store, outbox, changed } = base;
+  const mine: { channels: ReadonlySet<string> | null } = { channels: null };
   const delivery = openDelivery({
     store,
     workspace: slack,
     clock,
     log,
     owner,
-    describe,
-    isMine: (channel) => channels?.has(channel) ?? true,
+    describe: describer(base),
+    isMine: (channel) => mine.channels?.has(channel) ?? true,
   });
-  wake = delivery.wake;
-  const changeSide = openChangeSide(changes, store, slack);
-  wakeChanges = () => {
-    changeSide.wake();
-    wake();
-  };
-  function serveOnly(mine: readonly string[]): void {
-    channels = new Set(mine);
-    delivery.wake();
-  }
+  outbox.hear(delivery.wake);
+  const changes = openChangeSide(changeWorld, store, slack);
+  changed.hear(changes.wake);
+  changed.hear(delivery.wake);
   const work = { store, fleet, clock, log, signal };
   const chores = [
     tidyUp(work),
-    tellWeeks({ ...work, schedule: () => config.digest, channelOf, wake: () => wake(), keepKillsMs: KEEP_KILLS_MS }),
+    tellWeeks({
+      ...work,
+      schedule: () => settings.now().digest,
+      channelOf,
+      wake: outbox.ring,
+      keepKillsMs: KEEP_KILLS_MS,
+    }),
   ];
-  if (config.database.kind === 'postgres')
+  function serveOnly(channels: readonly string[]): void {
+    mine.channels = new Set(channels);
+    delivery.wake();
+  }
+  if (settings.now().database.kind === 'postgres')
     chores.push(shareWork({ ...work, owner, watchOnly: fleet.watchOnly, serveOnly }));
-
-  return {
-    url: http.url,
-    fleet,
-    store,
-    local,
-    reload: async () => {
-      const next = load();
-      const before = config;
-      config = next;
-      try {
-        await hostsChanged();
-      } catch (error) {
-        config = before;
-        throw error;
-      }
-      for (const { name } of fleet.hosts()) fleet.reconnectNow(name);
-      return RESTART_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]));
-    },
-    close: async () => {
-      stopping.abort();
-      const steps = [
-        () => Promise.all(chores),
-        returns.close,
-        causes.close,
-        changeSide.stopWork,
-        fleet.close,
-        delivery.close,
-        changeSide.close,
-        () => slack?.close(),
-        ssh.close,
-        () => local?.close(),
-        http.close,
-        () => store.releaseLeases(owner),
-        store.close,
-      ];
-      // One step that fails must not leave the others undone.
-      for (const step of steps) {
-        await Promise.resolve(step()).catch((error: unknown) =>
-          log.error({ err: error }, 'A component could not be closed'),
-        );
-      }
-    },
-  };
+  return { delivery, changes, chores };
 }
 
-/** These are read once, at the start. */
-const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
-/** Members of an approvers' group are asked for anew; one card is decided within seconds by several. */
-const APPROVERS_AGE_MS = 2_000;
-
-export function databaseUrl({ database }: Config): string {
-  return database.kind === 'sqlite' ? `sqlite:${database.path}` : database.url;
+async function reload(base: Base, { fleet }: Hosts, { local }: Front): Promise<string[]> {
+  const restart = await base.settings.reload(async () => fleet.replace(await hostsNow(base, local)));
+  for (const { name } of fleet.hosts()) fleet.reconnectNow(name);
+  return restart;
 }
 
-/** To standard error: standard output is for people. */
-function openLog(config: Config): Logger {
-  return pino(
-    { level: config.logLevel, redact: [...REDACTED_PATHS, 'passphrase', '*.passphrase'] },
-    pino.destination(2),
-  );
+/** Where a host is that somebody wants to add: its key is not known yet. */
+function addedTarget(config: Config, draft: HostDraft): SshTarget {
+  return addedHostConfig(config, { ...draft, fingerprint: '', addedBy: '', addedAtMs: 0 }).target;
 }
 
-function ignore(): void {
-  // Nothing to wake yet.
+/** One step that fails must not leave the others undone. */
+async function closeAll(log: Logger, steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (const step of steps)
+    await step().catch((error: unknown) => log.error({ err: error }, 'A component could not be closed'));
 }

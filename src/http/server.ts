@@ -2,37 +2,23 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
 
+/** Answers a request, or says false: it is somebody else's. */
+export type Page = (request: IncomingMessage, response: ServerResponse) => boolean;
+
 export interface HttpSide {
   server: Server;
   /** With the port that is really listened on. */
   url: string;
-  /** Others who answer on the same port: the local workspace. First who says true has taken it. */
-  mount: (handle: (request: IncomingMessage, response: ServerResponse) => boolean) => void;
+  /** Adds what answers on this port; the first that takes a request has it. */
+  mount: (page: Page) => void;
   close: () => Promise<void>;
 }
 
-/** /healthz and /metrics on the configured address. Throws one sentence when the port is taken. */
-export async function openHttp(
-  address: { host: string; port: number },
-  metrics: Metrics,
-  health: () => Promise<Health>,
-): Promise<HttpSide> {
-  const mounted: ((request: IncomingMessage, response: ServerResponse) => boolean)[] = [];
-
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url?.split('?')[0];
-    if (request.method === 'GET' && path === '/healthz') {
-      const found = await health();
-      response
-        .writeHead(found.ok ? 200 : 503, { 'content-type': 'application/json' })
-        .end(`${JSON.stringify(found)}\n`);
-    } else if (request.method === 'GET' && path === '/metrics') {
-      response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(await metrics.registry.metrics());
-    } else if (!mounted.some((handle) => handle(request, response))) response.writeHead(404).end();
-  }
-
+/** Listens on the configured address. Throws one sentence when the port is taken. */
+export async function openHttp(address: { host: string; port: number }): Promise<HttpSide> {
+  const pages: Page[] = [];
   const server = createServer((request, response) => {
-    answer(request, response).catch(() => response.destroy());
+    if (!pages.some((page) => page(request, response))) response.writeHead(404).end();
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -49,10 +35,33 @@ export async function openHttp(
   return {
     server,
     url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
-    mount: (handle) => mounted.push(handle),
+    mount: (page) => pages.push(page),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
+  };
+}
+
+/** /healthz. */
+export function healthPage(health: () => Promise<Health>): Page {
+  return pageAt('/healthz', async (response) => {
+    const found = await health();
+    response.writeHead(found.ok ? 200 : 503, { 'content-type': 'application/json' }).end(`${JSON.stringify(found)}\n`);
+  });
+}
+
+/** /metrics. */
+export function metricsPage({ registry }: Metrics): Page {
+  return pageAt('/metrics', async (response) => {
+    response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics());
+  });
+}
+
+function pageAt(path: string, answer: (response: ServerResponse) => Promise<void>): Page {
+  return (request, response) => {
+    if (request.method !== 'GET' || request.url?.split('?')[0] !== path) return false;
+    answer(response).catch(() => response.destroy());
+    return true;
   };
 }

@@ -4,7 +4,7 @@ import type { Handlers } from '../app/answer/handlers.ts';
 import type { Clock, Workspace } from '../app/ports.ts';
 import { boltLogger, withoutSecrets } from './bolt-logger.ts';
 import { openDirectory } from './directory.ts';
-import { listen } from './listen.ts';
+import { listen, type Listening } from './listen.ts';
 import { slackErrorWord } from './send-error.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -13,16 +13,20 @@ export interface SlackOptions {
   appToken: string;
   /** Another Slack-compatible server; undefined: https://slack.com/api/ */
   apiUrl?: string | undefined;
-  handlers: Handlers;
   logger: Logger;
   clock: Clock;
-  /** Gives up connecting. */
-  signal: AbortSignal;
 }
 
 export interface Slack extends Workspace {
   /** The members of a user group, remembered for some minutes or at most `maxAgeMs`. Throws when Slack does not say. */
   groupMembers: (groupId: string, maxAgeMs?: number) => Promise<string[]>;
+  /**
+   * Connects through Socket Mode and answers with `handlers`. While Slack cannot be reached it keeps trying, and says so in the log;
+   * the signal gives up. Throws one sentence when a token is refused.
+   */
+  start: (handlers: Handlers, signal: AbortSignal) => Promise<void>;
+  /** Whether `start` has come to its end. */
+  isStarted: () => boolean;
   /** Waits for answers under way, then disconnects. */
   close: () => Promise<void>;
 }
@@ -45,12 +49,8 @@ const BAD_TOKENS = new Set([
   'missing_scope',
 ]);
 
-/**
- * Connects to Slack through Socket Mode and answers with `handlers`. While Slack cannot be reached it keeps trying, and says so in the
- * log. Throws one sentence when a token is refused.
- */
-export async function openSlack(options: SlackOptions): Promise<Slack> {
-  const { botToken, appToken, apiUrl, handlers, logger, clock, signal } = options;
+/** A client that is not connected yet. Throws one sentence when a token cannot be one. */
+export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOptions): Slack {
   checkTokens(botToken, appToken);
   const bolt = boltLogger(logger);
   const api = apiUrl === undefined ? {} : { slackApiUrl: apiUrl };
@@ -74,24 +74,36 @@ export async function openSlack(options: SlackOptions): Promise<Slack> {
     // No retries here: a post that was accepted without an answer would be posted twice. Who calls decides.
     clientOptions: { ...api, timeout: CALL_TIMEOUT_MS, rejectRateLimitedCalls: true, retryConfig: { retries: 0 } },
   });
-  const listening = listen(app, handlers, logger);
   app.error(async (error) =>
     logger.error({ reason: withoutSecrets(error.message) }, 'Slack sent something that could not be handled'),
   );
 
-  await authenticate(app, clock, logger, signal);
-  await connect(app, logger, signal);
-
   // Listeners get clients from a pool; posts all go through this one.
   const directory = openDirectory(app.client, clock.nowMs);
 
+  let listening: Listening | null = null;
+  let isStarted = false;
+
+  async function start(handlers: Handlers, signal: AbortSignal): Promise<void> {
+    listening = listen(app, handlers, logger);
+    await authenticate(app, clock, logger, signal);
+    await connect(app, logger, signal);
+    isStarted = true;
+  }
+
   async function close(): Promise<void> {
-    await Promise.race([listening.idle(), clock.sleep(CLOSE_PATIENCE_MS)]);
+    await Promise.race([listening?.idle(), clock.sleep(CLOSE_PATIENCE_MS)]);
     // Does not wait for the socket to close, and may keep a timer: the process ends itself.
     await app.stop();
   }
 
-  return { ...openWorkspace(app.client, directory, logger), groupMembers: directory.groupMembers, close };
+  return {
+    ...openWorkspace(app.client, directory, logger),
+    groupMembers: directory.groupMembers,
+    start,
+    isStarted: () => isStarted,
+    close,
+  };
 }
 
 function checkTokens(botToken: string, appToken: string): void {

@@ -31,17 +31,15 @@ async function aBench(): Promise<Bench> {
     { level: 'trace', redact: [...REDACTED_PATHS] },
     { write: (line: string) => void logged.push(line) },
   );
-  const signal = new AbortController().signal;
-  const slack = await openSlack({
+  const slack = openSlack({
     botToken: 'xoxb-test',
     appToken: 'xapp-test',
     apiUrl: standIn.apiUrl,
-    handlers,
     logger,
     clock: realClock,
-    signal,
   });
   cleanUps.push(slack.close);
+  await slack.start(handlers, new AbortController().signal);
   return { slack, standIn, handlers, logged };
 }
 
@@ -58,16 +56,12 @@ describe('at the start', () => {
   ])('says in one sentence that %s with %s is wrong', async (botToken, appToken, sentence) => {
     const standIn = await openSlackStandIn();
     cleanUps.push(standIn.close);
-    const options = {
-      apiUrl: standIn.apiUrl,
-      handlers: answeringHandlers(),
-      logger: pino({ level: 'silent' }),
-      clock: realClock,
-    };
+    const options = { apiUrl: standIn.apiUrl, logger: pino({ level: 'silent' }), clock: realClock };
 
-    await expect(openSlack({ botToken, appToken, ...options, signal: new AbortController().signal })).rejects.toThrow(
-      sentence,
-    );
+    await expect(async () => {
+      const slack = openSlack({ botToken, appToken, ...options });
+      await slack.start(answeringHandlers(), new AbortController().signal);
+    }).rejects.toThrow(sentence);
   });
 
   it('keeps trying while Slack is away', async () => {
@@ -77,16 +71,15 @@ describe('at the start', () => {
     standIn.script.answer = ({ method }) => (method === 'auth.test' && (failures -= 1) >= 0 ? { status: 503 } : null);
     const clock = { ...realClock, sleep: () => Promise.resolve() };
 
-    const slack = await openSlack({
+    const slack = openSlack({
       botToken: 'xoxb-test',
       appToken: 'xapp-test',
       apiUrl: standIn.apiUrl,
-      handlers: answeringHandlers(),
       logger: pino({ level: 'silent' }),
       clock,
-      signal: new AbortController().signal,
     });
     cleanUps.push(slack.close);
+    await slack.start(answeringHandlers(), new AbortController().signal);
 
     expect(standIn.calls.filter((call) => call.method === 'auth.test')).toHaveLength(3);
     expect(standIn.socketCount()).toBe(1);

@@ -22,15 +22,8 @@ export async function openDelivering(
   { botToken, appToken, apiUrl }: { botToken: string; appToken: string; apiUrl: string },
 ): Promise<Delivering> {
   const log = pino({ level: 'silent' });
-  const slack = await openSlack({
-    botToken,
-    appToken,
-    apiUrl,
-    handlers: answeringHandlers(),
-    logger: log,
-    clock: realClock,
-    signal: new AbortController().signal,
-  });
+  const slack = openSlack({ botToken, appToken, apiUrl, logger: log, clock: realClock });
+  await slack.start(answeringHandlers(), new AbortController().signal);
   const delivery = openDelivery({
     store,
     workspace: slack,

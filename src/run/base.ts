@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { pino, type Logger } from 'pino';
+import { openBell, type Bell } from '../app/bell.ts';
+import { seenBefore } from '../app/seen-before.ts';
+import type { Store } from '../app/store-port.ts';
+import type { Saved } from '../app/watch/save-queue.ts';
+import type { Config } from '../config/config.ts';
+import { openMetrics, type Metrics } from '../http/metrics.ts';
+import type { Incident } from '../incident/incident.ts';
+import { describeIncident } from '../notice/incident/incident-notice.ts';
+import type { Notice } from '../notice/notice.ts';
+import { REDACTED_PATHS } from '../slack/bolt-logger.ts';
+import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
+import { openStore } from '../store/store.ts';
+import { databaseUrl, type Settings } from './settings.ts';
+import { systemClock as clock } from './system-clock.ts';
+
+/** How to close what is open, in the order in which it was opened. */
+export type Opened = (() => Promise<unknown>)[];
+
+/** What everything else stands on. */
+export interface Base {
+  settings: Settings;
+  log: Logger;
+  /** One id for each start of the program. */
+  owner: string;
+  metrics: Metrics;
+  store: Store;
+  ssh: Ssh;
+  /** Kills went on record. */
+  saved: Bell<Saved>;
+  /** Messages wait to be sent. */
+  outbox: Bell;
+  /** A change moved on. */
+  changed: Bell;
+}
+
+export async function openBase(settings: Settings, opened: Opened): Promise<Base> {
+  const config = settings.now();
+  const store = await openStore(databaseUrl(config));
+  opened.push(store.close);
+  const { sshPassphrase, sshAgentSocket } = config;
+  const ssh = openSsh({ clock, random: Math.random, passphrase: sshPassphrase, agentSocket: sshAgentSocket });
+  opened.push(ssh.close);
+  return {
+    settings,
+    log: openLog(config),
+    owner: randomUUID(),
+    metrics: openMetrics(),
+    store,
+    ssh,
+    saved: openBell<Saved>(),
+    outbox: openBell(),
+    changed: openBell(),
+  };
+}
+
+/** An incident's message as it should read now. */
+export function describer({ store }: Base): (incident: Incident) => Promise<Notice> {
+  return async (incident) => {
+    const past = await seenBefore(store, incident);
+    return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: true });
+  };
+}
+
+/** To standard error: standard output is for people. */
+function openLog(config: Config): Logger {
+  return pino(
+    { level: config.logLevel, redact: [...REDACTED_PATHS, 'passphrase', '*.passphrase'] },
+    pino.destination(2),
+  );
+}

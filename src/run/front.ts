@@ -1,0 +1,40 @@
+import { healthOf } from '../http/health.ts';
+import { watchFleet, watchOutbox } from '../http/metrics.ts';
+import { healthPage, metricsPage, openHttp, type HttpSide } from '../http/server.ts';
+import { openSlack, type Slack } from '../slack/app.ts';
+import type { Base, Opened } from './base.ts';
+import type { Hosts } from './hosts.ts';
+import { openLocal, type Local } from './local-run.ts';
+import { systemClock as clock } from './system-clock.ts';
+
+/** What people reach: the port, the local workspace where there is no other, and Slack, which is not connected yet. */
+export interface Front {
+  http: HttpSide;
+  local: Local | null;
+  slack: Slack;
+}
+
+export async function openFront(
+  { settings, log, metrics, store }: Base,
+  { fleet }: Hosts,
+  opened: Opened,
+): Promise<Front> {
+  const config = settings.now();
+  const http = await openHttp(config.http);
+  opened.push(http.close);
+  watchFleet(metrics, fleet);
+  watchOutbox(metrics, store);
+  http.mount(metricsPage(metrics));
+  const local = config.slack.botToken === null ? await openLocal({ http, config, clock }) : null;
+  if (local !== null) opened.push(local.close);
+  const { botToken, appToken, apiUrl } = local ?? config.slack;
+  const slack = openSlack({
+    botToken: botToken ?? '',
+    appToken: appToken ?? '',
+    apiUrl: apiUrl ?? undefined,
+    logger: log,
+    clock,
+  });
+  http.mount(healthPage(() => healthOf(fleet, store, slack.isStarted())));
+  return { http, local, slack };
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { openLiveScans, type LiveScans } from '../app/live-scan.ts';
+import { addedHostConfig, type HostConfig } from '../config/config.ts';
+import type { Base, Opened } from './base.ts';
+import { openFleet, type WatchedFleet } from './fleet.ts';
+import type { Local } from './local-run.ts';
+import { channelFor, warningFor } from './settings.ts';
+import { systemClock as clock } from './system-clock.ts';
+
+/** The hosts, none yet, and what is known of each by its name. */
+export interface Hosts {
+  fleet: WatchedFleet;
+  scans: LiveScans;
+  channelOf: (of: { host: string }) => string;
+}
+
+export function openHosts({ settings, log, metrics, store, ssh, saved }: Base, opened: Opened): Hosts {
+  function channelOf({ host }: { host: string }): string {
+    return channelFor(settings.now(), hostCalled(host));
+  }
+
+  function hostCalled(name: string) {
+    return fleet.hosts().find((one) => one.name === name);
+  }
+
+  const fleet = openFleet([], {
+    ssh,
+    store,
+    clock,
+    log,
+    newId: randomUUID,
+    channelOf,
+    onLines: (count) => metrics.lines.inc(count),
+    onGap: (host) => metrics.gaps.inc({ host }),
+    sampleEveryMs: () => settings.now().sampleEveryMs,
+    warnWithinMs: (host) => warningFor(settings.now(), hostCalled(host)),
+    onSaved: saved.ring,
+  });
+  opened.push(fleet.close);
+  return { fleet, scans: openLiveScans(fleet, clock), channelOf };
+}
+
+/** Those of the configuration, those that were added from Slack, and the demo's. */
+export async function hostsNow({ settings, store }: Base, local: Local | null): Promise<HostConfig[]> {
+  const config = settings.now();
+  const named = new Set(config.hosts.map((host) => host.name));
+  const added = (await store.addedHosts()).filter((host) => !named.has(host.name));
+  return [...config.hosts, ...added.map((host) => addedHostConfig(config, host)), ...(local?.hosts ?? [])];
+}

@@ -1,0 +1,51 @@
+import type { FleetHost } from '../app/host-link.ts';
+import type { Config } from '../config/config.ts';
+
+export interface Settings {
+  /** As they are in force now; a reload may change them. */
+  now: () => Config;
+  /**
+   * Reads the configuration again and puts it to use; gives the keys that need a restart. What `take` throws on, or what cannot be
+   * read, leaves the old one in force.
+   */
+  reload: (take: () => Promise<void>) => Promise<string[]>;
+}
+
+/** These are read once, at the start. */
+const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
+
+/** The configuration, read anew on demand. Throws ConfigError. */
+export function openSettings(load: () => Config): Settings {
+  let config = load();
+
+  async function reload(take: () => Promise<void>): Promise<string[]> {
+    const next = load();
+    const before = config;
+    config = next;
+    try {
+      await take();
+    } catch (error) {
+      config = before;
+      throw error;
+    }
+    return RESTART_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]));
+  }
+
+  return { now: () => config, reload };
+}
+
+/** Where the kills of a host are told. */
+export function channelFor({ routes, workspace }: Config, host: FleetHost | undefined): string {
+  if (host?.channel != null) return host.channel;
+  const route = routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));
+  return route?.channel ?? workspace.channel;
+}
+
+/** How early a host is warned of; null: not at all. */
+export function warningFor({ earlyWarning }: Config, host: FleetHost | undefined): number | null {
+  return earlyWarning.find((one) => one.tags.every((tag) => host?.tags.includes(tag)))?.withinMs ?? null;
+}
+
+export function databaseUrl({ database }: Config): string {
+  return database.kind === 'sqlite' ? `sqlite:${database.path}` : database.url;
+}
