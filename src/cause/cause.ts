@@ -66,6 +66,11 @@ export function adviceKeyOf(code: string): string | null {
   return RULES.find((rule) => rule.code === code)?.advice ?? null;
 }
 
+/** Whether this cause is read from several kills, not from one report. */
+export function isOfSeveralKills(code: string): boolean {
+  return RULES.find((rule) => rule.code === code)?.place === 'pattern';
+}
+
 function apply(rule: Rule, facts: CauseFacts): Found | null {
   const finding = rule.find(facts);
   if (finding === null || (finding.share ?? 0) > SHARE_MAX) return null;

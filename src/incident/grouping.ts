@@ -106,6 +106,7 @@ function openIncident(id: string, kill: Kill): Incident {
     host: kill.host,
     problem: problemOf(kill),
     service: serviceOf(kill),
+    name: kill.record.name,
     victims: [{ service: serviceOf(kill), count: 1 }],
     killer: kill.record.killer,
     domain: kill.record.domain,
@@ -130,6 +131,7 @@ function addKill(incident: Incident, kill: Kill): Incident {
       firstAtMs: Math.min(incident.firstAtMs, kill.atMs),
       lastAtMs: Math.max(incident.lastAtMs, kill.atMs),
       killCount: incident.killCount + 1,
+      name: incident.name === kill.record.name ? incident.name : null,
       victims: count(incident.victims, serviceOf(kill), 1),
       // It died again: what was known about its return and its heirs is past.
       back: { kind: 'unknown' },
@@ -151,6 +153,7 @@ function amend(incident: Incident, { was, now }: Amendment): Incident {
       ...incident,
       victims,
       service: renamed ? after : incident.service,
+      name: incident.killCount > 1 && now.record.name !== incident.name ? null : now.record.name,
       problem: problemAfter(incident, was, now),
     },
     kills,

@@ -65,6 +65,8 @@ export interface Incident {
   problem: string;
   /** Unit, container or process name of the first victim: what people call it. */
   service: string;
+  /** Name that all its victims had; null: they differ, or one has none; missing in records of older versions. */
+  name?: string | null;
   /** Services that lost processes, most first, at most 500; what their counts lack to `killCount` is of further ones. */
   victims: ServiceCount[];
   killer: Killer;

@@ -5,7 +5,7 @@ import { sayClock, sayCount, sayDuration } from './units.ts';
 
 /** Seen before: how often, how far apart, at which clock time. `past` holds the kills before this incident. */
 export function seenBeforeText(past: Recurrence | null): Text {
-  if (!past) return [{ words: 'no, this is the first known' }];
+  if (!past) return [{ words: 'no, this is the first known kill' }];
   const gap = past.typicalGapMs === null ? '' : `, about every ${sayDuration(past.typicalGapMs)}`;
   const clock =
     past.clockMinute === null ? '' : `, always near ${sayClock(past.clockMinute)} UTC: look for a timer or a cron job`;
@@ -17,16 +17,16 @@ export function seenBeforeText(past: Recurrence | null): Text {
   ];
 }
 
-/** Is it back? null while nobody has looked. */
-export function backText(back: BackState): Text | null {
+/** How it is now. null while nobody has looked. */
+export function statusText(back: BackState): Text | null {
   switch (back.kind) {
     case 'unknown':
       return null;
     case 'down':
-      return [{ words: 'no, down since ' }, { atMs: back.sinceMs }];
+      return [{ words: 'down since ' }, { atMs: back.sinceMs }];
     case 'restarted':
-      return [{ words: `yes, after ${sayDuration(back.afterMs)}${back.pid === null ? '' : ` as pid ${back.pid}`}` }];
+      return [{ words: `back after ${sayDuration(back.afterMs)}${back.pid === null ? '' : ` as pid ${back.pid}`}` }];
     case 'loop':
-      return [{ words: `it keeps dying: ${sayCount(back.restarts, 'time')} in the last 10 min` }];
+      return [{ words: `keeps dying, ${sayCount(back.restarts, 'time')} in the last 10 min` }];
   }
 }

@@ -14,8 +14,8 @@ export function victimText(kill: Kill): Text {
   return [{ hostText: name }, { words: ' of ' }, { hostText: service }];
 }
 
-/** What ran out, as the end of a headline. */
-export function shortageText(kill: Kill): Text {
+/** What ran out, as the end of a headline. Without `limit` no size of a limit is named. */
+export function shortageText(kill: Kill, shown = { limit: true }): Text {
   const { record } = kill;
   if (record.trigger?.order === -1) return [{ words: 'the OOM killer was run by hand' }];
   if (record.killer !== 'kernel') return [{ words: `${record.killer} stepped in` }];
@@ -23,23 +23,24 @@ export function shortageText(kill: Kill): Text {
     case 'host':
       return [{ words: 'the host ran out of memory' }];
     case 'memcg':
-      return limitText(record);
+      return limitText(record, shown.limit);
     case 'cpuset':
       return [{ words: 'the memory nodes it may use were full' }];
     case 'mempolicy':
       return [{ words: 'its NUMA memory policy left no memory' }];
     case null:
-      return [{ words: 'out of memory' }];
+      return [{ words: 'what ran out is not known' }];
   }
 }
 
-function limitText(record: KillRecord): Text {
-  const limit = record.memcgLimitKiB === null ? '' : ` of ${sayKiB(record.memcgLimitKiB)}`;
-  const parent = record.oomMemcg !== null && record.taskMemcg !== null && record.oomMemcg !== record.taskMemcg;
-  if (!parent) return [{ words: `its memory limit${limit} was reached` }];
+function limitText(record: KillRecord, withSize: boolean): Text {
+  const limit = record.memcgLimitKiB === null || !withSize ? '' : ` of ${sayKiB(record.memcgLimitKiB)}`;
+  if (record.oomMemcg === null) return [{ words: `a memory limit${limit} was reached; the log does not say whose` }];
+  if (record.taskMemcg === null || record.oomMemcg === record.taskMemcg)
+    return [{ words: `its memory limit${limit} was reached` }];
   return [
     { words: 'the memory limit' + limit + ' of ' },
-    { hostText: shortIds(lastPart(record.oomMemcg ?? '')) },
+    { hostText: shortIds(lastPart(record.oomMemcg)) },
     { words: ' was reached' },
   ];
 }

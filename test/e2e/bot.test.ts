@@ -96,7 +96,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
     expect(card.text).toContain(`\`${VICTIM}\` was killed on \`db01\``);
     expect(shown(card)).toContain('its memory limit of 8 MiB was reached');
     expect(shown(card)).toContain(String(firstPid));
-    expect(shown(card)).toContain('Likely: the numbers fit.');
+    expect(shown(card)).toContain('Likely cause.');
     expect(shown(card)).toContain(GROUP);
     expect(told('#oom', VICTIM)).toEqual([]);
     const evidence = await bot.workspace.until(() => told('#db-alerts', 'What the log of', card.ts)[0], WAIT_MS);

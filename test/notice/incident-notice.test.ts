@@ -60,17 +60,17 @@ describe('a kill’s message', () => {
     expect(renderText(notice))
       .toBe(`mysqld of mysql.service was killed on db01: the host ran out of memory. Back after 4 s
 
-mysqld alone held 5.9 GiB, 50 % of 12 GiB RAM. Likely: the numbers fit.
+mysqld alone held 5.9 GiB, 50 % of 12 GiB RAM. Likely cause.
 
 Also: The host has no swap, so it went from fine to killed without a slow phase (certain).
 
-Victim:            mysqld (pid 18540, uid 111), unit mysql.service
-Asked for memory:  icinga2 (pid 2211); that alone does not make it the cause
-Ran out:           the host, 12 GiB RAM, no swap
-Memory freed:      5.9 GiB
-Score:             512
-oom_score_adj:     0
-When:              2026-08-30 01:35:08 UTC
+Victim:         mysqld (pid 18540, uid 111), unit mysql.service
+Triggered by:   icinga2, pid 2211 (not necessarily the cause)
+What ran out:   the host, 12 GiB RAM, no swap
+Memory freed:   5.9 GiB
+Score:          512
+oom_score_adj:  0
+When:           2026-08-30 01:35:08 UTC
 
 Who held memory
 Process  Count   Memory  Of RAM
@@ -79,17 +79,17 @@ icinga2      3  3.4 GiB    29 %
 apache2     31  1.2 GiB    10 %
 
 Seen before:  14 kills since 2026-08-23 01:35:08 UTC, last 2026-08-29 23:45:08 UTC, about every 1 h 50 min
-Is it back:   yes, after 4 s as pid 20111
+Status:       back after 4 s as pid 20111
 Who is next:  mysqld (pid 20111, 2 GiB), then icinga2 (pid 2200, 1.5 GiB), as of 2026-08-30 01:35:38 UTC
 
-Do: Keep it from taking the host down (it had 5.9 GiB). Without swap it may stall at this size instead of dying: watch it. First note what is set now, for the BEFORE of the undo, with systemctl show -p MemoryHigh mysql.service
+Do: Cap it before it takes the host down (it was using 5.9 GiB). With no swap it may hang at the cap, so watch it. First save the current value (replace BEFORE in the undo): systemctl show -p MemoryHigh mysql.service
   systemctl set-property mysql.service MemoryHigh=4798M
 Undo:
   systemctl set-property mysql.service MemoryHigh=BEFORE
 
-Where the host’s RAM was
+The host’s RAM
 Processes            10,713 MiB
-Not listed           956 MiB
+Unaccounted          956 MiB
 Kernel (slab)        195 MiB
 Free                 90 MiB
 Page tables, stacks  49 MiB
@@ -123,6 +123,7 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
         kind: 'facts',
         facts: [
           { label: 'Victim', value: [{ hostText: 'mysqld' }, { words: ' (pid 18540)' }] },
+          { label: 'What ran out', value: [{ words: 'not known: the log has this kill without its report' }] },
           { label: 'When', value: [{ atMs: T0 }, { words: '' }] },
         ],
       },
@@ -151,7 +152,7 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     const text = renderText(describeIncident(anIncident({ kills: [aKill({ record })] }), CONTEXT));
 
     expect(text).toContain('java of tomcat.service was killed on db01: its memory limit of 512 MiB was reached');
-    expect(text).toContain('java alone held 500 MiB, 98 % of the group’s 512 MiB. Likely: the numbers fit.');
+    expect(text).toContain('java alone held 500 MiB, 98 % of the group’s 512 MiB. Likely cause.');
     expect(text).toContain('memory group /system.slice/tomcat.service, 512 MiB used of 512 MiB allowed');
     expect(text).toContain('systemctl set-property tomcat.service MemoryMax=640M');
     expect(text).toContain('systemctl set-property tomcat.service MemoryMax=BEFORE');
@@ -233,13 +234,13 @@ Read from journal, kernel 4.15.0. Incident ${incident.id}.`);
     );
 
     expect(text).toContain('mysqld (pid 18540)\n');
-    expect(text).not.toContain('does not make it the cause');
+    expect(text).not.toContain('not necessarily the cause');
   });
 
   it('counts how often it died in the ten minutes that were looked at', () => {
     const incident = anIncident({ back: { kind: 'loop', restarts: 5 } });
 
-    expect(renderText(describeIncident(incident, CONTEXT))).toContain('it keeps dying: 5 times in the last 10 min');
+    expect(renderText(describeIncident(incident, CONTEXT))).toContain('keeps dying, 5 times in the last 10 min');
   });
 
   it.each([
@@ -340,7 +341,7 @@ describe('commands to paste', () => {
 
   it('promise a brake only where there is swap', () => {
     expect(adviceText('/system.slice/x.service', 'x.service', { totalSwapKiB: 1_024 })).toContain('swapped out');
-    expect(adviceText('/system.slice/x.service', 'x.service', { totalSwapKiB: 0 })).toContain('may stall');
+    expect(adviceText('/system.slice/x.service', 'x.service', { totalSwapKiB: 0 })).toContain('may hang at the cap');
   });
 });
 
@@ -362,6 +363,45 @@ describe('headlines', () => {
 
     expect(headlineOf(kills)).toBe(
       '3 processes of 3 services were killed on db01 within 2 s: the host ran out of memory',
+    );
+  });
+
+  it('count processes where their names differ', () => {
+    const kills = ['php-fpm7', 'php-fpm8'].map((name, pid) =>
+      aKill({ pid, atMs: T0 + pid, record: aRecord({ name, pid }) }),
+    );
+
+    expect(headlineOf(kills)).toBe('2 processes of mysql.service were killed on db01: the host ran out of memory');
+  });
+
+  it('name no size of a limit that was not the same each time', () => {
+    const limits = [524_288, 1_048_576].map((memcgLimitKiB, pid) =>
+      aKill({ pid, atMs: T0 + pid, record: { ...aGroupRecord(pid), oomGroup: null, memcgLimitKiB } }),
+    );
+
+    expect(headlineOf(limits)).toMatch(/: its memory limit was reached$/);
+    expect(headlineOf([limits[0]!, limits[0]!])).toMatch(/: its memory limit of 512 MiB was reached$/);
+  });
+
+  it('say that it is not known what ran out, and whose limit it was', () => {
+    const short = { constraint: null, trigger: null, oomMemcg: null, taskMemcg: null, identity: null };
+
+    expect(headlineOf([aKill({ record: aRecord({ ...short, domain: null }) })])).toBe(
+      'mysqld was killed on db01: what ran out is not known',
+    );
+    expect(headlineOf([aKill({ record: aRecord({ ...short, domain: 'memcg' }) })])).toBe(
+      'mysqld was killed on db01: a memory limit was reached; the log does not say whose',
+    );
+  });
+
+  it('say of how many kills it is not known what ran out', () => {
+    const path = '/system.slice/mysql.service';
+    const known = aKill({ pid: 1, record: aRecord({ pid: 1, domain: 'memcg', oomMemcg: path, taskMemcg: path }) });
+    const unknown = aKill({ pid: 2, record: aRecord({ pid: 2, domain: 'memcg', oomMemcg: null }) });
+    const incident = { ...anIncident({ kills: [known] }), killCount: 2, kills: [known, unknown] };
+
+    expect(headline(describeIncident(incident, CONTEXT))).toContain(
+      'its memory limit was reached (not known of 1 of them)',
     );
   });
 
@@ -413,6 +453,48 @@ describe('headlines', () => {
     );
     const trigger = { name: 'bash', pid: 1, gfpMask: null, gfpFlags: null, order: -1, oomScoreAdj: 0 };
     expect(headlineOf([aKill({ record: aRecord({ trigger }) })])).toContain('the OOM killer was run by hand');
+  });
+});
+
+describe('an incident of several kills', () => {
+  const names = Array.from({ length: 24 }, (_, at) => `w${String(at).padStart(2, '0')}`);
+  const shortage = names.map((name, pid) => aKill({ pid, name, atMs: T0 + pid * 1_000 }));
+
+  it('says of which kill it speaks, and names the services with what is left out', () => {
+    const text = renderText(describeIncident(anIncident({ kills: shortage }), CONTEXT));
+
+    expect(text).toMatch(/^Last kill \(w23\): /m);
+    expect(text).toMatch(/^Victim \(last kill\): +w23 /m);
+    expect(text).toMatch(/^Triggered by \(last kill\): +icinga2/m);
+    expect(text).toMatch(/^What ran out \(last kill\): +the host/m);
+    expect(text).toMatch(/^Memory freed: +5.9 GiB at the last kill, 117 GiB in 20 kills of known size/m);
+    expect(text).toMatch(/^Victims: +w00, w01, .*w19 and 4 more$/m);
+    expect(text).toContain('Who held memory, last kill');
+    expect(text).toContain('The host’s RAM, last kill');
+    expect(text).toContain('Memory of 20 of 24 victims');
+  });
+
+  it('names the service that is back, of several', () => {
+    const incident = anIncident({ kills: shortage, back: { kind: 'restarted', afterMs: 4_000, pid: 9 } });
+    const notice = describeIncident(incident, { ...CONTEXT, seenBefore: null });
+
+    expect(headline(notice)).toBe(
+      '24 processes of 24 services were killed on db01 within 23 s: the host ran out of memory. w23: back after 4 s',
+    );
+    expect(renderText(notice)).toMatch(/^Status: +w23: back after 4 s as pid 9$/m);
+    expect(renderText(notice)).toMatch(/^Seen before: +w00: no, /m);
+  });
+
+  it('counts services beyond those that it names as more than so many', () => {
+    const kills = Array.from({ length: 600 }, (_, pid) => aKill({ pid, name: `w${pid}`, atMs: T0 + pid }));
+
+    expect(headlineOf(kills)).toContain('600 processes of more than 500 services were killed on db01');
+  });
+
+  it('speaks of one death where a group was killed as a whole', () => {
+    const kills = [1, 2].map((pid) => aKill({ pid, record: aGroupRecord(pid) }));
+
+    expect(renderText(describeIncident(anIncident({ kills }), CONTEXT))).not.toMatch(/^Last kill/m);
   });
 });
 

@@ -356,7 +356,7 @@ describe('the form of a message', () => {
       'actions',
     ]);
     expect(text).toContain('`mysqld` of `mysql.service` was killed on `db01`: the host ran out of memory');
-    expect(text).toContain('Asked for memory: `icinga2`');
+    expect(text).toContain('Triggered by: `icinga2`');
   });
 
   it('shows no tables or charts where Slack has none', () => {

@@ -88,8 +88,8 @@ function recordFacts(record: KillRecord) {
   const freed = freedWords(record);
   const domain = domainText(record);
   return [
-    ...(record.trigger?.name ? [{ label: 'Asked for memory', value: [{ hostText: record.trigger.name }] }] : []),
-    ...(domain ? [{ label: 'Ran out', value: domain }] : []),
+    ...(record.trigger?.name ? [{ label: 'Triggered by', value: [{ hostText: record.trigger.name }] }] : []),
+    ...(domain ? [{ label: 'What ran out', value: domain }] : []),
     ...(freed === null ? [] : [{ label: 'Memory freed', value: [{ words: freed }] }]),
     ...scoreFacts(record),
     ...(record.timeText === null ? [] : [{ label: 'Printed time', value: [{ hostText: record.timeText }] }]),

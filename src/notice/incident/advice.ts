@@ -41,7 +41,7 @@ export function recipeFor(incident: Incident): Recipe | null {
 function labelOf(recipe: Recipe): Text {
   const first: Text =
     recipe.kind === 'change' && recipe.before !== null
-      ? [{ words: ' First note what is set now, for the BEFORE of the undo, with ' }, { hostText: recipe.before }]
+      ? [{ words: ' First save the current value (replace BEFORE in the undo): ' }, { hostText: recipe.before }]
       : [];
   return [{ strong: recipe.kind === 'look' ? 'Look:' : 'Do:' }, { words: ` ${recipe.words}` }, ...first];
 }

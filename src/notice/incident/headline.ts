@@ -1,23 +1,24 @@
+import { isUnknownProblem, serviceOf, shortageOf } from '../../incident/service.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
 import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { Text } from '../notice.ts';
+import { plainText } from '../render-text.ts';
 import { reapedOf, shortageText, victimText } from '../roles.ts';
 import { sayCount, sayDuration, sayNumber } from '../units.ts';
 
-/** What, where, how bad, in one line. */
+/** What, where, how bad, in one line that is true of every kill of the incident. */
 export function headlineOf(incident: Incident): Text {
   const kill = incident.kills.at(-1);
   const host: Text = [{ hostText: incident.host }];
   if (!kill) return [{ words: `${sayCount(incident.killCount, 'kill')} on ` }, ...host];
   const without = withoutVictim(incident, kill, host);
   if (without) return without;
-  return [...whoDied(incident, kill, host), { words: ': ' }, ...shortageText(kill), ...isItBack(incident)];
+  return [...whoDied(incident, kill, host), { words: ': ' }, ...whatRanOut(incident, kill), ...isItBack(incident)];
 }
 
 function whoDied(incident: Incident, kill: Kill, host: Text): Text {
-  const spanMs = incident.lastAtMs - incident.firstAtMs;
-  const within = spanMs < 1_000 ? '' : ` within ${sayDuration(spanMs)}`;
-  if (incident.killCount === 1 && survivedSignal(kill.record))
+  const { killCount, victims } = incident;
+  if (killCount === 1 && survivedSignal(kill.record))
     return [
       { words: `${kill.record.killer} tried to kill ` },
       ...victimText(kill),
@@ -25,28 +26,57 @@ function whoDied(incident: Incident, kill: Kill, host: Text): Text {
       ...host,
       { words: ', it did not exit' },
     ];
-  if (incident.killCount === 1) return [...victimText(kill), { words: ' was killed on ' }, ...host];
-  if (incident.kills.every((one) => one.record.oomGroup !== null)) {
+  if (killCount === 1) return [...victimText(kill), { words: ' was killed on ' }, ...host];
+  const spanMs = incident.lastAtMs - incident.firstAtMs;
+  const within: Text = spanMs < 1_000 ? [] : [{ words: ` within ${sayDuration(spanMs)}` }];
+  if (isOneDeath(incident))
     return [
-      { words: `${sayNumber(incident.killCount)} processes of ` },
+      { words: `${sayNumber(killCount)} processes of ` },
       { hostText: incident.service },
       { words: ' were killed together on ' },
       ...host,
     ];
-  }
-  if (incident.victims.length > 1) {
-    const services = incident.victims.length;
+  if (victims.length > 1)
     return [
-      { words: `${sayNumber(incident.killCount)} processes of ${sayCount(services, 'service')} were killed on ` },
+      { words: `${sayNumber(killCount)} processes of ${serviceCount(incident)} were killed on ` },
       ...host,
-      { words: within },
+      ...within,
     ];
-  }
+  if (incident.name != null)
+    return [...victimText(kill), { words: ` was killed ${sayNumber(killCount)} times on ` }, ...host, ...within];
   return [
-    ...victimText(kill),
-    { words: ` was killed ${sayNumber(incident.killCount)} times on ` },
+    { words: `${sayNumber(killCount)} processes of ` },
+    { hostText: incident.service },
+    { words: ' were killed on ' },
     ...host,
-    { words: within },
+    ...within,
+  ];
+}
+
+/** Whether all died of one decision: `memory.oom.group` takes a group as a whole. */
+export function isOneDeath({ kills, lastAtMs, firstAtMs }: Incident): boolean {
+  return kills.every((one) => one.record.oomGroup !== null) && lastAtMs - firstAtMs < 1_000;
+}
+
+function serviceCount({ victims, killCount }: Incident): string {
+  const named = victims.reduce((sum, victim) => sum + victim.count, 0);
+  return `${named < killCount ? 'more than ' : ''}${sayCount(victims.length, 'service')}`;
+}
+
+/** What all kills of an incident ran into, in so far as it is known of them. */
+function whatRanOut(incident: Incident, kill: Kill): Text {
+  const { kills, killCount } = incident;
+  const known = kills.filter((one) => shortageOf(one) !== null);
+  const last = known.at(-1);
+  if (last === undefined || isUnknownProblem(incident.problem)) return shortageText(kill);
+  const says = new Set(known.map((one) => plainText(shortageText(one))));
+  // A limit may have been changed between two kills, and what is no longer carried is not looked at.
+  const text = shortageText(last, { limit: says.size === 1 && kills.length === killCount });
+  const unknown = kills.length - known.length;
+  if (unknown === 0) return text;
+  return [
+    ...text,
+    { words: kills.length === killCount ? ` (not known of ${unknown} of them)` : ' (not known of some of them)' },
   ];
 }
 
@@ -81,14 +111,29 @@ function withoutVictim(incident: Incident, kill: Kill, host: Text): Text | null 
 }
 
 function isItBack(incident: Incident): Text {
-  switch (incident.back.kind) {
+  const { back } = incident;
+  const text = backWords(back);
+  if (text === '') return [];
+  const service = incident.victims.length > 1 ? backService(incident) : null;
+  if (service === null) return [{ words: `. ${text.charAt(0).toUpperCase()}${text.slice(1)}` }];
+  return [{ words: '. ' }, { hostText: service }, { words: `: ${text}` }];
+}
+
+/** Which service was looked after: that of the last process that died. */
+export function backService({ kills }: Incident): string | null {
+  const kill = kills.findLast((one) => one.record.pid !== null);
+  return kill === undefined ? null : serviceOf(kill);
+}
+
+function backWords(back: Incident['back']): string {
+  switch (back.kind) {
     case 'unknown':
-      return [];
+      return '';
     case 'down':
-      return [{ words: '. Still down' }];
+      return 'still down';
     case 'restarted':
-      return [{ words: `. Back after ${sayDuration(incident.back.afterMs)}` }];
+      return `back after ${sayDuration(back.afterMs)}`;
     case 'loop':
-      return [{ words: '. It keeps dying' }];
+      return 'it keeps dying';
   }
 }

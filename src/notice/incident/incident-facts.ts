@@ -1,27 +1,48 @@
 import { sayKiB } from '../../oom/units.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
-import { isContainerScope } from '../../incident/service.ts';
+import { isContainerScope, shortageOf } from '../../incident/service.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { Fact, Text } from '../notice.ts';
 import { domainText, freedKiB, freedWords } from '../roles.ts';
-import { sayDuration, sayNumber } from '../units.ts';
+import { sayCount, sayDuration, sayNumber } from '../units.ts';
 
-/** Victim, trigger, what ran out, memory freed, score and adj, when: only what is known. */
+/** Services of a host-wide incident that its message names; the thread and `/oom show` name all. */
+const SERVICES_SHOWN = 20;
+
+/** Victim, trigger, what ran out, memory freed, score and adj, when: only what is known. What is so of one kill says of which. */
 export function incidentFacts(incident: Incident): Fact[] {
   const kill = incident.kills.at(-1);
   if (!kill) return [];
   const { record } = kill;
-  const domain = domainText(record);
   const freed = freedText(incident);
-  return [
+  const ofOne = [
     ...(record.pid === null && record.name === null ? [] : [{ label: 'Victim', value: whoText(kill) }]),
     ...triggerFacts(kill),
-    ...(domain ? [{ label: 'Ran out', value: domain }] : []),
+    ...ranOutFacts(kill),
+  ];
+  const score = scoreFacts(record);
+  const isOne = incident.killCount === 1;
+  return [
+    ...(isOne ? ofOne : ofOne.map(ofLastKill)),
     ...(freed ? [{ label: 'Memory freed', value: freed }] : []),
-    ...scoreFacts(record),
+    ...(isOne ? score : score.map(ofLastKill)),
     { label: 'When', value: whenText(incident, kill) },
     ...(incident.victims.length > 1 ? [{ label: 'Victims', value: victimsText(incident) }] : []),
   ];
+}
+
+/** What was looked up of the newest kill alone. */
+function ofLastKill({ label, value }: Fact): Fact {
+  return { label: `${label} (last kill)`, value };
+}
+
+function ranOutFacts(kill: Kill): Fact[] {
+  const domain = domainText(kill.record);
+  if (domain !== null) return [{ label: 'What ran out', value: domain }];
+  const isKnown = shortageOf(kill) !== null || kill.source === 'counter' || kill.record.pid === null;
+  return isKnown
+    ? []
+    : [{ label: 'What ran out', value: [{ words: 'not known: the log has this kill without its report' }] }];
 }
 
 function whoText(kill: Kill): Text {
@@ -56,8 +77,9 @@ function triggerFacts(kill: Kill): Fact[] {
   const name: Text = trigger.name === null ? [{ words: 'a process' }] : [{ hostText: trigger.name }];
   if (trigger.order === -1) return [{ label: 'Run by hand from', value: [...name, { words: pid }] }];
   const isVictim = trigger.pid !== null && trigger.pid === victimPid;
-  const blame = isVictim ? '' : '; that alone does not make it the cause';
-  return [{ label: 'Asked for memory', value: [...name, { words: `${pid}${blame}` }] }];
+  if (isVictim) return [{ label: 'Triggered by', value: [...name, { words: pid }] }];
+  const asPid = trigger.pid === null ? '' : `, pid ${trigger.pid}`;
+  return [{ label: 'Triggered by', value: [...name, { words: `${asPid} (not necessarily the cause)` }] }];
 }
 
 function freedText(incident: Incident): Text | null {
@@ -65,12 +87,10 @@ function freedText(incident: Incident): Text | null {
   const kill = incident.kills.at(-1);
   if (!kill || sizes.length === 0) return null;
   const last = freedWords(kill.record);
+  if (incident.killCount === 1) return last === null ? null : [{ words: last }];
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  const all =
-    sizes.length > 1
-      ? `, ${sayKiB(total)} in ${sizes.length === incident.killCount ? 'all' : `the last ${sizes.length} kills`}`
-      : '';
-  return [{ words: `${last ?? ''}${all}`.replace(/^, /, '') }];
+  const all = sizes.length === incident.killCount ? 'in all' : `in ${sayCount(sizes.length, 'kill')} of known size`;
+  return [{ words: `${last === null ? '' : `${last} at the last kill, `}${sayKiB(total)} ${all}` }];
 }
 
 /** The printed score, and the value that shifted it; each only where the log has it. */
@@ -88,12 +108,17 @@ function whenText(incident: Incident, kill: Kill): Text {
   return [{ atMs: incident.firstAtMs }, { words: ' to ' }, { atMs: incident.lastAtMs }, { words: off }];
 }
 
-function victimsText(incident: Incident): Text {
-  return incident.victims
-    .slice(0, 8)
-    .flatMap((victim, at): Text => [
-      ...(at === 0 ? [] : [{ words: ', ' }]),
-      ...(victim.count > 1 ? [{ words: `${sayNumber(victim.count)} × ` }] : []),
-      { hostText: victim.service },
-    ]);
+function victimsText({ victims, killCount }: Incident): Text {
+  const named = victims.reduce((sum, victim) => sum + victim.count, 0);
+  const more = victims.length - SERVICES_SHOWN;
+  return [
+    ...victims
+      .slice(0, SERVICES_SHOWN)
+      .flatMap((victim, at): Text => [
+        ...(at === 0 ? [] : [{ words: ', ' }]),
+        ...(victim.count > 1 ? [{ words: `${sayNumber(victim.count)} × ` }] : []),
+        { hostText: victim.service },
+      ]),
+    ...(more > 0 ? [{ words: ` and ${named < killCount ? 'more than ' : ''}${sayNumber(more)} more` }] : []),
+  ];
 }

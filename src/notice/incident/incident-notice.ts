@@ -1,13 +1,14 @@
 import { shellWord } from '../host-text.ts';
 import type { Incident } from '../../incident/incident.ts';
 import type { Recurrence } from '../../incident/recurrence.ts';
+import { isOfSeveralKills } from '../../cause/cause.ts';
 import type { Cause } from '../../oom/report.ts';
 import { adviceFor } from './advice.ts';
-import { headlineOf } from './headline.ts';
+import { backService, headlineOf, isOneDeath } from './headline.ts';
 import { incidentFacts } from './incident-facts.ts';
 import type { Button, Fact, Notice, Part, Text, Tone } from '../notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart, pastKillsChart } from './pictures.ts';
-import { backText, seenBeforeText } from '../recurrence-text.ts';
+import { seenBeforeText, statusText } from '../recurrence-text.ts';
 import { nextText } from '../scores-notice.ts';
 
 /** What else is known when an incident is told. */
@@ -25,21 +26,21 @@ export interface IncidentContext {
 const ALSO_SHOWN = 3;
 
 const SURE: Record<Cause['sure'], string> = {
-  certain: 'Certain: the log says so.',
-  likely: 'Likely: the numbers fit.',
-  hint: 'Only a hint, worth a look.',
+  certain: 'Confirmed by the log.',
+  likely: 'Likely cause.',
+  hint: 'Only a hint: worth a look.',
 };
 
 /** A kill's message: headline, cause, facts, holders, seen before, is it back, who is next, one thing to do, charts, buttons. */
 export function describeIncident(incident: Incident, context: IncidentContext): Notice {
   const kill = incident.kills.at(-1);
   const record = kill?.record ?? null;
-  const table = record ? holdersTable(record) : null;
+  const table = record ? atLastKill(incident, holdersTable(record)) : null;
   const status = statusFacts(incident, context);
   return {
     tone: toneOf(incident),
     headline: headlineOf(incident),
-    sentence: incident.cause ? causeText(incident.cause) : null,
+    sentence: incident.cause ? [...whoseCause(incident, incident.cause), ...causeText(incident.cause)] : null,
     parts: [
       ...some(incident.cause ? alsoPart(incident.cause) : null),
       { kind: 'facts', facts: incidentFacts(incident) },
@@ -47,12 +48,27 @@ export function describeIncident(incident: Incident, context: IncidentContext): 
       ...some(table && record && countsSharedTwice(record) ? SHARED : null),
       ...(status.length === 0 ? [] : [{ kind: 'facts' as const, facts: status }]),
       ...some(adviceFor(incident)),
-      ...some(record ? memoryChart(record) : null),
+      ...some(record ? atLastKill(incident, memoryChart(record)) : null),
       ...some(pastKillsChart(incident)),
     ],
     small: smallPrint(incident),
     buttons: buttonsOf(incident, context),
   };
+}
+
+/** A cause that several kills show is that of the incident; any other is that of its last kill, and says so. */
+function whoseCause(incident: Incident, cause: Cause): Text {
+  if (incident.killCount === 1 || isOneDeath(incident) || isOfSeveralKills(cause.code)) return [];
+  const service = incident.victims.length > 1 ? backService(incident) : null;
+  if (service === null) return [{ strong: 'Last kill:' }, { words: ' ' }];
+  return [{ strong: 'Last kill' }, { words: ' (' }, { hostText: service }, { words: '): ' }];
+}
+
+/** The picture of one report says of which. */
+function atLastKill<P extends Part>(incident: Incident, part: P | null): P | null {
+  if (part === null || incident.killCount === 1 || isOneDeath(incident)) return part;
+  if (part.kind === 'table') return { ...part, caption: `${part.caption}, last kill` };
+  return part.kind === 'chart' ? { ...part, title: `${part.title}, last kill` } : part;
 }
 
 /** The cause as one sentence, with how sure it is. */
@@ -92,14 +108,22 @@ function toneOf(incident: Incident): Tone {
 }
 
 function statusFacts(incident: Incident, context: IncidentContext): Fact[] {
-  const back = backText(incident.back);
+  const back = statusText(incident.back);
+  // Of several services each was seen before, and is back, by itself.
+  const [first, last] = incident.victims.length > 1 ? [incident.service, backService(incident)] : [null, null];
   const { next } = incident;
   const heirs = next ? nextText(next.candidates) : null;
   return [
-    ...(context.seenBefore === undefined ? [] : [{ label: 'Seen before', value: seenBeforeText(context.seenBefore) }]),
-    ...(back ? [{ label: 'Is it back', value: back }] : []),
+    ...(context.seenBefore === undefined
+      ? []
+      : [{ label: 'Seen before', value: [...ofService(first), ...seenBeforeText(context.seenBefore)] }]),
+    ...(back ? [{ label: 'Status', value: [...ofService(last), ...back] }] : []),
     ...(next && heirs ? [{ label: 'Who is next', value: [...heirs, { words: ', as of ' }, { atMs: next.atMs }] }] : []),
   ];
+}
+
+function ofService(service: string | null): Text {
+  return service === null ? [] : [{ hostText: service }, { words: ': ' }];
 }
 
 function smallPrint(incident: Incident): Text[] {
@@ -113,10 +137,10 @@ function smallPrint(incident: Incident): Text[] {
     { words: `. Incident ${incident.id}.` },
   ];
   return [
-    ...(kill.verified ? [] : [[{ words: 'Any local user can write to this log: the kill is not verified.' }]]),
-    ...(record.outcome === 'truncated' ? [[{ words: 'The report is cut off: facts are missing.' }]] : []),
+    ...(kill.verified ? [] : [[{ words: 'Not verified: any local user can write to this log.' }]]),
+    ...(record.outcome === 'truncated' ? [[{ words: 'The report is cut off, so some facts are missing.' }]] : []),
     ...(record.predictedVictim?.agrees === false && record.predictedVictim.reason
-      ? [[{ words: 'The task table would give another victim: ' }, { prose: record.predictedVictim.reason }]]
+      ? [[{ words: 'By the task table another process should have died: ' }, { prose: record.predictedVictim.reason }]]
       : []),
     ...(incident.mutedUntilMs === null
       ? []

@@ -65,7 +65,7 @@ export function listKills(records: readonly { file: string; record: KillRecord }
       { title: 'Killed', align: 'left' as const },
       { title: 'Pid', align: 'right' as const },
       { title: 'Freed', align: 'right' as const },
-      { title: 'Ran out', align: 'left' as const },
+      { title: 'What ran out', align: 'left' as const },
       { title: 'Asked', align: 'left' as const },
     ],
     rows: records.map(({ file, record }) => {

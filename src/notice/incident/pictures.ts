@@ -3,7 +3,7 @@ import type { Incident } from '../../incident/incident.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { Cell, ChartPoint, Part } from '../notice.ts';
 import { residentKiB, ramKiB } from '../roles.ts';
-import { sayNumber, sayShare, sayUtc } from '../units.ts';
+import { sayDuration, sayNumber, sayShare } from '../units.ts';
 
 const HOLDERS_SHOWN = 6;
 const KIB_PER_MIB = 1_024;
@@ -66,7 +66,7 @@ export function memoryChart(record: KillRecord): Part | null {
     label: share.label,
     value: Math.round(share.kiB / KIB_PER_MIB),
   }));
-  const title = record.domain === 'memcg' ? 'Where the group’s memory was' : 'Where the host’s RAM was';
+  const title = record.domain === 'memcg' ? 'The group’s memory' : 'The host’s RAM';
   return { kind: 'chart', shape: 'pie', title, unit: 'MiB', points };
 }
 
@@ -86,7 +86,7 @@ function hostShares({ memory }: KillRecord): { label: string; kiB: number }[] {
     { label: 'Free', kiB: sum(memory.freeKiB) },
   ];
   const listed = sum(...shares.map((share) => share.kiB));
-  return [...shares, { label: 'Not listed', kiB: (memory.managedKiB ?? 0) - listed }];
+  return [...shares, { label: 'Unaccounted', kiB: (memory.managedKiB ?? 0) - listed }];
 }
 
 function groupShares({ memcg }: KillRecord): { label: string; kiB: number }[] {
@@ -108,16 +108,22 @@ function groupShares({ memcg }: KillRecord): { label: string; kiB: number }[] {
 export function pastKillsChart(incident: Incident): Part | null {
   const sizes = incident.kills
     .map((kill) => ({ kill, kiB: residentKiB(kill.record) ?? 0 }))
-    .filter(({ kiB }) => kiB >= KIB_PER_MIB);
+    .filter(({ kiB }) => kiB >= KIB_PER_MIB)
+    .slice(-BARS);
   if (sizes.length < 2) return null;
+  const fromMs = sizes[0]?.kill.atMs ?? 0;
+  const title =
+    sizes.length < incident.killCount
+      ? `Memory of ${sizes.length} of ${sayNumber(incident.killCount)} victims`
+      : 'Memory of the victim at each kill';
   return {
     kind: 'chart',
     shape: 'bar',
-    title: 'Memory of the victim at each kill',
+    title,
     unit: 'MiB',
-    points: sizes.slice(-BARS).map(({ kill, kiB }, at) => ({
+    points: sizes.map(({ kill, kiB }, at) => ({
       // Numbered, since two kills may fall into one second and labels must differ.
-      label: `${at + 1}: ${sayUtc(kill.atMs).slice(11, 19)}`,
+      label: `${at + 1}${at === 0 ? '' : `: +${sayDuration(kill.atMs - fromMs)}`}`,
       value: Math.round(kiB / KIB_PER_MIB),
     })),
   };

@@ -35,15 +35,15 @@ export const SERVICE_RECIPES: Readonly<Record<string, RecipeMaker>> = {
   'protected-hog': (given) => forProtected(given),
 };
 
-/** Slows a hog down before it takes the host with it. */
+/** Caps a hog before it takes the host with it. */
 function brake(given: Case): Recipe | null {
   const unit = limitableUnit(given.record);
   const size = residentKiB(given.record);
   if (unit === null || size === null) return seeHolder(given);
   const mib = Math.max(1, Math.floor((size * BRAKE) / 1_024));
   const words = given.record.totalSwapKiB
-    ? `Brake it before it takes the host down (it had ${sayKiB(size)}): above this it is slowed down and swapped out.`
-    : `Keep it from taking the host down (it had ${sayKiB(size)}). Without swap it may stall at this size instead of dying: watch it.`;
+    ? `Cap it before it takes the host down (it was using ${sayKiB(size)}): above the cap it is slowed down and swapped out.`
+    : `Cap it before it takes the host down (it was using ${sayKiB(size)}). With no swap it may hang at the cap, so watch it.`;
   return setProperty({ unit, property: 'MemoryHigh', value: `${mib}M`, words }, unitSize(given, unit, 'memoryHighKiB'));
 }
 

@@ -1,7 +1,8 @@
 import { sayKiB } from '../../oom/units.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
 import { aNotice, type Notice } from '../notice.ts';
-import { backText } from '../recurrence-text.ts';
+import { statusText } from '../recurrence-text.ts';
+import { backService } from './headline.ts';
 import { freedKiB, residentKiB, shortageText, victimText } from '../roles.ts';
 import { sayCount, sayDuration, sayUtc } from '../units.ts';
 
@@ -56,10 +57,14 @@ export function describeMoreKills(incident: Incident, moreCount: number, withinM
 /** What was seen when the bot looked whether it is back. null while that is unknown. */
 export function describeReturn(incident: Incident): Notice | null {
   const { back } = incident;
-  const text = backText(back);
+  const text = statusText(back);
   if (!text) return null;
   const tone = back.kind === 'restarted' ? 'good' : 'bad';
-  return aNotice({ tone, headline: [{ words: 'Is ' }, { hostText: incident.service }, { words: ' back? ' }, ...text] });
+  const verb = back.kind === 'loop' ? ' ' : ' is ';
+  return aNotice({
+    tone,
+    headline: [{ hostText: backService(incident) ?? incident.service }, { words: verb }, ...text],
+  });
 }
 
 /** Everything that is known about one incident: the answer to "Full report". */
