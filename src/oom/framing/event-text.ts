@@ -7,7 +7,7 @@ const FIELD = /^\s*(?:- )?[Mm]essage:\s*['"]?(?:\(combined from similar events\)
 export function readEventText(raw: string): string | null {
   const field = raw.includes('essage:') ? FIELD.exec(raw) : null;
   if (field !== null) return raw.slice(field[0].length).replace(/['"]\s*$/, '');
-  const reason = raw.indexOf(' OOMKilling ');
+  const reason = raw.indexOf('OOMKilling ');
   if (reason < 0) return null;
   const ofMemory = raw.indexOf('ut of memory: ', reason);
   const start = ofMemory < 0 ? -1 : raw.lastIndexOf('  ', ofMemory) + 2;

@@ -22,9 +22,13 @@ export interface LogLine {
   kernelUs: number | null;
   /** Tells apart the hosts and forms that one input may mix. */
   stream: string;
+  /** How its front looked; `learned`: as the input itself showed. */
+  form: string;
 }
 
 export interface Framer {
+  /** Gives a text whose wrapping is off, with what that told; a printk with line breaks as several lines. */
+  push: (out: LogLine[], text: string, line: number, from: Stamp) => void;
   /** Takes one physical line (byte string without its line end); appends what it holds to `out`. Never throws. */
   frame: (raw: string, line: number, out: LogLine[]) => void;
   /** End of input: appends what was still held back. */
@@ -43,8 +47,13 @@ const SECONDS_INSIDE = /\[ *\d{1,10}\.\d{6}\](?= )/;
 const LINE_MAX = 65_536;
 const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
 
+export interface FramerHooks {
+  /** Is given each line as its container holds it, before known fronts are taken off; true: the line was dealt with. */
+  take: (text: string, line: number, base: Stamp | null, out: LogLine[]) => boolean;
+}
+
 /** A framer for one input; it remembers what its form needs: entries of many lines, the width of the prefix above. */
-export function openFramer(): Framer {
+export function openFramer(hooks: FramerHooks): Framer {
   const known: KnownTail = { text: '', host: '', program: null };
   /** Two stamps take turns: the one that is being read, and that of the line above. */
   let stamp: Stamp = emptyStamp();
@@ -60,7 +69,7 @@ export function openFramer(): Framer {
     const mayBreak = isGlued || form === 'kmsg' || form === 'structured';
     const stream = host !== '' ? host : form === 'kmsg' || form === 'structured' ? form : '';
     if (!mayBreak || !text.includes('\n')) {
-      out.push({ line, text, program, continued, timeText, realtimeUs, kernelUs, stream });
+      out.push({ line, text, program, continued, timeText, realtimeUs, kernelUs, stream, form });
       return;
     }
     for (const [index, part] of text.split('\n').entries())
@@ -73,11 +82,13 @@ export function openFramer(): Framer {
         realtimeUs,
         kernelUs,
         stream,
+        form,
       });
   }
 
   function pushEntry(out: LogLine[], entry: Entry, line: number): void {
     above = { ...entry, form: 'structured' };
+    if (hooks.take(entry.text, line, above, out)) return;
     const at = entry.program === null ? stripPrefix(entry.text, 0, above, known) : 0;
     widthAbove = 0;
     push(out, entry.text.slice(at), line, above, false);
@@ -97,6 +108,10 @@ export function openFramer(): Framer {
   }
 
   function frameText(raw: string, line: number, out: LogLine[]): void {
+    if (hooks.take(raw, line, null, out)) {
+      widthAbove = 0;
+      return;
+    }
     const first = raw.charCodeAt(0);
     const isIndented = first === 32 || first === 9;
     if (!isIndented && pushPrefixed(out, raw, 0, line)) return;
@@ -134,6 +149,10 @@ export function openFramer(): Framer {
   }
 
   return {
+    push: (out, text, line, from) => {
+      above = from;
+      push(out, text, line, from, false);
+    },
     frame: (given, line, out) => {
       const cut = given.length > LINE_MAX ? given.slice(0, LINE_MAX) : given;
       if (readJournal(cut, line, out)) return;

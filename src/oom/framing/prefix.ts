@@ -7,21 +7,30 @@ const MONTHS_DAYS =
   '(?:[A-Z][a-z]{2} )?[A-Za-z\\x80-\\xff.]{2,12} +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: [A-Z]{2,5} \\d{4}| \\d{4})?(?=[ ])';
 
 const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?/y;
-const DMESG_HUMAN = /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<]\d{1,10}\.\d{1,9}>?)\] ?/y;
+const DMESG_HUMAN = /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<] *\d{1,10}\.\d{1,9}>?)\] ?/y;
 const PRIORITY = /<(\d{1,3})>/y;
 const DECODED =
   /(kern|user|daemon|auth|syslog|local\d|mail|cron|authpriv|lpr|news|uucp|ftp) *: *(?:emerg|alert|crit|err|warn|notice|info|debug) *: */y;
-const ISO = /(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) /y;
+const ISO = /(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)[ \t]/y;
 const FULL = /((?:[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z0-9+:-]{1,8}) /y;
 const RFC3164 = new RegExp(`(${MONTHS_DAYS}) `, 'y');
 const EPOCH = /(\d{9,11}(?:\.\d{1,9})?) (?=\S)/y;
 const CRI = /(?:stdout|stderr) [FP] /y;
+// crash's `log -m` prints the level behind the stamp, extended netconsole the kernel's release before it.
+const LEVEL = /<[0-7]>/y;
+const RELEASE = /\d{1,3}\.\d{1,3}[^\s,;]{0,60},(?=\d{1,4},\d{1,20},\d{1,20},)/y;
 const DROPPED = /\*\* \d+ printk messages? dropped \*\* /y;
 const TALOS =
   /kern(?:el)?: +(?:emerg|alert|crit|err|warning|warn|notice|info|debug): \[(\d{4}-\d\d-\d\dT[\d:.]+Z)\]: /y;
-const FACILITY = '(?:(?:kern|user|daemon|auth|syslog|local\\d|mail|cron|authpriv)\\.\\w+ )?';
-const HOST_PROGRAM = new RegExp(`([^\\s:]{1,255}) ${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?: ?`, 'y');
-const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?: ?`, 'y');
+const FACILITY_LEVEL = '(?:kern|user|daemon|auth|syslog|local\\d|mail|cron|authpriv)\\.\\w+ ';
+const FACILITY = `(?:${FACILITY_LEVEL})?`;
+// Some loggers write a second colon: `kernel: : [277622.359064] …`
+const COLON = ': ?(?:: (?=\\[))?';
+const HOST_PROGRAM = new RegExp(
+  `(?!${FACILITY_LEVEL})([^\\s:[]{1,255}) ${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`,
+  'y',
+);
+const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
 // metalog: Nov 22 19:53:13 [kernel] [ 123.456789] …
 const BRACKETED_PROGRAM = /\[([A-Za-z][^\]\s]{0,63})\] /y;
 const HOST_SECONDS = /([^\s:[]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
@@ -34,7 +43,7 @@ const RFC5424 =
   /(\S{1,255}) (\S{1,48}) (?:-|\d{1,10}) (?:\S{1,32}) (?:-|(?:\[(?:[^\]\\]|\\.){0,1000}\])+) ?(?:\xef\xbb\xbf)?/y;
 const UNKNOWN = /(?:(.{0,60}\d:\d.{0,40}) )?([^\s:[\]()]{1,255}) kernel: /y;
 const UNKNOWN_MAX = 160;
-const KERNEL_NAMES = new Set(['kernel', 'kern', 'klogd', 'vmlinux']);
+export const KERNEL_NAMES = new Set(['kernel', 'kern', 'klogd', 'vmlinux']);
 // Words before a colon that begin the kernel's own lines, for stamps that no host name follows.
 const KERNEL_HEADS = new Set([
   'CPU',
@@ -66,7 +75,7 @@ export interface KnownTail {
 }
 
 /** Strips prefixes from `at` on, outermost first, noting them in `stamp`; returns where the text begins. */
-export function stripPrefix(raw: string, start: number, stamp: Stamp, known: KnownTail): number {
+export function stripPrefix(raw: string, start: number, stamp: Stamp, known: KnownTail, mayGuess = true): number {
   let at = start;
   for (let layer = 0; layer < 6; layer += 1) {
     const next = stripOne(raw, at, stamp, known);
@@ -75,7 +84,7 @@ export function stripPrefix(raw: string, start: number, stamp: Stamp, known: Kno
     // Behind these comes the message itself.
     if (stamp.program !== null || stamp.form === 'seconds' || stamp.form === 'dmesg' || stamp.form === 'kmsg') break;
   }
-  if (at === start) at = stripUnknown(raw, start, stamp);
+  if (at === start && mayGuess) at = stripUnknown(raw, start, stamp);
   if ((stamp.program === null || stamp.program === 'userspace') && mayNameProgram(raw, at)) {
     const named = matchAt(PROGRAM_PID, raw, at);
     if (named !== null) {
@@ -129,6 +138,7 @@ function stripBracket(raw: string, at: number, stamp: Stamp, known: KnownTail): 
   if (after > at) {
     if (stamp.form === 'bare') {
       stamp.form = 'seconds';
+      if (raw.charCodeAt(after) === 60 && matchAt(LEVEL, raw, after) !== null) return LEVEL.lastIndex;
       if (!mayNameHost(raw, after)) return after;
       // journalctl -o short-monotonic puts host and program behind it, as syslog does.
       const program = matchAt(HOST_PROGRAM, raw, after);
@@ -157,8 +167,9 @@ function stripBracket(raw: string, at: number, stamp: Stamp, known: KnownTail): 
 function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null) return at;
   if (raw.charCodeAt(at + 1) === 32 && matchAt(RFC5424_VERSION, raw, at) !== null) return at + 2;
-  const behind = stripKmsg(raw, at, stamp);
-  if (behind > at) return behind;
+  const record = matchAt(RELEASE, raw, at) === null ? at : RELEASE.lastIndex;
+  const behind = stripKmsg(raw, record, stamp);
+  if (behind > record) return behind;
   const iso = raw.charCodeAt(at + 4) === 45 ? matchAt(ISO, raw, at) : null;
   if (iso !== null) {
     stamp.timeText = iso[1] ?? null;
@@ -262,11 +273,17 @@ function stripSyslog(raw: string, at: number, stamp: Stamp, known: KnownTail): n
 function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number, known: KnownTail): number {
   stamp.host = match[1] ?? '';
   stamp.form = 'syslog';
-  if (!KERNEL_NAMES.has(match[2] ?? '')) stamp.program = match[2] ?? null;
+  if (!KERNEL_NAMES.has(match[2] ?? '')) stamp.program = programOf(match[2] ?? '');
   known.text = match[0];
   known.host = stamp.host;
   known.program = stamp.program;
   return after;
+}
+
+/** journalctl -o with-unit names the unit in place of the program. */
+function programOf(name: string): string {
+  if (name === 'init.scope' || name.startsWith('user@')) return 'systemd';
+  return name.endsWith('.service') ? name.slice(0, -8) : name;
 }
 
 function matchAt(pattern: RegExp, raw: string, at: number): RegExpExecArray | null {

@@ -1,5 +1,6 @@
 import { openAssembler, type Assembler } from './assemble.ts';
-import { openFramer, type LogLine } from '../framing/frame.ts';
+import type { LogLine } from '../framing/frame.ts';
+import { openUnwrapper } from '../framing/unwrap.ts';
 import { buildRecord, shareFacts } from './record.ts';
 import type { OomEvent } from '../report.ts';
 
@@ -24,7 +25,7 @@ const NO_EVENTS: OomEvent[] = [];
 
 /** A parser for one input, a file or a live stream. With `lastWordOnly` only `closed` events are given, which saves work on files. */
 export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogParser {
-  const framer = openFramer();
+  const framer = openUnwrapper(isIdle, options.lastWordOnly === true);
   const assemblers = new Map<string, Assembler>();
   const lines: LogLine[] = [];
   /** Told by assemblers that had to make room. */
@@ -32,6 +33,11 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
   let reports = 0;
   let last: Assembler | null = null;
   let lastStream = '';
+
+  function isIdle(): boolean {
+    for (const assembler of assemblers.values()) if (!assembler.isIdle()) return false;
+    return true;
+  }
 
   function assemblerOf(stream: string): Assembler {
     if (last !== null && stream === lastStream) return last;
@@ -90,15 +96,14 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
       framer.frame(bytes, number, lines);
       return takeLines();
     },
-    settle: () => tellAll((assembler) => assembler.settle()),
+    settle: () => {
+      framer.settle(lines);
+      return tellAll((assembler) => assembler.settle());
+    },
     end: () => {
       framer.end(lines);
       return tellAll((assembler) => assembler.end());
     },
-    maySkip: () => {
-      if (framer.needsEveryLine()) return false;
-      for (const assembler of assemblers.values()) if (!assembler.isIdle()) return false;
-      return true;
-    },
+    maySkip: () => !framer.needsEveryLine() && !framer.isHolding() && isIdle(),
   };
 }

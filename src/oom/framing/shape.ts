@@ -1,0 +1,101 @@
+// The form of what stands before or behind a line: words, blanks and signs. Two pieces of text have the same form when they differ
+// only in their words and in how many blanks stand between them.
+
+/** One part of a form. `word`: letters, digits and "_". `gap`: blanks. Else the sign itself. */
+export type Part = 'word' | 'gap' | string;
+
+export interface Shape {
+  parts: readonly Part[];
+  /** `parts` as one string: the same for texts of one form. */
+  key: string;
+  /** The words, in order. */
+  words: string[];
+}
+
+const PARTS_MAX = 120;
+
+function isWordCode(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || code === 95 || code >= 128;
+}
+
+function isBlankCode(code: number): boolean {
+  return code === 32 || code === 9;
+}
+
+/** The form of a text, or null when it has too many parts to be a wrapping. */
+export function shapeOf(text: string): Shape | null {
+  const parts: Part[] = [];
+  const words: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const start = at;
+    const code = text.charCodeAt(at);
+    if (isWordCode(code)) {
+      while (at < text.length && isWordCode(text.charCodeAt(at))) at += 1;
+      parts.push('word');
+      words.push(text.slice(start, at));
+    } else if (isBlankCode(code)) {
+      while (at < text.length && isBlankCode(text.charCodeAt(at))) at += 1;
+      // Numbers are padded behind a bracket and at the beginning of a line: `[    1.0]`, `    12\t`.
+      if (start > 0 && !isOpening(text.charCodeAt(start - 1))) parts.push('gap');
+    } else {
+      parts.push(text.charAt(at));
+      at += 1;
+    }
+    if (parts.length > PARTS_MAX) return null;
+  }
+  return { parts, key: parts.map((part) => (part === 'word' ? 'w' : part === 'gap' ? ' ' : part)).join(''), words };
+}
+
+function isOpening(code: number): boolean {
+  return code === 91 || code === 40 || code === 123 || code === 60; // [ ( { <
+}
+
+/**
+ * Where a text that begins with this form goes on, or -1; its words are put into `words`. A gap at the end of the form takes
+ * `lastGap` blanks, so that the blanks with which the kernel begins a line stay.
+ */
+export function matchFront(parts: readonly Part[], lastGap: number, text: string, words: string[]): number {
+  let at = 0;
+  words.length = 0;
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts[index];
+    const isFirst = at === 0 || isOpening(text.charCodeAt(at - 1));
+    if (part !== 'gap' && isFirst) while (isBlankCode(text.charCodeAt(at))) at += 1;
+    const start = at;
+    if (part === 'word') {
+      while (isWordCode(text.charCodeAt(at))) at += 1;
+      if (at === start) return -1;
+      words.push(text.slice(start, at));
+    } else if (part === 'gap') {
+      const most = index === parts.length - 1 ? start + lastGap : text.length;
+      while (at < most && isBlankCode(text.charCodeAt(at))) at += 1;
+      if (at === start) return -1;
+    } else {
+      if (text.charAt(at) !== part) return -1;
+      at += 1;
+    }
+  }
+  return at;
+}
+
+/** Where the ending of this form begins in a text, or -1: read from the end of the text. */
+export function matchTail(parts: readonly Part[], text: string): number {
+  let at = text.length;
+  for (let index = parts.length - 1; index >= 0; index -= 1) {
+    const part = parts[index];
+    const end = at;
+    if (part === 'word') {
+      while (at > 0 && isWordCode(text.charCodeAt(at - 1))) at -= 1;
+      if (at === end) return -1;
+    } else if (part === 'gap') {
+      while (at > 0 && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
+      if (at === end) return -1;
+    } else {
+      // Blanks that the form leaves out: behind a bracket.
+      if (at > 0 && text.charAt(at - 1) !== part) while (at > 0 && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
+      if (at === 0 || text.charAt(at - 1) !== part) return -1;
+      at -= 1;
+    }
+  }
+  return at;
+}

@@ -1,0 +1,175 @@
+import { openFramer, type Framer, type LogLine } from './frame.ts';
+import { findLandmark, mayBeginReport, type Landmark } from './landmarks.ts';
+import type { KnownTail } from './prefix.ts';
+import { emptyStamp, type Stamp } from './stamp.ts';
+import { addSample, conclude, isBelieved, strip, withoutTail, type Wrapping } from './wrapping.ts';
+
+// Known fronts (prefix.ts) are taken off at once. Where a report begins, lines are held back until one of them shows whether the
+// known front was all: a line that is known wherever it stands (landmarks.ts) must begin right behind it. Mostly the second or third
+// line of a report does, and a kill line always. If not, what stands before and behind such lines is learned (wrapping.ts) and taken
+// off all of them, and off all that follow.
+
+export interface Unwrapper extends Framer {
+  /** Nothing comes for a while: gives the lines that were held back. */
+  settle: (out: LogLine[]) => void;
+  /** Lines are held back. */
+  isHolding: () => boolean;
+  /** Nobody could read the line framed last, though something of a report stands in it: looks at its wrapping. */
+  suspect: () => void;
+}
+
+/** One line, whatever holds it: as it stands there, and what its container told. */
+export interface Unit {
+  text: string;
+  line: number;
+  base: Stamp | null;
+  /** What it is when only known fronts are taken off. */
+  lines: LogLine[];
+}
+
+const WRAPPINGS_MAX = 64;
+/** Without a landmark so far down, nothing unknown is there. */
+const UNDECIDED_MAX = 200;
+const HELD_LINES_MAX = 1_500;
+const HELD_BYTES_MAX = 524_288;
+
+/**
+ * @param isIdle no report is open: lines are looked at for the beginning of one
+ * @param isPatient the whole input can be waited for: more lines show the wrapping better. Else a kill is told with its line
+ */
+export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrapper {
+  const learned = new Map<string, Wrapping>();
+  /** The last one that fitted comes first. */
+  let wrappings: Wrapping[] = [];
+  let held: Unit[] = [];
+  let heldBytes = 0;
+  let phase: 'none' | 'undecided' | 'unknown' = 'none';
+  let units: Unit[] = [];
+  let isLooking = false;
+  const known: KnownTail = { text: '', host: '', program: null };
+
+  const framer = openFramer({
+    take: (text, line, base, out) => {
+      if (isLooking) units.push({ text, line, base, lines: [] });
+      return wrappings.length > 0 && unwrap(text, line, base, out);
+    },
+  });
+
+  /** True: one of the learned wrappings was there, and the line was given without it. */
+  function unwrap(text: string, line: number, base: Stamp | null, out: LogLine[]): boolean {
+    for (let index = 0; index < wrappings.length; index += 1) {
+      const wrapping = wrappings[index];
+      if (wrapping === undefined) continue;
+      const stamp = base === null ? emptyStamp() : { ...base };
+      const at = strip(wrapping, text, stamp, known);
+      if (at < 0) continue;
+      if (index > 0) wrappings = [wrapping, ...wrappings.filter((other) => other !== wrapping)];
+      framer.push(out, withoutTail(wrapping, text.slice(at)), line, stamp);
+      return true;
+    }
+    return false;
+  }
+
+  function startHolding(): void {
+    phase = 'undecided';
+    held = [];
+    heldBytes = 0;
+  }
+
+  /** Takes the lines that were framed last into what is held. */
+  function hold(from: LogLine[]): void {
+    const [first] = units;
+    if (first !== undefined && units.length === 1) first.lines = from;
+    else for (const unit of units) unit.lines = from.filter(({ line }) => line === unit.line);
+    if (units.length === 0 && from.length > 0) units = [{ text: '', line: 0, base: null, lines: from }];
+    for (const unit of units) {
+      held.push(unit);
+      heldBytes += unit.text.length;
+      judge(unit);
+    }
+  }
+
+  function judge(unit: Unit): void {
+    if (phase !== 'undecided') return;
+    for (const line of unit.lines) {
+      const landmark = findLandmark(line.text);
+      if (landmark === null || landmark.start < 0) continue;
+      phase = isExplained(line, landmark) ? 'none' : 'unknown';
+      return;
+    }
+  }
+
+  function isOver(): boolean {
+    if (phase === 'undecided') return held.length > UNDECIDED_MAX;
+    if (phase === 'none' || held.length > HELD_LINES_MAX || heldBytes > HELD_BYTES_MAX) return true;
+    if (isPatient) return false;
+    const kind = findLandmark(held.at(-1)?.text ?? '')?.kind;
+    return kind === 'kill' || kind === 'userspace';
+  }
+
+  function release(out: LogLine[]): void {
+    const isUnknown = phase === 'unknown';
+    phase = 'none';
+    const given = held;
+    held = [];
+    if (isUnknown) learn(given);
+    for (const unit of given)
+      if (!isUnknown || unit.text === '' || !unwrap(unit.text, unit.line, unit.base, out)) out.push(...unit.lines);
+  }
+
+  function learn(from: readonly Unit[]): void {
+    const fresh = new Map<string, Wrapping>();
+    for (const unit of from) {
+      const landmark = unit.lines.some(isForeign) ? null : findLandmark(unit.text);
+      if (landmark !== null) addSample(fresh, { text: unit.text, landmark });
+    }
+    for (const wrapping of fresh.values()) {
+      conclude(wrapping);
+      if (!isBelieved(wrapping) || (learned.size >= WRAPPINGS_MAX && !learned.has(wrapping.key))) continue;
+      learned.set(wrapping.key, wrapping);
+    }
+    wrappings = [...learned.values()];
+  }
+
+  return {
+    frame: (given, line, out) => {
+      const isIdleNow = phase === 'none' && isIdle();
+      isLooking = phase !== 'none' || isIdleNow;
+      if (!isLooking) {
+        framer.frame(given, line, out);
+        return;
+      }
+      units = [];
+      const lines: LogLine[] = [];
+      framer.frame(given, line, lines);
+      if (phase === 'none') {
+        if (!lines.some(({ text, form }) => form !== 'learned' && mayBeginReport(text))) {
+          out.push(...lines);
+          return;
+        }
+        startHolding();
+      }
+      hold(lines);
+      if (isOver()) release(out);
+    },
+    push: framer.push,
+    needsEveryLine: framer.needsEveryLine,
+    isHolding: () => phase !== 'none',
+    suspect: () => undefined,
+    settle: release,
+    end: (out) => {
+      framer.end(out);
+      release(out);
+    },
+  };
+}
+
+/** The kernel's text begins where the known front ends, and ends where the line does. */
+function isExplained({ text }: LogLine, { start, end }: Landmark): boolean {
+  return start <= 1 && (end < 0 || end === text.length);
+}
+
+/** A known front names another program. */
+function isForeign({ program }: LogLine): boolean {
+  return program !== null && program !== 'userspace';
+}

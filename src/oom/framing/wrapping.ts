@@ -1,0 +1,192 @@
+import { findHost, findStamps, isLevel } from './front-facts.ts';
+import type { Landmark } from './landmarks.ts';
+import { KERNEL_NAMES, stripPrefix, type KnownTail } from './prefix.ts';
+import { matchFront, matchTail, shapeOf, type Part } from './shape.ts';
+import { emptyStamp, type Stamp } from './stamp.ts';
+
+// What stands before and behind the lines of one input, learned from the lines whose own beginning and end are known. A front is an
+// outer part of any form, and behind it, where there is one, a front that is known (prefix.ts):
+//
+//   2026-03-04T05:06:07+00:00 i-0abc123 Mar  4 05:06:07 db01 kernel: [  100.000005] Out of memory: Killed process …
+//   |-------------- outer ------------||------------- known --------------------|
+
+export interface Sample {
+  text: string;
+  landmark: Landmark;
+}
+
+/** One form of front and tail. */
+export interface Wrapping {
+  key: string;
+  parts: readonly Part[];
+  lastGap: number;
+  hasInner: boolean;
+  /** What each word of the outer part was in the samples, with how often. */
+  words: Map<string, number>[];
+  /** Words by which lines of different sources are told apart. */
+  isIdentity: boolean[];
+  samples: number;
+  kinds: Map<string, number>;
+  /** Programs that the outer part names last, with the kinds of lines that they wrote. */
+  programs: Map<string, Set<string>>;
+  tails: Map<string, { parts: readonly Part[]; kinds: Set<string> }>;
+  exactEnds: number;
+  tail: readonly Part[] | null;
+  /** The outer part of the last sample. */
+  outer: string;
+  /** Which words stand inside of stamps. */
+  inStamp: boolean[];
+}
+
+const PROGRAM = /(?:^|[\s\])|])([A-Za-z][\w./@-]{0,63})(?:\[\d{1,10}\])?: ?$/;
+const OUTER_MAX = 600;
+const WORDS_KEPT = 32;
+/** So many kinds of lines are no quotation any more: the program hands the kernel's log on. */
+const KINDS_OF_LOG = 3;
+
+const scratch: Stamp = emptyStamp();
+const nobody: KnownTail = { text: '', host: '', program: null };
+
+/** Where the known part of a front begins that ends at `end`: the outermost one; `end` when there is none. */
+function innerStart(text: string, end: number): number {
+  for (let at = 0; at < end; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 32 || code === 9 || (at > 0 && isWord(text.charCodeAt(at - 1)))) continue;
+    Object.assign(scratch, emptyStamp());
+    if (stripPrefix(text, at, scratch, nobody, false) === end && scratch.form !== 'program') return at;
+  }
+  return end;
+}
+
+function isWord(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95;
+}
+
+/** Adds what one line shows to the wrappings known so far. */
+export function addSample(wrappings: Map<string, Wrapping>, { text, landmark }: Sample): void {
+  const { start, end, kind } = landmark;
+  if (start < 0 || start > OUTER_MAX) return;
+  const inner = innerStart(text, start);
+  const outer = text.slice(0, inner);
+  const shape = shapeOf(outer);
+  if (shape === null) return;
+  const key = `${shape.key}\n${inner < start}`;
+  const gap = outer.length - outer.trimEnd().length;
+  const wrapping = wrappings.get(key) ?? openWrapping(key, shape.parts, gap, inner < start);
+  wrappings.set(key, wrapping);
+  wrapping.lastGap = gap === wrapping.lastGap ? gap : Infinity;
+  wrapping.samples += 1;
+  wrapping.outer = outer;
+  wrapping.kinds.set(kind, (wrapping.kinds.get(kind) ?? 0) + 1);
+  for (const [at, word] of shape.words.entries()) {
+    const seen = (wrapping.words[at] ??= new Map<string, number>());
+    if (seen.size < WORDS_KEPT || seen.has(word)) seen.set(word, (seen.get(word) ?? 0) + 1);
+  }
+  const program = inner < start ? null : programOf(outer);
+  if (program !== null) {
+    const kinds = wrapping.programs.get(program) ?? new Set<string>();
+    if (wrapping.programs.size < WORDS_KEPT) wrapping.programs.set(program, kinds.add(kind));
+  }
+  if (end < 0) return;
+  wrapping.exactEnds += 1;
+  const tail = shapeOf(text.slice(end));
+  if (tail === null || end === text.length || tail.parts[0] === 'word') return;
+  const seen = wrapping.tails.get(tail.key) ?? { parts: tail.parts, kinds: new Set<string>() };
+  if (wrapping.tails.size < WORDS_KEPT) wrapping.tails.set(tail.key, { ...seen, kinds: seen.kinds.add(kind) });
+}
+
+function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasInner: boolean): Wrapping {
+  return {
+    key,
+    parts,
+    lastGap,
+    hasInner,
+    words: [],
+    isIdentity: [],
+    samples: 0,
+    kinds: new Map(),
+    programs: new Map(),
+    tails: new Map(),
+    exactEnds: 0,
+    tail: null,
+    outer: '',
+    inStamp: [],
+  };
+}
+
+/** The program that a front names last; null: none. A single word with a colon is where the line is from: `node1: `. */
+function programOf(outer: string): string | null {
+  const named = PROGRAM.exec(outer);
+  const name = named?.[1];
+  if (named === null || name === undefined || named.index === 0 || isLevel(name) || KERNEL_NAMES.has(name)) return null;
+  return name;
+}
+
+/** Decides what the samples mean: which words tell sources apart, and what the tail is. */
+export function conclude(wrapping: Wrapping): void {
+  const { outer, words } = wrapping;
+  const spans = findStamps(outer);
+  wrapping.inStamp = wordSpans(outer).map(([from, to]) => spans.some((span) => from >= span.start && to <= span.end));
+  const repeats = [...wrapping.kinds.values()].some((count) => count > 1);
+  wrapping.isIdentity = words.map((seen, at) => wrapping.inStamp[at] !== true && isIdentity(seen, wrapping, repeats));
+  const [best] = [...wrapping.tails.values()].sort((a, b) => b.kinds.size - a.kinds.size);
+  const least = outer === '' || wrapping.exactEnds > 1 ? 2 : 1;
+  wrapping.tail = best !== undefined && best.kinds.size >= least ? best.parts : null;
+}
+
+function wordSpans(text: string): [number, number][] {
+  return [...text.matchAll(/[A-Za-z0-9_\x80-\xff]+/g)].map((word) => [word.index, word.index + word[0].length]);
+}
+
+function isIdentity(seen: Map<string, number>, { samples }: Wrapping, repeats: boolean): boolean {
+  const values = [...seen.keys()];
+  if (values.every(isLevel)) return false;
+  const areNumbers = values.every((value) => /^\d+$/.test(value));
+  if (seen.size === 1) return !areNumbers;
+  // A count, or an id of each line.
+  if (seen.size === samples && samples > 2) return false;
+  if (areNumbers) return repeats && seen.size <= 8 && seen.size * 3 <= samples;
+  if (values.some((value) => /\d/.test(value))) return seen.size * 2 <= samples || samples <= 2;
+  return repeats && seen.size <= 16 && seen.size * 2 <= samples;
+}
+
+/** Prose that quotes one line of a log is no log. */
+export function isBelieved(wrapping: Wrapping): boolean {
+  if (wrapping.outer === '' && wrapping.tail === null) return false;
+  if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
+  const [kind] = wrapping.kinds.keys();
+  if (kind !== 'kill' && kind !== 'verdict' && kind !== 'userspace') return wrapping.samples > 2;
+  return !/(?:^| )[a-z]{2,} [a-z]{2,} [a-z]{2,}/i.test(wrapping.outer);
+}
+
+const words: string[] = [];
+
+/** Takes a line's wrapping off, noting in `stamp` what it says; -1: the line has another. Gives where the kernel's text begins. */
+export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: KnownTail): number {
+  const at = matchFront(wrapping.parts, wrapping.lastGap, text, words);
+  if (at < 0) return -1;
+  let identity = '';
+  for (let index = 0; index < words.length; index += 1)
+    if (wrapping.isIdentity[index] === true) identity += `${words[index]} `;
+  const inner = wrapping.hasInner ? stripPrefix(text, at, stamp, known, false) : at;
+  const outer = text.slice(0, at);
+  const named = findHost(outer);
+  stamp.host = named !== '' ? `${named} ${stamp.host}` : `${identity}${stamp.host}`;
+  if (stamp.timeText === null) {
+    const [found] = findStamps(outer);
+    stamp.timeText = found?.timeText ?? null;
+    stamp.realtimeUs ??= found?.realtimeUs ?? null;
+  }
+  if (inner === at && stamp.program === null) {
+    const program = programOf(outer);
+    if (program !== null && (wrapping.programs.get(program)?.size ?? 0) < KINDS_OF_LOG) stamp.program = program;
+  }
+  if (stamp.form === 'bare') stamp.form = 'learned';
+  return inner;
+}
+
+/** A text without the tail. */
+export function withoutTail(wrapping: Wrapping, text: string): string {
+  const end = wrapping.tail === null ? -1 : matchTail(wrapping.tail, text);
+  return end < 0 ? text : text.slice(0, end);
+}
