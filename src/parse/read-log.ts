@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { HEAD_BYTES, openContainer } from '../oom/framing/container.ts';
 import type { LogParser } from '../oom/report/log-parser.ts';
 import type { OomEvent } from '../oom/report.ts';
 import { openLogScanner, SCAN_BUFFER } from '../oom/report/scan-log.ts';
@@ -23,7 +24,7 @@ export async function readLog(
   /** Waited for between chunks, so that a slow reader of the output slows the reading. */
   drain: () => Promise<void>,
 ): Promise<void> {
-  const chunks = file === '-' ? decompress(process.stdin, file) : await openFile(file, progress);
+  const chunks = plainLines(file === '-' ? decompress(process.stdin) : await openFile(file, progress), file);
   const scanner = openLogScanner({ parser, buffer: Buffer.allocUnsafe(SCAN_BUFFER), found });
   try {
     for await (const chunk of chunks) {
@@ -50,7 +51,7 @@ async function openFile(file: string, progress: (bytes: number) => void): Promis
     const example = `${file.replace(/\/*$/, '')}/kern.log`;
     throw new UnreadableInput(`${file} is a directory: name the log files in it, such as ${example}`);
   }
-  return decompress(readChunks(handle, progress), file);
+  return decompress(readChunks(handle, progress));
 }
 
 /** Reads ahead: one buffer is filled while the other is looked at. Each chunk stands until the next one is asked for. */
@@ -76,7 +77,7 @@ async function* readChunks(handle: FileHandle, progress: (bytes: number) => void
 }
 
 /** Undoes gzip, xz and zstd by their magic numbers (RFC 1952, the .xz format, RFC 8878); everything else passes as it is. */
-async function* decompress(source: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
+async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const chunks = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   while (head.length < MAGIC_LENGTH) {
@@ -89,7 +90,6 @@ async function* decompress(source: AsyncIterable<Buffer>, file: string): AsyncGe
   if (magic.startsWith('1f8b')) yield* through(copies(whole), createGunzip());
   else if (magic.startsWith('28b52ffd')) yield* through(copies(whole), createZstdDecompress());
   else if (magic === 'fd377a585a00') yield* unxz(copies(whole));
-  else if (isBinary(head)) throw new UnreadableInput(`${nameOf(file)} is a binary file, not a log`);
   else yield* whole;
 }
 
@@ -117,6 +117,29 @@ async function* unxz(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   );
   const reader = decoded.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) yield Buffer.from(next.value);
+}
+
+/** Takes off what holds the lines: UTF-16, mail, HTML, JSON documents, tables (oom/framing/container.ts). */
+async function* plainLines(source: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]();
+  const parts: Buffer[] = [];
+  let length = 0;
+  while (length < HEAD_BYTES) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    parts.push(Buffer.from(next.value));
+    length += next.value.length;
+  }
+  const head = Buffer.concat(parts);
+  const container = openContainer(head.toString('latin1'));
+  if (container === null && isBinary(head)) throw new UnreadableInput(`${nameOf(file)} is a binary file, not a log`);
+  const whole = prepend(head, chunks);
+  if (container === null) {
+    yield* whole;
+    return;
+  }
+  for await (const chunk of whole) yield Buffer.from(container.push(chunk.toString('latin1')), 'latin1');
+  yield Buffer.from(container.end(), 'latin1');
 }
 
 /** Executables, archives, journal files: many bytes in the first part that no log has. Journal export's lengths are few. */

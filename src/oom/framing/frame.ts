@@ -164,8 +164,11 @@ export function openFramer(hooks: FramerHooks): Framer {
       if (first === 123 || first === 32 || first === 9 || first === 34) {
         const entry = first === 123 || raw.includes('": ') ? readJsonLine(raw) : null;
         if (entry !== null) {
-          pushEntry(out, dmesgJsonUs === null ? entry : { ...entry, kernelUs: dmesgJsonUs }, line);
+          const timed = dmesgJsonUs === null ? entry : { ...entry, kernelUs: dmesgJsonUs };
           dmesgJsonUs = null;
+          // A message of several lines is one printk in the journal; collectors put lines of their own together.
+          if (!timed.text.includes('\n') || raw.includes('"MESSAGE"')) pushEntry(out, timed, line);
+          else for (const text of timed.text.split(/\r?\n/)) pushEntry(out, { ...timed, text }, line);
           return;
         }
         dmesgJsonUs = readDmesgSeconds(raw) ?? dmesgJsonUs;

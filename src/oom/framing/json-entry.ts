@@ -1,4 +1,5 @@
 import { encodeText } from '../bytes.ts';
+import { contextOf, NO_CONTEXT } from './json-context.ts';
 
 /** One log entry of a structured source, its text as a byte string. */
 export interface Entry {
@@ -69,13 +70,23 @@ export function describe(fields: Record<string, unknown>): Omit<Entry, 'text'> {
       ? facility === undefined || facility === '0' || facility === 0
       : transport === undefined && (identifier === undefined || identifier === 'kernel');
   const realtime = fields['__REALTIME_TIMESTAMP'];
-  const other = fields['time'] ?? fields['timestamp'] ?? fields['@timestamp'];
+  const hostname = fields['_HOSTNAME'];
+  const isJournal = typeof realtime === 'string' || transport !== undefined || typeof hostname === 'string';
+  const context = isJournal ? NO_CONTEXT : contextOf(fields, NO_CONTEXT);
+  const other = fields['timestamp'] ?? fields['time'];
   return {
-    timeText: typeof realtime === 'string' ? realtime : typeof other === 'string' ? other : null,
+    timeText:
+      typeof realtime === 'string'
+        ? realtime
+        : typeof other === 'string'
+          ? other
+          : context.time === ''
+            ? null
+            : context.time,
     realtimeUs: typeof realtime === 'string' ? toNumber(realtime) : null,
     kernelUs: isKernel ? toNumber(fields['_SOURCE_MONOTONIC_TIMESTAMP']) : null,
     program: isKernel ? null : typeof identifier === 'string' ? identifier : 'userspace',
-    host: typeof fields['_HOSTNAME'] === 'string' ? fields['_HOSTNAME'] : '',
+    host: typeof hostname === 'string' ? hostname : context.host,
   };
 }
 
@@ -94,7 +105,7 @@ export function textOf(value: unknown): string | null {
 }
 
 /** The input is bytes, one character each; only `\uXXXX` escapes give characters above. */
-function toBytes(text: string): string {
+export function toBytes(text: string): string {
   return /[^\x00-\xff]/.test(text) ? text.replace(/[^\x00-\xff]+/g, encodeText) : text;
 }
 

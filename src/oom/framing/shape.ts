@@ -22,8 +22,8 @@ function isBlankCode(code: number): boolean {
   return code === 32 || code === 9;
 }
 
-/** The form of a text, or null when it has too many parts to be a wrapping. */
-export function shapeOf(text: string): Shape | null {
+/** The form of a text, or null when it has too many parts to be a wrapping. Blanks that begin a tail are part of it. */
+export function shapeOf(text: string, isTail = false): Shape | null {
   const parts: Part[] = [];
   const words: string[] = [];
   for (let at = 0; at < text.length;) {
@@ -36,7 +36,7 @@ export function shapeOf(text: string): Shape | null {
     } else if (isBlankCode(code)) {
       while (at < text.length && isBlankCode(text.charCodeAt(at))) at += 1;
       // Numbers are padded behind a bracket and at the beginning of a line: `[    1.0]`, `    12\t`.
-      if (start > 0 && !isOpening(text.charCodeAt(start - 1))) parts.push('gap');
+      if (start === 0 ? isTail : !isOpening(text.charCodeAt(start - 1))) parts.push('gap');
     } else {
       parts.push(text.charAt(at));
       at += 1;

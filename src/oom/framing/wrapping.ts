@@ -89,7 +89,7 @@ export function addSample(wrappings: Map<string, Wrapping>, { text, landmark }: 
   }
   if (end < 0) return;
   wrapping.exactEnds += 1;
-  const tail = shapeOf(text.slice(end));
+  const tail = shapeOf(text.slice(end), true);
   if (tail === null || end === text.length || tail.parts[0] === 'word') return;
   const seen = wrapping.tails.get(tail.key) ?? { parts: tail.parts, kinds: new Set<string>() };
   if (wrapping.tails.size < WORDS_KEPT) wrapping.tails.set(tail.key, { ...seen, kinds: seen.kinds.add(kind) });

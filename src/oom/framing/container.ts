@@ -1,0 +1,160 @@
+import { encodeText } from '../bytes.ts';
+import { findColumns, openCsv } from './csv.ts';
+import type { Filter } from './filter.ts';
+import { openHtml } from './html.ts';
+import { openJsonDocument } from './json-document.ts';
+import { readJsonLine } from './json-entry.ts';
+import { mayBeginReport } from './landmarks.ts';
+import { openBase64, openBase64Text, openMail, openQuotedPrintable } from './mail.ts';
+
+// What holds the lines of a log is told by its first bytes: other line ends, UTF-16, mail, HTML, JSON, tables. One may hold another.
+
+/** So much of the input is looked at. */
+export const HEAD_BYTES = 262_144;
+const NESTED_MAX = 4;
+
+/** A filter that makes plain lines of what begins like this, or null: they are plain already. */
+export function openContainer(head: string): Filter | null {
+  const first = findContainer(head);
+  return first === null ? null : nest(first, 1);
+}
+
+/** What comes out of a container may be one itself. */
+function nest(outer: Filter, level: number): Filter {
+  let head = '';
+  let inner: Filter | null | 'unknown' = 'unknown';
+
+  function through(text: string, isEnd: boolean): string {
+    if (inner === null) return text;
+    if (inner !== 'unknown') return inner.push(text) + (isEnd ? inner.end() : '');
+    head += text;
+    if (!isEnd && head.length < HEAD_BYTES) return '';
+    const found = level < NESTED_MAX ? findContainer(head) : null;
+    const given = head;
+    head = '';
+    inner = found === null ? null : nest(found, level + 1);
+    if (inner === null) return given;
+    return inner.push(given) + (isEnd ? inner.end() : '');
+  }
+
+  return { push: (bytes) => through(outer.push(bytes), false), end: () => through(outer.end(), true) };
+}
+
+function findContainer(head: string): Filter | null {
+  const wide = findUtf16(head);
+  if (wide !== null) return openUtf16(wide);
+  if (hasStrangeLineEnds(head)) return openLineEnds();
+  const text = head.startsWith('\xef\xbb\xbf') ? head.slice(3) : head;
+  if (isMail(text)) return openMail();
+  if (/(?:gfp_mask|order|constraint|oom_score_adj|nodemask)=3D|\bfailcnt[^\n]{0,200}=\r?\n/.test(text)) return openQuotedPrintable();
+  if (isBase64(text)) return openBase64Text();
+  if (isHtml(text)) return openHtml();
+  if (isJson(text)) return openJsonDocument();
+  const columns = mayBeTable(text) ? findColumns(text) : null;
+  return columns === null ? null : openCsv(columns);
+}
+
+type Order = 'little' | 'big';
+
+/** With a mark, or by the zero bytes of Latin letters. */
+function findUtf16(head: string): Order | null {
+  if (head.startsWith('\xff\xfe')) return 'little';
+  if (head.startsWith('\xfe\xff')) return 'big';
+  const part = head.slice(0, 4096);
+  if (part.length < 8 || !part.includes('\0')) return null;
+  let even = 0;
+  let odd = 0;
+  for (let at = 0; at < part.length; at += 1) {
+    if (part.charCodeAt(at) !== 0) continue;
+    if (at % 2 === 0) even += 1;
+    else odd += 1;
+  }
+  if (odd > part.length * 0.35 && even < part.length * 0.05) return 'little';
+  return even > part.length * 0.35 && odd < part.length * 0.05 ? 'big' : null;
+}
+
+function openUtf16(order: Order): Filter {
+  let rest = '';
+  return {
+    push: (bytes) => {
+      const text = rest + bytes;
+      const [low, high] = order === 'little' ? [0, 1] : [1, 0];
+      let out = '';
+      let at = 0;
+      for (; at + 1 < text.length; at += 2) {
+        const code = text.charCodeAt(at + low) | (text.charCodeAt(at + high) << 8);
+        if (code < 0x80) out += String.fromCharCode(code);
+        else if (code < 0xd800 || code > 0xdfff) {
+          if (code !== 0xfeff) out += encodeText(String.fromCharCode(code));
+        } else if (code < 0xdc00 && at + 3 < text.length) {
+          const next = text.charCodeAt(at + 2 + low) | (text.charCodeAt(at + 2 + high) << 8);
+          out += encodeText(String.fromCharCode(code, next));
+          at += 2;
+        } else if (code < 0xdc00) break;
+      }
+      rest = text.slice(at);
+      return out;
+    },
+    end: () => '',
+  };
+}
+
+/** Old Macs, terminals and serial consoles: a carriage return alone, or two before the line feed. */
+function hasStrangeLineEnds(head: string): boolean {
+  if (!head.includes('\r')) return false;
+  const returns = head.split('\r').length - 1;
+  const feeds = head.split('\n').length - 1;
+  return head.includes('\r\r\n') || (returns > 1 && feeds * 10 < returns);
+}
+
+function openLineEnds(): Filter {
+  let held = '';
+  return {
+    push: (bytes) => {
+      const text = held + bytes;
+      held = /\r+$/.exec(text)?.[0] ?? '';
+      return text.slice(0, text.length - held.length).replace(/\r*\n|\r+/g, '\n');
+    },
+    end: () => (held === '' ? '' : '\n'),
+  };
+}
+
+function isMail(text: string): boolean {
+  if (!/^(?:From |[A-Z][A-Za-z-]{1,40}: )/.test(text)) return false;
+  return /^Content-Transfer-Encoding: *"?(?:quoted-printable|base64)/im.test(text) && /^(?:MIME-Version|Content-Type|From|Subject|Received|Date):/im.test(text);
+}
+
+function isBase64(text: string): boolean {
+  const line = /^\s*([A-Za-z0-9+/]{60,})={0,2}\s*$/m.exec(text.slice(0, 4096));
+  if (line === null || text.trimStart().search(/[^A-Za-z0-9+/=\r\n]/) >= 0) return false;
+  const decoded = openBase64()(line[1] ?? '');
+  return !/[\x00-\x06\x0e-\x1a\x7f]/.test(decoded) && decoded.includes(' ');
+}
+
+const HTML_START = /^\s*<(?:!doctype|html|head|body|pre|code|div|p|table|span|section|article|br|ul|ol|li|font|tt|td|tr|blockquote|details)\b/i;
+const BREAK_AT_END = /<br ?\/?>\s*$/gim;
+const ENTITY = /&(?:lt|gt|quot|nbsp|amp|#\d{1,6}|#x[0-9a-f]{1,6});|\xc2\xa0/i;
+
+function isHtml(text: string): boolean {
+  if (HTML_START.test(text)) return true;
+  if ((text.match(BREAK_AT_END)?.length ?? 0) > 2) return true;
+  return ENTITY.test(text) && text.split('\n').some((line) => ENTITY.test(line) && !line.includes('":') && mayBeginReport(line.replaceAll(/&nbsp;|&#160;|\xc2\xa0/g, ' ')));
+}
+
+/** JSON that has to be read as a whole. One object a line with a usual name for its text is read line by line. */
+function isJson(text: string): boolean {
+  if (!/^\s*(?:\{\s*"|\[\s*(?:[{["]|$))/.test(text)) return false;
+  if (/^\{\n\t"[A-Z_]+" : |^\{\n? *"dmesg": \[/.test(text)) return false;
+  const lines = text.split('\n');
+  const [firstLine = ''] = lines;
+  if (!firstLine.startsWith('{') || readJsonLine(firstLine) === null) return true;
+  return lines
+    .slice(0, -1)
+    .some((line) => !line.includes('"MESSAGE"') && mayBeginReport(line) && !mayBeginReport(readJsonLine(line)?.text.replace(/\\n|\n[^]*/, '') ?? ''));
+}
+
+function mayBeTable(text: string): boolean {
+  const first = text.slice(0, 2000).split('\n')[0] ?? '';
+  if (/^\s*[{[]/.test(first)) return false;
+  return first.startsWith('"') || /(?:^|[,;\t|])"?_?@?(?:raw|message|msg|log|line|text|body|textpayload|rawdata|syslogmessage|event|content)"?\s*(?:[,;\t|]|$)/i.test(first) || /[,;\t|]"/.test(first);
+}

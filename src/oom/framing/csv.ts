@@ -1,0 +1,146 @@
+import { asJournal, NO_CONTEXT } from './json-context.ts';
+import { findLandmark } from './landmarks.ts';
+import type { Filter } from './filter.ts';
+
+// Tables of logs (RFC 4180, and with tabs or semicolons): a value in quotes may hold the delimiter, line breaks and doubled quotes.
+// Which column holds the message is found by its name, or by what stands in it.
+
+const TEXT_NAMES =
+  /^(?:_raw|@?message|msg|log|line|text|body|textpayload|jsonpayload\.message|rawdata|syslogmessage|event|content|raw|description|logmessage)$/i;
+const HOST_NAMES = /^(?:_?host(?:name)?|host\.name|computer|node(?:_?name)?|instance(?:id)?|@?logstream|source_host|agent\.hostname)$/i;
+const TIME_NAMES = /^(?:_?time|@?timestamp|date|timegenerated(?: \[utc\])?|ts|datetime)$/i;
+const DELIMITERS = [',', '\t', ';', '|'] as const;
+const ROW_MAX = 16_777_216;
+const ROWS_LOOKED_AT = 400;
+
+interface Columns {
+  delimiter: string;
+  message: number;
+  host: number;
+  time: number;
+  hasHeader: boolean;
+}
+
+/** How the table in a text is made, or null: it is none. */
+export function findColumns(head: string): Columns | null {
+  for (const delimiter of DELIMITERS) {
+    if (!head.includes(delimiter)) continue;
+    const rows: string[][] = [];
+    const reader = openRows(delimiter, (row) => rows.push(row));
+    reader.push(head);
+    const width = rows[0]?.length ?? 0;
+    if (rows.length < 2 || width < 2) continue;
+    const header = rows[0] ?? [];
+    const named = header.findIndex((name) => TEXT_NAMES.test(name.trim()));
+    const body = rows.slice(0, ROWS_LOOKED_AT);
+    // Where rows are of different width the text only looks like a table.
+    if (body.filter((row) => row.length === width).length < body.length * 0.8) continue;
+    const counts = header.map((_, at) => body.filter((row) => findLandmark(row[at] ?? '') !== null).length);
+    const most = counts.indexOf(Math.max(...counts));
+    const message = named >= 0 ? named : (counts[most] ?? 0) > 0 && reader.hadQuotes() ? most : -1;
+    if (message < 0) continue;
+    return {
+      delimiter,
+      message: named >= 0 && (counts[named] ?? 0) === 0 && (counts[most] ?? 0) > 0 ? most : message,
+      host: header.findIndex((name) => HOST_NAMES.test(name.trim())),
+      time: header.findIndex((name) => TIME_NAMES.test(name.trim())),
+      hasHeader: named >= 0,
+    };
+  }
+  return null;
+}
+
+/** Gives the messages of a table, each with its host and time. */
+export function openCsv(columns: Columns): Filter {
+  let out = '';
+  let isFirst = true;
+  const { message, host, time, hasHeader } = columns;
+  const rows = openRows(columns.delimiter, (row) => {
+    const isHeader = isFirst && hasHeader;
+    isFirst = false;
+    if (isHeader) {
+      out += '\n';
+      return;
+    }
+    const context = asJournal({ ...NO_CONTEXT, host: row[host] ?? '', time: row[time] ?? '' });
+    for (const text of (row[message] ?? '').split(/\r?\n/)) out += `${JSON.stringify({ message: text, ...context })}\n`;
+  });
+
+  function take(): string {
+    const taken = out;
+    out = '';
+    return taken;
+  }
+
+  return {
+    push: (bytes) => {
+      rows.push(bytes);
+      return take();
+    },
+    end: () => {
+      rows.end();
+      return take();
+    },
+  };
+}
+
+interface Rows {
+  push: (bytes: string) => void;
+  end: () => void;
+  /** A value stood in quotes. */
+  hadQuotes: () => boolean;
+}
+
+function openRows(delimiter: string, found: (row: string[]) => void): Rows {
+  let row: string[] = [];
+  let value = '';
+  let size = 0;
+  let state: 'start' | 'plain' | 'quoted' | 'quote' = 'start';
+  let quotes = false;
+
+  function endValue(): void {
+    row.push(value);
+    value = '';
+    state = 'start';
+  }
+
+  function endRow(): void {
+    if (state === 'start' && row.length === 0) return;
+    endValue();
+    found(row);
+    row = [];
+    size = 0;
+  }
+
+  function take(character: string): void {
+    if (state === 'quoted') {
+      if (character === '"') state = 'quote';
+      else value += character;
+    } else if (character === '"' && state === 'quote') {
+      value += '"';
+      state = 'quoted';
+    } else if (character === '"' && state === 'start') {
+      state = 'quoted';
+      quotes = true;
+    } else if (character === delimiter) endValue();
+    else if (character === '\n') {
+      if (value.endsWith('\r')) value = value.slice(0, -1);
+      endRow();
+    } else {
+      value += character;
+      state = 'plain';
+    }
+  }
+
+  return {
+    push: (bytes) => {
+      for (const character of bytes) {
+        take(character);
+        // A quote that nothing closes.
+        if ((size += 1) > ROW_MAX) endRow();
+      }
+    },
+    end: endRow,
+    hadQuotes: () => quotes,
+  };
+}

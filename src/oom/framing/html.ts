@@ -1,0 +1,45 @@
+import { encodeText } from '../bytes.ts';
+import type { Filter } from './filter.ts';
+
+const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ', tab: '\t', newline: '\n' };
+const ENTITY = /&(#x[0-9a-f]{1,6}|#\d{1,7}|[a-z]{2,8});?/gi;
+/** Tags that end a line where they stand. */
+const BREAKS = /<(?:br|\/p|\/div|\/li|\/tr|\/pre|\/h\d|\/blockquote|p|pre|tr|li)\b[^<>\n]{0,400}>/gi;
+/** No kernel line has such a thing: `<4>` and `<TASK>` stay. */
+const TAGS =
+  /<\/?(?:!doctype|html|head|body|pre|code|span|div|p|br|td|th|tr|table|tbody|thead|font|b|i|em|strong|a|tt|samp|li|ul|ol|blockquote|section|article|main|meta|link|title|style|script|h\d|img|hr|details|summary|mark|kbd|small)\b[^<>]{0,2000}>/gi;
+const PART_MAX = 65_536;
+
+/** Takes tags and entities away, as a browser shows a text. */
+export function openHtml(): Filter {
+  let rest = '';
+
+  function decode(text: string): string {
+    return plainText(text.replace(BREAKS, '\n').replace(TAGS, ''));
+  }
+
+  return {
+    push: (bytes) => {
+      const text = rest + bytes;
+      const end = text.lastIndexOf('\n') + 1;
+      const cut = end > 0 || text.length < PART_MAX ? end : text.length;
+      rest = text.slice(cut);
+      return decode(text.slice(0, cut));
+    },
+    end: () => decode(rest),
+  };
+}
+
+/** Entities as the signs that they stand for; blanks that do not break as blanks. */
+export function plainText(text: string): string {
+  const plain = text.includes('&') ? text.replace(ENTITY, toSign) : text;
+  return plain.includes('\xc2\xa0') ? plain.replaceAll('\xc2\xa0', ' ') : plain;
+}
+
+function toSign(whole: string, name: string): string {
+  if (!name.startsWith('#')) return NAMED[name.toLowerCase()] ?? whole;
+  const isHex = name.charAt(1).toLowerCase() === 'x';
+  const point = Number.parseInt(name.slice(isHex ? 2 : 1), isHex ? 16 : 10);
+  if (point === 160) return ' ';
+  return point > 0 && point < 0x110000 ? encodeText(String.fromCodePoint(point)) : whole;
+}
