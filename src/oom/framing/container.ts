@@ -46,7 +46,8 @@ function findContainer(head: string): Filter | null {
   if (hasStrangeLineEnds(head)) return openLineEnds();
   const text = head.startsWith('\xef\xbb\xbf') ? head.slice(3) : head;
   if (isMail(text)) return openMail();
-  if (/(?:gfp_mask|order|constraint|oom_score_adj|nodemask)=3D|\bfailcnt[^\n]{0,200}=\r?\n/.test(text)) return openQuotedPrintable();
+  if (/(?:gfp_mask|order|constraint|oom_score_adj|nodemask)=3D|\bfailcnt[^\n]{0,200}=\r?\n/.test(text))
+    return openQuotedPrintable();
   if (isBase64(text)) return openBase64Text();
   if (isHtml(text)) return openHtml();
   if (isJson(text)) return openJsonDocument();
@@ -121,7 +122,10 @@ function openLineEnds(): Filter {
 
 function isMail(text: string): boolean {
   if (!/^(?:From |[A-Z][A-Za-z-]{1,40}: )/.test(text)) return false;
-  return /^Content-Transfer-Encoding: *"?(?:quoted-printable|base64)/im.test(text) && /^(?:MIME-Version|Content-Type|From|Subject|Received|Date):/im.test(text);
+  return (
+    /^Content-Transfer-Encoding: *"?(?:quoted-printable|base64)/im.test(text) &&
+    /^(?:MIME-Version|Content-Type|From|Subject|Received|Date):/im.test(text)
+  );
 }
 
 function isBase64(text: string): boolean {
@@ -131,14 +135,23 @@ function isBase64(text: string): boolean {
   return !/[\x00-\x06\x0e-\x1a\x7f]/.test(decoded) && decoded.includes(' ');
 }
 
-const HTML_START = /^\s*<(?:!doctype|html|head|body|pre|code|div|p|table|span|section|article|br|ul|ol|li|font|tt|td|tr|blockquote|details)\b/i;
+const HTML_START =
+  /^\s*<(?:!doctype|html|head|body|pre|code|div|p|table|span|section|article|br|ul|ol|li|font|tt|td|tr|blockquote|details)\b/i;
 const BREAK_AT_END = /<br ?\/?>\s*$/gim;
 const ENTITY = /&(?:lt|gt|quot|nbsp|amp|#\d{1,6}|#x[0-9a-f]{1,6});|\xc2\xa0/i;
 
 function isHtml(text: string): boolean {
   if (HTML_START.test(text)) return true;
   if ((text.match(BREAK_AT_END)?.length ?? 0) > 2) return true;
-  return ENTITY.test(text) && text.split('\n').some((line) => ENTITY.test(line) && !line.includes('":') && mayBeginReport(line.replaceAll(/&nbsp;|&#160;|\xc2\xa0/g, ' ')));
+  return (
+    ENTITY.test(text) &&
+    text
+      .split('\n')
+      .some(
+        (line) =>
+          ENTITY.test(line) && !line.includes('":') && mayBeginReport(line.replaceAll(/&nbsp;|&#160;|\xc2\xa0/g, ' ')),
+      )
+  );
 }
 
 /** JSON that has to be read as a whole. One object a line with a usual name for its text is read line by line. */
@@ -150,11 +163,22 @@ function isJson(text: string): boolean {
   if (!firstLine.startsWith('{') || readJsonLine(firstLine) === null) return true;
   return lines
     .slice(0, -1)
-    .some((line) => !line.includes('"MESSAGE"') && mayBeginReport(line) && !mayBeginReport(readJsonLine(line)?.text.replace(/\\n|\n[^]*/, '') ?? ''));
+    .some(
+      (line) =>
+        !line.includes('"MESSAGE"') &&
+        mayBeginReport(line) &&
+        !mayBeginReport(readJsonLine(line)?.text.replace(/\\n|\n[^]*/, '') ?? ''),
+    );
 }
 
 function mayBeTable(text: string): boolean {
   const first = text.slice(0, 2000).split('\n')[0] ?? '';
   if (/^\s*[{[]/.test(first)) return false;
-  return first.startsWith('"') || /(?:^|[,;\t|])"?_?@?(?:raw|message|msg|log|line|text|body|textpayload|rawdata|syslogmessage|event|content)"?\s*(?:[,;\t|]|$)/i.test(first) || /[,;\t|]"/.test(first);
+  return (
+    first.startsWith('"') ||
+    /(?:^|[,;\t|])"?_?@?(?:raw|message|msg|log|line|text|body|textpayload|rawdata|syslogmessage|event|content)"?\s*(?:[,;\t|]|$)/i.test(
+      first,
+    ) ||
+    /[,;\t|]"/.test(first)
+  );
 }

@@ -7,7 +7,8 @@ import type { Filter } from './filter.ts';
 
 const TEXT_NAMES =
   /^(?:_raw|@?message|msg|log|line|text|body|textpayload|jsonpayload\.message|rawdata|syslogmessage|event|content|raw|description|logmessage)$/i;
-const HOST_NAMES = /^(?:_?host(?:name)?|host\.name|computer|node(?:_?name)?|instance(?:id)?|@?logstream|source_host|agent\.hostname)$/i;
+const HOST_NAMES =
+  /^(?:_?host(?:name)?|host\.name|computer|node(?:_?name)?|instance(?:id)?|@?logstream|source_host|agent\.hostname)$/i;
 const TIME_NAMES = /^(?:_?time|@?timestamp|date|timegenerated(?: \[utc\])?|ts|datetime)$/i;
 const DELIMITERS = [',', '\t', ';', '|'] as const;
 const ROW_MAX = 16_777_216;

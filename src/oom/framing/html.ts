@@ -1,7 +1,16 @@
 import { encodeText } from '../bytes.ts';
 import type { Filter } from './filter.ts';
 
-const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ', tab: '\t', newline: '\n' };
+const NAMED: Record<string, string> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: ' ',
+  tab: '\t',
+  newline: '\n',
+};
 const ENTITY = /&(#x[0-9a-f]{1,6}|#\d{1,7}|[a-z]{2,8});?/gi;
 /** Tags that end a line where they stand. */
 const BREAKS = /<(?:br|\/p|\/div|\/li|\/tr|\/pre|\/h\d|\/blockquote|p|pre|tr|li)\b[^<>\n]{0,400}>/gi;

@@ -95,7 +95,19 @@ function flatten(fields: Record<string, unknown>, path: string, flat: Map<string
 }
 
 /** Objects whose keys say of an entry what its own keys do not. */
-const LABELS = new Set(['stream', 'labels', 'resource', 'fields', 'metadata', 'attributes', '_source', 'metric', 'result', 'jsonpayload', 'result.labels']);
+const LABELS = new Set([
+  'stream',
+  'labels',
+  'resource',
+  'fields',
+  'metadata',
+  'attributes',
+  '_source',
+  'metric',
+  'result',
+  'jsonpayload',
+  'result.labels',
+]);
 
 function firstOf(flat: Map<string, string>, names: readonly string[]): string | null {
   for (const name of names) {

@@ -7,7 +7,9 @@ import type { Filter } from './filter.ts';
 // is searched for messages with what stands beside and above them (host, time), and given on as one line of JSON a message.
 
 const TEXT_KEYS = new Set(
-  'message msg log text line @message _raw textpayload body raw event content syslogmessage rawdata renderedmessage value'.split(' '),
+  'message msg log text line @message _raw textpayload body raw event content syslogmessage rawdata renderedmessage value'.split(
+    ' ',
+  ),
 );
 const PART_MAX = 67_108_864;
 const DEPTH_MAX = 60;
@@ -159,6 +161,7 @@ function hasReport(text: string): boolean {
 }
 
 function isStamp(value: unknown): boolean {
-  return (typeof value === 'string' && /^\d{1,19}(?:\.\d+)?$|^\d{4}-\d\d-\d\dT/.test(value)) || typeof value === 'number';
+  return (
+    (typeof value === 'string' && /^\d{1,19}(?:\.\d+)?$|^\d{4}-\d\d-\d\dT/.test(value)) || typeof value === 'number'
+  );
 }
-

@@ -30,12 +30,22 @@ const KNOWN: readonly Known[] = [
   },
   {
     kind: 'pages',
-    pattern: '\\d+ (?:total pagecache pages|pages in swap cache|pages (?:RAM|HighMem|reserved|cma reserved|hwpoisoned))',
-    whole: /\d+ (?:total pagecache pages|pages in swap cache|pages (?:RAM|HighMem(?:\/MovableOnly)?|reserved|cma reserved|hwpoisoned))/y,
+    pattern:
+      '\\d+ (?:total pagecache pages|pages in swap cache|pages (?:RAM|HighMem|reserved|cma reserved|hwpoisoned))',
+    whole:
+      /\d+ (?:total pagecache pages|pages in swap cache|pages (?:RAM|HighMem(?:\/MovableOnly)?|reserved|cma reserved|hwpoisoned))/y,
   },
   { kind: 'swap', pattern: '(?:Free|Total) swap +=', whole: /(?:Free|Total) swap += -?\d+kB/y },
-  { kind: 'title', pattern: 'Tasks state \\(memory values in pages\\):', whole: /Tasks state \(memory values in pages\):/y },
-  { kind: 'heading', pattern: '\\[ *pid *\\] +uid +tgid +total_vm', whole: /\[ *pid *\] +uid +tgid[ \w()]{1,200}? name/y },
+  {
+    kind: 'title',
+    pattern: 'Tasks state \\(memory values in pages\\):',
+    whole: /Tasks state \(memory values in pages\):/y,
+  },
+  {
+    kind: 'heading',
+    pattern: '\\[ *pid *\\] +uid +tgid +total_vm',
+    whole: /\[ *pid *\] +uid +tgid[ \w()]{1,200}? name/y,
+  },
   { kind: 'row', pattern: '\\[ {0,8}\\d{1,10} {0,8}\\](?: {1,12}-?\\d{1,20}){7}' },
   { kind: 'verdict', pattern: 'oom-kill:constraint=[A-Z]', whole: /oom-kill:constraint=[^\n]*,uid=\d+/y },
   {
@@ -51,7 +61,11 @@ const KNOWN: readonly Known[] = [
     whole: /[a-z+]+: usage \d+kB, limit \d+kB, failcnt \d+/y,
   },
   { kind: 'stats', pattern: 'Memory cgroup stats(?: for /[^\\n]{0,400})?:' },
-  { kind: 'group', pattern: 'Tasks in /[^\\n]{0,400} are going to be killed', whole: /Tasks in [^\n]*memory\.oom\.group set/y },
+  {
+    kind: 'group',
+    pattern: 'Tasks in /[^\\n]{0,400} are going to be killed',
+    whole: /Tasks in [^\n]*memory\.oom\.group set/y,
+  },
   { kind: 'task', pattern: 'Task in /[^\\n]{0,400} killed as a result of limit of ' },
   {
     kind: 'userspace',
@@ -62,7 +76,8 @@ const KNOWN: readonly Known[] = [
 
 const ANY = new RegExp(KNOWN.map(({ pattern }) => `(${pattern})`).join('|'));
 /** Words of which one stands in every landmark: a quick way to pass over other lines. */
-const HINT = /process \d|oom|anon:|swap|[Mm]em|pages|kB|\[ {0,8}(?:pid|\d{1,10}) {0,8}\]|PID: |Pid: |sending SIG|lowmem/;
+const HINT =
+  /process \d|oom|anon:|swap|[Mm]em|pages|kB|\[ {0,8}(?:pid|\d{1,10}) {0,8}\]|PID: |Pid: |sending SIG|lowmem/;
 const HEADER_ENDS = /[^\n]*(?:oom_score_adj|oom_adj|oomkilladj|order)=-?\d+/y;
 const HEADER = ' invoked oom-killer';
 

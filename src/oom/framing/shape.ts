@@ -15,7 +15,13 @@ export interface Shape {
 const PARTS_MAX = 120;
 
 function isWordCode(code: number): boolean {
-  return (code >= 97 && code <= 122) || (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || code === 95 || code >= 128;
+  return (
+    (code >= 97 && code <= 122) ||
+    (code >= 48 && code <= 57) ||
+    (code >= 65 && code <= 90) ||
+    code === 95 ||
+    code >= 128
+  );
 }
 
 function isBlankCode(code: number): boolean {

@@ -29,7 +29,7 @@ export interface Unit {
 
 const WRAPPINGS_MAX = 64;
 /** Without a landmark so far down, nothing unknown is there. */
-const UNDECIDED_MAX = 200;
+const UNDECIDED_MAX = 64;
 const HELD_LINES_MAX = 1_500;
 const HELD_BYTES_MAX = 524_288;
 

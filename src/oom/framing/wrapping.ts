@@ -156,7 +156,7 @@ export function isBelieved(wrapping: Wrapping): boolean {
   if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
   const [kind] = wrapping.kinds.keys();
   if (kind !== 'kill' && kind !== 'verdict' && kind !== 'userspace') return wrapping.samples > 2;
-  return !/(?:^| )[a-z]{2,} [a-z]{2,} [a-z]{2,}/i.test(wrapping.outer);
+  return !/(?:^| )[a-z]{2,} [a-z]{2,} [a-z]{2,}|^ *[A-Za-z]+: ?$/i.test(wrapping.outer);
 }
 
 const words: string[] = [];
