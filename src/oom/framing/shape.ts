@@ -1,8 +1,8 @@
 // The form of what stands before or behind a line: words, blanks and signs. Two pieces of text have the same form when they differ
 // only in their words and in how many blanks stand between them.
 
-/** One part of a form. `word`: letters, digits and "_". `gap`: blanks. Else the sign itself. */
-export type Part = 'word' | 'gap' | string;
+/** One part of a form: `word` for letters, digits and "_", `gap` for blanks, else the sign itself. */
+export type Part = string;
 
 export interface Shape {
   parts: readonly Part[];
