@@ -1,28 +1,29 @@
 // What stands beside a message in JSON: which host, when, which program. Collectors call it differently: Docker, Loki, Fluent Bit,
 // Vector, Filebeat (ECS), Splunk, CloudWatch, Google Cloud, Azure, journald.
 
-/** Usual names, the surest first. A path such as `host.name` is one name. */
+/** Usual names, the surest first. `host/name` is the key `name` of the object `host`. */
 const HOST_KEYS = [
   '_hostname',
   'hostname',
   'host',
   'host_name',
+  'host/name',
   'host.name',
-  'host.hostname',
+  'host/hostname',
   'nodename',
   'node_name',
   'node',
-  'kubernetes.host',
-  'kubernetes.node_name',
-  'kubernetes.node.name',
-  'labels.host',
-  'labels.hostname',
-  'labels.node_name',
-  'labels.instance_id',
+  'kubernetes/host',
+  'kubernetes/node_name',
+  'kubernetes/node/name',
+  'labels/host',
+  'labels/hostname',
+  'labels/node_name',
+  'labels/instance_id',
   'computer',
   'source_host',
-  'agent.hostname',
-  'beat.hostname',
+  'agent/hostname',
+  'beat/hostname',
   'instance',
   'instance_id',
   'instanceid',
@@ -42,7 +43,7 @@ const TIME_KEYS = [
   'timegenerated',
   'receivetimestamp',
 ] as const;
-const PROGRAM_KEYS = ['syslog_identifier', 'appname', 'ident', 'process.name'] as const;
+const PROGRAM_KEYS = ['syslog_identifier', 'appname', 'ident', 'process/name'] as const;
 
 export interface JsonContext {
   host: string;
@@ -90,7 +91,7 @@ function flatten(fields: Record<string, unknown>, path: string, flat: Map<string
     if ((typeof value === 'string' && value.length < 256) || typeof value === 'number') {
       if (flat.size < 400 && !flat.has(name)) flat.set(name, String(value));
     } else if (typeof value === 'object' && value !== null && !Array.isArray(value) && level < 3)
-      flatten(value as Record<string, unknown>, LABELS.has(key.toLowerCase()) ? path : `${name}.`, flat, level + 1);
+      flatten(value as Record<string, unknown>, LABELS.has(key.toLowerCase()) ? path : `${name}/`, flat, level + 1);
   }
 }
 
