@@ -3,7 +3,7 @@ import { findColumns, openCsv } from './csv.ts';
 import type { Filter } from './filter.ts';
 import { openHtml } from './html.ts';
 import { openJsonDocument } from './json-document.ts';
-import { readJsonLine } from './json-entry.ts';
+import { parseJson, readJsonLine } from './json-entry.ts';
 import { mayBeginReport } from './landmarks.ts';
 import { openBase64, openBase64Text, openMail, openQuotedPrintable } from './mail.ts';
 
@@ -156,6 +156,7 @@ function isHtml(text: string): boolean {
 
 /** JSON that has to be read as a whole. One object a line with a usual name for its text is read line by line. */
 function isJson(text: string): boolean {
+  if (hasJsonBehindFronts(text)) return true;
   if (!/^\s*(?:\{\s*"|\[\s*(?:[{["]|$))/.test(text)) return false;
   if (/^\{\n\t"[A-Z_]+" : |^\{\n? *"dmesg": \[/.test(text)) return false;
   const lines = text.split('\n');
@@ -169,6 +170,13 @@ function isJson(text: string): boolean {
         mayBeginReport(line) &&
         !mayBeginReport(readJsonLine(line)?.text.replace(/\\n|\n[^]*/, '') ?? ''),
     );
+}
+
+/** Objects behind a front of their own: fluentd's files, journalctl -o json-seq and json-sse. */
+function hasJsonBehindFronts(text: string): boolean {
+  const line = text.split('\n').find((one) => one.includes('{"') && mayBeginReport(one)) ?? '';
+  const start = line.indexOf('{"');
+  return start > 0 && line.charCodeAt(0) !== 123 && parseJson(line.slice(start)) !== null;
 }
 
 function mayBeTable(text: string): boolean {

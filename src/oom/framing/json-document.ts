@@ -113,13 +113,23 @@ export function openJsonDocument(): Filter {
       if (inText) {
         if (escaped) escaped = false;
         else if (code === 92) escaped = true;
-        else if (code === 34) inText = false;
+        else if (code === 34) {
+          inText = false;
+          if (depth > 0) continue;
+          // A text in the outermost array.
+          out += read(`[${part}${bytes.slice(from, at + 1)}]`);
+          part = '';
+        }
         continue;
       }
-      if (code === 34) inText = depth > 0;
-      else if (code === 91 && depth === 0) {
+      if (code === 34) {
+        inText = depth > 0 || outerArrays > 0;
+        if (depth > 0 || !inText) continue;
+        from = at;
+        part = '';
+        lineOfPart = line;
+      } else if (code === 91 && depth === 0) {
         outerArrays += 1;
-        from = at + 1;
       } else if (code === 123 || code === 91) {
         if (depth === 0) {
           from = at;
@@ -135,7 +145,7 @@ export function openJsonDocument(): Filter {
         from = at + 1;
       } else if (code === 93 && outerArrays > 0) outerArrays -= 1;
     }
-    if (depth > 0) part += bytes.slice(from);
+    if (depth > 0 || inText) part += bytes.slice(from);
     if (part.length > PART_MAX) {
       out += salvage(part, emit);
       part = '';

@@ -1,5 +1,5 @@
 import { openFramer, type Framer, type LogLine } from './frame.ts';
-import { findLandmark, mayBeginReport, type Landmark } from './landmarks.ts';
+import { findLandmark, mayBeginReport } from './landmarks.ts';
 import type { KnownTail } from './prefix.ts';
 import { emptyStamp, type Stamp } from './stamp.ts';
 import { addSample, conclude, isBelieved, strip, withoutTail, type Wrapping } from './wrapping.ts';
@@ -93,9 +93,11 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
     if (phase !== 'undecided') return;
     for (const line of unit.lines) {
       const landmark = findLandmark(line.text);
-      if (landmark === null || landmark.start < 0) continue;
-      phase = isExplained(line, landmark) ? 'none' : 'unknown';
-      return;
+      if (landmark === null) continue;
+      const goesOn = landmark.end >= 0 && landmark.end < line.text.length;
+      if (landmark.start > 1 || goesOn) phase = 'unknown';
+      else if (landmark.start >= 0) phase = 'none';
+      if (phase !== 'undecided') return;
     }
   }
 
@@ -162,11 +164,6 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       release(out);
     },
   };
-}
-
-/** The kernel's text begins where the known front ends, and ends where the line does. */
-function isExplained({ text }: LogLine, { start, end }: Landmark): boolean {
-  return start <= 1 && (end < 0 || end === text.length);
 }
 
 /** A known front names another program. */
