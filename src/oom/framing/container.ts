@@ -5,6 +5,8 @@ import { openHtml } from './html.ts';
 import { openJsonDocument } from './json-document.ts';
 import { parseJson, readJsonLine } from './json-entry.ts';
 import { mayBeginReport } from './landmarks.ts';
+import { isNewestFirst, openNewestFirst } from './newest-first.ts';
+import { findWrap, openWrapped } from './wrapped-lines.ts';
 import { openBase64, openBase64Text, openMail, openQuotedPrintable } from './mail.ts';
 
 // What holds the lines of a log is told by its first bytes: other line ends, UTF-16, mail, HTML, JSON, tables. One may hold another.
@@ -52,7 +54,10 @@ function findContainer(head: string): Filter | null {
   if (isHtml(text)) return openHtml();
   if (isJson(text)) return openJsonDocument();
   const columns = mayBeTable(text) ? findColumns(text) : null;
-  return columns === null ? null : openCsv(columns);
+  if (columns !== null) return openCsv(columns);
+  if (isNewestFirst(text)) return openNewestFirst();
+  const wrap = findWrap(text);
+  return wrap === null ? null : openWrapped(wrap);
 }
 
 type Order = 'little' | 'big';
@@ -157,7 +162,7 @@ function isHtml(text: string): boolean {
 /** JSON that has to be read as a whole. One object a line with a usual name for its text is read line by line. */
 function isJson(text: string): boolean {
   if (hasJsonBehindFronts(text)) return true;
-  if (!/^\s*(?:\{\s*"|\[\s*(?:[{["]|$))/.test(text)) return false;
+  if (!/^\s*(?:\{\s*"(?:[^"\\]|\\.){0,200}"\s*:|\[\s*(?:[{["]|$))/.test(text)) return false;
   if (/^\{\n\t"[A-Z_]+" : |^\{\n? *"dmesg": \[/.test(text)) return false;
   const lines = text.split('\n');
   const [firstLine = ''] = lines;

@@ -44,6 +44,7 @@ const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 // rsyslog writes control characters as `#012`.
 const OCTAL = /#(0[0-3][0-7]|177)/g;
 const SECONDS_INSIDE = /\[ *\d{1,10}\.\d{6}\](?= )/;
+const SET_IN = /^ +[a-z_]+:\d/;
 const LINE_MAX = 65_536;
 const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
 
@@ -118,7 +119,9 @@ export function openFramer(hooks: FramerHooks): Framer {
     if (above.form === 'kmsg' && first === 32 && KMSG_FIELD.test(raw)) return;
     // Without a prefix of its own: the rest of a record with line breaks, padded to the width of the prefix above it.
     if (widthAbove > 0 && isIndented && isPadded(raw, widthAbove)) {
-      push(out, raw.slice(widthAbove), line, above, true);
+      // The totals of Mem-Info are set in further than the text above them.
+      const text = raw.slice(widthAbove);
+      push(out, text.startsWith('  ') && SET_IN.test(text) ? text.trimStart() : text, line, above, true);
       return;
     }
     const quoted = unquote(raw);
