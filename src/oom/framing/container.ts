@@ -164,7 +164,7 @@ function isJson(text: string): boolean {
   if (hasJsonBehindFronts(text)) return true;
   if (!/^\s*(?:\{\s*"(?:[^"\\]|\\.){0,200}"\s*:|\[\s*(?:[{["]|$))/.test(text)) return false;
   if (/^\{\n\t"[A-Z_]+" : |^\{\n? *"dmesg": \[/.test(text)) return false;
-  const lines = text.split('\n');
+  const lines = text.trimStart().split('\n');
   const [firstLine = ''] = lines;
   if (!firstLine.startsWith('{') || readJsonLine(firstLine) === null) return true;
   return lines

@@ -6,9 +6,21 @@ import type { Filter } from './filter.ts';
 
 /** The parts of a report in the order in which the kernel prints them. */
 const RANKS = new Map(
-  ['header', 'cpu', 'task', 'usage', 'meminfo', 'totals', 'pages', 'title', 'heading', 'row', 'verdict', 'kill', 'reaper'].map(
-    (kind, rank) => [kind, rank] as const,
-  ),
+  [
+    'header',
+    'cpu',
+    'task',
+    'usage',
+    'meminfo',
+    'totals',
+    'pages',
+    'title',
+    'heading',
+    'row',
+    'verdict',
+    'kill',
+    'reaper',
+  ].map((kind, rank) => [kind, rank] as const),
 );
 const LINES_LOOKED_AT = 4_000;
 const BLOCK_BYTES = 67_108_864;

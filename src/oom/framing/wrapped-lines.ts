@@ -14,7 +14,8 @@ export interface Wrap {
 }
 
 const WIDTH_MIN = 40;
-const WIDTH_MAX = 260;
+const EDGE_MAX = 260;
+const MARGIN_MAX = 110;
 const PIECES_MAX = 12;
 /** Parts of kernel lines that never begin one. */
 const MIDDLE =
@@ -29,10 +30,11 @@ export function findWrap(head: string): Wrap | null {
   if (at < 0) return null;
   const line = lines[at] ?? '';
   const longest = lines.reduce((most, one) => Math.max(most, one.length), 0);
-  if (longest > WIDTH_MAX || line.length < WIDTH_MIN) return null;
+  if (line.length < WIDTH_MIN) return null;
   // Blanks at the edge were cut off by whoever copied the text.
   const atEdge = lines.filter((one) => one.length === longest).length;
-  return atEdge > 2 && longest - line.length < 2 ? { width: longest } : longest <= 110 ? { width: 0 } : null;
+  if (longest <= EDGE_MAX && atEdge > 2 && longest - line.length < 2) return { width: longest };
+  return line.length <= MARGIN_MAX ? { width: 0 } : null;
 }
 
 /** Ends before the kernel's line does. */
@@ -41,7 +43,12 @@ function isBroken(line: string): boolean {
   if (at > 0) return !/order=-?\d+/.test(line.slice(at));
   const landmark = findLandmark(line);
   if (landmark?.kind === 'verdict') return landmark.end < 0;
-  return landmark?.kind === 'kill' && /Killed process \d+ \(/.test(line) && !/rss:\d+kB(?!,)|oom_score_adj:-?\d|UID:\d/.test(line) && !/\)\.?$/.test(line);
+  return (
+    landmark?.kind === 'kill' &&
+    /Killed process \d+ \(/.test(line) &&
+    !/rss:\d+kB(?!,)|oom_score_adj:-?\d|UID:\d/.test(line) &&
+    !/\)\.?$/.test(line)
+  );
 }
 
 /** Begins a line: with a front that is known, or as only whole lines do. */
@@ -65,8 +72,13 @@ export function openWrapped({ width }: Wrap): Filter {
   function take(given: string): string {
     const line = given.endsWith('\r') ? given.slice(0, -1) : given;
     const fresh = isFresh(line);
-    if (fresh && line.trim() !== '' && stripPrefix(line.replace(/^[ >|]+/, ''), 0, emptyStamp(), known, false) > 0) fronts += 1;
-    const goesOn = pieces > 0 && pieces < PIECES_MAX && !fresh && (width > 0 ? lastLength >= width - 1 : fronts > 1 ? pending !== '' : MIDDLE.test(line));
+    if (fresh && line.trim() !== '' && stripPrefix(line.replace(/^[ >|]+/, ''), 0, emptyStamp(), known, false) > 0)
+      fronts += 1;
+    const goesOn =
+      pieces > 0 &&
+      pieces < PIECES_MAX &&
+      !fresh &&
+      (width > 0 ? lastLength >= width - 1 : fronts > 1 ? pending !== '' : MIDDLE.test(line));
     lastLength = line.length;
     if (goesOn) {
       const piece = width > 0 ? line : line.replace(/^[ >|]+/, '');
