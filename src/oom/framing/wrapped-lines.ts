@@ -39,7 +39,7 @@ export function findWrap(head: string): Wrap | null {
 
 /** Ends before the kernel's line does. */
 function isBroken(line: string): boolean {
-  const at = line.indexOf(' invoked oom-killer: ');
+  const at = line.indexOf(' invoked oom-killer');
   if (at > 0) return !/order=-?\d+/.test(line.slice(at));
   const landmark = findLandmark(line);
   if (landmark?.kind === 'verdict') return landmark.end < 0;
