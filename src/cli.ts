@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import about from '../package.json' with { type: 'json' };
 import { COMMANDS } from './app/answer/registry.ts';
 
@@ -66,7 +66,8 @@ function buildProgram(setExit: (status: number) => void): Command {
     .option('--user <name>', 'the account to create', 'oombot')
     .option('--key <file>', 'public key that may log in to it')
     .option('--separate-writer [file]', 'public key of a second account, which alone may apply changes')
-    .option('--min <value>', 'lowest oom_score_adj that the helper will set', '-1000')
+    .option('--min <value>', 'lowest oom_score_adj that the helper will set, from -1000 to 0', readMin, '-900')
+    .option('--allow-raise', 'let the helper make processes more likely to be killed, but never those of root')
     .option('--remove', 'print the script that removes all of it')
     .action(
       async (options: {
@@ -74,6 +75,7 @@ function buildProgram(setExit: (status: number) => void): Command {
         key?: string;
         separateWriter?: string | true;
         min: string;
+        allowRaise?: boolean;
         remove?: boolean;
       }) => {
         const { renderSetup } = await import('./setup/setup-script.ts');
@@ -86,6 +88,7 @@ function buildProgram(setExit: (status: number) => void): Command {
             publicKey: key,
             writer: separateWriter === undefined ? null : { publicKey: writerKey },
             minOomScoreAdj: Number(options.min),
+            allowRaise: options.allowRaise === true,
             remove: options.remove === true,
           }),
         );
@@ -130,6 +133,13 @@ try {
 
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** As it was typed, if it is a value. */
+function readMin(text: string): string {
+  if (!/^(?:0|-[1-9]\d{0,2}|-1000)$/.test(text))
+    throw new InvalidArgumentError('Expected a whole number from -1000 to 0.');
+  return text;
 }
 
 async function readKey(file: string): Promise<string> {

@@ -3,7 +3,9 @@ import type { ChangeRefusal } from './refusal.ts';
 // The helper takes one line on standard input and answers one line:
 //   v1 <boot_id> <pid> <starttime_ticks> <current_adj> <new_adj>   ok pid=1306 old=0 new=-300 oom_score=468
 //   v1 unit <boot_id> <unit> <current|-> <new|->                   ok unit=mysql.service old=- new=-500
-//   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes]
+//   v1 try …                    ok try      whether one of these would be done; nothing is
+//   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes] [raise=no log=yes try=yes ref=yes]
+// What stands in brackets older helpers do not say. Either of the first two may end in 16 to 64 hex digits for the host's log.
 // or `refused <reason>`. It checks all of this again; what is checked here only keeps nonsense from being sent.
 
 const VERSION = 1;
@@ -20,11 +22,12 @@ export function processRequest(want: {
   startTicks: number;
   from: number;
   to: number;
+  ref?: string;
 }): string | null {
-  const { bootId, pid, startTicks, from, to } = want;
+  const { bootId, pid, startTicks, from, to, ref } = want;
   if (!BOOT_ID.test(bootId) || !isWhole(pid, 2, 9_999_999) || !isWhole(startTicks, 0, 1e15)) return null;
   if (!isAdj(from) || !isAdj(to)) return null;
-  return `v1 ${bootId} ${pid} ${startTicks} ${from + 0} ${to + 0}\n`;
+  return `v1 ${bootId} ${pid} ${startTicks} ${from + 0} ${to + 0}${refWord(ref)}\n`;
 }
 
 /** The request for a unit's drop-in; null as a value stands for no drop-in. */
@@ -33,11 +36,22 @@ export function unitRequest(want: {
   unit: string;
   from: number | null;
   to: number | null;
+  ref?: string;
 }): string | null {
-  const { bootId, unit, from, to } = want;
+  const { bootId, unit, from, to, ref } = want;
   if (!BOOT_ID.test(bootId) || !isUnitName(unit)) return null;
   if ((from !== null && !isAdj(from)) || (to !== null && !isAdj(to))) return null;
-  return `v1 unit ${bootId} ${unit} ${from ?? '-'} ${to ?? '-'}\n`;
+  return `v1 unit ${bootId} ${unit} ${from ?? '-'} ${to ?? '-'}${refWord(ref)}\n`;
+}
+
+/** The question whether a request would be done. Only helpers that say `try=yes` know it. */
+export function tryRequest(request: string): string {
+  return request.replace(/^v1 /, 'v1 try ');
+}
+
+/** What ties the host's own log to ours. Only helpers that say `ref=yes` take it. */
+function refWord(ref: string | undefined): string {
+  return ref !== undefined && /^[0-9a-f]{16,64}$/.test(ref) ? ` ${ref}` : '';
 }
 
 /** Whether a name can be a unit's, and can be sent. */
@@ -57,6 +71,8 @@ export function isAdj(value: number): boolean {
 export type HelperAnswer =
   | { kind: 'written'; old: number; now: number }
   | { kind: 'unit-written'; old: number | null; now: number | null }
+  /** It would be done. */
+  | { kind: 'would' }
   | { kind: 'refused'; why: ChangeRefusal }
   /** No such line: it may have been done or not. */
   | { kind: 'unreadable' };
@@ -79,6 +95,7 @@ export function readHelperAnswer(text: string, about: { pid: number } | { unit: 
     if (!('unit' in about) || unit[1] !== about.unit) return { kind: 'unreadable' };
     return { kind: 'unit-written', old: valueOrNone(unit[2]), now: valueOrNone(unit[3]) };
   }
+  if (line === 'ok try') return { kind: 'would' };
   const refused = REFUSED.exec(line);
   return refused ? { kind: 'refused', why: refusalOf(refused[1] ?? '', refused[2] ?? null) } : { kind: 'unreadable' };
 }
@@ -108,6 +125,10 @@ function refusalOf(reason: string, value: string | null): ChangeRefusal {
       return { kind: 'value-changed', now: value ?? '?' };
     case 'protected':
       return { kind: 'kept-process' };
+    case 'no-raise':
+      return { kind: 'no-raise', line: null };
+    case 'log':
+      return { kind: 'no-host-log' };
     case 'thread':
     case 'kthread':
     case 'pid':
@@ -119,6 +140,8 @@ function refusalOf(reason: string, value: string | null): ChangeRefusal {
     case 'write':
     case 'verify':
     case 'note':
+    case 'limits':
+    case 'busy':
       return { kind: 'not-written' };
     case 'version':
       return { kind: 'helper-version' };
@@ -141,6 +164,14 @@ export interface HelperMeans {
   legacy: boolean;
   /** It can write a unit's drop-in. */
   units: boolean;
+  /** It raises values above where it found them; older helpers do. */
+  raises: boolean;
+  /** It has a log to write to, without which it does nothing. */
+  logs: boolean;
+  /** It can be asked whether it would do something. */
+  tries: boolean;
+  /** It takes a reference for its log. */
+  refs: boolean;
 }
 
 /** Reads the answer to HELLO_REQUEST. null: no helper that this version can talk to. */
@@ -159,5 +190,9 @@ export function readMeans(text: string): HelperMeans | null {
     capability: facts.get('capability') === 'yes',
     legacy: facts.get('file') === 'oom_adj',
     units: facts.get('units') === 'yes',
+    raises: facts.get('raise') !== 'no',
+    logs: facts.get('log') !== 'no',
+    tries: facts.get('try') === 'yes',
+    refs: facts.get('ref') === 'yes',
   };
 }

@@ -34,6 +34,9 @@ export type ChangeRefusal =
   | { kind: 'process-replaced' }
   | { kind: 'value-changed'; now: string }
   | { kind: 'kept-process' }
+  /** The helper only lowers, and puts back what it lowered. `line`: does by hand what it would not. */
+  | { kind: 'no-raise'; line: string | null }
+  | { kind: 'no-host-log' }
   | { kind: 'not-a-process' }
   | { kind: 'no-capability' }
   | { kind: 'read-only' }
@@ -50,6 +53,8 @@ export function isFailure({ kind }: ChangeRefusal): boolean {
     'no-helper',
     'helper-version',
     'no-capability',
+    'no-raise',
+    'no-host-log',
     'read-only',
     'not-written',
     'bad-request',

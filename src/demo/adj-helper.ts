@@ -7,40 +7,36 @@ export interface HelperAnswer {
   code: number;
 }
 
-const MIN = -1000;
+const MIN = -900;
 const MAX = 1000;
-/** Never made likelier to die than they were found. */
-const KEPT = /^(?:sshd|systemd|systemd-.*|dbus-daemon|init|containerd|dockerd)$/;
-const KEPT_UNIT = /^(?:ssh|sshd|systemd-.*|dbus|containerd|docker|user@.*)\.service$/;
 
 /** The root-owned helper of a simulated machine: takes a request line and answers by the same protocol as on a real host. */
 export function openAdjHelper(machine: DemoMachine): (request: string) => HelperAnswer {
-  /** What a kept process had before it was first lowered: it may go back there. */
-  const found = new Map<string, number>();
-
   function refuse(reason: string, code: number): HelperAnswer {
     return { line: `refused ${reason}`, code };
   }
 
-  function changeUnit(unit: string, current: string, wanted: string): HelperAnswer {
+  function changeUnit(unit: string, current: string, wanted: string, isTry: boolean): HelperAnswer {
     const starts = machine.startsWith(unit);
     const value = wanted === '-' ? null : Number(wanted);
     if (value !== null && (value < MIN || value > MAX)) return refuse('range', 1);
     const old = String(starts?.dropIn ?? '-');
     if (old !== current) return refuse(`changed:${old}`, 4);
     if (value !== null && starts === null) return refuse('unit', 1);
-    if (value !== null && starts !== null && KEPT_UNIT.test(unit) && value > (starts.dropIn ?? starts.own))
-      return refuse('protected', 1);
+    if (value !== null && starts !== null && value > starts.own) return refuse('no-raise', 1);
+    if (isTry) return { line: 'ok try', code: 0 };
     machine.setDropIn(unit, value);
     return { line: `ok unit=${unit} old=${old} new=${wanted}`, code: 0 };
   }
 
   return (request) => {
     if (!request.endsWith('\n')) return refuse('incomplete', 1);
-    const line = request.slice(0, -1);
+    const asked = request.slice(0, -1);
+    const isTry = asked.startsWith('v1 try ');
+    const line = asked.replace(/^v1 try /, 'v1 ').replace(/ [0-9a-f]{16,64}$/, '');
     if (line === 'v1 hello') {
       return {
-        line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj units=yes`,
+        line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj units=yes raise=no log=yes try=yes ref=yes`,
         code: 0,
       };
     }
@@ -50,7 +46,7 @@ export function openAdjHelper(machine: DemoMachine): (request: string) => Helper
       );
     if (ofUnit !== null) {
       const [, boot, unit = '', current = '', wanted = ''] = ofUnit;
-      return boot === machine.bootId ? changeUnit(unit, current, wanted) : refuse('boot', 3);
+      return boot === machine.bootId ? changeUnit(unit, current, wanted, isTry) : refuse('boot', 3);
     }
     const fields = /^v1 ([0-9a-f-]{36}) (\d{1,7}) (\d{1,18}) (-?\d{1,4}) (-?\d{1,4})$/.exec(line);
     if (fields === null) return refuse('fields', 1);
@@ -62,11 +58,9 @@ export function openAdjHelper(machine: DemoMachine): (request: string) => Helper
     if (process === undefined) return refuse('gone', 3);
     if (process.startTicks !== start) return refuse('reused', 3);
     if (process.oomScoreAdj !== current) return refuse(`changed:${process.oomScoreAdj}`, 4);
-    if (KEPT.test(process.kind.name)) {
-      const key = `${pid}.${start}`;
-      if (wanted > current && wanted > (found.get(key) ?? -Infinity)) return refuse('protected', 1);
-      if (wanted < current && !found.has(key)) found.set(key, current);
-    }
+    // Where it was found, a process here is as its service starts it.
+    if (wanted > current && wanted > process.kind.oomScoreAdj) return refuse('no-raise', 1);
+    if (isTry) return { line: 'ok try', code: 0 };
     machine.setOomScoreAdj(pid, wanted);
     const score = scoreOf({ ...process, oomScoreAdj: wanted }, TOTAL_PAGES);
     return { line: `ok pid=${pid} old=${current} new=${wanted} oom_score=${score}`, code: 0 };

@@ -12,18 +12,23 @@ export interface HelperHello {
   file: 'oom_score_adj' | 'oom_adj';
   /** The host runs systemd, so that a service can be given a drop-in. */
   units: boolean;
+  /** It raises values above where it found them. null: an older one, which does, and does more. */
+  raises: boolean | null;
+  /** The host has a log for it to write to. */
+  logs: boolean;
 }
 
 const VERSION = 1;
-// ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes
+// ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj units=yes raise=no log=yes try=yes ref=yes
+// Older ones end after units; newer ones may say more.
 const HELLO =
-  /^ok oom-adj=(\d{1,4}) min=(-?\d{1,4}) max=(-?\d{1,4}) capability=(yes|no) writable=(yes|no) file=(oom_score_adj|oom_adj) units=(yes|no)$/;
+  /^ok oom-adj=(\d{1,4}) min=(-?\d{1,4}) max=(-?\d{1,4}) capability=(yes|no) writable=(yes|no) file=(oom_score_adj|oom_adj) units=(yes|no)(?: raise=(yes|no) log=(yes|no)(?: [a-z]{1,12}=[a-z0-9]{1,12}){0,9})?$/;
 
 /** The helper's answer to `v1 hello`. null: it is another one. */
 export function readHelperHello(answer: string): HelperHello | null {
   const found = HELLO.exec(answer.trim());
   if (!found) return null;
-  const [, version, min, max, capability, writable, file, units] = found;
+  const [, version, min, max, capability, writable, file, units, raise, log] = found;
   return {
     version: Number(version),
     min: Number(min),
@@ -32,6 +37,8 @@ export function readHelperHello(answer: string): HelperHello | null {
     writable: writable === 'yes',
     file: file === 'oom_adj' ? 'oom_adj' : 'oom_score_adj',
     units: units === 'yes',
+    raises: raise === undefined ? null : raise === 'yes',
+    logs: log !== 'no',
   };
 }
 
@@ -43,7 +50,12 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
   const hello = setup.oomAdjSays === null ? null : readHelperHello(setup.oomAdjSays);
   const again = {
     where: 'bot',
-    line: setupLine(host, { writer: setup.writer, min: hello?.min ?? null }),
+    // An older helper's lowest was -1000 whether somebody wanted that or not.
+    line: setupLine(host, {
+      writer: setup.writer,
+      min: hello === null || (hello.raises === null && hello.min === -1000) ? null : hello.min,
+      allowRaise: hello?.raises === true,
+    }),
   } as const;
 
   for (const { path, uid, mode } of setup.helperRights)
@@ -90,6 +102,24 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       cost: 'The bot does not use it to change oom_score_adj.',
       fix: again,
     });
+  } else if (hello?.raises === null) {
+    found.push({
+      code: 'old-helper',
+      about,
+      severity: 'note',
+      what: 'The helper /usr/local/sbin/oom-adj is an older one: it raises any value, and changes things even when it cannot log them.',
+      cost: 'Whoever gets hold of the bot’s key can choose what is killed next.',
+      fix: again,
+    });
+  } else if (hello?.logs === false) {
+    found.push({
+      code: 'no-host-log',
+      about,
+      severity: 'cannot-change',
+      what: 'There is no system log (/dev/log) on the host, and the helper changes nothing that it cannot log.',
+      cost: 'oom_score_adj cannot be changed on this host.',
+      fix: logFix(setup.tools),
+    });
   }
 
   if (!setup.adjFiles.oomScoreAdj && !setup.adjFiles.oomAdj)
@@ -120,6 +150,18 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       fix: null,
     });
   return found;
+}
+
+function logFix(tools: readonly string[]): Finding['fix'] {
+  const line = {
+    'apt-get': 'apt-get install -y rsyslog',
+    dnf: 'dnf install -y rsyslog && systemctl enable --now rsyslog',
+    yum: 'yum install -y rsyslog && service rsyslog start',
+    zypper: 'zypper install -y rsyslog && systemctl enable --now rsyslog',
+    apk: 'rc-update add syslog boot && rc-service syslog start',
+  };
+  const tool = (Object.keys(line) as (keyof typeof line)[]).find((name) => tools.includes(name));
+  return tool ? { where: 'host', line: line[tool] } : null;
 }
 
 function installSudo(tools: readonly string[]): Finding['fix'] {

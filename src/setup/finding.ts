@@ -101,6 +101,8 @@ export type FindingCode =
   | 'helper-refused'
   | 'requiretty'
   | 'stale-helper'
+  | 'old-helper'
+  | 'no-host-log'
   | 'unsafe-helper'
   | 'read-only-proc'
   | 'no-capability';

@@ -4,13 +4,14 @@ import type { CheckedHost } from './finding.ts';
 /** The set-up run on the host from where the bot runs: `oombot setup | ssh root@10.0.0.11 sh`. */
 export function setupLine(
   host: CheckedHost,
-  options: { key?: boolean; writer?: boolean; min?: number | null } = {},
+  options: { key?: boolean; writer?: boolean; min?: number | null; allowRaise?: boolean } = {},
 ): string {
   const words = ['oombot', 'setup'];
   if (host.user !== 'oombot') words.push('--user', host.user);
   if (options.key) words.push('--key', `${host.identityFile ?? '~/.ssh/id_ed25519'}.pub`);
   if (options.writer) words.push('--separate-writer');
   if (typeof options.min === 'number' && options.min !== MIN_OOM_SCORE_ADJ) words.push('--min', String(options.min));
+  if (options.allowRaise) words.push('--allow-raise');
   return `${words.map(quoted).join(' ')} | ${asRoot(host)} sh`;
 }
 

@@ -1,44 +1,95 @@
 #!/bin/sh
 # oom-adj - set one process's oom_score_adj for an unprivileged caller, through sudo, doas or an SSH forced command,
 # or what a service of systemd starts with. Owned by root, mode 0755. No arguments. One request, one line on standard input:
-#   v1 <boot_id> <pid> <starttime_ticks> <current_adj> <new_adj>
-#   v1 unit <boot_id> <name.service> <current> <new>   OOMScoreAdjust= in 50-oombot.conf, its one drop-in here; "-": there is none
-#   v1 hello                                  what this helper can do; changes nothing, logs nothing
+#   v1 <boot_id> <pid> <starttime_ticks> <current_adj> <new_adj> [<ref>]
+#   v1 unit <boot_id> <name.service> <current> <new> [<ref>]   OOMScoreAdjust= in 50-oombot.conf, its one drop-in here; "-": there is none
+#   v1 try ...       either of the two: says whether it would be done; changes nothing, logs nothing
+#   v1 hello         what this helper can do; changes nothing, logs nothing
 # One line back: "ok ..." (exit 0) or "refused <reason>" (exit 1 request, 3 process gone, 4 value changed, 5 not written).
-# Every request is logged: journalctl -t oom-adj, or the log of the facility auth.
+# It lowers values and puts back what it lowered; it never raises one above where it was found, unless RAISE is yes.
+# Every request is logged before anything is done, and its result after: journalctl -t oom-adj, or the log of the facility
+# auth. What cannot be logged is refused. <ref>: 16 to 64 hex digits that go into the log as they are.
 # shellcheck disable=SC2015 # "check || no": no() ends the script, so it cannot follow a check that held
+# shellcheck disable=SC3045 # every shell that is /bin/sh somewhere has these options of ulimit
 set -fu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; export PATH LC_ALL
 unset ENV BASH_ENV CDPATH IFS
 umask 077
 VERSION=1
-MIN=-1000
+MIN=-900
 MAX=1000
+RAISE=no
+INSTALLED=yes
 KEPT=/run/oom-adj
+NOTES_MAX=1024
 UNITS=/etc/systemd/system
 DROP_IN=50-oombot.conf
 
-# Never made likelier to die than they were found. A name is what the process calls itself: this guards against mistakes.
+# The way in, the first process and what runs containers: never made more likely to be killed, by any of their names. A name
+# is what the process calls itself: this guards against mistakes. Root's processes are never raised, whatever they are called.
 keep() {
   case $1 in
-    sshd | sshd-* | systemd | systemd-* | '(sd-pam)' | dbus-daemon | dbus-broker* | init | containerd | dockerd | kubelet) ;;
+    sshd | sshd-* | sshd:* | dropbear* | tinysshd* | systemd | systemd-* | '(sd-pam)' | dbus-daemon | dbus-broker* | init | openrc* | runit* | runsv* | s6-*) ;;
+    containerd* | docker* | com.docker* | podman* | conmon* | crio* | cri-o* | cri-dockerd* | runc* | crun* | runsc* | youki* | kata-* | firecracker* | nerdctl* | buildkitd*) ;;
+    kubelet* | kube-* | kubelite* | k3s* | k0s* | rke2* | microk8s* | snap.microk8s* | lxd* | snap.lxd* | lxc* | '[lxc'* | incus* | libvirt* | virt* | qemu-* | rkt* | isulad* | balena* | pouchd* | nomad*) ;;
+    rootlesskit* | slirp4netns* | netavark* | aardvark-dns* | catatonit* | tini | dumb-init | pause) ;;
     *) return 1 ;;
   esac
 }
 
-v='' pid='' new=''
+v='' pid='' new='' ref='' try=''
 by=${SUDO_USER:-${DOAS_USER:-$(id -un)}}
-log() { logger -t oom-adj -p "auth.$1" "$2 by=$by" >/dev/null 2>&1 </dev/null; }
+bound() { if command -v timeout >/dev/null; then timeout -s KILL "$@"; else shift && "$@"; fi; }
+can_log() { [ -S /dev/log ] && command -v logger >/dev/null; }
+# The logger of util-linux keeps quiet about a log that it cannot reach unless it is asked not to.
+log() {
+  can_log || return 1
+  set -- "auth.$1" "$2${ref:+ ref=$ref} by=$by"
+  case $(logger --help 2>&1) in *--socket-errors*) set -- "$@" --socket-errors=on ;; esac
+  complaint=$(bound 5 logger ${3+"$3"} -t oom-adj -p "$1" -- "$2" 2>&1 </dev/null 9>&-) && [ -z "$complaint" ]
+}
+# say LINE: the answer. Whoever reads it slowly keeps nobody else waiting.
+say() {
+  exec 9>&-
+  printf '%s\n' "$1"
+}
 no() {
-  printf 'refused %s\n' "$1"
-  log warning "refused why=$1 req=$v $pid $new"
+  [ -n "$try" ] || log warning "refused why=$1 req=$v $pid $new"
+  say "refused $1"
   exit "${2:-1}"
+}
+# ready WORDS: the last thing before anything is changed.
+ready() {
+  if [ -n "$try" ]; then
+    can_log || [ "$INSTALLED" = no ] || no log 5
+    say 'ok try'
+    exit 0
+  fi
+  log notice "asked $1" || [ "$INSTALLED" = no ] || no log 5
 }
 num() {
   case $1 in '' | *[!0-9]* | 0?*) return 1 ;; esac
   [ "${#1}" -le "$2" ]
 }
 adj() { case $1 in -0) return 1 ;; -*) num "${1#-}" 4 ;; *) num "$1" 4 ;; esac }
+root() { [ "$(id -u)" = 0 ]; }
+
+# Nothing of the caller's may stop this halfway: neither signals, nor limits, nor what is in his environment.
+alone() {
+  trap '' HUP INT QUIT ABRT PIPE ALRM TERM USR1 USR2 TSTP TTIN TTOU VTALRM PROF XCPU XFSZ
+  for name in $(env | sed -n 's/^\([A-Za-z][A-Za-z0-9_]*\)=.*/\1/p'); do
+    case $name in PATH | LC_ALL | SUDO_USER | DOAS_USER | PWD | SHELLOPTS | BASHOPTS | UID | EUID | PPID) ;; *) unset "$name" ;; esac
+  done
+  { ulimit -n 256 || ulimit -S -n "$(ulimit -H -n)"; } 2>/dev/null
+  for limit in t f d v; do
+    { ulimit "-$limit" unlimited || ulimit -S "-$limit" "$(ulimit -H "-$limit")"; } 2>/dev/null
+  done
+  enough n 64 && enough f 64 && enough t 60 && enough d 65536 && enough v 262144 || no limits 5
+}
+enough() {
+  least=$(ulimit "-$1" 2>/dev/null) || return 0
+  [ "$least" = unlimited ] || [ "$least" -ge "$2" ]
+}
 
 # CAP_SYS_RESOURCE is bit 24 of CapEff. Containers often take it from root: then a value can only be raised and brought back.
 capable() {
@@ -74,20 +125,31 @@ unit_name() {
     case $u in x[0-9a-f][0-9a-f]*) ;; *) return 1 ;; esac
   done
 }
-keep_unit() { case $1 in ssh | ssh@* | sshd@* | dbus | docker | user@*) ;; *) keep "$1" ;; esac }
+keep_unit() { case $1 in ssh | ssh@* | sshd@* | dbus | user@*) ;; *) keep "$1" ;; esac }
 has_systemd() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null && command -v timeout >/dev/null && command -v flock >/dev/null; }
-ctl() { timeout -k 5 30 env -i PATH="$PATH" LC_ALL=C systemctl --no-ask-password "$@" </dev/null 2>/dev/null; }
+ctl() { timeout -s KILL 30 env -i PATH="$PATH" LC_ALL=C systemctl --no-ask-password "$@" </dev/null 2>/dev/null 9>&-; }
 # shows PROPERTY: what systemd holds of the unit.
 shows() { ctl show -p "$1" -- "$unit" | sed -n "s/^$1=//p"; }
 # A directory that only root can change: nobody else has put a link or a file of his own into the way.
 safe() { [ -n "$(find "$1" -prune -type d -user 0 ! -perm -020 ! -perm -002 2>/dev/null)" ]; }
-# What the drop-in in the working directory sets; "-": there is none; "?": it holds other than what is written here.
+# One at a time. Tried before exec: a shell whose exec cannot open a file is gone, without an answer.
+lock() {
+  [ -z "$try" ] || return 0
+  { mkdir -p "$KEPT" && safe "$KEPT" && printf '' >>"$KEPT/lock"; } 2>/dev/null || no note 5
+  exec 9>>"$KEPT/lock"
+  command -v flock >/dev/null || return 0
+  # busybox has no -w.
+  flock -n 9 || flock -w 20 9 2>/dev/null || { sleep 1 && flock -n 9; } || no busy 5
+}
+# What the drop-in in the working directory sets ("-": there is none; "?": it holds other than what is written here), and the
+# earlier value that it keeps ("-": it keeps none, as those of older helpers).
 dropped() {
-  if [ ! -e "$DROP_IN" ] && [ ! -h "$DROP_IN" ]; then echo - && return; fi
-  found='?' part=''
+  if [ ! -e "$DROP_IN" ] && [ ! -h "$DROP_IN" ]; then echo - - && return; fi
+  found='?' part='' kept=-
   if [ -f "$DROP_IN" ] && [ ! -h "$DROP_IN" ]; then
     while read -r l || [ -n "$l" ]; do
       case $part$l in
+        '# Earlier value: '*) adj "${l#'# Earlier value: '}" && kept=${l#'# Earlier value: '} ;;
         '#'* | one'#'*) ;;
         '[Service]') part=one ;;
         oneOOMScoreAdjust=*) adj "${l#*=}" && [ "$found" = '?' ] && found=${l#*=} || { found='?' && break; } ;;
@@ -95,18 +157,32 @@ dropped() {
       esac
     done <"$DROP_IN"
   fi
-  printf '%s\n' "$found"
+  printf '%s %s\n' "$found" "$kept"
 }
-# drop VALUE: puts the drop-in into the working directory in one step, or takes it away, and tells systemd.
+# drop VALUE EARLIER: puts the drop-in into the working directory in one step, or takes it away, and tells systemd.
 drop() {
   if [ "$1" = - ]; then
     rm -f "$DROP_IN" || return 1
   else
     rm -f ".$DROP_IN.new"
-    printf '# By oombot, through /usr/local/sbin/oom-adj. To undo by hand: remove this file, then systemctl daemon-reload.\n[Service]\nOOMScoreAdjust=%s\n' "$1" \
-      >".$DROP_IN.new" && chmod 644 ".$DROP_IN.new" && mv -f ".$DROP_IN.new" "$DROP_IN" || { rm -f ".$DROP_IN.new" && return 1; }
+    {
+      echo '# By oombot, through /usr/local/sbin/oom-adj. To undo by hand: remove this file, then systemctl daemon-reload.'
+      [ "$2" = - ] || printf '# Earlier value: %s\n' "$2"
+      printf '[Service]\nOOMScoreAdjust=%s\n' "$1"
+    } >".$DROP_IN.new" && chmod 644 ".$DROP_IN.new" && mv -f ".$DROP_IN.new" "$DROP_IN" || { rm -f ".$DROP_IN.new" && return 1; }
   fi
   ctl daemon-reload
+}
+# Whether the unit's value may be raised: where that was allowed, and it runs as somebody else than root, and its names are none of those above.
+may_raise_unit() {
+  [ "$RAISE" = yes ] || no no-raise
+  keep_unit "${unit%.service}" && no protected
+  if [ "$(shows DynamicUser)" != yes ]; then
+    user=$(shows User)
+    [ -n "$user" ] && user=$(id -u -- "$user" 2>/dev/null) && [ "$user" -gt 0 ] || no protected
+  fi
+  main=$(shows MainPID)
+  if num "$main" 7 && [ "$main" -gt 0 ] && read -r comm <"/proc/$main/comm" && keep "$comm"; then no protected; fi 2>/dev/null
 }
 change_unit() {
   [ "$cur" = - ] || adj "$cur" || no number
@@ -116,40 +192,105 @@ change_unit() {
   fi
   has_systemd || no no-systemd
   safe /etc && safe "${UNITS%/*}" && safe "$UNITS" || no unsafe 5
-  # Tried before exec: a shell whose exec cannot open a file is gone, without an answer.
-  { mkdir -p "$KEPT" && safe "$KEPT" && printf '' >>"$KEPT/lock"; } 2>/dev/null || no note 5
-  exec 9>>"$KEPT/lock"
-  flock -w 20 9 || no busy 5
+  lock
   dir=$UNITS/$unit.d had=yes
   [ -e "$dir" ] || [ -h "$dir" ] || had=no
-  old=-
+  old=- earlier=-
   if [ "$had" = yes ]; then
     safe "$dir" && cd "$dir" || no unsafe 5
     old=$(dropped)
+    earlier=${old#* } old=${old% *}
   fi
   [ "$old" = "$cur" ] || no "changed:$old" 4
+  if [ "$new" = - ] && [ "$old" = - ]; then
+    say "ok unit=$unit old=- new=-"
+    exit 0
+  fi
+  kept=$earlier
   if [ "$new" != - ]; then
     [ "$(shows LoadState)" = loaded ] && [ "$(shows Id)" = "$unit" ] || no unit
-    before=$(shows OOMScoreAdjust)
-    adj "$before" || no unit
-    if keep_unit "${unit%.service}" && [ "$new" -gt "$before" ]; then no protected; fi
-    [ "$had" = yes ] || mkdir -m 755 "$dir" && cd "$dir" || no read-only 5
-  fi 2>/dev/null
-  why=''
-  if [ "$new" != - ] || [ "$old" != - ]; then
-    if ! drop "$new"; then
-      why=reload
-      [ "$(dropped)" = "$new" ] || why=read-only
-    # Another drop-in may have the last word; then this one would be an empty promise.
-    elif [ "$new" != - ] && now=$(shows OOMScoreAdjust) && [ "$now" != "$new" ]; then
-      why=verify:$now
-    fi
-    if [ -n "$why" ]; then drop "$old" 2>/dev/null; fi
+    # Never above the value without this drop-in; one by an older helper does not tell, so from there it goes down only.
+    most=$(shows OOMScoreAdjust)
+    adj "$most" || no unit
+    if [ "$old" = - ]; then earlier=$most; elif [ "$earlier" != - ]; then most=$earlier; else most=$old; fi
+    [ "$new" -le "$most" ] || may_raise_unit
   fi
+  ready "unit=$unit old=$old new=$new"
+  if [ "$new" != - ]; then
+    [ "$had" = yes ] || mkdir -m 755 "$dir" 2>/dev/null && cd "$dir" 2>/dev/null || no read-only 5
+  fi
+  why=''
+  if ! drop "$new" "$earlier" 2>/dev/null; then
+    why=reload
+    now=$(dropped)
+    [ "${now% *}" = "$new" ] || why=read-only
+  # Another drop-in may have the last word; then this one would be an empty promise.
+  elif [ "$new" != - ] && now=$(shows OOMScoreAdjust) && [ "$now" != "$new" ]; then
+    why=verify:$now
+  fi
+  if [ -n "$why" ]; then drop "$old" "$kept" 2>/dev/null; fi
   cd / && if [ "$had" = no ] || [ "$new" = - ]; then rmdir "$dir" 2>/dev/null; fi
+  # For what was started by it, as dropped() gives it of one that is there.
+  if [ -z "$why" ] && [ "$kept" != - ]; then printf '%s %s\n' "$kept" "$old" >"$KEPT/unit:$unit"; fi 2>/dev/null
   [ -z "$why" ] || no "$why" 5
   log notice "set unit=$unit old=$old new=$new"
-  printf 'ok unit=%s old=%s new=%s\n' "$unit" "$old" "$new"
+  say "ok unit=$unit old=$old new=$new"
+}
+
+# Processes. A note lasts as long as its process: "<found> <from> <to>", where the value was found and the last step that was
+# made. Only what still has a value of that step goes back. Older helpers noted <found> alone.
+stat_of() {
+  st=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  # shellcheck disable=SC2086 # after the last ") " there are numbers only: $1 state, $2 ppid ... ${20} starttime
+  set -- ${st##*\) }
+  echo "${2-} ${20-}"
+}
+ticks_of() { st=$(stat_of "$1") && echo "${st#* }"; }
+prune() (
+  set +f
+  count=0
+  for one in "$KEPT"/*.*.*; do
+    [ -e "$one" ] || continue
+    name=${one##*/}
+    case $name in unit:*) continue ;; esac
+    of=${name#*.} && of=${of%%.*}
+    if [ -e "/proc/$of" ] && [ "$boot.$of.$(ticks_of "$of")" = "$name" ]; then count=$((count + 1)); else rm -f "$one"; fi
+  done
+  find "$KEPT" -name 'unit:*' -mmin +1440 -exec rm -f {} +
+  [ "$count" -lt "$NOTES_MAX" ]
+)
+# Whether "<found> <from> <to>" lets a process go from the present value to the one that is asked for.
+allows() {
+  # shellcheck disable=SC2086 # numbers
+  set -- $1
+  [ "$#" -gt 0 ] && adj "$1" && [ "$new" -le "$1" ] || return 1
+  [ "$#" -eq 1 ] || [ "$old" = "$2" ] || [ "$old" = "${3-}" ]
+}
+# A child has the value that its parent had when it was forked.
+ancestor_allows() {
+  of=$pid depth=0
+  while [ "$depth" -lt 16 ] && st=$(stat_of "$of") && of=${st% *} && num "$of" 7 && [ "$of" -gt 1 ]; do
+    depth=$((depth + 1))
+    { read -r line <"$KEPT/$boot.$of.$(ticks_of "$of")"; } 2>/dev/null || continue
+    case $line in *\ *) allows "$line" && return 0 ;; esac
+  done
+  return 1
+}
+# What systemd started has the value of the unit's drop-in, also for a while after that was taken away.
+unit_allows() {
+  unit=$(sed -n -e 's/^0:://p' -e 's/^[0-9]*:name=systemd://p' cgroup 2>/dev/null | tr '/' '\n' | grep -m 1 '\.service$')
+  unit_name "$unit" || return 1
+  if { read -r line <"$KEPT/unit:$unit"; } 2>/dev/null && allows "$line"; then return 0; fi
+  safe "$UNITS" && safe "$UNITS/$unit.d" || return 1
+  line=$(cd "$UNITS/$unit.d" && dropped) || return 1
+  case $line in '?'* | *-) return 1 ;; esac
+  allows "${line#* } ${line% *}"
+}
+# note WORDS: none takes it away.
+note() {
+  if [ -z "$1" ]; then rm -f "$note"; else
+    printf '%s\n' "$1" >"$note.new" && mv -f "$note.new" "$note" || { rm -f "$note.new" && return 1; }
+  fi
 }
 
 [ "$#" -eq 0 ] || no args
@@ -159,23 +300,36 @@ nl='
 req=$(dd bs=512 count=1 2>/dev/null | tr '\000' '?'; echo .)
 case $req in *"$nl".) req=${req%"$nl".} ;; *) no incomplete ;; esac
 case $req in
-  'v1 unit '*[!A-Za-z0-9\ ._@:\\-]*) no chars ;;
-  'v1 unit '*) ;;
+  'v1 unit '*[!A-Za-z0-9\ ._@:\\-]* | 'v1 try unit '*[!A-Za-z0-9\ ._@:\\-]*) no chars ;;
+  'v1 unit '* | 'v1 try unit '*) ;;
   *[!a-z0-9\ -]*) no chars ;;
 esac
 # shellcheck disable=SC2086 # the fields of the line, split at spaces; set -f keeps names from being expanded
 set -- $req
 v=${1-}
 [ "$v" = v1 ] || no version
+alone
 if [ "$#" -eq 2 ] && [ "$2" = hello ]; then
-  can=no write=no units=no
+  can=no write=no units=no logs=no
   capable && can=yes
   [ -w "/proc/self/$file" ] && write=yes
   has_systemd && units=yes
-  echo "ok oom-adj=$VERSION min=$MIN max=$MAX capability=$can writable=$write file=$file units=$units"
+  can_log && logs=yes
+  say "ok oom-adj=$VERSION min=$MIN max=$MAX capability=$can writable=$write file=$file units=$units raise=$RAISE log=$logs try=yes ref=yes"
   exit 0
 fi
-[ "$#" -eq 6 ] || no fields
+if [ "${2-}" = try ]; then
+  try=yes
+  shift 2
+  set -- "$v" "$@"
+fi
+if [ "$#" -eq 7 ]; then
+  case $7 in *[!0-9a-f]*) no ref ;; ????????????????*) ;; *) no ref ;; esac
+  [ "${#7}" -le 64 ] || no ref
+  ref=$7
+else
+  [ "$#" -eq 6 ] || no fields
+fi
 read -r b </proc/sys/kernel/random/boot_id
 if [ "$2" = unit ]; then
   boot=$3 cur=$5 new=$6
@@ -191,6 +345,7 @@ num "$start" 18 || no starttime
 adj "$cur" && adj "$new" || no number
 [ "$new" -ge "$MIN" ] && [ "$new" -le "$MAX" ] || no range
 [ "$b" = "$boot" ] || no boot 3
+if root; then lock; fi
 
 # From here on all is relative to /proc/PID: the working directory stays bound to that very process, so when it exits and
 # the number is given to another, reading and writing fail with ESRCH.
@@ -203,8 +358,8 @@ set -- ${st##*\) }
 [ "$#" -ge 20 ] || no gone 3
 [ "$1" != Z ] && [ "$1" != X ] || no gone 3
 [ "${20}" = "$start" ] || no reused 3
-tgid='' kthread=yes
-{ while read -r k x _; do case $k in Tgid:) tgid=$x ;; VmRSS:) kthread=no ;; esac done <status; } 2>/dev/null
+tgid='' kthread=yes uids=0
+{ while read -r k x; do case $k in Tgid:) tgid=$x ;; Uid:) uids=$x ;; VmRSS:) kthread=no ;; esac done <status; } 2>/dev/null
 [ -n "$tgid" ] || no gone 3
 [ "$tgid" = "$pid" ] || no thread
 [ "$kthread" = no ] || no kthread
@@ -212,20 +367,35 @@ tgid='' kthread=yes
 old=$(value "$was")
 [ "$old" = "$cur" ] || no "changed:$old" 4
 
-# A kept one that was lowered here may go back to where it was, which is noted until the next boot.
-note=$KEPT/$boot.$pid.$start
-if keep "$comm"; then
-  if [ "$new" -gt "$old" ]; then
-    { read -r limit <"$note"; } 2>/dev/null || no protected
-    [ "$new" -le "$limit" ] || no protected
-  elif [ "$new" -lt "$old" ] && [ ! -e "$note" ]; then
-    mkdir -p "$KEPT" && printf '%s\n' "$old" >"$note" || no note 5
+note=$KEPT/$boot.$pid.$start found='' from='' to=''
+{ read -r found from to <"$note"; } 2>/dev/null
+noted=${found:+$found${from:+ $from $to}}
+# Somebody else changed it since: where it is now is where it was found.
+if [ -n "$from" ] && [ "$old" != "$from" ] && [ "$old" != "$to" ]; then found=''; fi
+if [ "$new" -gt "$old" ]; then
+  if ! allows "${found:+$noted}" && ! ancestor_allows && ! unit_allows; then
+    [ "$RAISE" = yes ] || [ "$INSTALLED" = no ] || no no-raise
+    # shellcheck disable=SC2086 # real, effective, saved and file system uid
+    for uid in $uids; do [ "$uid" != 0 ] || no protected; done
+    exe=$(readlink exe 2>/dev/null)
+    exe=${exe% (deleted)}
+    if keep "$comm" || keep "${exe##*/}"; then no protected; fi
+  fi
+elif [ -n "$try" ] && [ "$new" -lt "$old" ] && [ "$new" -lt 0 ]; then
+  capable || no capability 5
+fi
+put=$new
+[ "$file" = oom_adj ] && put=$(to_legacy "$new")
+shown=$(printf %s "$comm" | tr -c 'A-Za-z0-9._:/-' '?')
+ready "pid=$pid start=$start comm=$shown old=$old new=$new"
+if root && [ "$new" != "$old" ]; then
+  if [ "$new" -lt "$old" ] || [ -n "$found" ]; then
+    { [ -n "$noted" ] || prune; } && note "${found:-$old} $old $(value "$put")" || no note 5
   fi
 fi 2>/dev/null
 
-put=$new
-[ "$file" = oom_adj ] && put=$(to_legacy "$new")
 if ! { printf '%s\n' "$put" >"$file"; } 2>/dev/null; then
+  if root; then note "$noted" 2>/dev/null; fi
   [ -e stat ] || no gone 3
   [ -w "$file" ] || no read-only 5
   capable || no capability 5
@@ -236,5 +406,5 @@ fi
 now=$(value "$is") legacy=''
 [ "$file" = oom_adj ] && legacy=" oom_adj=$is"
 { read -r score <oom_score; } 2>/dev/null || score=-
-log notice "set pid=$pid start=$start comm=$(printf %s "$comm" | tr -c 'A-Za-z0-9._:/-' '?') old=$old new=$now$legacy"
-echo "ok pid=$pid old=$old new=$now oom_score=$score$legacy"
+log notice "set pid=$pid start=$start comm=$shown old=$old new=$now$legacy"
+say "ok pid=$pid old=$old new=$now oom_score=$score$legacy"

@@ -9,21 +9,23 @@ export interface SetupOptions {
   writer: { publicKey: string | null } | null;
   /** The lowest oom_score_adj that the helper will set. */
   minOomScoreAdj: number;
+  /** The helper may also raise values of other processes than root's above where it found them. */
+  allowRaise: boolean;
   /** Print the undo instead. */
   remove: boolean;
 }
 
-export const MIN_OOM_SCORE_ADJ = -1000;
+/** Below it the kernel never kills a process: that is granted only by name, with `--min -1000`. */
+export const MIN_OOM_SCORE_ADJ = -900;
 const PASTE = 'PASTE THE PUBLIC KEY HERE';
 const HERE_END = 'OOMBOT_END_OF_TEXT';
-const MIN_LINE = `MIN=${MIN_OOM_SCORE_ADJ}`;
 
 /**
  * The set-up of a host as one POSIX shell script, for a person to read and to run as root: `oombot setup | ssh root@db01 sh`.
  * A second run changes nothing. Throws an Error that says what to do when the options are no good.
  */
 export function renderSetup(options: SetupOptions): string {
-  const { user, writer, minOomScoreAdj, remove } = options;
+  const { user, writer, minOomScoreAdj, allowRaise, remove } = options;
   // useradd's own rule; two characters are left for the writer's name. Nothing else may reach a rule or a path.
   if (!/^[a-z_][a-z0-9_-]{0,29}$/.test(user) || user === 'root')
     throw new Error(
@@ -51,13 +53,13 @@ export function renderSetup(options: SetupOptions): string {
         `reader_key() {\n${hereDocument(readerKey)}\n}`,
         `writer_key() {\n${hereDocument(writerKey)}\n}`,
         `oom_kmsg() {\n${hereDocument(textOf('oom-kmsg.sh'))}\n}`,
-        `oom_adj() {\n${hereDocument(oomAdj(minOomScoreAdj))}\n}`,
+        `oom_adj() {\n${hereDocument(oomAdj(minOomScoreAdj, allowRaise))}\n}`,
         textOf('install.sh'),
       ];
   return [
     '#!/bin/sh',
     `# This script ${what}. Read it, then run it as root.`,
-    ...(remove ? [] : summary(user, writer !== null, minOomScoreAdj)),
+    ...(remove ? [] : summary(user, writer !== null, options)),
     // One function, called on the last line: a script that was cut off on its way does nothing.
     'main() {',
     'set -eu',
@@ -71,13 +73,16 @@ export function renderSetup(options: SetupOptions): string {
   ].join('\n');
 }
 
-function summary(user: string, separate: boolean, min: number): string[] {
+function summary(user: string, separate: boolean, { minOomScoreAdj, allowRaise }: SetupOptions): string[] {
   return [
     '#',
     `#   1. Account ${user}: no password, one key, no terminal and no forwarding; in the groups that may read the kernel log.`,
-    '#   2. /usr/local/sbin/oom-kmsg and oom-adj, owned by root: the first reads the kernel log, the second sets one',
-    `#      oom_score_adj, from ${min} to 1000, of the process that its start time names, or the drop-in 50-oombot.conf by which`,
-    '#      systemd starts a service with such a value.',
+    '#   2. /usr/local/sbin/oom-kmsg and oom-adj, owned by root: the first reads the kernel log. The second lowers one',
+    `#      oom_score_adj, to ${minOomScoreAdj} at most, of the process that its start time names, or puts back what it lowered; and writes`,
+    '#      the drop-in 50-oombot.conf by which systemd starts a service with such a value. It logs every request.',
+    ...(allowRaise
+      ? ["#      It may also raise values above where it found them, but never of root's own processes."]
+      : []),
     `#   3. The rule for sudo or doas by which ${separate ? `${user} may run the first and ${user}-w the second` : `${user} may run these two`}, and nothing else.`,
     ...(separate ? [`#   4. Account ${user}-w: its key can do nothing but ask oom-adj.`] : []),
     '#',
@@ -89,11 +94,15 @@ function textOf(file: string): string {
   return readFileSync(new URL(file, import.meta.url), 'utf8');
 }
 
-function oomAdj(min: number): string {
-  const text = textOf('oom-adj.sh');
-  if (text.split('\n').filter((line) => line === MIN_LINE).length !== 1)
-    throw new Error(`oom-adj.sh must hold the line ${MIN_LINE} once`);
-  return text.replace(`\n${MIN_LINE}\n`, `\nMIN=${min}\n`);
+function oomAdj(min: number, allowRaise: boolean): string {
+  const text = withLine(textOf('oom-adj.sh'), `MIN=${MIN_OOM_SCORE_ADJ}`, `MIN=${min}`);
+  return withLine(text, 'RAISE=no', `RAISE=${allowRaise ? 'yes' : 'no'}`);
+}
+
+function withLine(text: string, line: string, instead: string): string {
+  if (text.split('\n').filter((one) => one === line).length !== 1)
+    throw new Error(`oom-adj.sh must hold the line ${line} once`);
+  return text.replace(`\n${line}\n`, `\n${instead}\n`);
 }
 
 /** Nothing in a here-document with a quoted delimiter is expanded; only a line that is the delimiter ends it. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { processRequest, readHelperAnswer, readMeans, unitRequest } from '../../src/change/host-command.ts';
+import { processRequest, readHelperAnswer, readMeans, tryRequest, unitRequest } from '../../src/change/host-command.ts';
 import { asLegacy } from '../../src/change/legacy.ts';
 import { BOOT_ID } from '../support/scripted-host.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
@@ -33,6 +33,18 @@ describe('the request line', () => {
     { bootId: `$(id)` },
   ])('is not made of %o', (wrong) => {
     expect(processRequest({ ...WANT, ...wrong })).toBeNull();
+  });
+
+  it('carries a reference for the log of the host, and asks first', () => {
+    const ref = 'c0ffee00'.repeat(8);
+
+    expect(processRequest({ ...WANT, ref })).toBe(`v1 ${BOOT_ID} 512 4711 0 -500 ${ref}\n`);
+    expect(processRequest({ ...WANT, ref: 'x; id' })).toBe(`v1 ${BOOT_ID} 512 4711 0 -500\n`);
+    expect(unitRequest({ bootId: BOOT_ID, unit: 'a.service', from: null, to: 1, ref })).toBe(
+      `v1 unit ${BOOT_ID} a.service - 1 ${ref}\n`,
+    );
+    expect(tryRequest(processRequest(WANT) ?? '')).toBe(`v1 try ${BOOT_ID} 512 4711 0 -500\n`);
+    expect(readHelperAnswer('ok try\n', { pid: 512 })).toEqual({ kind: 'would' });
   });
 
   it('carries no unit that is more than a name', () => {
@@ -105,7 +117,25 @@ describe('the helper’s answer', () => {
   it('to a greeting says what can be done', () => {
     const hello = 'ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj';
 
-    expect(readMeans(hello)).toEqual({ min: -900, max: 1000, capability: true, legacy: false, units: false });
+    expect(readMeans(hello)).toEqual({
+      min: -900,
+      max: 1000,
+      capability: true,
+      legacy: false,
+      units: false,
+      // What an older one does not say: it raises whatever is asked, and cannot be asked before.
+      raises: true,
+      logs: true,
+      tries: false,
+      refs: false,
+    });
+    expect(readMeans(`${hello} units=yes raise=no log=no try=yes ref=yes`)).toMatchObject({
+      units: true,
+      raises: false,
+      logs: false,
+      tries: true,
+      refs: true,
+    });
     expect(readMeans(`${hello} units=yes`)?.units).toBe(true);
     expect(readMeans(hello.replace('oom_score_adj', 'oom_adj'))?.legacy).toBe(true);
     expect(readMeans(hello.replace('oom-adj=1', 'oom-adj=2'))).toBeNull();

@@ -94,11 +94,11 @@ describe('the simulated machine', () => {
     expect(startedWith()).toBe(0);
     expect(askUnit('nowhere.service', '-', -500)).toBe('refused unit');
     expect(askUnit('../x.service', '-', -500)).toBe('refused fields');
-    expect(askUnit('systemd-journald.service', '-', 0)).toBe('refused protected');
+    expect(askUnit('systemd-journald.service', '-', 0)).toBe('refused no-raise');
     expect(askUnit(unit, '-', 1001)).toBe('refused range');
   });
 
-  it('makes a kept process no likelier to die than it was found, but takes back what it did', () => {
+  it('only lowers a value, or puts back what it lowered', () => {
     const dockerd = processOf('dockerd');
 
     const answers = [
@@ -109,9 +109,9 @@ describe('the simulated machine', () => {
     ].map((request) => helper(request).line);
 
     expect(answers).toEqual([
-      'refused protected',
+      'refused no-raise',
       expect.stringMatching(/^ok .* new=-700 /),
-      'refused protected',
+      'refused no-raise',
       expect.stringMatching(/^ok .* new=-500 /),
     ]);
   });

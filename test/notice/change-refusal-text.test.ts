@@ -36,6 +36,8 @@ const ALL: ChangeRefusal[] = [
   { kind: 'process-replaced' },
   { kind: 'value-changed', now: '-17' },
   { kind: 'kept-process' },
+  { kind: 'no-raise', line: 'echo 0 > /proc/512/oom_score_adj' },
+  { kind: 'no-host-log' },
   { kind: 'not-a-process' },
   { kind: 'no-capability' },
   { kind: 'read-only' },

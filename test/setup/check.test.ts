@@ -26,7 +26,10 @@ function aHost(change: Partial<CheckedHost> = {}): CheckedHost {
   };
 }
 
-const HELLO = 'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes';
+const HELLO =
+  'ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj units=yes raise=no log=yes try=yes ref=yes';
+/** Of a helper from before it kept to lowering. */
+const OLD_HELLO = 'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes';
 
 /** A host where nothing is off. */
 function facts(change: Partial<HostFacts> = {}, setup: Partial<HostFacts['setup']> = {}): HostFacts {
@@ -107,6 +110,25 @@ describe('checkHost', () => {
       'root without the capability, by its own account',
       facts({}, { oomAdjSays: HELLO.replace('capability=yes', 'capability=no') }),
       { code: 'no-capability', severity: 'cannot-change', fix: null },
+    ],
+    [
+      'a helper from before it kept to lowering',
+      facts({}, { oomAdjSays: OLD_HELLO }),
+      {
+        code: 'old-helper',
+        severity: 'note',
+        fix: { where: 'bot', line: 'oombot setup | ssh root@10.0.0.11 sh' },
+      },
+    ],
+    [
+      'such a helper with a range of its own',
+      facts({}, { oomAdjSays: OLD_HELLO.replace('-1000', '-500') }),
+      { code: 'old-helper', fix: { where: 'bot', line: 'oombot setup --min -500 | ssh root@10.0.0.11 sh' } },
+    ],
+    [
+      'a helper that may raise, and has no log',
+      facts({}, { oomAdjSays: HELLO.replace('raise=no log=yes', 'raise=yes log=no') }),
+      { code: 'no-host-log', severity: 'cannot-change', fix: { where: 'host', line: 'apt-get install -y rsyslog' } },
     ],
     [
       'a helper of a later version',
@@ -248,10 +270,10 @@ describe('checkHost', () => {
       { oomAdj: null },
       { writer: true, oomAdjSays: null, oomAdjError: 'sudo sudo: a password is required' },
     );
-    const lower = facts({}, { writer: true, oomAdjSays: HELLO.replace('min=-1000', 'min=-900').replace('=1 ', '=3 ') });
+    const lower = facts({}, { writer: true, oomAdjSays: HELLO.replace('min=-900', 'min=-1000').replace('=1 ', '=3 ') });
 
     expect(check(separate)).toEqual([]);
-    expect(check(lower)[0]?.fix?.line).toBe('oombot setup --separate-writer --min -900 | ssh root@10.0.0.11 sh');
+    expect(check(lower)[0]?.fix?.line).toBe('oombot setup --separate-writer --min -1000 | ssh root@10.0.0.11 sh');
   });
 
   it.each<[LoginTrouble['reason'], CheckedHost, string | null]>([
@@ -358,13 +380,16 @@ describe('readHelperHello', () => {
   it('reads what the helper says of itself, and nothing else', () => {
     expect(readHelperHello(HELLO)).toEqual({
       version: 1,
-      min: -1000,
+      min: -900,
       max: 1000,
       capability: true,
       writable: true,
       file: 'oom_score_adj',
       units: true,
+      raises: false,
+      logs: true,
     });
+    expect(readHelperHello(OLD_HELLO)).toMatchObject({ min: -1000, raises: null, logs: true });
     expect(readHelperHello('refused fields')).toBeNull();
     expect(readHelperHello(`${HELLO} x`)).toBeNull();
   });

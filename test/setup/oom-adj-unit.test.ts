@@ -27,6 +27,8 @@ case $* in
   '--no-ask-password show -p LoadState -- '*) if [ -e "$S/\${6}" ]; then echo LoadState=loaded; else echo LoadState=not-found; fi ;;
   '--no-ask-password show -p Id -- alias.service') echo Id=shop.service ;;
   '--no-ask-password show -p Id -- '*) echo "Id=\${6}" ;;
+  '--no-ask-password show -p User -- '* | '--no-ask-password show -p DynamicUser -- '*) sed -n "s/^\${4}=/&/p" "$S/\${6}" ;;
+  '--no-ask-password show -p MainPID -- '*) echo MainPID=0 ;;
   '--no-ask-password show -p OOMScoreAdjust -- '*) cat "/run/loaded/\${6}" "/run/loaded/\${6}.d"/*.conf 2>/dev/null | awk '/^OOMScoreAdjust=/ { l = $0 } END { print l ? l : "OOMScoreAdjust=0" }' ;;
   *) exit 1 ;;
 esac
@@ -40,7 +42,7 @@ describe.skipIf(why !== null)('oom-adj and services', { timeout: 60_000 }, () =>
     host.run('cat >/usr/bin/systemctl; chmod 755 /usr/bin/systemctl; mkdir -p /run/systemd/system', {
       input: SYSTEMCTL,
     });
-    host.run(`cd ${SYSTEM} && printf '[Service]\\nExecStart=/bin/true\\n' | tee shop.service alias.service 'a\\x2db@1.service' ssh.service >/dev/null
+    host.run(`cd ${SYSTEM} && printf '[Service]\\nExecStart=/bin/true\\nOOMScoreAdjust=300\\n' | tee shop.service alias.service 'a\\x2db@1.service' ssh.service >/dev/null
 printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl --no-ask-password daemon-reload; rm -f /run/asked; touch /run/asked; chmod 666 /run/asked`);
   });
   afterEach(() => host.close());
@@ -68,7 +70,7 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
 
     expect(ask(line('shop.service', '-', -500), way)).toBe('ok unit=shop.service old=- new=-500');
     expect(dropIn()).toMatch(
-      /^#.*remove this file, then systemctl daemon-reload\.\n\[Service\]\nOOMScoreAdjust=-500\n$/,
+      /^#.*remove this file, then systemctl daemon-reload\.\n# Earlier value: 300\n\[Service\]\nOOMScoreAdjust=-500\n$/,
     );
     expect(host.run(`cd ${SYSTEM}; ls -A shop.service.d; stat -c '%U %a' shop.service.d shop.service.d/*`).stdout).toBe(
       '50-oombot.conf\nroot 755\nroot 644\n',
@@ -88,23 +90,22 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
       return host.run(`${shell} ${HELPER}`, { input: request }).stdout.trim();
     }
 
-    expect(asRoot('v1 hello\n')).toMatch(/ units=yes$/);
-    expect(asRoot(line(unit, '-', -1000))).toBe(`ok unit=${unit} old=- new=-1000`);
-    expect(dropIn(unit)).toContain('\nOOMScoreAdjust=-1000\n');
-    expect(asRoot(line(unit, -1000, '-'))).toBe(`ok unit=${unit} old=-1000 new=-`);
+    expect(asRoot('v1 hello\n')).toMatch(/ units=yes /);
+    expect(asRoot(line(unit, '-', -900))).toBe(`ok unit=${unit} old=- new=-900`);
+    expect(dropIn(unit)).toContain('\nOOMScoreAdjust=-900\n');
+    expect(asRoot(line(unit, -900, '-'))).toBe(`ok unit=${unit} old=-900 new=-`);
     expect(asRoot(line('a\\x2d/b.service', '-', 1))).toBe('refused chars');
     expect(asRoot(line('a\\b.service', '-', 1))).toBe('refused unit');
     expect(asRoot(line('-a.service', '-', 1))).toBe('refused unit');
   });
 
   it('leaves a line in the log of the host', () => {
-    host.run('busybox syslogd -O /var/log/seen -S; sleep 0.2');
-
     ask(line('shop.service', '-', 5));
     ask(line('shop.service', '-', 6));
 
     const log = host.run('sleep 0.3; cat /var/log/seen').stdout;
-    expect(log).toContain('oom-adj: set unit=shop.service old=- new=5 by=oombot');
+    for (const step of ['asked', 'set'])
+      expect(log).toContain(`oom-adj: ${step} unit=shop.service old=- new=5 by=oombot`);
     expect(log).toContain('oom-adj: refused why=changed:5 req=v1 shop.service 6 by=oombot');
   });
 
@@ -132,7 +133,7 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
       ['shop.service\r', 'chars'],
       ['shop\0.service', 'chars'],
       ['shop.service\nx', 'chars'],
-      ['shop .service', 'fields'],
+      ['shop .service', 'ref'],
       ['.service', 'unit'],
       ['.shop.service', 'unit'],
       ['..service', 'unit'],
@@ -166,7 +167,7 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
       ['-', '1e3', 'number'],
       ['-', '--', 'number'],
       ['-', '5\\n', 'number'],
-      ['-', '5 6', 'fields'],
+      ['-', '5 6', 'ref'],
       ['-', '5\nOOMScoreAdjust=6', 'chars'],
       ['-', '9'.repeat(20), 'number'],
       ['x', '5', 'number'],
@@ -239,7 +240,7 @@ su oombot -s /bin/sh -c '${ways[0]} ${HELPER}'
   });
 
   it('waits for systemd only so long, and then brings back what was there', () => {
-    host.run(`sed -i 's/timeout -k 5 30/timeout -k 5 1/' ${HELPER}; grep -q 'timeout -k 5 1 ' ${HELPER}`);
+    host.run(`sed -i 's/timeout -s KILL 30/timeout -s KILL 1/' ${HELPER}; grep -q 'timeout -s KILL 1 ' ${HELPER}`);
     ask(line('shop.service', '-', 5));
     host.run('echo 100 >/run/sick');
 
@@ -247,13 +248,60 @@ su oombot -s /bin/sh -c '${ways[0]} ${HELPER}'
     expect(dropIn()).toContain('OOMScoreAdjust=5\n');
   });
 
-  it('never makes the way in likelier to die, but takes back a protection of its own', () => {
-    expect(ask(line('ssh.service', '-', 1))).toBe('refused protected');
-    expect(ask(line('ssh.service', '-', -500))).toMatch(/^ok /);
-    expect(ask(line('ssh.service', -500, -100))).toBe('refused protected');
-    expect(ask(line('ssh.service', -500, '-'))).toMatch(/^ok /);
-    expect(ask(line('systemd-journald.service', '-', -249))).toBe('refused protected');
+  it('never goes above the value that the service has without it', () => {
+    for (const unit of ['shop.service', 'ssh.service']) {
+      expect(ask(line(unit, '-', 301))).toBe('refused no-raise');
+      expect(ask(line(unit, '-', -500))).toMatch(/^ok /);
+      expect(ask(line(unit, -500, 301))).toBe('refused no-raise');
+      expect(ask(line(unit, -500, 300))).toMatch(/^ok /);
+      expect(ask(line(unit, 300, -100))).toMatch(/^ok /);
+      expect(ask(line(unit, -100, '-'))).toMatch(/^ok /);
+    }
+    expect(ask(line('systemd-journald.service', '-', -249))).toBe('refused no-raise');
     expect(ask(line('systemd-journald.service', '-', -300))).toMatch(/^ok /);
+  });
+
+  it('goes down only from a drop-in of an older helper, which kept no earlier value, and takes it away', () => {
+    host.run(
+      `cd ${SYSTEM}; mkdir shop.service.d; printf '# By oombot.\n[Service]\nOOMScoreAdjust=-500\n' >shop.service.d/50-oombot.conf`,
+    );
+
+    expect(ask(line('shop.service', -500, -400))).toBe('refused no-raise');
+    expect(ask(line('shop.service', -500, -600))).toMatch(/^ok /);
+    expect(ask(line('shop.service', -600, '-'))).toMatch(/^ok /);
+  });
+
+  it('says whether it would, and does nothing', () => {
+    const before = state();
+
+    expect(ask(line('shop.service', '-', 5).replace('v1', 'v1 try'))).toBe('ok try');
+    expect(ask(line('shop.service', '-', 301).replace('v1', 'v1 try'))).toBe('refused no-raise');
+    expect(state()).toBe(before);
+    expect(host.run('cat /var/log/seen').stdout).not.toContain(' oom-adj: ');
+  });
+
+  it('raises where that was allowed, but nothing of root’s and nothing that runs containers', () => {
+    host.run(renderSetup(setupOptions({ allowRaise: true })));
+    host.run(`cd ${SYSTEM}; sed -i '1a User=nobody' shop.service; for u in crio k3s podman lxd libvirtd dropbear containerd docker; do cp shop.service $u.service; done
+printf '[Service]\\nUser=root\\n' >roots.service; printf '[Service]\\nUser=0\\n' >zeros.service; printf '[Service]\\n' >nobodys.service; printf '[Service]\\nDynamicUser=yes\\n' >dynamic.service
+systemctl --no-ask-password daemon-reload`);
+
+    expect(ask(line('shop.service', '-', 900))).toMatch(/^ok /);
+    expect(ask(line('dynamic.service', '-', 900))).toMatch(/^ok /);
+    for (const unit of [
+      'crio',
+      'k3s',
+      'podman',
+      'lxd',
+      'libvirtd',
+      'dropbear',
+      'containerd',
+      'docker',
+      'roots',
+      'zeros',
+      'nobodys',
+    ])
+      expect([unit, ask(line(`${unit}.service`, '-', 900))]).toEqual([unit, 'refused protected']);
   });
 
   it('lets one of two that come at once win', () => {
@@ -275,7 +323,7 @@ su oombot -s /bin/sh -c '${ways[0]} ${HELPER}'
   it('says so where there is no systemd', () => {
     host.run('rm -r /run/systemd/system');
 
-    expect(ask('v1 hello\n')).toMatch(/ units=no$/);
+    expect(ask('v1 hello\n')).toMatch(/ units=no /);
     expect(ask(line('shop.service', '-', 5))).toBe('refused no-systemd');
   });
 });

@@ -19,6 +19,13 @@ const shells = [['dash'], ['busybox', 'sh'], ['bash', '--posix']].filter(
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 const isRoot = process.getuid?.() === 0;
 
+/** As a user without it runs its text: nothing is noted outside `dir`, and no log is asked for. */
+function uninstalled(dir: string): string {
+  return readFileSync(HELPER, 'utf8')
+    .replace('\nINSTALLED=yes\n', '\nINSTALLED=no\n')
+    .replace('\nKEPT=/run/oom-adj\n', `\nKEPT=${dir}/kept\n`);
+}
+
 interface Victim {
   pid: number;
   start: string;
@@ -36,15 +43,18 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %
     if (way === 'doas') host.run('rm /usr/bin/sudo');
     const { stdout } = host.run(renderSetup(setupOptions()));
     expect(stdout).toContain('oombot can read the kernel log through oom-kmsg');
-    host.run('busybox syslogd -O /var/log/seen -S; sleep 0.2');
-    victim = start('setpriv --reuid 65534 sleep 1000');
+    victim = start(sleeper());
   });
   afterAll(() => host?.close());
 
   function start(command: string): Victim {
-    const { stdout } = host.run(`${command} </dev/null >/dev/null 2>&1 & sleep 0.05; echo $!; cat /proc/$!/stat`);
+    const { stdout } = host.run(`${command} </dev/null >/dev/null 2>&1 & sleep 0.1; echo $!; cat /proc/$!/stat`);
     const [pid = '', stat = ''] = stdout.split(/\n(.*)/s);
     return { pid: Number(pid), start: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '' };
+  }
+  /** Somebody's process that is at a value from where root can lower it, also without CAP_SYS_RESOURCE. */
+  function sleeper(value = 600, program = 'sleep'): string {
+    return `setpriv --reuid 65534 sh -c 'echo ${value} >/proc/self/oom_score_adj; exec ${program} 1000'`;
   }
   function as(command: string, input: string | Buffer = '') {
     return host.run(`exec su oombot -s /bin/sh -c "$(cat <<'COMMAND'\n${command}\nCOMMAND\n)"`, { input });
@@ -58,7 +68,7 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %
   /** A request as it should be, with some of it replaced. */
   function line(change: Partial<Record<'v' | 'boot' | 'pid' | 'start' | 'cur' | 'now', string | number>> = {}): string {
     const { pid, start: ticks } = victim;
-    return `${Object.values({ v: 'v1', boot: bootId, pid, start: ticks, cur: 0, now: 300, ...change }).join(' ')}\n`;
+    return `${Object.values({ v: 'v1', boot: bootId, pid, start: ticks, cur: 600, now: 300, ...change }).join(' ')}\n`;
   }
 
   it.skipIf(!installed).each([
@@ -71,16 +81,22 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %
     ['a tab', () => line().replace(' ', '\t'), 'chars'],
     ['a carriage return', () => line().replace('\n', '\r\n'), 'chars'],
     ['too few fields', () => 'v1 1 2 3 4\n', 'fields'],
-    ['a field more', () => line({ now: '300 1' }), 'fields'],
+    ['two fields more', () => line({ now: '300 1 1' }), 'fields'],
     ['another version', () => line({ v: 'v2' }), 'version'],
     ['another boot', () => line({ boot: bootId.replaceAll(/[0-9]/g, '0') }), 'boot'],
-    ['a stale value', () => line({ cur: 1 }), 'changed:0'],
+    ['a stale value', () => line({ cur: 1 }), 'changed:600'],
     ['another start time', () => line({ start: '1' }), 'reused'],
     ['a process that is gone', () => line({ pid: 4_000_000 }), 'gone'],
     ['pid 1', () => line({ pid: 1 }), 'pid'],
     ['pid 0', () => line({ pid: 0 }), 'pid'],
     ['pid -1', () => line({ pid: -1 }), 'pid'],
+    ['-901', () => line({ now: -901 }), 'range'],
+    ['-1000', () => line({ now: -1000 }), 'range'],
     ['-1001', () => line({ now: -1001 }), 'range'],
+    ['a higher value', () => line({ now: 601 }), 'no-raise'],
+    ['a short reference', () => line({ now: `300 ${'a'.repeat(15)}` }), 'ref'],
+    ['a long reference', () => line({ now: `300 ${'a'.repeat(65)}` }), 'ref'],
+    ['a reference that is none', () => line({ now: `300 ${'g'.repeat(16)}` }), 'ref'],
     ['-1000 of pid 1', () => line({ pid: 1, now: -1000 }), 'pid'],
     ['1001', () => line({ now: 1001 }), 'range'],
     ['010', () => line({ now: '010' }), 'number'],
@@ -102,7 +118,7 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %
     const answer = ask(request());
 
     expect(answer).toBe(`refused ${reason}`);
-    expect(valueOf(victim)).toBe('0');
+    expect(valueOf(victim)).toBe('600');
     expect(host.run('ls /etc/owned').status).not.toBe(0);
   });
 
@@ -169,7 +185,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     ];
 
     const succeeded = [...tries, ...writes].filter((command) => as(command, line()).status === 0);
-    const harmless = as(`${surroundings} /usr/bin/${way} -n ${helper}`, line({ now: 0 })).stdout;
+    const harmless = as(`${surroundings} /usr/bin/${way} -n ${helper}`, line({ now: 600 })).stdout;
 
     expect(succeeded).toEqual([]);
     expect(harmless).toMatch(/^ok pid=/m);
@@ -177,42 +193,91 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
   });
 
   it.skipIf(!installed)('applies what it may, reads it back and leaves a line in the log of the host', () => {
-    const mine = start('setpriv --reuid 65534 sleep 1000');
+    const mine = start(sleeper());
     const of = { pid: mine.pid, start: mine.start };
+    const ref = 'feedc0de'.repeat(8);
 
-    const raised = ask(line({ ...of, now: 600 }));
-    const lowered = ask(line({ ...of, cur: 600, now: 100 }));
+    const lowered = ask(line({ ...of, now: `100 ${ref}` }));
+    const back = ask(line({ ...of, cur: 100, now: 600 }));
 
-    expect(raised).toMatch(new RegExp(`^ok pid=${mine.pid} old=0 new=600 oom_score=\\d+$`));
+    expect(back).toMatch(new RegExp(`^ok pid=${mine.pid} old=100 new=600 oom_score=\\d+$`));
     expect(lowered).toMatch(new RegExp(`^ok pid=${mine.pid} old=600 new=100 oom_score=\\d+$`));
-    expect(valueOf(mine)).toBe('100');
+    expect(valueOf(mine)).toBe('600');
     const log = host.run('sleep 0.3; cat /var/log/seen').stdout;
-    expect(log).toContain(`oom-adj: set pid=${mine.pid} start=${mine.start} comm=sleep old=600 new=100 by=oombot`);
+    for (const step of ['asked', 'set'])
+      expect(log).toContain(
+        `oom-adj: ${step} pid=${mine.pid} start=${mine.start} comm=sleep old=600 new=100 ref=${ref} by=oombot`,
+      );
     expect(log).toMatch(/oom-adj: refused why=reused req=v1 \d+ 300 by=oombot/);
   });
 
   it.skipIf(!installed)('says what it can do, and that root lacks the capability to lower where it does', () => {
     const answer = ask('v1 hello\n');
-    const below = ask(line({ now: -5 }));
+    const one = start('setpriv --reuid 65534 sleep 1000');
+    const below = ask(line({ ...one, cur: 0, now: -5 }));
+    const tried = ask(line({ ...one, cur: LACKS_CAPABILITY ? 0 : -5, now: -6 }).replace('v1', 'v1 try'));
 
     expect(answer).toBe(
-      `ok oom-adj=1 min=-1000 max=1000 capability=${LACKS_CAPABILITY ? 'no' : 'yes'} writable=yes file=oom_score_adj units=no`,
+      `ok oom-adj=1 min=-900 max=1000 capability=${LACKS_CAPABILITY ? 'no' : 'yes'} writable=yes file=oom_score_adj units=no raise=no log=yes try=yes ref=yes`,
     );
     expect(below).toMatch(LACKS_CAPABILITY ? /^refused capability$/ : /^ok .* new=-5 /);
-    if (!LACKS_CAPABILITY) expect(ask(line({ cur: -5, now: 0 }))).toMatch(/^ok /);
+    expect(tried).toBe(LACKS_CAPABILITY ? 'refused capability' : 'ok try');
+    if (!LACKS_CAPABILITY) expect(ask(line({ ...one, cur: -5, now: 0 }))).toMatch(/^ok /);
   });
 
-  it.skipIf(!installed)('never makes a login likelier to die, but takes back a protection of its own', () => {
+  it.skipIf(!installed)('only lowers a value or puts back what it lowered, of root’s processes too', () => {
     host.run('cp /bin/sleep /dev/shm/sshd');
     const login = start('sh -c "echo 600 > /proc/self/oom_score_adj; exec /dev/shm/sshd 1000"');
-    const of = { pid: login.pid, start: login.start };
+    const stranger = start(sleeper(300));
 
-    expect(ask(line({ ...of, cur: 600, now: 700 }))).toBe('refused protected');
-    expect(ask(line({ ...of, cur: 600, now: 100 }))).toMatch(/^ok /);
-    expect(ask(line({ ...of, cur: 100, now: 601 }))).toBe('refused protected');
-    expect(ask(line({ ...of, cur: 100, now: 600 }))).toMatch(/^ok /);
+    for (const { now, cur, of } of [
+      { of: login, cur: 600, now: 700 },
+      { of: stranger, cur: 300, now: 301 },
+      { of: stranger, cur: 300, now: 1000 },
+    ])
+      expect(ask(line({ ...of, cur, now }))).toBe('refused no-raise');
+    expect(ask(line({ ...login, cur: 600, now: 100 }))).toMatch(/^ok /);
+    expect(ask(line({ ...login, cur: 100, now: 601 }))).toBe('refused no-raise');
+    expect(ask(line({ ...login, cur: 100, now: 50 }))).toMatch(/^ok /);
+    expect(ask(line({ ...login, cur: 50, now: 600 }).replace('v1', 'v1 try'))).toBe('ok try');
+    expect(valueOf(login)).toBe('50');
+    expect(ask(line({ ...login, cur: 50, now: 600 }))).toMatch(/^ok /);
     expect(valueOf(login)).toBe('600');
   });
+
+  it.skipIf(!installed)('does not undo what somebody else did to a process since', () => {
+    const one = start(sleeper(600));
+    expect(ask(line({ ...one, now: 400 }))).toMatch(/^ok /);
+    host.run(`echo 200 >/proc/${one.pid}/oom_score_adj`);
+
+    expect(ask(line({ ...one, cur: 200, now: 600 }))).toBe('refused no-raise');
+    expect(ask(line({ ...one, cur: 200, now: 100 }))).toMatch(/^ok /);
+    expect(ask(line({ ...one, cur: 100, now: 600 }))).toBe('refused no-raise');
+    expect(ask(line({ ...one, cur: 100, now: 200 }))).toMatch(/^ok /);
+  });
+
+  it.skipIf(!installed)('puts back the children that were forked from a process while it was lowered', () => {
+    const parent = start(sleeper(600));
+    expect(ask(line({ ...parent, now: 400 }))).toMatch(/^ok /);
+    // A child as fork() leaves it: with the value of its parent, which here a shell stands in for.
+    const family = start(
+      `setpriv --reuid 65534 sh -c 'echo 600 >/proc/self/oom_score_adj; while [ ! -e /dev/shm/go ]; do sleep 0.05; done; sleep 1000 & wait'`,
+    );
+    expect(ask(line({ ...family, now: 400 }))).toMatch(/^ok /);
+    host.run('touch /dev/shm/go; sleep 0.3');
+    const child = childOf(family);
+
+    expect(valueOf(child)).toBe('400');
+    expect(ask(line({ ...family, cur: 400, now: 600 }))).toMatch(/^ok /);
+    expect(ask(line({ ...child, cur: 400, now: 601 }))).toBe('refused no-raise');
+    expect(ask(line({ ...child, cur: 400, now: 600 }))).toMatch(/^ok /);
+  });
+
+  function childOf({ pid }: Victim): Victim {
+    const child = host.run(`cat /proc/${pid}/task/${pid}/children`).stdout.trim().split(' ').at(-1) ?? '';
+    const stat = host.run(`cat /proc/${child}/stat`).stdout;
+    return { pid: Number(child), start: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '' };
+  }
 
   it.skipIf(!installed)('says that /proc is read-only', () => {
     const ro = host.run(
@@ -225,7 +290,14 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
 });
 
 describe.skipIf(!isRoot).each(shells)('oom-adj under %s', (...shell: string[]) => {
-  function ask(request: string, script = HELPER): string {
+  let dir: string;
+  beforeAll(() => {
+    dir = mkdtempSync(path.join(tmpdir(), 'oombot-shells-'));
+    writeFileSync(path.join(dir, 'helper'), uninstalled(dir));
+  });
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  function ask(request: string, script = path.join(dir, 'helper')): string {
     const [command, ...args] = [...shell, script];
     return spawnSync(command, args, { input: request, encoding: 'utf8' }).stdout.trim();
   }
@@ -243,15 +315,16 @@ describe.skipIf(!isRoot).each(shells)('oom-adj under %s', (...shell: string[]) =
     'finds the start time behind the name %j',
     (name) => {
       const rename = `require('fs').writeFileSync('/proc/self/comm', process.argv[1]);
+        require('fs').writeFileSync('/proc/self/oom_score_adj', '700');
         require('child_process').spawnSync(process.argv[2], process.argv.slice(3), {
-          input: 'v1 ${bootId} ' + process.pid + ' ' + require('fs').readFileSync('/proc/self/stat', 'latin1').replace(/[^]*\\) /, '').split(' ')[19] + ' ' + require('fs').readFileSync('/proc/self/oom_score_adj', 'latin1').trim() + ' 700\\n',
+          input: 'v1 ${bootId} ' + process.pid + ' ' + require('fs').readFileSync('/proc/self/stat', 'latin1').replace(/[^]*\\) /, '').split(' ')[19] + ' 700 600\\n',
           stdio: ['pipe', 'inherit', 'inherit'] })`;
 
-      const { stdout } = spawnSync(process.execPath, ['-e', rename, '--', name, ...shell, HELPER], {
+      const { stdout } = spawnSync(process.execPath, ['-e', rename, '--', name, ...shell, path.join(dir, 'helper')], {
         encoding: 'utf8',
       });
 
-      expect(stdout).toMatch(/^ok pid=\d+ old=\d+ new=700 oom_score=\d+\n$/);
+      expect(stdout).toMatch(/^ok pid=\d+ old=700 new=600 oom_score=\d+\n$/);
     },
   );
 
@@ -262,25 +335,26 @@ describe.skipIf(!isRoot).each(shells)('oom-adj under %s', (...shell: string[]) =
       stored: () => string;
       remove: () => void;
     } {
-      const dir = mkdtempSync(path.join(tmpdir(), 'oombot-legacy-'));
-      const script = path.join(dir, 'oom-adj.sh');
-      mkdirSync(path.join(dir, 'self'));
-      mkdirSync(path.join(dir, '4242'));
-      writeFileSync(path.join(dir, 'self/oom_adj'), '0\n');
-      writeFileSync(path.join(dir, 'self/status'), 'CapEff:\tffffffffffffffff\n');
-      writeFileSync(path.join(dir, 'boot_id'), `${bootId}\n`);
-      writeFileSync(path.join(dir, '4242/oom_adj'), `${oomAdj}\n`);
-      writeFileSync(path.join(dir, '4242/oom_score'), '77\n');
-      writeFileSync(path.join(dir, '4242/stat'), `4242 (old) S${' 1'.repeat(18)} 555 0\n`);
-      writeFileSync(path.join(dir, '4242/status'), 'Name:\told\nTgid:\t4242\nVmRSS:\t100 kB\n');
-      const text = readFileSync(HELPER, 'utf8')
-        .replaceAll('/proc/sys/kernel/random/boot_id', `${dir}/boot_id`)
-        .replaceAll('/proc/', `${dir}/`);
+      const old = mkdtempSync(path.join(dir, 'legacy-'));
+      const script = path.join(old, 'oom-adj.sh');
+      mkdirSync(path.join(old, 'self'));
+      mkdirSync(path.join(old, '4242'));
+      writeFileSync(path.join(old, 'self/oom_adj'), '0\n');
+      writeFileSync(path.join(old, 'self/status'), 'CapEff:\tffffffffffffffff\n');
+      writeFileSync(path.join(old, 'boot_id'), `${bootId}\n`);
+      writeFileSync(path.join(old, '4242/oom_adj'), `${oomAdj}\n`);
+      writeFileSync(path.join(old, '4242/oom_score'), '77\n');
+      writeFileSync(path.join(old, '4242/stat'), `4242 (old) S${' 1'.repeat(18)} 555 0\n`);
+      writeFileSync(path.join(old, '4242/status'), 'Name:\told\nTgid:\t4242\nUid:\t7\t7\t7\t7\nVmRSS:\t100 kB\n');
+      const text = uninstalled(old)
+        .replace('\nMIN=-900\n', '\nMIN=-1000\n')
+        .replaceAll('/proc/sys/kernel/random/boot_id', `${old}/boot_id`)
+        .replaceAll('/proc/', `${old}/`);
       writeFileSync(script, text);
       return {
         ask: (request) => ask(request, script),
-        stored: () => readFileSync(path.join(dir, '4242/oom_adj'), 'utf8').trim(),
-        remove: () => rmSync(dir, { recursive: true }),
+        stored: () => readFileSync(path.join(old, '4242/oom_adj'), 'utf8').trim(),
+        remove: () => rmSync(old, { recursive: true }),
       };
     }
 
@@ -321,7 +395,7 @@ describe.skipIf(!isRoot).each(shells)('oom-adj under %s', (...shell: string[]) =
       const legacy = legacyHost(0);
 
       expect(legacy.ask('v1 hello\n')).toMatch(
-        /^ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_adj units=(?:yes|no)$/,
+        /^ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_adj units=(?:yes|no) raise=no log=(?:yes|no) try=yes ref=yes$/,
       );
       legacy.remove();
     });
@@ -334,16 +408,19 @@ const LANES = 4;
 
 // A process dies while its value is being changed, and its number is given to another at once.
 const RACE = `
-helper=$1 tries=$2 spread=$3 said=/run/said.$4
+helper=$1 tries=$2 spread=$3 lane=$4
+sed "s|^KEPT=.*|KEPT=/run/oom-adj-$lane|" "$helper" >"$helper.$lane"
+said=/run/said.$lane
 read -r boot </proc/sys/kernel/random/boot_id
 reused=0 wrong=0 applied=0 n=0
 start_of() { read -r st <"/proc/$1/stat"; set -- \${st##*\\) }; shift 19; echo "$1"; }
 while [ "$reused" -lt "$tries" ] && [ "$n" -lt $((tries * 3)) ]; do
   n=$((n + 1))
   sleep 1000 & old=$!
+  echo 600 >"/proc/$old/oom_score_adj"
   start=$(start_of "$old")
   sleep 0.0$((n % 3 + 1))
-  echo "v1 $boot $old $start 0 500" | sh "$helper" >"$said" & asked=$!
+  echo "v1 $boot $old $start 600 500" | sh "$helper.$lane" >"$said" & asked=$!
   # The death falls before, inside and after what the helper does.
   sleep "$(printf 0.%03d $((n * 7 % spread)))"
   kill -9 "$old"; wait "$old"
@@ -382,7 +459,7 @@ done; wait`,
   }
   // The moment between the last look and the write, made long.
   function slow(text: string): string {
-    return text.replace('put=$new\n', 'sleep 0.02\nput=$new\n');
+    return text.replace('put=$new\n', 'put=$new\nsleep 0.02\n');
   }
 
   it('is never written to, as the helper is and with the moment before the write made long', async () => {

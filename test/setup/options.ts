@@ -9,6 +9,7 @@ export function setupOptions(change: Partial<SetupOptions> = {}): SetupOptions {
     publicKey: A_KEY,
     writer: null,
     minOomScoreAdj: MIN_OOM_SCORE_ADJ,
+    allowRaise: false,
     remove: false,
     ...change,
   };

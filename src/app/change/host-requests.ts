@@ -110,7 +110,7 @@ async function applyOne(
   const asked = await askHelper(link, processRequest({ bootId, ...one }), { pid: one.pid });
   if (asked.kind === 'unknown') return { state: 'unknown', why: null };
   const why = whyOf(asked);
-  if (why !== null) return { state: ENDED.has(why.kind) ? 'gone' : 'refused', why };
+  if (why !== null) return { state: ENDED.has(why.kind) ? 'gone' : 'refused', why: withLine(why, one.pid, one.to) };
   return { state: wasSet(asked, one.to) ? 'written' : 'unknown', why: null };
 }
 
@@ -127,7 +127,12 @@ async function undoOne(
   if (why === null) return { state: wasSet(asked, one.from) ? 'restored' : 'unknown', why: null };
   if (ENDED.has(why.kind)) return { state: 'gone', why: null };
   if (why.kind === 'value-changed') return { state: why.now === String(one.from) ? 'restored' : 'left', why: null };
-  return { state: 'refused', why };
+  return { state: 'refused', why: withLine(why, one.pid, one.from) };
+}
+
+/** An older helper lowered it and kept no note: what puts it back by hand. */
+function withLine(why: ChangeRefusal, pid: number, value: number): ChangeRefusal {
+  return why.kind === 'no-raise' ? { ...why, line: `echo ${value} > /proc/${pid}/oom_score_adj` } : why;
 }
 
 function unitState(asked: Asked, wanted: number | null): ProcessState {

@@ -11,7 +11,7 @@ import type { ChangeRefusal } from '../../change/refusal.ts';
 import { ruleSubject, type Rule } from '../../change/rule.ts';
 import type { ProcessFacts, ProcScan } from '../../oom/proc/proc-scan.ts';
 import type { ChangeWorld } from './change-world.ts';
-import { findMeans, readDropIn } from './host-means.ts';
+import { findMeans, readDropIn, whyImpossible } from './host-means.ts';
 import type { HostLink } from '../host-link.ts';
 import { nearest } from '../nearest.ts';
 import { scanOfGroup } from '../ranking.ts';
@@ -67,6 +67,7 @@ export async function draftChange(
   const found = await findMeans(link);
   if (found.kind === 'refused') return no(found.why);
   const { means, asUid } = found;
+  if (!means.logs && asUid === null) return no({ kind: 'no-host-log' });
   const { scope, among } = await scopeOf(link, scan, target);
   const chosen = adjFor(wanted.adj, among, target, means);
   if (chosen.kind === 'refused') return no(chosen.why);
@@ -75,6 +76,8 @@ export async function draftChange(
     const why = limitsOf(asUid, target, to);
     if (why) return no(why);
   }
+  const impossible = await whyImpossible(link, scan.bootId, target.processes, to, means);
+  if (impossible) return no(impossible);
 
   const values = new Map(target.processes.map((one) => [one.pid, to]));
   const brakes = findBrakes(

@@ -106,7 +106,28 @@ const SAY = {
   'value-changed': (r) => [
     { words: `Somebody changed the value in the meantime: it is ${r.now} now. Nothing was changed; propose it again.` },
   ],
-  'kept-process': () => [{ words: 'The host’s helper does not make this process more likely to be killed.' }],
+  'kept-process': () => [
+    {
+      words:
+        'The host’s helper never makes this process more likely to be killed: it belongs to root, the way in or a container engine.',
+    },
+  ],
+  'no-raise': (r) => [
+    { words: 'The host’s helper only lowers values and puts back what it lowered. ' },
+    ...(r.line === null
+      ? [
+          { words: 'To raise others, set the host up with ' },
+          { hostText: 'oombot setup --allow-raise' },
+          { words: '.' },
+        ]
+      : [{ words: 'To put this one back, run as root on the host: ' }, { hostText: r.line }, { words: '.' }]),
+  ],
+  'no-host-log': () => [
+    {
+      words:
+        'The host’s helper changes nothing that it cannot log, and the host has no system log (/dev/log). Start syslog or journald there.',
+    },
+  ],
   'not-a-process': () => [{ words: 'That is a thread, a kernel thread or PID 1: its value is not changed.' }],
   'no-capability': () => [
     {
