@@ -62,6 +62,8 @@ export interface FollowRequest {
   positions: readonly Position[];
   /** Called in the same turn as the bytes arrive. */
   onLines: (batch: LogBatch) => void;
+  /** Asked after each piece. null: read on; else when to. What is not read meanwhile stays on the host. */
+  hold?: (() => Promise<void> | null) | undefined;
   onGap: (gap: LogGap) => void;
   onPosition: (position: Position) => void;
   signal: AbortSignal;
@@ -70,6 +72,7 @@ export interface FollowRequest {
 export interface BackfillRequest {
   span: { fromMs: number | null; toMs: number | null };
   onLines: (batch: LogBatch) => void;
+  hold?: (() => Promise<void> | null) | undefined;
   signal: AbortSignal;
 }
 

@@ -1,4 +1,5 @@
 import type { HostLink } from '../app/host-link.ts';
+import { openTurns } from '../app/watch/turns.ts';
 import { watchHost, type HostWatch, type WatchWorld } from '../app/watch/watch-host.ts';
 import type { WatchedHosts } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
@@ -35,6 +36,7 @@ interface Member {
 /** The hosts of this process: a link to each, and a watch on those that are its own to watch. */
 export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): WatchedFleet {
   const members = new Map<string, Member>();
+  const turns = openTurns();
   let mine: ReadonlySet<string> | null = new Set();
 
   function add(config: HostConfig): void {
@@ -69,7 +71,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       const wanted = mine === null || mine.has(name);
       if (wanted && member.watch === null) {
         member.connection.keepUp();
-        member.watch = watchHost(member.link, world);
+        member.watch = watchHost(member.link, { ...world, turns });
       }
       if (!wanted && member.watch !== null) {
         ended.push(member.watch.close());

@@ -20,8 +20,10 @@ export interface ChannelOptions {
   /** False: input stays open, and its end tells the remote watcher that we are gone. */
   endStdin: boolean;
   signal: AbortSignal;
-  /** Returns false to stop. Called as the bytes arrive; they are never held back. */
+  /** Returns false to stop. Called as the bytes arrive. */
   onStdout: (chunk: Buffer) => boolean;
+  /** Asked after each piece. null: go on; else nothing more is taken from the host until it resolves. */
+  hold?: (() => Promise<void> | null) | undefined;
 }
 
 const STDERR_BYTES_MAX = 8 * 1024;
@@ -73,7 +75,11 @@ export function runChannel(
     opened.on('data', (chunk: Buffer) => {
       if (over) return;
       try {
-        if (!options.onStdout(chunk)) finish({ kind: 'too-much' });
+        if (!options.onStdout(chunk)) return finish({ kind: 'too-much' });
+        const held = options.hold?.() ?? null;
+        if (held === null) return;
+        opened.pause();
+        void held.then(() => opened.resume());
       } catch (error) {
         // Thrown on, it would end the process, and with it the watching of all other hosts.
         finish({ kind: 'fault', sentence: `its output cannot be read: ${wordsOf(error)}` });

@@ -160,6 +160,7 @@ export function followFile(context: SourceContext, options: FileOptions): Promis
       stdin: `${ask.join('\n')}\n`,
       signal: AbortSignal.any([context.signal, leave.signal]),
       onData,
+      hold: context.hold,
     });
     if (end.kind === 'lost') return { kind: 'lost' };
     if (end.kind === 'fault') return { kind: 'failed', sentence: `${options.path}: ${end.sentence}` };

@@ -62,6 +62,8 @@ export interface FollowOptions {
   clock: Clock;
   /** Called in the same turn as the bytes arrive, and must not wait. Lines at which it throws twice are passed over. */
   onLines: (batch: LineBatch) => void;
+  /** As in FollowRequest. */
+  hold?: (() => Promise<void> | null) | undefined;
   onGap: (gap: Gap) => void;
   /** A position to store that came without lines. */
   onPosition: (position: Position) => void;
@@ -97,6 +99,7 @@ export async function followHost(connection: Connection, options: FollowOptions)
       const position = batch.positionAfter(batch.lines.length - 1);
       if (position !== null) positions.set(batch.source, position);
     },
+    hold: options.hold,
     onGap: (gap) => options.onGap({ ...gap, lookup: null }),
   };
   function positionOf(source: string): Position | null {

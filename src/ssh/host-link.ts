@@ -55,8 +55,8 @@ export function openHostLink(
       const end = await followHost(connection, { ...request, signal, probe, logFiles, clock });
       return over.aborted && !request.signal.aborted ? { kind: 'done' } : end;
     },
-    backfill: async ({ span, onLines, signal }) =>
-      probe !== null && lookUpSpan({ connection, clock, onLines, signal }, { probe, logFiles, span }),
+    backfill: async ({ span, onLines, hold, signal }) =>
+      probe !== null && lookUpSpan({ connection, clock, onLines, hold, signal }, { probe, logFiles, span }),
     counters: async () => {
       const seen = await readCounters(connection, clock);
       // A userspace killer was started since: its unit's journal is followed only where one was found.

@@ -182,7 +182,12 @@ async function readJournal(
     });
   }
 
-  const { end, stderr } = await context.connection.stream(text, { stdin: `${input}\n`, signal, onData });
+  const { end, stderr } = await context.connection.stream(text, {
+    stdin: `${input}\n`,
+    signal,
+    onData,
+    hold: context.hold,
+  });
   if (tooMuch) {
     const span = reading.lookup ?? { fromMs: null, toMs: null };
     context.onGap({

@@ -31,8 +31,8 @@ const DRAINED_MS = 2_000;
 const HEADER = /^#kmsg 1 ([0-9a-f-]{36}) (\d{1,12}) (\d{1,12}\.\d+)$/;
 
 /**
- * The kernel's ring, live, from the position on. Never pauses: a reader that is too slow loses records, so lines are
- * handed on in the same turn as they arrive. Ends when the connection does.
+ * The kernel's ring, live, from the position on. A reader that is too slow loses records: lines are handed on in the same turn
+ * as they arrive, and reading rests only when megabytes wait. Ends when the connection does.
  */
 export function followKmsg(
   context: SourceContext,
@@ -119,6 +119,7 @@ export function followKmsg(
       stdin: '',
       signal: context.signal,
       onData,
+      hold: context.hold,
     });
     if (end.kind === 'lost') return { kind: 'lost' };
     if (end.kind === 'fault') return { kind: 'failed', sentence: `/dev/kmsg: ${end.sentence}` };

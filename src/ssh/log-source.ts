@@ -48,6 +48,8 @@ export interface SourceContext {
   clock: Clock;
   signal: AbortSignal;
   onLines: (batch: LineBatch) => void;
+  /** As in FollowRequest. */
+  hold?: (() => Promise<void> | null) | undefined;
   onGap: (gap: Omit<Gap, 'lookup'>) => void;
 }
 

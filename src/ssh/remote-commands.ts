@@ -26,6 +26,8 @@ export interface StreamOptions {
   signal: AbortSignal;
   /** Called with the bytes as they arrive, with no delay between. */
   onData: (chunk: Buffer) => void;
+  /** As in FollowRequest. */
+  hold?: (() => Promise<void> | null) | undefined;
 }
 
 /** What can be asked of a connection. */
@@ -93,6 +95,7 @@ export function openRemoteCommands(
         options.onData(chunk);
         return true;
       },
+      hold: options.hold,
     });
     return ended.end.kind === 'refused' && clientNow() === null ? { ...ended, end: { kind: 'lost' } } : ended;
   }

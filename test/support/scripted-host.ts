@@ -55,6 +55,8 @@ export interface ScriptedHost extends HostLink {
   /** Log lines (byte strings) arrive on the stream that is followed. Throws when nobody follows. */
   say: (lines: string[], batch?: Partial<LogBatch>) => void;
   isFollowed: () => boolean;
+  /** null: the reader wants more lines; else when it does again. */
+  hold: () => Promise<void> | null;
 }
 
 function noHelper(line: string): RequestEnd | Promise<RequestEnd> {
@@ -235,6 +237,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
           : lookingWith(given as Partial<HostFacts>)),
     say,
     isFollowed: () => following !== null,
+    hold: () => following?.request.hold?.() ?? null,
   };
 }
 

@@ -41,6 +41,8 @@ export interface WatchOptions {
   /** null: a new SQLite file of its own. */
   url?: string;
   clock?: Clock;
+  /** Instead of keeping what was saved. */
+  onSaved?: (batch: SavedBatch) => void;
   keepaliveIntervalMs?: number;
   readyTimeoutMs?: number;
 }
@@ -79,7 +81,7 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     channelOf: () => '#oom',
     onLines: () => {},
     onGap: (_, gap) => gaps.push(gap.sentence),
-    onSaved: (batch) => saved.push(batch),
+    onSaved: options.onSaved ?? ((batch) => saved.push(batch)),
   });
 
   // Beyond ten reports in five seconds the kernel prints the kill line alone: the pid is all that tells our kills from others',

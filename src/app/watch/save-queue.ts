@@ -29,11 +29,14 @@ export interface ToSave {
 }
 
 export interface SaveQueue {
-  /**
-   * Saves soon, in order; what comes while a save is under way goes into the next one. False: too much waits already, nothing
-   * of this was taken. Then stop reading, wait for `drained`, and read again from the stored positions.
-   */
-  add: (more: ToSave) => boolean;
+  /** Saves soon, in order; what comes while a save is under way goes into the next one. */
+  add: (more: ToSave) => void;
+  /** null: more is welcome. Else so much waits that nothing is to be added until this resolves. */
+  room: () => Promise<void> | null;
+  /** The same for what can be said later as well. False: not now. */
+  offer: (more: ToSave) => boolean;
+  /** Much waits, and the store refused the last try. */
+  isStuck: () => boolean;
   /** Resolves when nothing waits any more. */
   drained: () => Promise<void>;
   /** How many kills are not on record yet. */
@@ -44,8 +47,9 @@ export interface SaveQueue {
 
 const RETRY_MS = 1_000;
 /** A kill with its report may take tens of kilobytes, and many hosts may wait for the same store. */
-const KILLS_MAX = 1_000;
-const BATCH_MAX = 500;
+const KILLS_MAX = 400;
+/** One transaction keeps the event loop, and the store, for so many kills. */
+const BATCH_MAX = 25;
 
 /** One host's way into the record: one transaction at a time, repeated until the store takes it. */
 export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
@@ -57,18 +61,34 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
   let running: Promise<void> | null = null;
   /** Kills that are being saved. */
   let underWay = 0;
+  /** In a row. */
+  let failures = 0;
+  let waiters: (() => void)[] = [];
 
-  function add(more: ToSave): boolean {
-    if (kills.length > 0 && kills.length + (more.kills?.length ?? 0) > KILLS_MAX) return false;
+  function add(more: ToSave): void {
     kills.push(...(more.kills ?? []));
     for (const position of more.positions ?? []) positions.set(position.source, position);
     deliveries.push(...(more.deliveries ?? []));
     running ??= run();
-    return true;
+  }
+
+  function room(): Promise<void> | null {
+    return kills.length + underWay < KILLS_MAX ? null : new Promise((resolve) => waiters.push(resolve));
+  }
+
+  function isStuck(): boolean {
+    return failures > 0 && kills.length >= KILLS_MAX;
+  }
+
+  function makeRoom(): void {
+    if (kills.length + underWay > KILLS_MAX / 2) return;
+    const ready = waiters;
+    waiters = [];
+    for (const resolve of ready) resolve();
   }
 
   async function run(): Promise<void> {
-    let failures = 0;
+    failures = 0;
     while (kills.length > 0 || positions.size > 0 || deliveries.length > 0) {
       const some = kills.slice(0, BATCH_MAX);
       const isAll = some.length === kills.length;
@@ -83,6 +103,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       if (fault === null) {
         if (failures > 0) log.info({ host, failures }, 'Kills can be saved again');
         failures = 0;
+        makeRoom();
         continue;
       }
       kills = [...some, ...kills];
@@ -112,6 +133,13 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
 
   return {
     add,
+    room,
+    isStuck,
+    offer: (more) => {
+      if (isStuck()) return false;
+      add(more);
+      return true;
+    },
     drained: async () => {
       while (running !== null) await running;
     },

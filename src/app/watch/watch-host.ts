@@ -4,6 +4,7 @@ import type { Log } from '../ports.ts';
 import { openEarlyWarning } from './early-warning.ts';
 import type { HostFacts, HostLink, LogBatch, LogGap } from '../host-link.ts';
 import { openKillCounter } from './kill-counter.ts';
+import { openLineQueue, type LineQueue } from './line-queue.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
 import { assignIncidents } from './assign-incidents.ts';
@@ -11,7 +12,10 @@ import type { Clock, Position } from '../ports.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
 import { keepSampling } from './sampling.ts';
 import { openSnapshots } from './snapshots.ts';
+import { spread } from './spread.ts';
 import type { Store } from '../store-port.ts';
+import { unlessAborted } from '../unless-aborted.ts';
+import { openTurns, type Turns } from './turns.ts';
 
 export interface WatchWorld {
   store: Store;
@@ -25,6 +29,8 @@ export interface WatchWorld {
   /** Told of what went by: metrics. */
   onLines: (count: number) => void;
   onGap: (host: string, gap: LogGap) => void;
+  /** What all hosts share; absent: this one is alone. */
+  turns?: Turns;
   /** How often memory is noted; null or absent: only with each snapshot. */
   sampleEveryMs?: () => number | null;
   /** Warn before memory is used up, so long before; null or absent: not for this host. */
@@ -49,9 +55,10 @@ const SNAPSHOT_EVERY_MS = 5 * 60_000;
 /** What was restarted after a kill is known before it dies again; and what was missed is told by the snapshot before. */
 const SNAPSHOT_AFTER_MS = 20_000;
 const RETRY_MS = 30_000;
-const RESUME_MS = 1_000;
 /** How soon it is noticed that a quiet log has spoken; a thousand hosts are asked this often. */
 const IDLE_MS = 30_000;
+/** Lines wait: a report that is open may go on in them. */
+const REST_AGAIN_MS = 1_000;
 
 /** When the host was first watched, kept with its positions: what died before that is history for ever. */
 const WATCHED_SINCE = 'watched-since';
@@ -62,7 +69,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const { host } = link;
   const closing = new AbortController();
   const { signal } = closing;
-  const { sampleEveryMs = () => null } = world;
+  const { sampleEveryMs = () => null, turns = openTurns() } = world;
   const snapshots = openSnapshots(host, link, store, clock, () => sampleEveryMs() !== null);
   const saves = openSaveQueue(host, {
     store,
@@ -111,21 +118,25 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const leave = new AbortController();
     const until = AbortSignal.any([signal, leave.signal]);
     const reader = openLogReader({ host, facts, nowMs: clock.nowMs, who: snapshots.who });
-    let isFull = false;
     function keep(read: ReturnType<LogReader['take']>): void {
-      if (read.kills.length + read.positions.length === 0 || isFull || saves.add(read)) return;
-      isFull = true;
-      leave.abort();
+      if (read.kills.length + read.positions.length > 0) saves.add(read);
     }
+    const lines = openLineQueue({
+      turns,
+      room: saves.room,
+      onLines: (batch) => keep(reader.take(batch)),
+      onPosition: (position) => saves.add({ positions: [position] }),
+      onGap,
+    });
     function take(batch: LogBatch): void {
       world.onLines(batch.lines.length);
       state.lastLineAtMs = batch.arrivedAtMs;
       if (!state.sources.includes(batch.source)) state.sources = [...state.sources, batch.source];
-      keep(reader.take(batch));
+      lines.add(batch);
     }
     const beside = [
-      keepResting(reader, keep, until),
-      keepCounting(facts, take, until),
+      keepResting(reader, (read) => keep(read), lines.isEmpty, until),
+      keepCounting(facts, { take, lines }, until),
       keepSnapshots(until),
       keepSamples(until),
     ];
@@ -133,16 +144,20 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       .follow({
         positions,
         onLines: take,
+        hold: lines.hold,
         onGap,
-        onPosition: (position) => keep({ kills: [], positions: [position] }),
+        onPosition: lines.addPosition,
         signal: until,
       })
       .finally(() => leave.abort());
-    await Promise.all(beside);
-    if (isFull) {
-      become('waiting', 'the record takes no more kills; they are read again once it does');
-      await clock.sleep(RESUME_MS, signal);
-    } else if (end.kind === 'failed') await failed(end.sentence);
+    try {
+      await Promise.all(beside);
+      // What has arrived is not asked for a second time.
+      await unlessAborted(lines.drained(), signal);
+    } finally {
+      lines.close();
+    }
+    if (end.kind === 'failed') await failed(end.sentence);
     else become('waiting', end.kind === 'done' ? 'the host is looked at again' : 'the connection was lost');
   }
 
@@ -163,39 +178,47 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   async function keepResting(
     reader: LogReader,
     keep: (read: ReturnType<LogReader['rest']>) => void,
+    isQuiet: () => boolean,
     until: AbortSignal,
   ): Promise<void> {
     await repeat(
       until,
-      () => reader.restInMs() ?? IDLE_MS,
-      () => keep(reader.rest()),
+      () => (isQuiet() ? (reader.restInMs() ?? IDLE_MS) : REST_AGAIN_MS),
+      () => {
+        if (isQuiet()) keep(reader.rest());
+      },
     );
   }
 
-  async function keepCounting(facts: HostFacts, take: (batch: LogBatch) => void, until: AbortSignal): Promise<void> {
+  async function keepCounting(
+    facts: HostFacts,
+    { take, lines }: { take: (batch: LogBatch) => void; lines: LineQueue },
+    until: AbortSignal,
+  ): Promise<void> {
     const counter = openKillCounter(link, facts, {
       store,
       clock,
       watchedSinceMs,
       backfill: async (sinceMs, stop) => {
         const span = { fromMs: sinceMs - facts.clockOffsetMs, toMs: null };
-        await unlessAborted(link.backfill({ span, onLines: take, signal: stop }), stop);
+        await unlessAborted(link.backfill({ span, onLines: take, hold: lines.hold, signal: stop }), stop);
+        await unlessAborted(lines.drained(), stop);
         await unlessAborted(saves.drained(), stop);
       },
     });
-    let waitMs = spread(COUNTER_FIRST_MS);
+    let waitMs = spread(host, COUNTER_FIRST_MS);
     await repeat(
       until,
       () => waitMs,
       async () => {
-        waitMs = spread(COUNTER_EVERY_MS);
+        waitMs = spread(host, COUNTER_EVERY_MS);
         const kills = await unlessAborted(counter.compare(until), until);
         if (kills.length === 0) return;
         log.warn(
           { host, bootId: facts.bootId, kills: kills.length },
           'The kernel counted kills that its log does not explain',
         );
-        if (!saves.add({ kills })) return;
+        saves.add({ kills });
         await unlessAborted(saves.drained(), until);
         await counter.settle(kills);
       },
@@ -209,7 +232,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       until,
       () => waitMs,
       async () => {
-        waitMs = spread(SNAPSHOT_EVERY_MS);
+        waitMs = spread(host, SNAPSHOT_EVERY_MS);
         await unlessAborted(snapshots.take(), until);
       },
       SNAPSHOT_AFTER_MS,
@@ -222,7 +245,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       clock,
       withinMs: () => world.warnWithinMs?.(host) ?? null,
       channel: () => world.channelOf({ host }),
-      save: saves.add,
+      save: saves.offer,
     });
     const around = { link, store, clock, log, signal: until };
     return keepSampling({ ...around, everyMs: sampleEveryMs, isHurried: warning.isOn, onSample: warning.see });
@@ -252,13 +275,6 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     }
   }
 
-  /** Hosts that were connected at once are not asked at once. */
-  function spread(ms: number): number {
-    let sum = 0;
-    for (const letter of host) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 1_000;
-    return ms * (0.85 + (0.3 * sum) / 1_000);
-  }
-
   async function failed(sentence: string): Promise<void> {
     become('failed', sentence);
     await clock.sleep(RETRY_MS, signal);
@@ -285,7 +301,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       store,
       clock,
       channel: () => world.channelOf({ host }),
-      save: saves.add,
+      save: saves.offer,
       sight: () => {
         const connection = link.state();
         const { kind, sinceMs, sentence, facts } = state;
@@ -308,7 +324,10 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const running = [keepWatching(), keepTelling()];
   return {
     host,
-    state: () => state,
+    state: () =>
+      saves.isStuck() && state.kind === 'watching'
+        ? { ...state, kind: 'waiting', sentence: 'the record takes no more kills; reading waits until it does' }
+        : state,
     waiting: saves.waiting,
     close: async () => {
       closing.abort();
@@ -316,19 +335,4 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       await saves.close();
     },
   };
-}
-
-/** What a promise gives, or a rejection as soon as the signal aborts: what hangs on a host never holds up a shutdown. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  function onAbort(): void {
-    aborted.reject(new Error('given up'));
-  }
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
