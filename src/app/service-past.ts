@@ -1,6 +1,6 @@
 import { findLeak, isFaster, livesOf, type Death, type Leak, type SizeAt } from '../incident/leak.ts';
 import type { Recurrence } from '../incident/recurrence.ts';
-import { residentKiB } from '../notice/roles.ts';
+import { residentKiB } from '../oom/resident.ts';
 import type { KillStore } from './store-port.ts';
 
 /** Whole reports are read for this: the newest kills only. */

@@ -1,6 +1,7 @@
 import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
 import { serviceOf } from '../incident/service.ts';
+import { residentKiB } from '../oom/resident.ts';
 import { parseReaper } from '../oom/report/verdict.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { Text } from './notice.ts';
@@ -82,6 +83,7 @@ export function ramKiB(record: KillRecord): number | null {
 
 function swapWords(record: KillRecord): string {
   if (record.totalSwapKiB === null) return '';
+  if ((record.freeSwapKiB ?? 0) < 0) return 'swap being turned off';
   if (record.totalSwapKiB === 0) return 'no swap';
   const left = record.freeSwapKiB === 0 ? 'none' : sayKiB(record.freeSwapKiB ?? 0);
   const free = record.freeSwapKiB === null ? '' : `, ${left} of it free`;
@@ -108,12 +110,6 @@ export function reapedOf(record: KillRecord): { pid: number; name: string } | nu
   if (record.pid !== null || !record.reaped) return null;
   const texts = record.evidence.map((line) => line.text.slice(Math.max(0, line.text.indexOf('oom_reaper: '))));
   return texts.map(parseReaper).find((reaper) => reaper !== null) ?? null;
-}
-
-/** Memory of all kinds that the victim had in RAM, in KiB. null: no part of it is known. */
-export function residentKiB(record: KillRecord): number | null {
-  const parts = [record.anonRssKiB, record.fileRssKiB, record.shmemRssKiB].filter((part) => part !== null);
-  return parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
 }
 
 /** Container ids by their first twelve digits, as container tools show them. */

@@ -14,11 +14,13 @@
 //
 // Names and paths here are text for people: UTF-8 where the bytes were UTF-8, `\xHH` for each byte that was not.
 
-export type Killer = 'kernel' | 'systemd-oomd' | 'earlyoom' | 'nohang' | 'oomd';
+export type Killer = 'kernel' | 'systemd-oomd' | 'earlyoom' | 'nohang' | 'oomd' | 'lmkd' | 'lowmemorykiller' | 'talos';
 /** What ran out. */
 export type Domain = 'host' | 'memcg' | 'cpuset' | 'mempolicy';
-/** What came of the report. All but `killed` have no victim. */
-export type Outcome = 'killed' | 'panic' | 'no-killable' | 'truncated' | 'suppressed';
+/** What came of it. `attempted`: a userspace killer could not end it; `dry-run`: it only said whom it would have killed. */
+export type Outcome = 'killed' | 'attempted' | 'dry-run' | 'panic' | 'no-killable' | 'truncated' | 'suppressed';
+/** What a cut took away: then nothing may be added up from what is left. */
+export type Missing = 'beginning' | 'memory' | 'tasks' | 'end';
 
 /** Who asked for memory at the bad moment: not the victim, often not the cause. `pid` is a thread id. */
 export interface Trigger {
@@ -82,6 +84,8 @@ export interface TaskFacts {
   count: number;
   largest: TaskWeight | null;
   victim: TaskWeight | null;
+  /** Whom the kernel chose. Up to 5.0 a child of it died in its place. Missing in records of older versions. */
+  chosen?: TaskWeight | null;
   /** The largest beside the victim that no negative adj made less likely. */
   largestUnshifted: TaskWeight | null;
   /** The largest of those with an adj of -900 or below. */
@@ -102,8 +106,10 @@ export interface TaskFacts {
 
 /** Where the RAM was, from the Mem-Info part, in KiB. null: the report does not say. */
 export interface MemoryPicture {
-  /** Sum of `managed` over the zones (`present` on kernels before 3.9), else RAM minus reserved pages. */
+  /** Sum of `managed` over the zones (`present` on kernels before 3.9) where all are there, else RAM minus reserved pages. */
   managedKiB: number | null;
+  /** The zones that are printed are all of the host: with a node mask they are not, nor where the report was cut. */
+  zonesWhole?: boolean;
   ramKiB: number | null;
   reservedKiB: number | null;
   freeKiB: number | null;
@@ -131,7 +137,10 @@ export interface MemoryPicture {
   zones: Zone[];
 }
 
-/** One zone of the Mem-Info part, in KiB. `blocks[order]` counts free blocks of the buddy list. */
+/**
+ * One zone of the Mem-Info part, in KiB. `blocks[order]` counts free blocks of the buddy list, `blockTypes[order]` says of what kind
+ * they are: unmovable, movable, reclaimable (E), high-atomic, CMA, isolated. Fields with `?` are missing in records of older versions.
+ */
 export interface Zone {
   node: number | null;
   name: string;
@@ -142,6 +151,12 @@ export interface Zone {
   presentKiB: number | null;
   managedKiB: number | null;
   blocks: number[] | null;
+  blockTypes?: string[] | null;
+  /** Free, but only for movable requests, or only for atomic ones. */
+  freeCmaKiB?: number | null;
+  reservedHighatomicKiB?: number | null;
+  /** `lowmem_reserve[]`, in pages: what a request that could have used the n-th zone must leave here. */
+  lowmemReservePages?: number[] | null;
 }
 
 /** What the full memory group held: the kernel's own key names, all in KiB (counters of events are left out). */
@@ -155,6 +170,7 @@ export interface MemcgFacts {
   memswUsageKiB: number | null;
   memswLimitKiB: number | null;
   kmemUsageKiB: number | null;
+  kmemLimitKiB?: number | null;
   version: 1 | 2 | null;
   /** `anon`, `file`, `shmem`, `slab_unreclaimable` … in KiB, of the group whose limit was hit. */
   statsKiB: Record<string, number>;
@@ -242,6 +258,14 @@ export interface KillRecord {
   warnings: string[];
 
   // Beyond the contract.
+  /** What a cut took away; missing in records of older versions. */
+  missing?: Missing[];
+  /** Another victim of the moment before, whose memory may just have come free. */
+  killedBefore?: { pid: number; name: string | null; kiB: number | null; agoMs: number | null } | null;
+  /** A BPF program decided, by this name of it. */
+  oomPolicy?: string | null;
+  /** Another killer that told of this death too: it acted later. */
+  alsoBy?: Killer | null;
   /** The process that the kernel chose; differs from the killed one when a child was sacrificed or a thread was named. */
   selected: { pid: number; name: string | null } | null;
   kernelRelease: string | null;

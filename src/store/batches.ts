@@ -3,6 +3,7 @@ import type { Batch } from '../app/ports.ts';
 import type { Kill } from '../incident/incident.ts';
 import { isSameDeath, momentOf } from '../incident/death-key.ts';
 import { problemOf, serviceOf } from '../incident/service.ts';
+import { isByKernel } from '../oom/by-kernel.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenAbout, saveIncident } from './incidents.ts';
 import { insertDeliveries } from './outbox.ts';
@@ -152,7 +153,7 @@ const INSERT = keepRowsQuery((db, rows: NewRow[]) =>
 function factColumns(kill: Kill): KillFacts {
   return {
     boot_id: kill.bootId,
-    killer: kill.record.killer,
+    killer: isByKernel(kill.record) ? 'kernel' : kill.record.killer,
     outcome: kill.record.outcome,
     source: columnText(kill.source),
     service: columnText(serviceOf(kill)),

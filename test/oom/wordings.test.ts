@@ -168,10 +168,6 @@ describe('what the kernel says of a death', () => {
       '12,539,107504808,-;Out of memory: Killed process 7 (a) total-vm:2000kB, anon-rss:1kB',
     ],
     ['the victim is already exiting', 'Out of memory: OOM victim 7 (a) is already exiting. Skip killing the task'],
-    [
-      'lowmemorykiller of Android',
-      "[ 10.0] lowmemorykiller: Killing 'com.app' (7), adj 900, to free 20kB on behalf of kswapd0",
-    ],
     ['hardware', '[ 10.000000] MCE: Killing a:7 due to hardware memory corruption fault at 7f'],
     [
       'a failed allocation',
@@ -181,10 +177,6 @@ describe('what the kernel says of a death', () => {
     ['a leaked fault', '[ 10.000000] Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF'],
     ['systemd on memory', 'May  7 21:43:54 doom systemd-journald[77]: Under memory pressure, flushing caches.'],
     ['Java', 'May  7 21:43:54 doom java[77]: java.lang.OutOfMemoryError: Java heap space'],
-    [
-      'a dry run of oomd',
-      'May  7 21:43:54 doom oomd[77]: oomd kill: 1.00 1.00 1.00 a.service 1 ruleset:[r] detectorgroup:[d] killer:(dry)kill_by_size v2',
-    ],
   ])('is no kill: %s', (_, line) => {
     expect(parseLines([line])).toEqual([]);
   });

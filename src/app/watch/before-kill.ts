@@ -2,7 +2,7 @@ import { findGrowth } from '../../incident/growth.ts';
 import type { Incident } from '../../incident/incident.ts';
 import { serviceOf } from '../../incident/service.ts';
 import { describeBefore } from '../../notice/incident/before-notice.ts';
-import { residentKiB } from '../../notice/roles.ts';
+import { residentKiB } from '../../oom/resident.ts';
 import type { Log } from '../ports.ts';
 import type { Clock } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';

@@ -1,6 +1,7 @@
 import { sayName } from '../../cause/cause-words.ts';
 import type { Kill } from '../../incident/incident.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
+import { isByKernel } from '../../oom/by-kernel.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { HostFacts, HostLink } from '../host-link.ts';
 import { countedTimes, unexplainedCgroups } from './unexplained-cgroups.ts';
@@ -86,7 +87,7 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
   async function recorded(span: Partial<KillQuery>): Promise<Kill[]> {
     const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
     return (await store.kills({ ...all, ...span })).filter(
-      ({ bootId, record }) => bootId === facts.bootId && record.killer === 'kernel' && record.outcome === 'killed',
+      ({ bootId, record }) => bootId === facts.bootId && isByKernel(record) && record.outcome === 'killed',
     );
   }
 

@@ -74,7 +74,9 @@ function driftMs({ kernelSeconds }: KillRecord, around: KillContext): number {
 }
 
 function keyOf(record: KillRecord, bootId: string | null): string {
-  const whom = record.pid ?? record.taskMemcg ?? record.outcome;
+  // systemd tells of a unit what systemd-oomd tells of its path, a moment before or after.
+  const unit = record.killer === 'systemd-oomd' ? (record.identity?.unit ?? null) : null;
+  const whom = record.pid ?? unit ?? record.taskMemcg ?? record.identity?.unit ?? record.outcome;
   if (record.kernelSeconds !== null) return deathKey(bootId, record.kernelSeconds, String(whom));
   return `${record.killer}:${record.time ?? record.timeText ?? '-'}:${whom}:${record.name ?? '-'}`;
 }

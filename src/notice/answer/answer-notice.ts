@@ -32,8 +32,11 @@ function recordText(record: KillRecord): Text {
   const reaped = reapedOf(record);
   if (reaped)
     return [{ hostText: reaped.name }, { words: ` (pid ${reaped.pid}) was killed (confirmed by the OOM reaper)` }];
-  if (record.pid === null && record.name === null) return [{ words: outcomeWords(record) }];
-  const name = { hostText: record.name ?? '(name not in the text)' };
+  if (record.pid === null && record.name === null && (record.outcome !== 'killed' || record.identity === null))
+    return [{ words: outcomeWords(record) }];
+  const name = { hostText: record.name ?? record.identity?.unit ?? record.taskMemcg ?? '(name not in the text)' };
+  if (record.outcome === 'dry-run')
+    return [{ words: `${record.killer} would have killed ` }, name, { words: ' (dry run: nothing was done)' }];
   if (survivedSignal(record))
     return [{ words: `${record.killer} tried to kill ` }, name, { words: ': it did not exit' }];
   return [
@@ -54,6 +57,8 @@ function outcomeWords(record: KillRecord): string {
       return 'The end of this report is missing, so it does not say who died';
     case 'suppressed':
       return 'The kernel suppressed some reports';
+    case 'attempted':
+    case 'dry-run':
     case 'killed':
       return 'A process was killed';
   }

@@ -105,6 +105,17 @@ function withoutVictim(incident: Incident, kill: Kill, host: Text): Text | null 
       return kill.record.pid === null
         ? [{ words: 'Out of memory on ' }, ...host, { words: ': the kernel left out reports' }]
         : null;
+    case 'dry-run':
+      return incident.killCount === 1
+        ? [
+            { words: `${kill.record.killer} would have killed ` },
+            ...victimText(kill),
+            { words: ' on ' },
+            ...host,
+            { words: ' (dry run: nothing was done)' },
+          ]
+        : null;
+    case 'attempted':
     case 'killed':
       return null;
   }

@@ -4,7 +4,8 @@ import type { Identity, KillRecord, Prediction } from '../../oom/report.ts';
 import { showHostLine, showHostText } from '../host-text.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from '../render-text.ts';
-import { domainText, freedKiB, freedWords, reapedOf, residentKiB } from '../roles.ts';
+import { residentKiB } from '../../oom/resident.ts';
+import { domainText, freedKiB, freedWords, reapedOf } from '../roles.ts';
 import { sayCount, sayNumber } from '../units.ts';
 
 /** How a terminal shows emphasis; plain functions where it has none. */
@@ -89,20 +90,22 @@ export function listKills(records: readonly { file: string; record: KillRecord }
 
 function headline(records: readonly [KillRecord, ...KillRecord[]]): string {
   const [record, ...others] = records;
-  if (record.pid === null && record.killer === 'kernel') return outcomeWords(record);
+  if (record.pid === null && record.killer === 'kernel' && (record.outcome !== 'killed' || record.identity === null))
+    return outcomeWords(record);
   const sizes = records.map(residentKiB).filter((size) => size !== null);
   const size = sizes.length === 0 ? '' : `, ${sayKiB(sizes.reduce((sum, one) => sum + one, 0))} resident`;
   const who =
     others.length === 0
       ? nameWords(record)
       : `${nameWords(record)} and ${sayCount(others.length, 'other process', 'other processes')}`;
+  if (record.outcome === 'dry-run') return `${record.killer} would have killed ${who} (dry run: nothing was done)`;
   if (others.length === 0 && survivedSignal(record))
     return `${record.killer} tried to kill ${who}${size}: it did not exit`;
   return `${who} ${others.length === 0 ? 'was' : 'were'} killed by ${record.killer === 'kernel' ? 'the kernel' : record.killer}${size}`;
 }
 
 function nameWords(record: KillRecord): string {
-  const who = record.name ?? record.taskMemcg ?? 'a process';
+  const who = record.name ?? record.taskMemcg ?? record.identity?.unit ?? 'a process';
   return `${showHostText(who)}${record.pid === null ? '' : ` (pid ${record.pid})`}`;
 }
 
@@ -124,6 +127,8 @@ function outcomeWords(record: KillRecord): string {
       return 'An out-of-memory report without its victim';
     case 'suppressed':
       return 'Reports were dropped by the kernel’s rate limit';
+    case 'attempted':
+    case 'dry-run':
     case 'killed':
       return 'A process was killed';
   }

@@ -2,7 +2,8 @@ import { sayKiB } from '../../oom/units.ts';
 import type { Incident } from '../../incident/incident.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { Cell, ChartPoint, Part } from '../notice.ts';
-import { residentKiB, ramKiB } from '../roles.ts';
+import { residentKiB } from '../../oom/resident.ts';
+import { ramKiB } from '../roles.ts';
 import { sayDuration, sayNumber, sayShare } from '../units.ts';
 
 const HOLDERS_SHOWN = 6;

@@ -12,7 +12,7 @@ import {
   type Recipe,
   type RecipeMaker,
 } from './recipe.ts';
-import { residentKiB } from '../roles.ts';
+import { residentKiB } from '../../oom/resident.ts';
 
 /** A limit should be this much above what was too little. */
 const LIMIT_MARGIN = 1.25;

@@ -3,7 +3,8 @@ import type { Incident, Kill } from '../../incident/incident.ts';
 import { aNotice, type Notice } from '../notice.ts';
 import { statusText } from '../recurrence-text.ts';
 import { backService } from './headline.ts';
-import { freedKiB, residentKiB, shortageText, victimText } from '../roles.ts';
+import { residentKiB } from '../../oom/resident.ts';
+import { freedKiB, shortageText, victimText } from '../roles.ts';
 import { sayCount, sayDuration, sayUtc } from '../units.ts';
 
 const EVIDENCE_LINES = 40;

@@ -1,14 +1,11 @@
-import { isOfUnit, isSameUserspaceKill, isWithin, RECENT_LINES, REPORT_SECONDS_MAX } from './belonging.ts';
-import { decodeText } from '../bytes.ts';
+import { isWithin, RECENT_LINES, REPORT_SECONDS_MAX } from './belonging.ts';
 import type { LogLine } from '../framing/frame.ts';
 import { takeKernelLine } from './kernel-line.ts';
 import { openRecentDeaths } from './recent-deaths.ts';
 import { beginsHeadless, readReportLine } from './report-lines.ts';
-import { chosenAt, note, openDeath, openReport, type ReportState } from './report-state.ts';
+import { chosenAt, note, openReport, type ReportState } from './report-state.ts';
 import { frontPiece, joinPiece } from './split-line.ts';
 import {
-  amend,
-  announce,
   announceNone,
   beginReport,
   closeOldest,
@@ -18,7 +15,8 @@ import {
 } from './stream-state.ts';
 import { readRow } from './tasks.ts';
 import { readStat } from './memcg.ts';
-import { openUserspaceReader, type UserspaceKill, type UserspaceLine } from '../killers/userspace.ts';
+import { openUserspaceReader } from '../killers/userspace.ts';
+import { takeUserspace } from './userspace-events.ts';
 
 export interface Assembler {
   /** Takes one line; what it changed is in `events` until the caller takes it away. */
@@ -39,31 +37,48 @@ const BEGINNINGS = byFirstLetter([
   'oom-kill:',
   'oom_reaper: ',
   'oom_kill_process: ',
+  'oom_policy=',
   'oomd kill: ',
+  'oomd dry-run: ',
   'out of memory',
   'Out of memory',
   'Out of Memory',
   'Memory cgroup out of memory',
   'Marked /',
+  'Rule ',
+  'Considered ',
   'No available memory',
   'Kill process ',
+  "Kill '",
+  "Killing '",
+  'Killing process',
   'Killed ',
   'Kernel panic ',
   'kill process ',
   'killing process ',
   'kill failed: ',
+  'Could not kill process: ',
   'Tasks in ',
   'sending SIG',
+  'send sigkill to ',
+  'Sending SIGKILL to cgroup ',
+  'victim processes: ',
+  '[talos] ',
+  'lowmemorykiller: ',
+  'lmkd: ',
   'low memory!',
+  'Low memory!',
+  'Low Memory!',
   'escalating to SIG',
+  'dryrun, ',
   'process ',
+  'System OOM ',
 ]);
 /**
  * A report without a victim is given up after so many lines in a row that mean nothing and whose clock is far from its own: the
  * host has restarted. Fewer are those of another host in a log of several.
  */
 const STRANGE_LINES_MAX = 100;
-const AFTERMATH_MAX = 20;
 const SHORT = 16; // a piece of a name: 15 bytes and less
 const BEFORE_MAX = 3;
 
@@ -85,13 +100,15 @@ export function openAssembler(nextReport: () => number): Assembler {
   };
 
   const recent = state.recent.all;
+  let lastLine: LogLine | null = null;
 
   function process(line: LogLine, isSpecial: boolean): void {
     if (line.program !== null || isSpecial) {
       if (line.program === null && takeKernelLine(state, line)) return;
-      const said = userspace.read(line.program, line.text);
-      if (said !== null) takeUserspace(state, line, said);
-      if (said !== null || line.program !== null) return;
+      const said = userspace.read(line);
+      for (const one of said) takeUserspace(state, line, one);
+      lastLine = line;
+      if (said.length > 0 || line.program !== null) return;
     }
     if (state.open === null) {
       if (!beginsHeadless(line.text)) return;
@@ -148,6 +165,7 @@ export function openAssembler(nextReport: () => number): Assembler {
   function settle(): void {
     releaseSplit();
     finishReport(state);
+    for (const one of userspace.settle()) if (lastLine !== null) takeUserspace(state, lastLine, one);
   }
 
   return {
@@ -196,38 +214,12 @@ function mayBeSpecial(text: string, open: ReportState | null): boolean {
   for (const beginning of BEGINNINGS[first] ?? NONE) if (text.startsWith(beginning, start)) return true;
   // "-" is rarer than "o": the search for it is the faster one.
   if (text.includes('-killer')) return true;
+  const last = text.charCodeAt(text.length - 1);
+  if (last === 46 && text.includes(' in this unit.')) return true;
+  // The kubelet's events end in the victim's pid; the driver of Android goes on in an indented line.
+  if (last >= 48 && last <= 57 && text.includes('System OOM e')) return true;
+  if (first === 32 && text.includes('kB on behalf of ')) return true;
   if (open === null) return text.includes('age allocation failure');
   if (first === 67 || first === 80) return open.cpu === null;
   return first === 91 && text.includes('blob data]');
-}
-
-function takeUserspace(state: StreamState, line: LogLine, said: UserspaceLine): void {
-  if (said.kind === 'before') state.condition = decodeText(said.text);
-  else if (said.kind === 'kill') takeUserspaceKill(state, line, said.kill);
-  else {
-    const death =
-      said.kind === 'unit'
-        ? state.recent.all.findLast((one) => isOfUnit(one, said.unit, line))
-        : state.recent.all.findLast((one) => one.userspace !== null && one.userspace.killer !== 'systemd-oomd');
-    if (death === undefined || death.aftermath.length >= AFTERMATH_MAX) return;
-    death.aftermath.push(decodeText(said.text));
-    amend(state, death, line);
-  }
-}
-
-function takeUserspaceKill(state: StreamState, line: LogLine, kill: UserspaceKill): void {
-  const twin = state.recent.all.findLast((death) => isSameUserspaceKill(death, kill, line));
-  if (twin !== undefined) {
-    twin.toldLast = line;
-    amend(state, twin, line);
-    return;
-  }
-  const report = openReport(state.nextReport(), kill.killer, line);
-  const death = openDeath(report, line, 'userspace');
-  death.userspace = { ...kill, reason: kill.reason ?? state.condition };
-  death.pid = kill.pid;
-  death.name = kill.name;
-  state.condition = null;
-  note(death.evidence, line);
-  announce(state, death);
 }

@@ -1,6 +1,6 @@
 import type { LogLine } from '../framing/frame.ts';
 import { chosenAt, type DeathState, type ReportState } from './report-state.ts';
-import type { UserspaceKill } from '../killers/userspace.ts';
+import type { UserspaceKill } from '../killers/userspace-kill.ts';
 import { parseTime } from '../time.ts';
 import type { KilledLine } from './verdict.ts';
 
@@ -48,9 +48,25 @@ export function fits(report: ReportState, line: LogLine, killed: KilledLine): bo
   return !(report.roads.has('memcg') && killed.message === 'Out of memory');
 }
 
+/** Whether a killer's signal and another's can be for one process: it may take a while to die. */
+export function isNear(first: LogLine, second: LogLine): boolean {
+  if (first.kernelUs !== null && second.kernelUs !== null) return isWithin(first, second, REPORT_SECONDS_MAX);
+  const seconds = secondsBetween(first, second);
+  return seconds === null
+    ? Math.abs(second.line - first.line) <= USERSPACE_LINES
+    : Math.abs(seconds) <= REPORT_SECONDS_MAX;
+}
+
+/** Whether a group is a unit's, or lies below it. */
+export function livesInUnit(path: string, unit: string): boolean {
+  return path.split('/').includes(unit);
+}
+
 export function isOfUnit(death: DeathState, unit: string, line: LogLine): boolean {
   const path = death.userspace?.cgroup ?? death.report.verdict?.taskMemcg ?? death.report.memcg?.taskMemcg ?? null;
-  if (path !== null) return path.includes(unit);
+  if (path !== null) return livesInUnit(path, unit);
+  const known = death.unit ?? death.userspace?.unit ?? null;
+  if (known !== null) return known === unit && line.line - death.toldLast.line < UNIT_LINES;
   return death.outcome === 'killed' && line.line - death.line.line < UNIT_LINES;
 }
 
@@ -65,8 +81,14 @@ export function isSameUserspaceKill(death: DeathState, kill: UserspaceKill, line
 
 function isAtOnce(first: LogLine, second: LogLine): boolean {
   if (first.timeText === second.timeText) return true;
-  const [from, to] = [first, second].map(({ timeText, realtimeUs }) =>
+  const seconds = secondsBetween(first, second);
+  return seconds !== null && Math.abs(seconds) * 1_000 <= AT_ONCE_MS;
+}
+
+/** By stamps that tell a moment; null: they do not. */
+function secondsBetween(first: LogLine, second: LogLine): number | null {
+  const [from = NaN, to = NaN] = [first, second].map(({ timeText, realtimeUs }) =>
     Date.parse(parseTime(timeText, realtimeUs) ?? ''),
   );
-  return from !== undefined && to !== undefined && Math.abs(to - from) <= AT_ONCE_MS;
+  return Number.isNaN(to - from) ? null : (to - from) / 1_000;
 }

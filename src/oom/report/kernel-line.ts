@@ -2,20 +2,23 @@ import { fits, isJustAfter, isWithin, REPORT_SECONDS_MAX } from './belonging.ts'
 import { decodeText } from '../bytes.ts';
 import type { LogLine } from '../framing/frame.ts';
 import { chosenAt, note, openDeath, type DeathState, type ReportState } from './report-state.ts';
+import { adopt, firstTold } from './retold.ts';
 import { joinBefore } from './split-line.ts';
 import { amend, announce, announceNone, beginReport, finishReport, type StreamState } from './stream-state.ts';
 import { parseHeader, parseKilled, parseReaper, parseScore, parseVerdict, type KilledLine } from './verdict.ts';
 
 const GROUP = /^ ?Tasks in (.*) are going to be killed due to memory\.oom\.group set/s;
 const SUPPRESSED = /oom_kill_process: (\d+) callbacks suppressed/;
-const NO_KILLABLE =
-  /(?:^|: ?)Out of memory and no killable processes|^ ?Memory cgroup out of memory.*no killable|no killable process/;
-const PANIC =
-  /Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)|out of memory.*[Pp]anic_on_oom is (?:selected|enabled)/;
+const NO_KILLABLE = /no killable process|^ ?Memory cgroup out of memory.{0,200}no killable/s;
+const PANIC = /Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)/;
+// out of memory from page fault. panic_on_oom is selected.           2.6.18 to 2.6.35
+const OLD_PANIC = /^ ?out of memory.{0,40}[Pp]anic_on_oom is (?:selected|enabled)/s;
+const POLICY = /(?:^ ?|, ?)oom_policy=([\w.-]{1,64})/;
 const BLOB = /^\[\d+(?:\.\d+)?[KMGT]?B? blob data\]$/;
-const SAME_MEMORY = /^ ?Kill process (\d+) \((.*)\) sharing same memory/s;
-const EXITING = /OOM victim (\d+) \((.*)\) is already exiting/s;
+const SAME_MEMORY = /^ ?Kill process (\d{1,10}) \((.{1,64})\) sharing same memory/s;
+const EXITING = /^.{0,80}?OOM victim (\d{1,10}) \((.{1,64})\) is already exiting/s;
 const GROUP_SECONDS_MAX = 30;
+const POLICY_MAX = 300;
 const AFTERMATH_MAX = 20;
 
 /** Takes a kernel line that names somebody or decides something; false: it is neither. */
@@ -26,6 +29,12 @@ export function takeKernelLine(state: StreamState, line: LogLine): boolean {
   const killed = text.includes('illed process ') ? parseKilled(text) : null;
   if (killed !== null) {
     takeKilled(state, line, killed);
+    return true;
+  }
+  const policy = text.includes('oom_policy=') ? POLICY.exec(text)?.[1] : undefined;
+  if (policy !== undefined && state.open !== null) {
+    state.open.oomPolicy ??= policy;
+    note(state.open.evidence, line);
     return true;
   }
   return takeScore(state, line) || takeReaper(state, line) || takeGroup(state, line) || takeOutcome(state, line);
@@ -41,6 +50,7 @@ function takeHeader(state: StreamState, given: LogLine): boolean {
   const report = beginReport(state, line);
   report.trigger = trigger;
   report.headerLine = line;
+  report.oomPolicy = POLICY.exec(line.text.slice(-POLICY_MAX))?.[1] ?? null;
   note(report.evidence, line);
   state.open = report;
   return true;
@@ -52,6 +62,7 @@ function takeVerdict(state: StreamState, line: LogLine): boolean {
   const report = reportToName(state, line, verdict.pid);
   report.verdict ??= verdict;
   report.verdictLine ??= line;
+  report.oomPolicy ??= POLICY.exec(line.text.slice(0, POLICY_MAX))?.[1] ?? null;
   note(report.evidence, line);
   return true;
 }
@@ -92,7 +103,12 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
     amend(state, twin, line);
     return;
   }
+  const first = firstTold(state, line, killed);
   const report = reportOfKill(state, line, killed);
+  if (first !== undefined) {
+    adopt(state, first, report, line, killed);
+    return;
+  }
   const known = report.deaths.find((death) => death.pid === killed.pid);
   if (known !== undefined) {
     if (known.killed === null) {
@@ -204,7 +220,7 @@ function takeOutcome(state: StreamState, line: LogLine): boolean {
     state.suppressed = line;
     return true;
   }
-  if (PANIC.test(text)) return takeNoVictim(state, line, 'panic');
+  if (PANIC.test(text) || OLD_PANIC.test(text)) return takeNoVictim(state, line, 'panic');
   if (NO_KILLABLE.test(text)) return takeNoVictim(state, line, 'no-killable');
   if (text.includes('page allocation failure')) state.allocationFailed = true;
   const report = state.open;

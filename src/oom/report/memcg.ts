@@ -30,6 +30,7 @@ export function emptyMemcg(): MemcgState {
       memswUsageKiB: null,
       memswLimitKiB: null,
       kmemUsageKiB: null,
+      kmemLimitKiB: null,
       version: null,
       statsKiB: {},
       events: {},
@@ -44,7 +45,11 @@ export function emptyMemcg(): MemcgState {
 const TASK_IN = /^ ?Task in (.*) killed as a result of limit of (.*)$/s;
 const NO_VICTIM = /^ ?Memory limit reached of cgroup (.*)$/s;
 const COUNTER = /^ ?(memory|memory\+swap|kmem|swap): usage (\d+)kB, limit (\d+)kB, failcnt (\d+)/;
-const STATS = /^ ?Memory cgroup stats(?: for (.*?))?:(?: ?((?:\w+:\d+[kK]B ?)+))?\s*$/s;
+// Memory cgroup stats for /a: cache:0KB rss:15356KB … — the path may hold anything, and nothing up to 3.8.
+const STATS_FRONT = /^ ?Memory cgroup stats(?: for |:)/;
+const GLUED_PAIR = /:(\w{1,40}):(\d{1,20})[kK]B$/;
+const GLUED_MAX = 70;
+const STAT_PAIR = /^(\w{1,40}):(\d{1,20})[kK]B$/;
 const EVENT = /^(?:total_)?(?:pg(?!tables)|workingset_|thp_|numa_|nr_|zswp|swpin|swpout|pswp)/;
 /** "No limit": 2^63 bytes, 2^64 bytes, or counters of 4 KiB pages, in the spellings of all versions. */
 const UNLIMITED_KIB = 2 ** 53 - 4096;
@@ -71,12 +76,24 @@ export function readMemcgLine(state: MemcgState, text: string): boolean {
     state.oomMemcg ??= decodeText((noVictim[1] ?? '').trimEnd());
     return true;
   }
-  const stats = STATS.exec(text);
-  if (stats === null) return false;
-  state.statsOpen = stats[2] === undefined;
-  // Each group of the tree has its own line: their sum is what the full group holds.
-  for (const pair of (stats[2] ?? '').matchAll(/(\w+):(\d+)/g))
-    addStat(state.facts.statsKiB, pair[1] ?? '', Number(pair[2]));
+  return STATS_FRONT.test(text) && readStatsLine(state, text);
+}
+
+/** The pairs stand at the end; each group of the tree has its own line, and their sum is what the full group holds. */
+function readStatsLine(state: MemcgState, text: string): boolean {
+  const words = text.trimEnd().split(' ');
+  let first = words.length;
+  for (; first > 0 && STAT_PAIR.test(words[first - 1] ?? ''); first -= 1);
+  const front = words[first - 1] ?? '';
+  // Some of 3.x put no blank between the path and the first pair.
+  const glued = GLUED_PAIR.exec(front.slice(-GLUED_MAX));
+  if (!front.endsWith(':') && glued === null) return false;
+  state.statsOpen = first === words.length && glued === null;
+  if (glued !== null) addStat(state.facts.statsKiB, glued[1] ?? '', Number(glued[2]));
+  for (const word of words.slice(first)) {
+    const pair = STAT_PAIR.exec(word);
+    addStat(state.facts.statsKiB, pair?.[1] ?? '', Number(pair?.[2]));
+  }
   return true;
 }
 
@@ -94,7 +111,10 @@ function readCounter(facts: MemcgFacts, name: string, usageKiB: number, limit: n
     facts.memswUsageKiB ??= usageKiB;
     facts.memswLimitKiB ??= limitKiB;
     facts.version ??= 1;
-  } else facts.kmemUsageKiB ??= usageKiB;
+  } else {
+    facts.kmemUsageKiB ??= usageKiB;
+    facts.kmemLimitKiB ??= limitKiB;
+  }
 }
 
 /** Takes `anon 15728640`; false: something else. Read by hand: a report has some fifty of them. */

@@ -60,11 +60,15 @@ const NODE = /^ ?Node \d+ active_anon:\d+kB/;
 const HUGE = /^ ?(?:Node \d+ )?hugepages_total=(\d+) hugepages_free=(\d+) .*hugepages_size=(\d+)kB/;
 const COUNT =
   /^ ?(\d+) (pages RAM|pages of RAM|pages reserved|reserved pages|pages hwpoisoned|total pagecache pages|pages in swap cache)\s*$/;
-const SWAP = /^ ?(Free|Total) swap *[=:] *(\d+)kB/;
+// During swapoff the count of free swap is below zero (mm/swapfile.c: get_nr_swap_pages()).
+const SWAP = /^ ?(Free|Total) swap {0,8}[=:] {0,20}(-?\d{1,15})kB/;
+const RESERVES = /^ ?lowmem_reserve\[\]:((?: \d{1,12}){1,8})/;
 const ZONE_SUMS = [
   ['mlocked', ' mlocked:'],
   ['kernel_stack', ' kernel_stack:'],
 ] as const;
+/** Pages that are in no zone any more (hot-unplugged, bad) are few. */
+const ZONES_WHOLE_SHARE = 0.97;
 const ZONES_MAX = 1024; // 256 nodes of 4 zones
 
 /** Takes one line of the Mem-Info part into `state`; false: not such a line. What was read first stays. */
@@ -86,6 +90,7 @@ export function readMemoryLine(state: MemoryState, text: string): boolean {
   if (first === 68 || first === 72 || first === 77)
     return text.includes('*') ? readBuddy(state, text) : readZone(state, text);
   if (first === 104) return readHuge(state, text);
+  if (first === 108) return readReserves(state, text);
   if (!TOTALS_FIRST.has(first) || !TOTALS.test(text)) return false;
   readTotals(state, text);
   return true;
@@ -124,6 +129,11 @@ function readZone(state: MemoryState, text: string): boolean {
     presentKiB: readKiB(text, ' present:'),
     managedKiB: readKiB(text, ' managed:'),
     blocks: null,
+    blockTypes: null,
+    freeCmaKiB: readKiB(text, ' free_cma:'),
+    // 6.17 and newer tell what of the reserve is still free.
+    reservedHighatomicKiB: readKiB(text, ' free_highatomic:') ?? readKiB(text, ' reserved_highatomic:'),
+    lowmemReservePages: null,
   };
   if (zone.presentKiB !== null) add(state.zonesKiB, 'present', zone.presentKiB);
   if (zone.managedKiB !== null) add(state.zonesKiB, 'managed', zone.managedKiB);
@@ -142,16 +152,29 @@ function readBuddy(state: MemoryState, text: string): boolean {
   state.firstBlockKiB ??= readDigits(list, list.indexOf('*') + 1) || null;
   const node = found[1] === undefined ? null : Number(found[1]);
   const zone = state.zones.find((one) => one.node === node && one.name === found[2] && one.blocks === null);
-  if (zone !== undefined) zone.blocks = readBlocks(list);
+  if (zone !== undefined) Object.assign(zone, readBlocks(list));
   return true;
 }
 
-/** `2*4kB (ME) 1*8kB (E) `: how many of each size. */
-function readBlocks(list: string): number[] {
+/** `lowmem_reserve[]: 0 2943 15889 15889`: stands behind the zone it is of. */
+function readReserves(state: MemoryState, text: string): boolean {
+  const found = RESERVES.exec(text);
+  if (found === null) return false;
+  const zone = state.zones.at(-1);
+  if (zone !== undefined) zone.lowmemReservePages ??= (found[1] ?? '').trim().split(' ').map(Number);
+  return true;
+}
+
+/** `2*4kB (ME) 1*8kB (E) `: how many of each size, and of which kinds; old kernels do not print the kinds. */
+function readBlocks(list: string): Pick<Zone, 'blocks' | 'blockTypes'> {
   const blocks: number[] = [];
-  for (let star = list.indexOf('*'); star >= 0; star = list.indexOf('*', star + 1))
+  const types: string[] = [];
+  for (let star = list.indexOf('*'); star >= 0; star = list.indexOf('*', star + 1)) {
     blocks.push(readDigits(list, list.lastIndexOf(' ', star) + 1));
-  return blocks;
+    const unit = list.indexOf('kB ', star);
+    types.push(list.charAt(unit + 3) === '(' ? list.slice(unit + 4, list.indexOf(')', unit)) : '');
+  }
+  return { blocks, blockTypes: types.some((letters) => letters !== '') ? types : null };
 }
 
 function readHuge(state: MemoryState, text: string): boolean {
@@ -164,21 +187,23 @@ function readHuge(state: MemoryState, text: string): boolean {
 
 /** The picture in KiB; null when nothing of it was read. */
 export function describeMemory(state: MemoryState, pageKiB: number): MemoryPicture | null {
-  if (state.totalsPages.size === 0 && state.zones.length === 0 && state.ramPages === null) return null;
+  if (isMemoryEmpty(state)) return null;
   function inKiB(pages: number | null | undefined): number | null {
     return pages === null || pages === undefined ? null : pages * pageKiB;
   }
   function total(key: string): number | null {
     return inKiB(state.totalsPages.get(key));
   }
+  const ramKiB = inKiB(state.ramPages);
   const managed = state.zonesKiB.get('managed') ?? state.zonesKiB.get('present');
+  // The kernel's count of pages stands behind all zones: without it a cut may have taken some of them, and a sum would be of a part.
+  const isWhole = ramKiB !== null && (state.zonesKiB.get('present') ?? 0) >= ramKiB * ZONES_WHOLE_SHARE;
+  const bothEnds = ramKiB !== null && (isWhole || state.totalsPages.size > 0);
+  const usableKiB = ramKiB === null ? null : ramKiB - (inKiB(state.reservedPages) ?? 0);
   return {
-    managedKiB:
-      managed ??
-      (state.ramPages === null || state.reservedPages === null
-        ? null
-        : (state.ramPages - state.reservedPages) * pageKiB),
-    ramKiB: inKiB(state.ramPages),
+    managedKiB: isWhole ? (managed ?? usableKiB) : usableKiB,
+    zonesWhole: isWhole,
+    ramKiB,
     reservedKiB: inKiB(state.reservedPages),
     freeKiB: total('free'),
     activeAnonKiB: total('active_anon'),
@@ -186,7 +211,7 @@ export function describeMemory(state: MemoryState, pageKiB: number): MemoryPictu
     activeFileKiB: total('active_file'),
     inactiveFileKiB: total('inactive_file'),
     unevictableKiB: total('unevictable'),
-    mlockedKiB: state.zonesKiB.get('mlocked') ?? null,
+    mlockedKiB: bothEnds ? (state.zonesKiB.get('mlocked') ?? null) : null,
     dirtyKiB: total('dirty'),
     writebackKiB: total('writeback'),
     slabReclaimableKiB: total('slab_reclaimable'),
@@ -194,9 +219,11 @@ export function describeMemory(state: MemoryState, pageKiB: number): MemoryPictu
     mappedKiB: total('mapped'),
     shmemKiB: total('shmem'),
     pageTablesKiB: total('pagetables'),
-    kernelStackKiB: state.nodesKiB.get('kernel_stack') ?? state.zonesKiB.get('kernel_stack') ?? null,
-    hugePagesKiB: state.hugePagesKiB,
-    hugePagesFreeKiB: state.hugePagesFreeKiB,
+    kernelStackKiB: bothEnds
+      ? (state.nodesKiB.get('kernel_stack') ?? state.zonesKiB.get('kernel_stack') ?? null)
+      : null,
+    hugePagesKiB: bothEnds ? state.hugePagesKiB : null,
+    hugePagesFreeKiB: bothEnds ? state.hugePagesFreeKiB : null,
     pageCacheKiB: inKiB(state.pageCachePages),
     swapCacheKiB: inKiB(state.swapCachePages),
     totalSwapKiB: state.totalSwapKiB,
@@ -204,6 +231,23 @@ export function describeMemory(state: MemoryState, pageKiB: number): MemoryPictu
     hwPoisonedKiB: inKiB(state.hwPoisonedPages),
     zones: state.zones,
   };
+}
+
+/** Nothing of Mem-Info was read. */
+export function isMemoryEmpty(state: MemoryState): boolean {
+  return (
+    state.totalsPages.size === 0 &&
+    state.zones.length === 0 &&
+    state.ramPages === null &&
+    state.totalSwapKiB === null &&
+    state.freeSwapKiB === null
+  );
+}
+
+/** A report of Mem-Info that breaks off before the kernel's count of pages, or that has lost what stands before it. */
+export function isMemoryCut(state: MemoryState): boolean {
+  if (isMemoryEmpty(state)) return false;
+  return state.ramPages === null || state.totalsPages.size === 0;
 }
 
 /** The number behind `label`, blanks between them or not; null where it is not. */

@@ -1,6 +1,6 @@
 import { identifyCgroup } from '../proc/cgroup.ts';
 import { decodeText } from '../bytes.ts';
-import { describeMemory } from './memory.ts';
+import { describeMemory, isMemoryCut, isMemoryEmpty } from './memory.ts';
 import { predictVictim } from '../badness/prediction.ts';
 import type { DeathState, ReportState } from './report-state.ts';
 import type {
@@ -9,6 +9,7 @@ import type {
   Identity,
   KillRecord,
   MemcgFacts,
+  Missing,
   MemoryPicture,
   Prediction,
   TaskFacts,
@@ -39,6 +40,10 @@ const IDENTITIES_MAX = 256;
 /** The same groups die again and again. */
 const identities = new Map<string, Identity>();
 
+function identityOfUnit(unit: string | null): Identity | null {
+  return unit === null ? null : identify(`/${unit}`);
+}
+
 function identify(path: string): Identity {
   const known = identities.get(path);
   if (known !== undefined) return known;
@@ -61,7 +66,7 @@ export function buildRecord(death: DeathState): KillRecord {
   return {
     line: death.line.line,
     report: report.report,
-    killer: report.killer,
+    killer: death.userspace?.killer ?? report.killer,
     domain: findDomain(death),
     constraint: verdict?.constraint ?? null,
     pid: death.pid,
@@ -88,7 +93,7 @@ export function buildRecord(death: DeathState): KillRecord {
     outcome: death.outcome,
     reaped: death.reaped,
     ...timesOf(death),
-    identity: taskMemcg === null ? null : identify(taskMemcg),
+    identity: taskMemcg === null ? identityOfUnit(death.unit ?? userspace?.unit ?? null) : identify(taskMemcg),
     predictedVictim: facts.prediction,
     cause: null,
     evidence: [...report.evidence, ...death.evidence].sort((a, b) => a.line - b.line),
@@ -105,7 +110,29 @@ export function buildRecord(death: DeathState): KillRecord {
     byPageFault: report.roads.has('page-fault'),
     reason: userspace?.reason ?? null,
     aftermath: death.aftermath,
+    missing: missingOf(death),
+    killedBefore: report.killedBefore,
+    oomPolicy: report.oomPolicy,
+    alsoBy: death.alsoBy,
   };
+}
+
+/** What a cut took away, by what stands before and behind it. */
+function missingOf(death: DeathState): Missing[] {
+  const { report } = death;
+  if (report.killer !== 'kernel') return [];
+  const { table, memory, headerLine, verdict, score } = report;
+  const hasBody =
+    table !== null || verdict !== null || score !== null || !isMemoryEmpty(memory) || report.memcg !== null;
+  const isUndecided = death.outcome === 'truncated' && !death.reaped;
+  return [
+    ...(headerLine === null && hasBody ? ['beginning' as const] : []),
+    ...(isMemoryCut(memory) ? ['memory' as const] : []),
+    ...(table !== null && (table.torn || (isUndecided && verdict === null && score === null))
+      ? ['tasks' as const]
+      : []),
+    ...(isUndecided ? ['end' as const] : []),
+  ];
 }
 
 /** A name with a line break may have lost its first part in the header; the CPU line has it whole. */
@@ -140,10 +167,18 @@ const DOMAINS: Record<string, Domain> = {
 };
 
 function findDomain(death: DeathState): Domain | null {
-  const { report, killed } = death;
+  const { report, killed, userspace } = death;
+  if (report.killer === 'kernel') return findKernelDomain(report, killed);
   if (report.killer === 'systemd-oomd')
-    return death.userspace?.reason?.startsWith('memory pressure') === true ? 'memcg' : 'host';
-  if (report.killer !== 'kernel') return report.killer === 'oomd' ? 'memcg' : 'host';
+    return userspace?.reason == null
+      ? null
+      : userspace.reason.startsWith('memory used') || userspace.reason.startsWith('swap used')
+        ? 'host'
+        : 'memcg';
+  return report.killer === 'oomd' ? 'memcg' : 'host';
+}
+
+function findKernelDomain(report: ReportState, killed: DeathState['killed']): Domain | null {
   // Up to 5.0 the score line says it, and the kill line behind it is bare.
   const message = killed?.message || (report.score?.message ?? '');
   const isMemcg =
@@ -156,16 +191,29 @@ function findDomain(death: DeathState): Domain | null {
   if (isMemcg) return 'memcg';
   const byVerdict = report.verdict === null ? undefined : DOMAINS[report.verdict.constraint];
   if (byVerdict !== undefined) return byVerdict;
-  if (message.includes('MPOL_BIND') || hasNodemask(report)) return 'mempolicy';
-  if (message.includes('cpuset')) return 'cpuset';
+  if (message.includes('MPOL_BIND') || hasPolicyNodes(report)) return 'mempolicy';
+  if (message === 'No available memory in cpuset') return 'cpuset';
   if (/^Out of [Mm]emory/.test(message) || (report.score !== null && !report.score.memcg)) return 'host';
   if (report.roads.has('memcg')) return 'memcg';
   return report.memory.totalsPages.size > 0 || report.roads.has('host') || report.roads.has('sysrq') ? 'host' : null;
 }
 
-/** 4.9 to 4.20 print the mempolicy's nodes in the header; `(null)` where there is none. */
-function hasNodemask(report: ReportState): boolean {
-  return report.verdict === null && /, nodemask=\d/.test(report.headerLine?.text ?? '');
+const NODEMASK = /, nodemask=(\d[\d,-]{0,200}), ( ?)order=/;
+const MEMS_ALLOWED = / mems_allowed=(\d[\d,-]{0,200})\s*$/;
+
+/**
+ * 4.11 to 4.20 print the nodes of a memory policy in the header, or `(null)`. 4.9 and 4.10 print those of the cpuset where there is
+ * no policy (mm/oom_kill.c: dump_header()): there only nodes that are fewer than the cpuset's are a policy's.
+ */
+function hasPolicyNodes(report: ReportState): boolean {
+  const nodes = report.verdict === null ? NODEMASK.exec(report.headerLine?.text ?? '') : null;
+  if (nodes === null) return false;
+  const allowed = MEMS_ALLOWED.exec(report.cpusetLine?.text ?? '')?.[1] ?? null;
+  if (allowed !== null) return allowed !== nodes[1];
+  // 4.11 to 4.14 alone have two blanks there.
+  if (nodes[2] !== '') return true;
+  const release = /^(\d{1,3})\.(\d{1,3})(?!\d)/.exec(report.cpu?.kernelRelease ?? '');
+  return release !== null && (Number(release[1]) > 4 || Number(release[2]) > 10);
 }
 
 /**
@@ -189,7 +237,7 @@ export function shareFacts(report: ReportState, death: DeathState): Shared {
     memory: describeMemory(report.memory, pageSizeKiB ?? 4),
     memcg: report.memcg?.facts ?? null,
     prediction: null,
-    tasks: describeTasks(rows, death.pid, pageSizeKiB ?? 4, report.recentPids),
+    tasks: describeTasks(rows, death.pid, selectedOf(report)?.pid ?? death.pid, pageSizeKiB ?? 4, report.recentPids),
   };
   facts.prediction = predict(report, death, facts);
   shared.set(report, facts);

@@ -7,7 +7,8 @@ import { openTable, readRow } from './tasks.ts';
 import { parseCpuLine } from './verdict.ts';
 
 const SLAB_START = /^ ?Unreclaimable slab info:/;
-const SLAB = /^ ?(\S.{0,60}?) +(\d+)KB +(\d+)KB\s*$/;
+const SLAB_SIZE = /^(\d{1,15})KB$/;
+const SLAB_WORDS_MAX = 8;
 const SLABS_MAX = 40;
 const NAME_MAX = 15;
 const ROAD = /mem_cgroup_o(?:ut_of_memory|om)|pagefault_out_of_memory|moom_callback|__alloc_pages/;
@@ -20,11 +21,18 @@ const ROADS: Record<string, 'memcg' | 'page-fault' | 'sysrq' | 'host'> = {
 };
 // Up to 4.4 a line for each processor in each zone: `CPU    0: hi:  186, btch:  31 usd:   0`, `cpu 0 hot: low 2, high 6, batch 1`.
 const HEADINGS =
-  /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|lowmem_reserve\[\]|Name +Used +Total|(?:CPU|cpu) +\d+:? (?:hi:|[Hh]ot:|cold:)|(?:Node \d+ )?\w+ per-cpu:)/;
+  /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|Name +Used +Total|(?:CPU|cpu) +\d+:? (?:hi:|[Hh]ot:|cold:)|(?:Node \d+ )?\w+ per-cpu:)/;
+
+const MEMORY_END = /^ ?(?:Free swap {0,8}= {0,20}-?\d{1,15}kB|\d{1,15} pages RAM)\s*$/;
+
+// php-fpm cpuset=/ mems_allowed=0
+const CPUSET = /^.{1,64}? cpuset=.{1,512}? mems_allowed=[\d,-]{1,512}\s*$/s;
 
 /** A line that can begin the rest of a report whose header is lost. */
 export function beginsHeadless(text: string): boolean {
   const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
+  // Of Mem-Info only its last lines may be left; a failed allocation prints them too, but no table and no verdict.
+  if (first === 70 || (first >= 48 && first <= 57)) return MEMORY_END.test(text);
   if (first === 77) return /^ ?Mem-[Ii]nfo:|^ ?Memory (?:cgroup stats|limit reached of cgroup)/.test(text);
   if (first === 84)
     return /^ ?Task(?: in .* killed as a result of limit of |s state \(memory values in pages\))/.test(text);
@@ -55,6 +63,11 @@ export function readReportLine(report: ReportState, line: LogLine): boolean {
       return true;
     }
   }
+  if (table === null && report.cpusetLine === null && CPUSET.test(text)) {
+    report.cpusetLine = line;
+    note(report.evidence, line);
+    return true;
+  }
   if (text.includes('+0x')) return readTrace(report, text);
   if (!report.foreignMemory && readMemoryLine(report.memory, text)) return true;
   if (
@@ -80,14 +93,16 @@ export function readReportLine(report: ReportState, line: LogLine): boolean {
   return readTrace(report, text) || HEADINGS.test(text);
 }
 
+/** `kmalloc-512             1234KB       2048KB`; the name may hold blanks. Read from the end. */
 function readSlab(report: ReportState, text: string): boolean {
-  const slab = SLAB.exec(text);
-  if (slab === null) return false;
+  const words = text.trim().split(/ +/, SLAB_WORDS_MAX);
+  const [used, total] = words.slice(-2).map((word) => SLAB_SIZE.exec(word)?.[1]);
+  if (words.length < 3 || used === undefined || total === undefined) return false;
   if (report.slabs.length < SLABS_MAX)
     report.slabs.push({
-      name: decodeText((slab[1] ?? '').trim()),
-      usedKiB: Number(slab[2]),
-      totalKiB: Number(slab[3]),
+      name: decodeText(words.slice(0, -2).join(' ')),
+      usedKiB: Number(used),
+      totalKiB: Number(total),
     });
   return true;
 }

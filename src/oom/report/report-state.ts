@@ -2,9 +2,9 @@ import { decodeText } from '../bytes.ts';
 import type { LogLine } from '../framing/frame.ts';
 import type { MemcgState } from './memcg.ts';
 import { emptyMemory, type MemoryState } from './memory.ts';
-import type { EvidenceLine, Killer, Outcome, Trigger } from '../report.ts';
+import type { EvidenceLine, Killer, KillRecord, Outcome, Trigger } from '../report.ts';
 import type { TaskTable } from './tasks.ts';
-import type { UserspaceKill } from '../killers/userspace.ts';
+import type { UserspaceKill } from '../killers/userspace-kill.ts';
 import type { CpuLine, KilledLine, Score, Verdict } from './verdict.ts';
 
 /** A report while it is being put together. */
@@ -14,6 +14,9 @@ export interface ReportState {
   first: LogLine;
   trigger: Trigger | null;
   headerLine: LogLine | null;
+  /** `NAME cpuset=/ mems_allowed=0`, 2.6.29 to 4.20. */
+  cpusetLine: LogLine | null;
+  oomPolicy: string | null;
   cpu: CpuLine | null;
   memory: MemoryState;
   memcg: MemcgState | null;
@@ -38,6 +41,7 @@ export interface ReportState {
   /** Lines in a row that meant nothing. */
   idle: number;
   recentPids: Set<number>;
+  killedBefore: NonNullable<KillRecord['killedBefore']> | null;
 }
 
 /** One victim of a report. */
@@ -46,8 +50,12 @@ export interface DeathState {
   line: LogLine;
   killed: KilledLine | null;
   /** Where no kill line is: who named the victim. */
-  namedBy: 'kill line' | 'oom-kill line' | 'score line' | 'userspace' | 'nobody';
+  namedBy: 'kill line' | 'oom-kill line' | 'score line' | 'userspace' | 'unit' | 'kubelet' | 'nobody';
+  /** Where only the unit is known that it was of. */
+  unit: string | null;
   userspace: UserspaceKill | null;
+  /** Another killer that told of it later. */
+  alsoBy: Killer | null;
   /** The last line that told of it: killers repeat themselves. */
   toldLast: LogLine;
   outcome: Outcome;
@@ -69,6 +77,8 @@ export function openReport(report: number, killer: Killer, first: LogLine): Repo
     first,
     trigger: null,
     headerLine: null,
+    cpusetLine: null,
+    oomPolicy: null,
     cpu: null,
     memory: emptyMemory(),
     memcg: null,
@@ -90,6 +100,7 @@ export function openReport(report: number, killer: Killer, first: LogLine): Repo
     warnings: [],
     idle: 0,
     recentPids: new Set(),
+    killedBefore: null,
   };
 }
 
@@ -110,7 +121,9 @@ export function openDeath(report: ReportState, line: LogLine, namedBy: DeathStat
     line,
     killed: null,
     namedBy,
+    unit: null,
     userspace: null,
+    alsoBy: null,
     toldLast: line,
     outcome: 'killed',
     pid: null,

@@ -1,6 +1,7 @@
 import { decodeText } from '../bytes.ts';
 import { isJustAfter, isRecent } from './belonging.ts';
 import type { LogLine } from '../framing/frame.ts';
+import { residentKiB } from '../resident.ts';
 import { note, openDeath, openReport, type DeathState, type ReportState } from './report-state.ts';
 import type { RecentDeaths } from './recent-deaths.ts';
 import type { SplitLine } from './split-line.ts';
@@ -39,7 +40,9 @@ export function beginReport(state: StreamState, line: LogLine): ReportState {
   for (let index = all.length - 1; index >= 0; index -= 1) {
     const death = all[index];
     if (death === undefined || !isRecent(death.line, line)) break;
-    if (death.pid !== null) report.recentPids.add(death.pid);
+    if (death.pid === null || death.outcome !== 'killed') continue;
+    report.recentPids.add(death.pid);
+    report.killedBefore ??= { pid: death.pid, name: death.name, kiB: sizeOf(death), agoMs: agoMs(death.line, line) };
   }
   if (state.suppressed !== null) {
     report.warnings.push(
@@ -50,6 +53,15 @@ export function beginReport(state: StreamState, line: LogLine): ReportState {
   }
   report.foreignMemory = state.allocationFailed;
   return report;
+}
+
+function sizeOf({ killed }: DeathState): number | null {
+  return killed === null ? null : residentKiB(killed);
+}
+
+/** By the kernel's clock; null where it is not printed. */
+function agoMs(first: LogLine, second: LogLine): number | null {
+  return first.kernelUs === null || second.kernelUs === null ? null : (second.kernelUs - first.kernelUs) / 1_000;
 }
 
 export function announce(state: StreamState, death: DeathState): void {

@@ -7,6 +7,7 @@ export const PROTECTED_ADJ = -900;
 export function describeTasks(
   rows: readonly TaskRow[],
   victimPid: number | null,
+  chosenPid: number | null,
   pageSizeKiB: number,
   recentlyKilled: ReadonlySet<number>,
 ): TaskFacts | null {
@@ -15,6 +16,7 @@ export function describeTasks(
     count: rows.length,
     largest: null,
     victim: null,
+    chosen: null,
     largestUnshifted: null,
     largestProtected: null,
     protectedCount: 0,
@@ -29,10 +31,11 @@ export function describeTasks(
   };
   for (const row of rows) {
     // Those who are dying already stand in the table, and cannot be chosen.
-    if (recentlyKilled.has(row.pid) && row.pid !== victimPid) continue;
+    if (recentlyKilled.has(row.pid) && row.pid !== victimPid && row.pid !== chosenPid) continue;
     const weight = weigh(row, pageSizeKiB);
     const { kiB, oomScoreAdj: adj } = weight;
     if (facts.largest === null || kiB > facts.largest.kiB) facts.largest = weight;
+    if (row.pid === chosenPid) facts.chosen = weight;
     if (row.pid === victimPid) facts.victim = weight;
     else if (row.pid !== 1 && (adj ?? 0) >= 0 && (facts.largestUnshifted === null || kiB > facts.largestUnshifted.kiB))
       facts.largestUnshifted = weight;

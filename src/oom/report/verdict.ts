@@ -41,18 +41,34 @@ export interface CpuLine {
 }
 
 // CPU: 0 PID: 512 Comm: php-fpm8.2 Not tainted 6.1.0-50-amd64 #1  Debian 6.1.179-1          3.10 to 6.10
-// CPU: 1 UID: 0 PID: 7 Comm: sh Kdump: loaded Tainted: G        W  O      6.12.0 #1          6.11 on
+// CPU: 1 UID: 0 PID: 7 Comm: sh Kdump: loaded Tainted: P           OE     6.12.0 #1          6.11 on
 // Pid: 1532, comm: badsysprogram Not tainted 3.4.0-amd64 #1                                  up to 3.9
-const CPU =
-  /^ ?(?:CPU: \d+ (?:UID: \d+ )?PID: (\d+) Comm: |Pid: (\d+), comm: )(.*?) (?:Kdump: \w+ )?(?:Not tainted|Tainted: [A-Z ()=_,]*?[A-Z]) +(\S.*)$/s;
+const CPU_FRONT = /^ ?(?:CPU: \d+ (?:UID: \d+ )?PID: (\d+) Comm: |Pid: (\d+), comm: )/;
+// A letter for each reason, and a blank for each that does not hold: they may stand in several groups.
+const TAINT = / (?:Not tainted|Tainted: [A-Z][A-Z ()=_,]{0,200})(?= )/g;
+const RELEASE = /^ *\(?(\d{1,3}\.\d{1,3}\S{0,200})/;
 
 /** Who was running when the report was printed: the trigger's thread id. */
 export function parseCpuLine(text: string): CpuLine | null {
-  const cpu = CPU.exec(text);
-  if (cpu === null) return null;
-  const release = /^(?:\(?)(\d+\.\d+\S*)/.exec(cpu[4] ?? '');
-  return { pid: Number(cpu[1] ?? cpu[2]), comm: decodeText(cpu[3] ?? ''), kernelRelease: release?.[1] ?? null };
+  const front = CPU_FRONT.exec(text);
+  if (front === null) return null;
+  const rest = text.slice(front[0].length, front[0].length + CPU_LINE_MAX);
+  TAINT.lastIndex = 0;
+  // A name may hold the words too: the last that are there are the kernel's.
+  let taint: RegExpExecArray | null = null;
+  for (let next = TAINT.exec(rest); next !== null; next = TAINT.exec(rest)) taint = next;
+  if (taint === null) return null;
+  const name = rest.slice(0, taint.index).replace(/ Kdump: \w{1,20}$/, '');
+  const release = RELEASE.exec(rest.slice(taint.index + taint[0].length));
+  return {
+    pid: Number(front[1] ?? front[2]),
+    comm: decodeText(name),
+    kernelRelease: release?.[1] ?? null,
+  };
 }
+
+/** Name, taint letters, release and build: none of them comes near. */
+const CPU_LINE_MAX = 1_000;
 
 export interface Verdict {
   constraint: string;
@@ -72,8 +88,8 @@ export function parseVerdict(text: string): Verdict | null {
   if (start < 0 || start > 1) return null;
   const constraint = /^[A-Za-z_]+/.exec(text.slice(start + 20))?.[0] ?? '';
   // Names and paths may hold commas and "=": pid and uid are read from the end, task= reaches to the last ",pid=".
-  const tail = /,pid=(\d+)(?:,uid=(\d+)| *,? *uid)/.exec(text.slice(Math.max(0, text.lastIndexOf(',pid='))));
   const pidAt = text.lastIndexOf(',pid=');
+  const tail = pidAt < 0 ? null : /^,pid=(\d+)(?:,| {0,2},? {0,2}uid)/.exec(text.slice(pidAt, pidAt + TAIL_MAX));
   const uidAt = /,pid=\d+,uid=\d+\s*$/.exec(text);
   const taskEnd = uidAt?.index ?? (pidAt < 0 ? text.length : pidAt);
   const body = text.slice(0, taskEnd);
@@ -110,23 +126,30 @@ export interface Score {
 // Out of memory: Kill process 18540 (mysqld) score 512 or sacrifice child               2.6.36 to 5.0
 // Out of memory: kill process 5516 (python) score 216154 or a child                     up to 2.6.35
 // Out of Memory: Kill process 10 (sh) score 345 and children.                          2.6.16 to 2.6.19
-const SCORE = /[Kk]ill process (\d+) \((.*)\) score (-?\d+)\b( and children)?/s;
+const SCORE_FRONT = /^(.{0,80}?)[Kk]ill process (\d{1,10}) \(/s;
+const SCORE_TAIL = /^\) score (-?\d{1,20})\b( and children)?/;
 
-/** The line that names the chosen process and its score. */
+/** The line that names the chosen process and its score. The name is 15 bytes of anything: the last tail that is there ends it. */
 export function parseScore(text: string): Score | null {
-  const score = SCORE.exec(text);
-  if (score === null) return null;
-  const message = text.slice(0, score.index).replace(/: ?$/, '').trim();
+  const front = SCORE_FRONT.exec(text);
+  const end = text.lastIndexOf(') score ');
+  if (front === null || end < front[0].length) return null;
+  const tail = SCORE_TAIL.exec(text.slice(end, end + TAIL_MAX));
+  if (tail === null) return null;
+  const message = (front[1] ?? '').replace(/: ?$/, '').trim();
+  if (!MESSAGES.test(message)) return null;
   return {
     message,
-    pid: Number(score[1]),
-    name: decodeText(score[2] ?? ''),
-    score: Number(score[3]),
+    pid: Number(front[2]),
+    name: decodeText(text.slice(front[0].length, end)),
+    score: Number(tail[1]),
     allocatingTask: message.includes('oom_kill_allocating_task'),
     memcg: message.includes('emory cgroup'),
-    andChildren: score[4] !== undefined,
+    andChildren: tail[2] !== undefined,
   };
 }
+
+const TAIL_MAX = 100;
 
 export interface KilledLine {
   /** What stands before "Killed process": says the domain. Empty up to 5.0, where the score line says it. */
@@ -168,7 +191,7 @@ export function parseKilled(text: string): KilledLine | null {
   if (nameStart < 0 && rest !== '') return null;
   const end = nameEnd(rest);
   const fields = end < 0 ? '' : rest.slice(end + 1);
-  const uidAfter = /^, UID (\d+),/.exec(fields)?.[1] ?? / UID:(\d+)\s/.exec(fields)?.[1];
+  const uidAfter = /^, UID (\d+),/.exec(fields)?.[1] ?? / UID:(\d+)(?:\s|$)/.exec(fields)?.[1];
   return {
     message,
     pid: Number(killed[2]),

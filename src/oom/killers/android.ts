@@ -1,0 +1,60 @@
+import { decodeText, toInteger } from '../bytes.ts';
+import { NO_KILL, type UserspaceLine } from './userspace-kill.ts';
+
+// The driver lowmemorykiller, up to 4.11 in the kernel's own log (drivers/staging/android):
+//   lowmemorykiller: Killing 'om.htc.launcher' (4486), adj 294,
+//      to free 47856kB on behalf of 'kworker/u8:14' (20594) because
+//      cache 72460kB is below limit 73728kB for oom_score_adj 235
+//   send sigkill to 4486 (om.htc.launcher), adj 9, size 11964                     2.6 to 3.x, in pages
+// lmkd, the daemon that took its place, in logcat under the same tag:
+//   lowmemorykiller: Kill 'com.app' (4486), uid 10100, oom_score_adj 935 to free 46732kB rss, 34564kB swap; reason: low watermark is breached
+//   lowmemorykiller: Killing 'com.app' (4486), uid 10100, adj 935
+const TAG = /^(?:lowmemorykiller|lmkd|lowmem): /;
+const KILL =
+  /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?: \(tgid \d{1,10}\))?, (?:uid (\d{1,10}), )?(?:oom_score_adj|oom_adj|adj) (-?\d{1,5}),?(?: to free (\d{1,12})kB(?: rss)?(?:, (\d{1,12})kB swap)?)?(?:; reason: (.{0,300}))?/s;
+const SIGKILL =
+  /^send sigkill to (\d{1,10}) \((.{1,16})\), (?:score_)?adj (-?\d{1,5}), ?(?:adj -?\d{1,5}, ?)?size (\d{1,12})/s;
+const TO_FREE = /^\s{1,8}to free (\d{1,12})kB on behalf of '/;
+const BECAUSE = /^\s{1,8}cache \d{1,12}kB is below limit \d{1,12}kB for oom_(?:score_)?adj -?\d{1,5}/;
+const PAGE_KIB = 4;
+
+/** One line of Android's killers; `isTagged`: the framing named one of them. null: nothing about a kill. */
+export function readAndroid(given: string, isTagged: boolean): UserspaceLine | null {
+  const tag = TAG.exec(given);
+  const text = tag === null ? given : given.slice(tag[0].length);
+  const free = TO_FREE.exec(text);
+  if (free !== null) return { kind: 'after', text: text.trim(), says: 'size', rssKiB: Number(free[1]) };
+  if (BECAUSE.test(text)) return { kind: 'after', text: text.trim() };
+  if (tag === null && !isTagged && !text.startsWith('send sigkill to ')) return null;
+  const sent = SIGKILL.exec(text);
+  if (sent !== null)
+    return {
+      kind: 'kill',
+      kill: {
+        ...NO_KILL,
+        killer: 'lowmemorykiller',
+        pid: Number(sent[1]),
+        name: decodeText(sent[2] ?? ''),
+        oomScoreAdj: toInteger(sent[3]),
+        rssKiB: Number(sent[4]) * PAGE_KIB,
+        signal: 'SIGKILL',
+      },
+    };
+  const kill = KILL.exec(text);
+  if (kill === null) return null;
+  return {
+    kind: 'kill',
+    kill: {
+      ...NO_KILL,
+      // Only the daemon tells the user id.
+      killer: kill[3] === undefined ? 'lowmemorykiller' : 'lmkd',
+      pid: Number(kill[2]),
+      name: decodeText(kill[1] ?? ''),
+      uid: toInteger(kill[3]),
+      oomScoreAdj: toInteger(kill[4]),
+      rssKiB: toInteger(kill[5]),
+      signal: 'SIGKILL',
+      reason: kill[7] === undefined ? null : decodeText(kill[7]),
+    },
+  };
+}
