@@ -1,4 +1,5 @@
 import type { Holder, KillRecord, MemoryPicture, TaskFacts, TaskWeight } from '../oom/report.ts';
+import { residentKiB } from '../oom/resident.ts';
 import { THRESHOLDS } from './thresholds.ts';
 import type { HistoryFacts } from './history-facts.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -73,6 +74,8 @@ export interface CauseContext {
 export function gatherFacts(record: KillRecord, context: CauseContext = {}): CauseFacts {
   const ramKiB = ramOf(record);
   const group = record.domain === 'memcg' ? groupOf(record) : null;
+  // Of what was cut off nothing is known: no sum of what is left may be told.
+  const isCut = record.missing?.includes('end') === true;
   const totalKiB =
     record.domain === 'memcg'
       ? (record.memcgLimitKiB ?? record.memcgUsageKiB)
@@ -84,9 +87,9 @@ export function gatherFacts(record: KillRecord, context: CauseContext = {}): Cau
     ramKiB,
     totalKiB,
     memory: record.domain === 'memcg' ? null : record.memory,
-    tasks: record.tasks ?? null,
+    tasks: isCut ? null : (record.tasks ?? null),
     victim: record.tasks?.victim ?? null,
-    holders: totalKiB === null || totalKiB <= 0 ? [] : holdersOf(record, totalKiB),
+    holders: totalKiB === null || totalKiB <= 0 || isCut ? [] : holdersOf(record, totalKiB, group),
     group,
     kills: context.kills ?? null,
     host: context.host ?? null,
@@ -95,12 +98,30 @@ export function gatherFacts(record: KillRecord, context: CauseContext = {}): Cau
 }
 
 /** With a node mask the kernel prints only the zones of those nodes, but counts the pages of all: those alone ran out. */
-function ramOf({ memory, ramPages, pageSizeKiB }: KillRecord): number | null {
+function ramOf({ memory, ramPages, pageSizeKiB, domain }: KillRecord): number | null {
+  const zonesKiB = (memory?.zones ?? []).reduce((sum, zone) => sum + (zone.managedKiB ?? zone.presentKiB ?? 0), 0);
+  if ((domain === 'cpuset' || domain === 'mempolicy') && zonesKiB > 0 && ramPages !== null) return zonesKiB;
   if (memory?.managedKiB) return memory.managedKiB;
   return ramPages === null ? null : ramPages * (pageSizeKiB ?? 4);
 }
 
-function holdersOf(record: KillRecord, totalKiB: number): NamedTasks[] {
+/** Where there is no task table, the kill line still tells what the victim held. */
+function victimAlone(record: KillRecord, totalKiB: number, group: GroupPicture | null): NamedTasks[] {
+  const size = record.domain === 'memcg' ? ownKiB(record) : residentKiB(record);
+  if (record.name === null || size === null || record.outcome !== 'killed') return [];
+  // The group's own figures say otherwise: the line is of another moment.
+  if (group !== null && size > (group.anonKiB + group.shmemKiB) * THRESHOLDS.movedFactor) return [];
+  const name = titleOf(record.name);
+  return [{ name, count: 1, kiB: size, share: Math.min(1, size / totalKiB), largestKiB: size }];
+}
+
+/** File pages may be charged to another group. */
+function ownKiB({ anonRssKiB, shmemRssKiB }: KillRecord): number | null {
+  return anonRssKiB === null ? null : anonRssKiB + (shmemRssKiB ?? 0);
+}
+
+function holdersOf(record: KillRecord, totalKiB: number, group: GroupPicture | null): NamedTasks[] {
+  if (record.holders.length === 0) return victimAlone(record, totalKiB, group);
   const pageKiB = record.pageSizeKiB ?? 4;
   const isGroup = record.domain === 'memcg';
   const sums = new Map<string, NamedTasks>();
@@ -205,7 +226,5 @@ export function isOtherThanVictim(facts: CauseFacts, holder: NamedTasks): boolea
 
 /** What the victim weighed, by the task table, else by the kill line; null: neither says. */
 export function victimKiB({ victim, record }: CauseFacts): number | null {
-  if (victim !== null) return victim.kiB;
-  const parts = [record.anonRssKiB, record.fileRssKiB, record.shmemRssKiB].filter((part) => part !== null);
-  return parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
+  return victim?.kiB ?? residentKiB(record);
 }

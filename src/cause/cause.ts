@@ -5,6 +5,8 @@ import { GROUP_RULES } from './rules-group.ts';
 import { HISTORY_RULES } from './rules-history.ts';
 import { HOLDER_RULES } from './rules-holders.ts';
 import { KIND_RULES } from './rules-kind.ts';
+import { SHORTAGE_RULES } from './rules-shortage.ts';
+import { USERSPACE_RULES } from './rules-userspace.ts';
 import { MEMORY_RULES } from './rules-memory.ts';
 import { SWAP_RULES } from './rules-swap.ts';
 import { ZONE_RULES } from './rules-zones.ts';
@@ -12,7 +14,9 @@ import { THRESHOLDS } from './thresholds.ts';
 
 /** All rules of diagnosis. Of one place, those that stand first lead. */
 export const RULES: readonly Rule[] = [
+  ...USERSPACE_RULES,
   ...KIND_RULES,
+  ...SHORTAGE_RULES,
   ...HISTORY_RULES,
   ...MEMORY_RULES,
   ...ZONE_RULES,

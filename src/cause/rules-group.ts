@@ -41,7 +41,7 @@ export const GROUP_RULES: readonly Rule[] = [
       return {
         text: dirty
           ? `Page cache fills ${partOf(group, group.cacheKiB)}, ${sayKiB(group.dirtyKiB)} of it written data that waits for the storage.`
-          : `Page cache fills ${partOf(group, group.cacheKiB)}; it is usually given back first.`,
+          : `Page cache fills ${partOf(group, group.cacheKiB)}; it is usually the first to be given back.`,
         numbers: { cacheKiB: group.cacheKiB, dirtyKiB: group.dirtyKiB },
         share: group.cacheKiB / group.usageKiB,
         ...(dirty ? { sure: 'likely' as const } : {}),
@@ -90,7 +90,7 @@ export const GROUP_RULES: readonly Rule[] = [
       domain !== 'memcg' || oomMemcg === null || taskMemcg === null || !taskMemcg.startsWith(`${oomMemcg}/`)
         ? null
         : {
-            text: `The limit is that of the group above, ${groupName(oomMemcg)}, not of ${groupName(taskMemcg)} itself.`,
+            text: `The limit that was hit belongs to the group above, ${groupName(oomMemcg)}, not to ${groupName(taskMemcg)} itself.`,
             numbers: {},
           },
   },
@@ -102,9 +102,12 @@ export const GROUP_RULES: readonly Rule[] = [
     meaning: 'a container died because its host ran out',
     advice: null,
     source: 'kubernetes/kubernetes#88871',
-    find: ({ record: { domain, identity, pid } }) =>
-      domain === 'host' && pid !== null && (identity?.container || identity?.pod)
-        ? { text: 'The host ran out, not the container: by its own limit it did nothing wrong.', numbers: {} }
+    find: ({ record: { constraint, domain, identity, pid } }) =>
+      domain === 'host' && constraint === 'CONSTRAINT_NONE' && pid !== null && (identity?.container || identity?.pod)
+        ? {
+            text: 'The kernel was short of memory on the host; it was not a limit of the container that was reached.',
+            numbers: {},
+          }
         : null,
   },
   {
@@ -169,7 +172,7 @@ export const GROUP_RULES: readonly Rule[] = [
       return set === null || record.oomScoreAdj === null || set === record.oomScoreAdj
         ? null
         : {
-            text: `The unit sets OOMScoreAdjust=${set}, the victim had ${record.oomScoreAdj}: that was changed after the start, by hand or by the program itself.`,
+            text: `The unit now sets OOMScoreAdjust=${set}, but the victim had ${record.oomScoreAdj}: one of the two was changed since it started, or the program sets its own.`,
             numbers: { unitAdj: set, victimAdj: record.oomScoreAdj },
           };
     },

@@ -1,4 +1,5 @@
 import { sayKiB } from '../oom/units.ts';
+import type { TaskWeight } from '../oom/report.ts';
 import { isOtherThanVictim, victimKiB, type CauseFacts, type NamedTasks } from './cause-facts.ts';
 import type { Finding, Rule } from './cause-rule.ts';
 import { THRESHOLDS } from './thresholds.ts';
@@ -109,11 +110,32 @@ export const HOLDER_RULES: readonly Rule[] = [
     source: BADNESS,
     find: ({ tasks, record }) => {
       const largest = tasks?.largest ?? null;
-      if (largest === null || tasks?.victim === null || largest.pid === record.pid || (largest.oomScoreAdj ?? 0) >= 0)
-        return null;
+      const chosen = chosenOf(tasks);
+      if (largest === null || chosen === null || largest.pid === chosen.pid || largest.pid === record.pid) return null;
+      // Its value must have weighed: not where it was chosen all the same, or had the same value as who was.
+      if ((largest.oomScoreAdj ?? 0) >= Math.min(0, chosen.oomScoreAdj ?? 0)) return null;
       return {
         text: `${sayName(largest.name)} is larger (${sayKiB(largest.kiB)}), and has oom_score_adj ${largest.oomScoreAdj}.`,
         numbers: { largestKiB: largest.kiB, largestAdj: largest.oomScoreAdj ?? 0 },
+      };
+    },
+  },
+  {
+    code: 'child-sacrificed',
+    id: 'K0.4',
+    place: 'aside',
+    sure: 'certain',
+    meaning: 'up to 5.0 a child of the chosen process died in its place',
+    advice: null,
+    source: 'mm/oom_kill.c up to 5.0: oom_kill_process(), "sacrifice child"',
+    find: ({ tasks, record }) => {
+      const chosen = tasks?.chosen ?? null;
+      // The score line stands only up to 5.0. A thread of the victim, which may be named too, has no row of its own.
+      if (record.score === null || chosen === null || record.pid === null || chosen.pid === record.pid) return null;
+      if (record.selected?.pid !== chosen.pid) return null;
+      return {
+        text: `The kernel had chosen ${sayName(chosen.name)} (pid ${chosen.pid}, ${sayKiB(chosen.kiB)}); ${sayName(record.name ?? 'another process')}, a child of it, died in its place.`,
+        numbers: { chosenPid: chosen.pid, chosenKiB: chosen.kiB },
       };
     },
   },
@@ -154,18 +176,24 @@ export const HOLDER_RULES: readonly Rule[] = [
 const WATCHERS =
   /^(?:sshd(?:-.*)?|rsyslogd|systemd-journal|telegraf|node_exporter|prometheus-node|zabbix_agentd?|collectd|netdata|icinga2|nrpe|filebeat|fluent-bit|promtail|datadog-agent)$/;
 
+/** Whom the kernel chose: not the child that died in its place. */
+function chosenOf(tasks: CauseFacts['tasks']): TaskWeight | null {
+  return tasks?.chosen ?? tasks?.victim ?? null;
+}
+
 function adjMadeIt(facts: CauseFacts): Finding | null {
-  const { record, victim, tasks } = facts;
-  const adj = victim?.oomScoreAdj ?? 0;
+  const { record, tasks } = facts;
+  const chosen = chosenOf(tasks);
+  const adj = chosen?.oomScoreAdj ?? 0;
   const other = tasks?.largestUnshifted ?? null;
-  if (record.pid === null || victim === null || other === null || adj <= 0) return null;
-  if (other.kiB < victim.kiB * THRESHOLDS.adjFactor || (other.oomScoreAdj ?? 0) >= adj) return null;
+  if (record.pid === null || chosen === null || other === null || other.pid === chosen.pid || adj <= 0) return null;
+  if (other.kiB < chosen.kiB * THRESHOLDS.adjFactor || (other.oomScoreAdj ?? 0) >= adj) return null;
   const matters = facts.totalKiB !== null && other.kiB / facts.totalKiB >= THRESHOLDS.togetherShare;
   return {
-    text: `Its oom_score_adj of ${adj} made ${sayName(victim.name)} (${sayKiB(victim.kiB)}) the victim: by size alone ${sayName(other.name)} (${sayKiB(other.kiB)}) stood before it.`,
-    numbers: { adj, victimKiB: victim.kiB, otherKiB: other.kiB },
-    // Whether the other one could be chosen at all, the arithmetic confirms where it agrees with the kernel’s choice.
-    sure: record.predictedVictim?.agrees === true ? 'certain' : 'likely',
+    text: `Its oom_score_adj of ${adj} put ${sayName(chosen.name)} (${sayKiB(chosen.kiB)}) first: by size alone ${sayName(other.name)} (${sayKiB(other.kiB)}) comes before it.`,
+    numbers: { adj, victimKiB: chosen.kiB, otherKiB: other.kiB },
+    // The arithmetic of that very kernel must lead to the kernel’s choice.
+    sure: record.predictedVictim?.agrees === true && record.kernelRelease !== null ? 'certain' : 'likely',
     // Where hardly anything is in processes, another victim would have changed nothing.
     ...(matters ? {} : { place: 'aside' as const }),
   };
@@ -177,7 +205,7 @@ function protectedHog(facts: CauseFacts): Finding | null {
   if (hog === null || totalKiB === null || record.pid === null || hog.pid === record.pid) return null;
   if (hog.pid !== tasks?.largest?.pid || hog.kiB / totalKiB < THRESHOLDS.protectedShare) return null;
   return {
-    text: `${sayName(hog.name)} is protected (oom_score_adj ${hog.oomScoreAdj}) and holds ${sayPart(hog.kiB, totalKiB)} of ${ofWhat(facts)}, so others die for it.`,
+    text: `${sayName(hog.name)} is protected (oom_score_adj ${hog.oomScoreAdj}) and holds ${sayPart(hog.kiB, totalKiB)} of ${ofWhat(facts)}, so others are killed instead.`,
     numbers: { hogKiB: hog.kiB, hogAdj: hog.oomScoreAdj ?? 0 },
   };
 }
@@ -211,7 +239,7 @@ function hogText(facts: CauseFacts, holder: NamedTasks): string {
 function heldBy(facts: CauseFacts, holder: NamedTasks): string {
   const total = facts.totalKiB ?? 1;
   if (holder.kiB <= total) return `${sayPart(holder.kiB, total)} of ${ofWhat(facts)}`;
-  const twice = holder.count > 1 ? ' (memory that they share is counted for each)' : '';
+  const twice = holder.count > 1 ? ' (shared memory is counted once for each)' : '';
   return `${sayKiB(holder.kiB)}${twice} of ${ofWhat(facts)}`;
 }
 

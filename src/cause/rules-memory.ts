@@ -1,5 +1,5 @@
 import { sayKiB } from '../oom/units.ts';
-import type { MemoryPicture } from '../oom/report.ts';
+import type { KillRecord, MemoryPicture } from '../oom/report.ts';
 import type { CauseFacts } from './cause-facts.ts';
 import type { Finding, Rule } from './cause-rule.ts';
 import { THRESHOLDS } from './thresholds.ts';
@@ -21,12 +21,13 @@ export const MEMORY_RULES: readonly Rule[] = [
     find: ({ record, memory }) => {
       if (record.slabNamed !== true || record.domain === 'memcg') return null;
       const kiB = memory?.slabUnreclaimableKiB ?? null;
-      const top = record.slabs
-        .toSorted((a, b) => b.totalKiB - a.totalKiB)
-        .find((slab) => kiB !== null && slab.totalKiB >= kiB * THRESHOLDS.namedShare);
+      const pagesKiB = pagesOf(memory);
+      // The kernel prints the list when this holds; a report whose own figures say otherwise is torn.
+      const fits = kiB === null || pagesKiB === null || kiB > pagesKiB;
       return {
-        text: `Kernel memory (unreclaimable slab${kiB === null ? '' : `, ${sayKiB(kiB)}`}) is larger than all memory of processes${top === undefined ? '' : `, ${sayName(top.name)} (${sayKiB(top.totalKiB)}) first`}: killing them does not help.`,
+        text: `Kernel memory (unreclaimable slab${kiB === null ? '' : `, ${sayKiB(kiB)}`}) exceeds all memory of processes and page cache${topSlab(record.slabs, kiB)}: killing processes frees little of it.`,
         numbers: { slabUnreclaimableKiB: kiB ?? 0 },
+        ...(fits ? {} : { sure: 'likely' as const }),
       };
     },
   },
@@ -34,7 +35,8 @@ export const MEMORY_RULES: readonly Rule[] = [
     meaning: 'the kernel’s own memory: a driver, filesystem or network leak',
     advice: 'kernel-slab',
     source: PROC,
-    say: (part) => `Kernel memory (unreclaimable slab) holds ${part}: killing processes does not give it back.`,
+    say: (part, { record, memory }) =>
+      `Kernel memory (unreclaimable slab) holds ${part}${topSlab(record.slabs, memory?.slabUnreclaimableKiB ?? null)}: killing processes frees little of it.`,
   }),
   {
     code: 'slab-cache',
@@ -80,7 +82,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       if (ramKiB === null || pool / ramKiB < THRESHOLDS.hugePoolShare || free / pool < THRESHOLDS.hugeFreeShare)
         return null;
       return {
-        text: `${sayPart(pool, ramKiB)} of RAM is reserved for huge pages, and ${sayKiB(free)} of that is idle: nothing else may use it.`,
+        text: `${sayPart(pool, ramKiB)} of RAM is set aside for huge pages, and ${sayKiB(free)} of that is free: nothing else may use it.`,
         numbers: { hugePagesKiB: pool, hugePagesFreeKiB: free },
         share: free / ramKiB,
       };
@@ -175,13 +177,45 @@ export const MEMORY_RULES: readonly Rule[] = [
       const kiB = host?.vm['min_free_kbytes'] ?? zones;
       if (kiB / ramKiB < THRESHOLDS.minFreeShare) return null;
       return {
-        text: `The kernel keeps ${sayPart(kiB, ramKiB)} of RAM free for itself (vm.min_free_kbytes): so much nobody may use.`,
+        text: `The kernel keeps ${sayPart(kiB, ramKiB)} of RAM free for itself (vm.min_free_kbytes): nobody else may use that.`,
         numbers: { minFreeKiB: kiB },
         share: kiB / ramKiB,
       };
     },
   },
 ];
+
+/** All pages of processes and of the page cache, as `dump_unreclaimable_slab()` is weighed against. */
+function pagesOf(memory: MemoryPicture | null): number | null {
+  const parts = [
+    memory?.activeAnonKiB,
+    memory?.inactiveAnonKiB,
+    memory?.activeFileKiB,
+    memory?.inactiveFileKiB,
+    memory?.unevictableKiB,
+  ];
+  return parts.some((part) => part == null) ? null : parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
+}
+
+// Records that the kernel keeps of its own allocations, when it was built or booted to find faults.
+const DEBUGGING: readonly (readonly [RegExp, string])[] = [
+  [/^kmemleak/, 'kmemleak'],
+  [/^page_(?:owner|ext)/, 'page_owner'],
+  [/^debug_objects/, 'debugobjects'],
+  [/^(?:kasan|stack_?depot)/, 'KASAN'],
+  [/^kfence/, 'KFENCE'],
+  [/^(?:lockdep|lock_class)/, 'lockdep'],
+  [/^dma_debug/, 'DMA debugging'],
+];
+
+/** The largest cache of the kernel's list, where it is a good part of the whole; and what it is for, where that is fault finding. */
+function topSlab(slabs: KillRecord['slabs'], ofKiB: number | null): string {
+  const [top] = slabs.toSorted((a, b) => b.totalKiB - a.totalKiB);
+  if (top === undefined || (ofKiB !== null && top.totalKiB < ofKiB * THRESHOLDS.namedShare)) return '';
+  const feature = DEBUGGING.find(([pattern]) => pattern.test(top.name))?.[1] ?? null;
+  const what = feature === null ? '' : ` of the debugging feature ${feature}, which this kernel has turned on`;
+  return `, first ${sayName(top.name)} (${sayKiB(top.totalKiB)})${what}`;
+}
 
 interface ShareRule {
   meaning: string;

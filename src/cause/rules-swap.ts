@@ -13,16 +13,32 @@ export const SWAP_RULES: readonly Rule[] = [
     id: 'W1',
     place: 'aside',
     sure: 'certain',
-    meaning: 'the host has no swap: from fine to killed without a slow phase',
+    meaning: 'the host has no swap: often there is no slowdown to warn you',
     advice: 'no-swap',
     source: 'man systemd-oomd.service; PostgreSQL manual 18.4.4',
     find: ({ record }) =>
-      record.domain === 'host' && record.totalSwapKiB === 0
+      record.domain === 'host' && record.totalSwapKiB === 0 && (record.freeSwapKiB ?? 0) >= 0
         ? {
-            text: 'The host has no swap, so it went from fine to killed without a slow phase.',
+            text: 'The host has no swap: there is often no slowdown to warn you.',
             numbers: { totalSwapKiB: 0 },
           }
         : null,
+  },
+  {
+    code: 'swapoff',
+    id: 'W1',
+    place: 'aside',
+    sure: 'certain',
+    meaning: 'swap was being turned off, and what was in it had to come back to RAM',
+    advice: null,
+    source: 'mm/swapfile.c: swapoff takes the area from the count of free swap first',
+    find: ({ record: { domain, freeSwapKiB: free } }) =>
+      domain !== 'host' || free === null || free >= 0
+        ? null
+        : {
+            text: `Swap was being turned off (swapoff): ${sayKiB(-free)} still had to come back into RAM.`,
+            numbers: { freeSwapKiB: free },
+          },
   },
   {
     code: 'swap-full',
@@ -33,7 +49,7 @@ export const SWAP_RULES: readonly Rule[] = [
     advice: null,
     source: 'mm/swapfile.c: si_swapinfo()',
     find: ({ record: { domain, totalSwapKiB: total, freeSwapKiB: free } }) =>
-      domain !== 'host' || !total || free === null || free / total > THRESHOLDS.swapFullShare
+      domain !== 'host' || !total || free === null || free < 0 || free / total > THRESHOLDS.swapFullShare
         ? null
         : {
             text: `Swap was used up too: ${free === 0 ? 'nothing' : sayKiB(free)} of ${sayKiB(total)} left.`,
@@ -62,7 +78,7 @@ export const SWAP_RULES: readonly Rule[] = [
       host?.pressure == null || host.pressure.fullAvg10 < THRESHOLDS.thrashingFull
         ? null
         : {
-            text: `Just after the kill everything still waited for memory ${host.pressure.fullAvg10.toFixed(0)} % of the time${record.totalSwapKiB ? ': it is busy swapping' : ''}.`,
+            text: `Just after the kill everything still waited for memory ${host.pressure.fullAvg10.toFixed(0)} % of the time${record.totalSwapKiB ? ': it was busy swapping' : ''}.`,
             numbers: { fullAvg10: host.pressure.fullAvg10 },
           },
   },
@@ -77,7 +93,7 @@ export const SWAP_RULES: readonly Rule[] = [
     find: ({ group, host }) => {
       // Nothing is lost by it on a host without swap.
       if (group?.swapLimitKiB !== 0 || host?.memory.swapTotalKiB === 0) return null;
-      return { text: 'The group may not use swap: its swap limit is 0.', numbers: { swapLimitKiB: 0 } };
+      return { text: 'This group may not use swap (its swap limit is 0).', numbers: { swapLimitKiB: 0 } };
     },
   },
   {
@@ -91,7 +107,7 @@ export const SWAP_RULES: readonly Rule[] = [
     find: ({ host }) =>
       host?.vm['overcommit_memory'] === 1
         ? {
-            text: 'vm.overcommit_memory is 1: the kernel grants every allocation, however large (Redis wants that; others rather not).',
+            text: 'vm.overcommit_memory is 1: the kernel grants every allocation, however large (Redis wants that; most others do not).',
             numbers: { overcommitMemory: 1 },
           }
         : null,
@@ -134,7 +150,7 @@ function swapUnused({ record, host, memory, ramKiB }: CauseFacts): Finding | nul
             ? `${sayPart(slab, ramKiB)} of RAM is the kernel’s own`
             : 'memory may have grown faster than it could be swapped out';
   return {
-    text: `${sayKiB(free)} of ${sayKiB(total)} swap was free and could not help: ${why}.`,
+    text: `${sayKiB(free)} of ${sayKiB(total)} swap was free but did not help: ${why}.`,
     numbers: { totalSwapKiB: total, freeSwapKiB: free, ...(swappiness === undefined ? {} : { swappiness }) },
     ...(why.startsWith('memory may') ? { sure: 'hint' as const } : {}),
   };

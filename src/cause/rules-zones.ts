@@ -1,14 +1,11 @@
 import { sayKiB } from '../oom/units.ts';
-import type { KillRecord, Zone } from '../oom/report.ts';
+import type { Zone } from '../oom/report.ts';
 import type { CauseFacts } from './cause-facts.ts';
 import type { Finding, Rule } from './cause-rule.ts';
 import { THRESHOLDS } from './thresholds.ts';
 import { sayPercent } from './cause-words.ts';
+import { maskOf, mayServe, viewZone } from './zone-room.ts';
 
-// The lowest bits of a GFP mask are the same in every kernel: which zone must it be?
-const GFP_DMA = 0x01;
-const GFP_HIGHMEM = 0x02;
-const GFP_DMA32 = 0x04;
 /** Above this order the killer is not called. */
 const ORDER_MAX = 3;
 const LOW_ZONES: ReadonlySet<string> = new Set(['DMA', 'DMA32']);
@@ -50,14 +47,19 @@ export const ZONE_RULES: readonly Rule[] = [
 function fragmented({ record, memory }: CauseFacts): Finding | null {
   const order = record.trigger?.order ?? 0;
   if (record.domain !== 'host' || memory === null || order < 1 || order > ORDER_MAX) return null;
-  const usable = memory.zones.filter((zone) => zone.blocks !== null && mayServe(record, zone, memory.zones));
-  const zone = usable.toSorted((a, b) => (b.managedKiB ?? 0) - (a.managedKiB ?? 0))[0];
-  if (zone?.blocks == null || zone.freeKiB === null || zone.minKiB === null || zone.freeKiB <= zone.minKiB) return null;
-  if (zone.blocks.slice(order).some((count) => count > 0)) return null;
+  const able = memory.zones
+    .filter((zone) => mayServe(record, zone, memory.zones))
+    .map((zone) => viewZone(record, zone, memory.zones));
+  if (able.some(({ isAboveMin, hasBlock }) => isAboveMin && hasBlock !== false)) return null;
+  const whole = able.filter(({ isAboveMin, hasBlock }) => isAboveMin && hasBlock === false);
+  const view = whole.toSorted((a, b) => b.usableKiB - a.usableKiB)[0];
+  if (view === undefined) return null;
+  const { zone, kept } = view;
   const blockKiB = (record.pageSizeKiB ?? 4) * 2 ** order;
+  const why = kept === null ? '' : ` The larger blocks that are free there may only be used ${kept}.`;
   return {
-    text: `Memory was there, but in pieces: zone ${zone.name} had ${sayKiB(zone.freeKiB)} free (it keeps ${sayKiB(zone.minKiB)}), and no block of the ${sayKiB(blockKiB)} in one piece that were asked for (order ${order}).`,
-    numbers: { order, freeKiB: zone.freeKiB, minKiB: zone.minKiB },
+    text: `Memory was free, but not in one piece: zone ${zone.name} had ${sayKiB(view.usableKiB)} free for this request (it keeps ${sayKiB(zone.minKiB ?? 0)}), and no block of the ${sayKiB(blockKiB)} that were asked for (order ${order}).${why}`,
+    numbers: { order, freeKiB: view.usableKiB, minKiB: zone.minKiB ?? 0 },
   };
 }
 
@@ -72,7 +74,7 @@ function lowZone({ record, memory }: CauseFacts): Finding | null {
     return null;
   if (isAbove(largest, 'lowKiB')) return null;
   return {
-    text: `Only low memory was full: what was asked for had to come from zone ${largest.name} (${sayKiB(largest.freeKiB ?? 0)} free, it keeps ${sayKiB(largest.minKiB ?? 0)}), while ${spare.name} had ${sayKiB(spare.freeKiB ?? 0)} free.`,
+    text: `Only one kind of memory was full: what was asked for had to come from zone ${largest.name} (${sayKiB(largest.freeKiB ?? 0)} free, it keeps ${sayKiB(largest.minKiB ?? 0)}), while ${spare.name} had ${sayKiB(spare.freeKiB ?? 0)} free.`,
     numbers: {
       freeKiB: largest.freeKiB ?? 0,
       minKiB: largest.minKiB ?? 0,
@@ -88,21 +90,6 @@ function hasReserve(zone: Zone, zones: readonly Zone[]): boolean {
 
 function isAbove(zone: Zone, mark: 'lowKiB' | 'highKiB'): boolean {
   return zone.freeKiB !== null && zone[mark] !== null && zone.freeKiB > (zone[mark] ?? 0);
-}
-
-/** Whether the kernel may take a page of this zone for what was asked. */
-function mayServe(record: KillRecord, zone: Zone, zones: readonly Zone[]): boolean {
-  const mask = maskOf(record);
-  if (mask === null) return zone.name !== 'HighMem';
-  if (zone.name === 'Movable' || zone.name === 'Device') return (mask & GFP_HIGHMEM) !== 0;
-  if ((mask & GFP_DMA) !== 0) return zone.name === 'DMA';
-  if ((mask & GFP_DMA32) !== 0 && zones.some((other) => other.name === 'DMA32')) return LOW_ZONES.has(zone.name);
-  return zone.name !== 'HighMem' || (mask & GFP_HIGHMEM) !== 0;
-}
-
-function maskOf({ trigger }: KillRecord): number | null {
-  const mask = trigger?.gfpMask ?? null;
-  return mask !== null && /^0x[0-9a-f]{1,12}$/i.test(mask) ? Number.parseInt(mask.slice(-2), 16) : null;
 }
 
 function oneNode({ record, memory, host }: CauseFacts): Finding | null {

@@ -47,6 +47,10 @@ export const THRESHOLDS = {
   thrashingFull: 20,
   committedFactor: 1.5,
   otherNodeFreeShare: 0.1,
+  /** A counter of a group that is so full is the one that was hit. */
+  limitFullShare: 0.95,
+  /** What moved while a report was written. */
+  movedFactor: 1.05,
   /** A unit that stands here again right after its restart needs more than its limit. */
   groupFullShare: 0.9,
   /** Victims of less than this share, so many within so long: killing does not help. */

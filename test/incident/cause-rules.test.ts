@@ -135,11 +135,14 @@ describe('what held the memory of a host', () => {
       'DMA32: 60000*4kB (UME) 1*8kB (U) 0*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 240008kB',
     ];
     const third: Edit = [/order=0, oom_score_adj=0/, 'order=3, oom_score_adj=0'];
+    const low: Edit = [/DMA free:14400kB/, 'DMA free:700kB'];
 
-    expect(codes(host(third, pieces))[0]).toBe('fragmentation likely');
-    expect(codes(host(third))[0]).toBe('host certain');
-    expect(codes(host(pieces))[0]).toBe('host certain');
-    expect(judgeRecord(host(third, pieces))?.text).toContain('no block of the 32 KiB in one piece');
+    expect(codes(host(third, pieces, low))[0]).toBe('fragmentation likely');
+    expect(codes(host(third, low))[0]).toBe('host certain');
+    expect(codes(host(pieces, low))[0]).toBe('host certain');
+    expect(judgeRecord(host(third, pieces, low))?.text).toContain('no block of the 32 KiB that were asked for');
+    // The lowest zone had such a block, and enough free to give it.
+    expect(codes(host(third, pieces))[0]).toBe('host certain');
   });
 
   it('is low memory, when only that was full', () => {
@@ -176,8 +179,15 @@ describe('what held the memory of a host', () => {
 
 describe('what filled a group', () => {
   it.each<[string, string, Edit[]]>([
-    ['shared memory', 'shmem likely', [[/\bshmem 0$/m, 'shmem 12582912']]],
-    ['locked memory', 'mlocked likely', [[/\bunevictable 0$/m, 'unevictable 20000000']]],
+    [
+      'shared memory',
+      'shmem likely',
+      [
+        [/\bshmem 0$/m, 'shmem 12582912'],
+        [/\banon \d+$/m, 'anon 9000000'],
+      ],
+    ],
+    ['locked memory', 'mlocked likely', [[/\bunevictable 0$/m, 'unevictable 24000000']]],
     [
       'page tables',
       'page-tables likely',
@@ -222,9 +232,7 @@ describe('what filled a group', () => {
       sure: 'likely',
       text: 'Its limit of 24 MiB is too small for what it steadily needs: 4 s after the kill it holds 23 MiB, 97 % again.',
     });
-    expect(codes(record, { host: someHostFacts({ limitKiB: 24_576, anonKiB: 9_000 }), kills })[0]).toBe(
-      'memcg-limit certain',
-    );
+    expect(codes(record, { host: someHostFacts({ limitKiB: 24_576, anonKiB: 9_000 }), kills })[0]).toBe('hog likely');
   });
 });
 
@@ -245,7 +253,7 @@ describe('what the past adds', () => {
       { ...leak, lives: 2 },
       { ...leak, slopeKiBPerHour: -3 },
     ])
-      expect(codes(group(), { history: { ...NO_HISTORY, leak: weak } })[0]).toBe('memcg-limit certain');
+      expect(codes(group(), { history: { ...NO_HISTORY, leak: weak } })[0]).toBe('hog likely');
   });
 
   it('tells a limit that is too small from a leak, by several lives without growth', () => {
@@ -260,13 +268,13 @@ describe('what the past adds', () => {
       'kill-loop certain',
     );
     expect(codes(group(), { kills: { ...kills, inLoop: 5, loopSpanMs: 120_000 } })[0]).toBe('kill-loop likely');
-    expect(codes(group(), { kills: { ...kills, inLoop: 2 } })[0]).toBe('memcg-limit certain');
+    expect(codes(group(), { kills: { ...kills, inLoop: 2 } })[0]).toBe('hog likely');
   });
 
   it('sees no loop in the deaths of a pool, and is never sure of one by the times alone', () => {
     const history = { ...NO_HISTORY, loopCount: 4 };
 
-    expect(codes(group(), { kills: { ...kills, inLoop: 0 }, history })[0]).toBe('memcg-limit certain');
+    expect(codes(group(), { kills: { ...kills, inLoop: 0 }, history })[0]).toBe('hog likely');
     expect(codes(group(), { kills: { ...kills, inLoop: 1, loopIsSure: true }, history })[0]).toBe('kill-loop likely');
   });
 

@@ -38,6 +38,8 @@ const CAUSE_WORDS: Readonly<Record<string, string>> = {
   cpuset: 'nodes of a cpuset full',
   mempolicy: 'nodes of a policy full',
   leak: 'leaks',
+  'bpf-policy': 'a BPF program',
+  'no-longer-needed': 'a second kill, no longer needed',
 };
 
 const CAUSE_ACTIONS: Readonly<Record<string, CauseAction>> = {
@@ -97,6 +99,14 @@ const CAUSE_ACTIONS: Readonly<Record<string, CauseAction>> = {
   earlyoom: { words: 'earlyoom decided, not the kernel', command: 'systemctl cat earlyoom' },
   nohang: { words: 'nohang decided, not the kernel', command: 'systemctl cat nohang' },
   oomd: { words: 'oomd decided, not the kernel', command: 'systemctl cat oomd' },
+  lmkd: { words: 'Android’s lmkd decided, not the kernel', command: 'getprop | grep ro.lmk' },
+  lowmemorykiller: {
+    words: 'Android’s lowmemorykiller decided, not the OOM killer',
+    command: 'cat /sys/module/lowmemorykiller/parameters/minfree',
+  },
+  talos: { words: 'Talos’ OOM controller decided, not the kernel', command: 'talosctl get oomactions' },
+  'bpf-policy': { words: 'a BPF program decided, not the kernel’s own rules', command: 'bpftool struct_ops list' },
+  'no-longer-needed': { words: 'the kill before it had already freed enough', command: null },
 };
 
 /** A code of the rules as words: `page-cache`, `page cache`. */
