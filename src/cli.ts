@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import about from '../package.json' with { type: 'json' };
 import { COMMANDS } from './app/answer/registry.ts';
+import { addOperationVerbs, finishVerbs } from './cli/operation-verbs.ts';
 
 // Stripped and compiled modules are kept, so that the next start is quick.
 enableCompileCache();
@@ -16,7 +17,6 @@ function buildProgram(setExit: (status: number) => void): Command {
     .description('Tells what the Linux OOM killer took, why, and who is next.')
     .version(about.version)
     .showSuggestionAfterError()
-    .showHelpAfterError('Try: oombot --help')
     .exitOverride();
   program
     .command('parse')
@@ -109,6 +109,8 @@ function buildProgram(setExit: (status: number) => void): Command {
       const { exportAudit } = await import('./cli/ask-command.ts');
       setExit(await exportAudit());
     });
+  addOperationVerbs(program, setExit);
+  finishVerbs(program);
   return program;
 }
 

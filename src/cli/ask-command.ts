@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { openAnswers } from '../app/answer/answers.ts';
+import { findConfigProblems, printFindings } from './check-config.ts';
 import { noticeOf, refuseSlip } from '../app/answer/answer-words.ts';
 import type { Command } from '../app/answer/command.ts';
 import { checkConnection } from '../run/check-connection.ts';
@@ -115,6 +116,7 @@ export async function checkHosts(names: readonly string[]): Promise<number> {
     process.stderr.write('oombot check: no host is configured; name some under "hosts" in oombot.yaml\n');
     return EXIT_USAGE;
   }
+  if (names.length === 0) printFindings(await findConfigProblems(config));
   const ssh = openSshFor(config);
   const watchable = await Promise.all(chosen.map((host) => checkOne(ssh, host)));
   await ssh.close();

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 
 import type { AddedHost } from '../app/ports.ts';
-import { ConfigError, describeIssue, readDocument } from './document.ts';
+import { ConfigError, describeIssue, fileFault, readDocument } from './document.ts';
 import { expandHome, resolveHosts, type HostConfig } from './hosts.ts';
 import { ConfigFile, database, type Database } from './schema.ts';
 
@@ -43,12 +44,18 @@ export interface Config {
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Read in the working directory, the first that exists, where no other file is named. */
+const DEFAULT_FILES = ['oombot.yaml', 'oombot.yml'];
+
 /** Reads file and environment into one frozen Config. No file at the default place: all defaults, no hosts. Throws ConfigError. */
 export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } = {}): Config {
   const env = options.env ?? process.env;
   const asked = options.path ?? setOr(env['OOMBOT_CONFIG'], null);
-  const file = asked === null ? (existsSync('oombot.yaml') ? 'oombot.yaml' : null) : expandHome(asked);
+  const file = asked === null ? (DEFAULT_FILES.find((name) => existsSync(name)) ?? null) : expandHome(asked);
   const faults: string[] = [];
+  function secret(name: string): string | null {
+    return readSecret(env, name, faults);
+  }
   const document = file === null ? null : readDocument(file);
   const parsed = ConfigFile.safeParse(document?.value ?? {});
   if (!parsed.success) {
@@ -79,15 +86,15 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
       identityFile: given.ssh.identityFile === undefined ? null : expandHome(given.ssh.identityFile),
       knownHosts: given.ssh.knownHosts.map(expandHome),
     },
-    database: databaseOf(env, given, faults),
+    database: databaseOf(secret('DATABASE_URL'), given, faults),
     http: given.http,
     logLevel: logLevelOf(env, faults),
     slack: {
-      botToken: setOr(env['SLACK_BOT_TOKEN'], null),
-      appToken: setOr(env['SLACK_APP_TOKEN'], null),
+      botToken: secret('SLACK_BOT_TOKEN'),
+      appToken: secret('SLACK_APP_TOKEN'),
       apiUrl: setOr(env['SLACK_API_URL'], null),
     },
-    sshPassphrase: setOr(env['OOMBOT_SSH_PASSPHRASE'], null),
+    sshPassphrase: secret('OOMBOT_SSH_PASSPHRASE'),
     sshAgentSocket: setOr(env['SSH_AUTH_SOCK'], null),
   };
   if (config.sampleEveryMs === null && config.earlyWarning.length > 0)
@@ -138,8 +145,7 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function databaseOf(env: NodeJS.ProcessEnv, given: ConfigFile, faults: string[]): Database {
-  const url = setOr(env['DATABASE_URL'], null);
+function databaseOf(url: string | null, given: ConfigFile, faults: string[]): Database {
   if (url === null) return given.database;
   const parsed = database.safeParse(url);
   // Not quoted: it may hold a password.
@@ -152,6 +158,27 @@ function logLevelOf(env: NodeJS.ProcessEnv, faults: string[]): LogLevel {
   const level = LOG_LEVELS.find((one) => one === asked);
   if (level === undefined) faults.push(`LOG_LEVEL is "${asked}", expected one of ${LOG_LEVELS.join(', ')}.`);
   return level ?? 'info';
+}
+
+/**
+ * A secret by its name: from the variable, from the file that `NAME_FILE` names, or from `$CREDENTIALS_DIRECTORY/NAME` (systemd's
+ * LoadCredential=). null: it is nowhere. The line end that editors leave is no part of it.
+ */
+function readSecret(env: NodeJS.ProcessEnv, name: string, faults: string[]): string | null {
+  const given = setOr(env[name], null);
+  const named = setOr(env[`${name}_FILE`], null);
+  if (given !== null && named !== null) faults.push(`${name} and ${name}_FILE are both set, expected one of them.`);
+  if (given !== null) return given;
+  const credentials = setOr(env['CREDENTIALS_DIRECTORY'], null);
+  const credential = credentials === null ? null : path.join(credentials, name);
+  const file = named ?? (credential !== null && existsSync(credential) ? credential : null);
+  if (file === null) return null;
+  try {
+    return setOr(readFileSync(file, 'utf8').replace(/\r?\n$/, ''), null);
+  } catch (error) {
+    faults.push(`${name}_FILE is "${file}", which cannot be read: ${fileFault(error)}.`);
+    return null;
+  }
 }
 
 /** An empty variable counts as unset, as compose files and systemd units leave them. */

@@ -73,7 +73,7 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
 
 /** What is read from the environment; secrets live only there. */
 export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
-  { name: 'OOMBOT_CONFIG', meaning: 'path of the configuration file; default ./oombot.yaml' },
+  { name: 'OOMBOT_CONFIG', meaning: 'path of the configuration file; default ./oombot.yaml or ./oombot.yml' },
   { name: 'DATABASE_URL', meaning: 'instead of the key database' },
   { name: 'SLACK_BOT_TOKEN', meaning: 'xoxb-…; with the next one: run against Slack' },
   { name: 'SLACK_APP_TOKEN', meaning: 'xapp-…, for Socket Mode' },
@@ -81,6 +81,14 @@ export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
   { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info (default), debug, trace or silent' },
   { name: 'OOMBOT_SSH_PASSPHRASE', meaning: 'passphrase of encrypted private keys' },
   { name: 'SSH_AUTH_SOCK', meaning: 'ssh-agent to ask for keys' },
+  {
+    name: '…_FILE',
+    meaning: 'a file that holds the token, DATABASE_URL or passphrase of that name (SLACK_BOT_TOKEN_FILE); never both',
+  },
+  {
+    name: 'CREDENTIALS_DIRECTORY',
+    meaning: 'set by systemd’s LoadCredential=: secrets are files of their names in it',
+  },
 ];
 
 /** One value. Whatever is wrong with it, the error says what was expected. */

@@ -78,7 +78,7 @@ export async function openStore(url: string, { readOnly = false }: { readOnly?: 
   return storeOf(database);
 }
 
-function openDatabase(url: string, readOnly: boolean): [Database, string] {
+export function openDatabase(url: string, readOnly: boolean): [Database, string] {
   if (url.startsWith('sqlite:') && url.length > 'sqlite:'.length) {
     const file = path.resolve(url.slice('sqlite:'.length));
     return [openSqlite(file, readOnly), `The database ${file}`];

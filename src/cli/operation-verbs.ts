@@ -1,0 +1,85 @@
+import { Argument, type Command } from 'commander';
+import { useConfigFile } from '../config/use-config-file.ts';
+import { SHELLS, type Shell } from './completion.ts';
+
+/** Under each verb's help: one line that can be copied. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  parse: 'journalctl -k -o short-iso | oombot parse',
+  run: 'oombot run --config /etc/oombot/oombot.yaml',
+  check: 'oombot check db01',
+  last: 'oombot last db01',
+  history: 'oombot history db 30d',
+  scores: 'oombot scores db01 20',
+  setup: 'oombot setup --key ~/.ssh/oombot_ed25519.pub | less',
+  'audit verify': 'oombot audit verify',
+  'audit export': 'oombot audit export > audit.jsonl',
+  init: 'oombot init db01 web1',
+  'config check': 'oombot config check --config /etc/oombot/oombot.yaml',
+  completion: 'oombot completion bash > /etc/bash_completion.d/oombot',
+  backup: 'oombot backup /var/backups/oombot-$(date +%F).db',
+  'migrate-database': 'oombot migrate-database sqlite:./data/oombot.db postgres://oombot@db.example.net/oombot',
+};
+
+/** Adds the verbs of set-up and operation. Each loads its own code when it is run. */
+export function addOperationVerbs(program: Command, setExit: (status: number) => void): void {
+  program
+    .command('init')
+    .description('Write a commented oombot.yaml, after a few questions or from hosts of ~/.ssh/config.')
+    .argument('[hosts...]', 'names of ~/.ssh/config; none: ask')
+    .action(async (names: string[], options: { config?: string }) => {
+      const { initConfig } = await import('./init.ts');
+      setExit(await initConfig({ file: options.config ?? 'oombot.yaml', names }));
+    });
+  const config = program.command('config').description('The configuration.');
+  config
+    .command('check')
+    .description('Check everything in the configuration that needs no network. Exit 1 when something is wrong.')
+    .action(async () => {
+      const { checkConfig } = await import('./check-config.ts');
+      setExit(await checkConfig());
+    });
+  program
+    .command('backup')
+    .description('Copy the SQLite database to a file while the bot runs. For PostgreSQL use pg_dump.')
+    .argument('<file>', 'where to write; an existing file is not overwritten')
+    .action(async (file: string) => {
+      const { backUp } = await import('./database-verbs.ts');
+      setExit(await backUp(file));
+    });
+  program
+    .command('migrate-database')
+    .description('Copy all records to another database, count and verify them. Stop every oombot first.')
+    .argument('<from>', 'sqlite:PATH or postgres://…')
+    .argument('<to>', 'an empty one: sqlite:PATH or postgres://…')
+    .action(async (from: string, to: string) => {
+      const { migrateDatabase } = await import('./database-verbs.ts');
+      setExit(await migrateDatabase(from, to));
+    });
+  program
+    .command('completion')
+    .description('Print the completion script of a shell.')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .action(async (shell: Shell) => {
+      const { renderCompletion } = await import('./completion.ts');
+      process.stdout.write(renderCompletion(program, shell));
+    });
+}
+
+/** What every verb has: --config, an example under its help, and a pointer to its own help after a usage error. */
+export function finishVerbs(program: Command): void {
+  function finish(command: Command, path: string): void {
+    const verbs = command.commands.filter((one) => one.name() !== 'help');
+    for (const verb of verbs) finish(verb, `${path} ${verb.name()}`.trim());
+    command.showHelpAfterError(`Try: oombot ${`${path} --help`.trim()}`).exitOverride();
+    if (path === '' || verbs.length > 0) return;
+    if (!command.options.some((option) => option.long === '--config'))
+      command.option('--config <file>', 'the configuration file; default $OOMBOT_CONFIG, else ./oombot.yaml');
+    const example = EXAMPLES[path];
+    if (example !== undefined) command.addHelpText('after', `\nExample:\n  ${example}`);
+  }
+  finish(program, '');
+  program.hook('preAction', (_, verb) => {
+    const { config } = verb.opts<{ config?: string }>();
+    if (config !== undefined && verb.name() !== 'init') useConfigFile(config);
+  });
+}
