@@ -189,9 +189,9 @@ function mayBeTable(text: string): boolean {
   if (/^\s*[{[]/.test(first)) return false;
   return (
     first.startsWith('"') ||
-    /(?:^|[,;\t|])"?_?@?(?:raw|message|msg|log|line|text|body|textpayload|rawdata|syslogmessage|event|content)"?\s*(?:[,;\t|]|$)/i.test(
+    /(?:^|[,;\t])"?_?@?(?:raw|message|msg|log|line|text|body|textpayload|rawdata|syslogmessage|event|content)"?\s*(?:[,;\t]|$)/i.test(
       first,
     ) ||
-    /[,;\t|]"/.test(first)
+    /[,;\t]"/.test(first)
   );
 }

@@ -10,7 +10,7 @@ const TEXT_NAMES =
 const HOST_NAMES =
   /^(?:_?host(?:name)?|host\.name|computer|node(?:_?name)?|instance(?:id)?|@?logstream|source_host|agent\.hostname)$/i;
 const TIME_NAMES = /^(?:_?time|@?timestamp|date|timegenerated(?: \[utc\])?|ts|datetime)$/i;
-const DELIMITERS = [',', '\t', ';', '|'] as const;
+const DELIMITERS = [',', '\t', ';'] as const;
 const ROW_MAX = 16_777_216;
 const ROWS_LOOKED_AT = 400;
 
@@ -27,7 +27,11 @@ export function findColumns(head: string): Columns | null {
   for (const delimiter of DELIMITERS) {
     if (!head.includes(delimiter)) continue;
     const rows: string[][] = [];
-    const reader = openRows(delimiter, (row) => rows.push(row));
+    const quotes: boolean[][] = [];
+    const reader = openRows(delimiter, (row, quoted) => {
+      rows.push(row);
+      quotes.push(quoted);
+    });
     reader.push(head);
     const width = rows[0]?.length ?? 0;
     if (rows.length < 2 || width < 2) continue;
@@ -38,7 +42,9 @@ export function findColumns(head: string): Columns | null {
     if (body.filter((row) => row.length === width).length < body.length * 0.8) continue;
     const counts = header.map((_, at) => body.filter((row) => findLandmark(row[at] ?? '') !== null).length);
     const most = counts.indexOf(Math.max(...counts));
-    const message = named >= 0 ? named : (counts[most] ?? 0) > 0 && reader.hadQuotes() ? most : -1;
+    // The kernel's own commas are in quotes, where it is a table.
+    const isQuoted = body.every((row, at) => quotes[at]?.[most] === true || findLandmark(row[most] ?? '') === null);
+    const message = named >= 0 ? named : (counts[most] ?? 0) > 0 && isQuoted ? most : -1;
     if (message < 0) continue;
     return {
       delimiter,
@@ -88,19 +94,20 @@ export function openCsv(columns: Columns): Filter {
 interface Rows {
   push: (bytes: string) => void;
   end: () => void;
-  /** A value stood in quotes. */
-  hadQuotes: () => boolean;
 }
 
-function openRows(delimiter: string, found: (row: string[]) => void): Rows {
+function openRows(delimiter: string, found: (row: string[], quoted: boolean[]) => void): Rows {
   let row: string[] = [];
+  let quoted: boolean[] = [];
   let value = '';
   let size = 0;
   let state: 'start' | 'plain' | 'quoted' | 'quote' = 'start';
-  let quotes = false;
+  let isQuoted = false;
 
   function endValue(): void {
     row.push(value);
+    quoted.push(isQuoted);
+    isQuoted = false;
     value = '';
     state = 'start';
   }
@@ -108,8 +115,9 @@ function openRows(delimiter: string, found: (row: string[]) => void): Rows {
   function endRow(): void {
     if (state === 'start' && row.length === 0) return;
     endValue();
-    found(row);
+    found(row, quoted);
     row = [];
+    quoted = [];
     size = 0;
   }
 
@@ -122,7 +130,7 @@ function openRows(delimiter: string, found: (row: string[]) => void): Rows {
       state = 'quoted';
     } else if (character === '"' && state === 'start') {
       state = 'quoted';
-      quotes = true;
+      isQuoted = true;
     } else if (character === delimiter) endValue();
     else if (character === '\n') {
       if (value.endsWith('\r')) value = value.slice(0, -1);
@@ -142,6 +150,5 @@ function openRows(delimiter: string, found: (row: string[]) => void): Rows {
       }
     },
     end: endRow,
-    hadQuotes: () => quotes,
   };
 }

@@ -27,10 +27,10 @@ const FACILITY = `(?:${FACILITY_LEVEL})?`;
 // Some loggers write a second colon: `kernel: : [277622.359064] …`
 const COLON = ': ?(?:: (?=\\[))?';
 const HOST_PROGRAM = new RegExp(
-  `(?!${FACILITY_LEVEL})([^\\s:[]{1,255}) ${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`,
+  `(?!${FACILITY_LEVEL})([^\\s:['"|<(]{1,255}) ${FACILITY}([^\\s:[\\]'"|]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`,
   'y',
 );
-const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
+const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]'"|]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
 // metalog: Nov 22 19:53:13 [kernel] [ 123.456789] …
 const BRACKETED_PROGRAM = /\[([A-Za-z][^\]\s]{0,63})\] /y;
 const HOST_SECONDS = /([^\s:[]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;

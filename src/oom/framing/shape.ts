@@ -1,7 +1,7 @@
 // The form of what stands before or behind a line: words, blanks and signs. Two pieces of text have the same form when they differ
 // only in their words and in how many blanks stand between them.
 
-/** One part of a form: `word` for letters, digits and "_", `gap` for blanks, else the sign itself. */
+/** One part of a form: `word` for letters, digits and "_", `gap` for blanks, `pad` for blanks or none, else the sign itself. */
 export type Part = string;
 
 export interface Shape {
@@ -28,10 +28,14 @@ function isBlankCode(code: number): boolean {
   return code === 32 || code === 9;
 }
 
-/** The form of a text, or null when it has too many parts to be a wrapping. Blanks that begin a tail are part of it. */
+/**
+ * The form of a text, or null when it has too many parts to be a wrapping. Blanks that begin a tail are part of it.
+ * Numbers and words are padded inside of brackets and quotes, and at the beginning of a line: any blanks there are a `pad`.
+ */
 export function shapeOf(text: string, isTail = false): Shape | null {
-  const parts: Part[] = [];
+  const parts: Part[] = isTail ? [] : ['pad'];
   const words: string[] = [];
+  const openQuotes = new Set<string>();
   for (let at = 0; at < text.length;) {
     const start = at;
     const code = text.charCodeAt(at);
@@ -41,20 +45,27 @@ export function shapeOf(text: string, isTail = false): Shape | null {
       words.push(text.slice(start, at));
     } else if (isBlankCode(code)) {
       while (at < text.length && isBlankCode(text.charCodeAt(at))) at += 1;
-      // Numbers are padded behind a bracket and at the beginning of a line: `[    1.0]`, `    12\t`.
-      if (start === 0 ? isTail : !isOpening(text.charCodeAt(start - 1))) parts.push('gap');
+      if (parts.at(-1) !== 'pad') parts.push('gap');
     } else {
-      parts.push(text.charAt(at));
+      const sign = text.charAt(at);
+      const closes = CLOSING.includes(sign) || openQuotes.delete(sign);
+      if (closes && parts.at(-1) === 'gap') parts[parts.length - 1] = 'pad';
+      else if (closes && parts.at(-1) !== 'pad') parts.push('pad');
+      parts.push(sign);
+      const opens = OPENING.includes(sign) || (!closes && QUOTES.includes(sign));
+      if (opens) parts.push('pad');
+      if (opens && QUOTES.includes(sign)) openQuotes.add(sign);
       at += 1;
     }
     if (parts.length > PARTS_MAX) return null;
   }
-  return { parts, key: parts.map((part) => (part === 'word' ? 'w' : part === 'gap' ? ' ' : part)).join(''), words };
+  return { parts, key: parts.map((part) => NAMES[part] ?? part).join(''), words };
 }
 
-function isOpening(code: number): boolean {
-  return code === 91 || code === 40 || code === 123 || code === 60; // [ ( { <
-}
+const OPENING = '[({<';
+const CLOSING = '])}>';
+const QUOTES = '"\'';
+const NAMES: Record<string, string> = { word: 'w', gap: ' ', pad: '' };
 
 /**
  * Where a text that begins with this form goes on, or -1; its words are put into `words`. A gap at the end of the form takes
@@ -65,8 +76,6 @@ export function matchFront(parts: readonly Part[], lastGap: number, text: string
   words.length = 0;
   for (let index = 0; index < parts.length; index += 1) {
     const part = parts[index];
-    const isFirst = at === 0 || isOpening(text.charCodeAt(at - 1));
-    if (part !== 'gap' && isFirst) while (isBlankCode(text.charCodeAt(at))) at += 1;
     const start = at;
     if (part === 'word') {
       while (isWordCode(text.charCodeAt(at))) at += 1;
@@ -76,6 +85,8 @@ export function matchFront(parts: readonly Part[], lastGap: number, text: string
       const most = index === parts.length - 1 ? start + lastGap : text.length;
       while (at < most && isBlankCode(text.charCodeAt(at))) at += 1;
       if (at === start) return -1;
+    } else if (part === 'pad') {
+      if (index < parts.length - 1) while (isBlankCode(text.charCodeAt(at))) at += 1;
     } else {
       if (text.charAt(at) !== part) return -1;
       at += 1;
@@ -96,9 +107,9 @@ export function matchTail(parts: readonly Part[], text: string): number {
     } else if (part === 'gap') {
       while (at > 0 && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
       if (at === end) return -1;
+    } else if (part === 'pad') {
+      while (at > 0 && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
     } else {
-      // Blanks that the form leaves out: behind a bracket.
-      if (at > 0 && text.charAt(at - 1) !== part) while (at > 0 && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
       if (at === 0 || text.charAt(at - 1) !== part) return -1;
       at -= 1;
     }

@@ -140,6 +140,7 @@ function wordSpans(text: string): [number, number][] {
 
 function isIdentity(seen: Map<string, number>, { samples }: Wrapping, repeats: boolean): boolean {
   const values = [...seen.keys()];
+  if (values.length >= WORDS_KEPT) return false;
   if (values.every(isLevel)) return false;
   const areNumbers = values.every((value) => /^\d+$/.test(value));
   if (seen.size === 1) return !areNumbers;
