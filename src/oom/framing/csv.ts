@@ -137,6 +137,8 @@ function openRows(delimiter: string, found: (row: string[], quoted: boolean[]) =
       endRow();
     } else {
       value += character;
+      // Text behind the closing quote: no value in quotes.
+      isQuoted = false;
       state = 'plain';
     }
   }

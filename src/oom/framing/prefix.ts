@@ -12,7 +12,7 @@ const PRIORITY = /<(\d{1,3})>/y;
 const DECODED =
   /(kern|user|daemon|auth|syslog|local\d|mail|cron|authpriv|lpr|news|uucp|ftp) *: *(?:emerg|alert|crit|err|warn|notice|info|debug) *: */y;
 const ISO = /(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)[ \t]/y;
-const FULL = /((?:[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z0-9+:-]{1,8}) /y;
+const FULL = /((?:[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? (?:[A-Z]{1,5}(?:[+-]\d{1,2})?|[+-]\d\d(?::?\d\d)?)) /y;
 const RFC3164 = new RegExp(`(${MONTHS_DAYS}) `, 'y');
 const EPOCH = /(\d{9,11}(?:\.\d{1,9})?) (?=\S)/y;
 const CRI = /(?:stdout|stderr) [FP] /y;
@@ -33,7 +33,7 @@ const HOST_PROGRAM = new RegExp(
 const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]'"|]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
 // metalog: Nov 22 19:53:13 [kernel] [ 123.456789] …
 const BRACKETED_PROGRAM = /\[([A-Za-z][^\]\s]{0,63})\] /y;
-const HOST_SECONDS = /([^\s:[]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
+const HOST_SECONDS = /([^\s:[\](){}'"<>|]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
 // A program with its pid, as userspace writes it into the kernel log, or as people paste it.
 const PROGRAM_PID =
   /(systemd|systemd-oomd|earlyoom|nohang|nohang-desktop|oomd|kubelet|dockerd|containerd|journald|systemd-journald|node-problem-detector[\w.-]{0,40})\[(\d{1,10})\]: /y;

@@ -54,7 +54,8 @@ export function stripSeconds(raw: string, start: number, stamp: Stamp): number {
     CALLER.lastIndex = bracket;
     if (CALLER.test(raw)) at = CALLER.lastIndex;
   }
-  return raw.charCodeAt(at) === 32 ? at + 1 : at;
+  const behind = raw.charCodeAt(at);
+  return behind === 32 || behind === 9 ? at + 1 : at;
 }
 
 const DELTA = / *(?:<[ +]*\d{1,12}\.\d{1,9}[ *]?>)?/y;

@@ -30,6 +30,8 @@ export interface Unit {
 const WRAPPINGS_MAX = 64;
 /** Without a landmark so far down, nothing unknown is there. */
 const UNDECIDED_MAX = 64;
+/** So many lines in a row of as many hosts are no report. */
+const HOSTS_MAX = 3;
 const HELD_LINES_MAX = 1_500;
 const HELD_BYTES_MAX = 524_288;
 
@@ -95,8 +97,8 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       const landmark = findLandmark(line.text);
       if (landmark === null) continue;
       const goesOn = landmark.end >= 0 && landmark.end < line.text.length;
-      if (landmark.start > 1 || goesOn) phase = 'unknown';
-      else if (landmark.start >= 0) phase = 'none';
+      if (landmark.start > 1 || goesOn || hostsDiffer(held) > HOSTS_MAX) phase = 'unknown';
+      else if (landmark.start >= 0 && (hostsDiffer(held) < 2 || landmark.kind === 'kill')) phase = 'none';
       if (phase !== 'undecided') return;
     }
   }
@@ -164,6 +166,12 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       release(out);
     },
   };
+}
+
+/** How many hosts the lines name, where each names another: what was taken for a host may be an id. Else 0. */
+function hostsDiffer(units: readonly Unit[]): number {
+  const hosts = units.flatMap(({ lines }) => lines.map(({ stream }) => stream)).filter((host) => host !== '');
+  return new Set(hosts).size === hosts.length ? hosts.length : 0;
 }
 
 /** A known front names another program. */

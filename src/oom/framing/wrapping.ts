@@ -31,6 +31,9 @@ export interface Wrapping {
   programs: Map<string, Set<string>>;
   tails: Map<string, { parts: readonly Part[]; kinds: Set<string> }>;
   exactEnds: number;
+  /** Hosts that the known part named; each line another: it is no host. */
+  hosts: Set<string>;
+  ignoresHost: boolean;
   tail: readonly Part[] | null;
   /** The outer part of the last sample. */
   outer: string;
@@ -76,6 +79,7 @@ export function addSample(wrappings: Map<string, Wrapping>, { text, landmark }: 
   wrappings.set(key, wrapping);
   wrapping.lastGap = gap === wrapping.lastGap ? gap : Infinity;
   wrapping.samples += 1;
+  if (inner < start && wrapping.hosts.size < WORDS_KEPT) wrapping.hosts.add(scratch.host);
   wrapping.outer = outer;
   wrapping.kinds.set(kind, (wrapping.kinds.get(kind) ?? 0) + 1);
   for (const [at, word] of shape.words.entries()) {
@@ -108,6 +112,8 @@ function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasI
     programs: new Map(),
     tails: new Map(),
     exactEnds: 0,
+    hosts: new Set(),
+    ignoresHost: false,
     tail: null,
     outer: '',
     inStamp: [],
@@ -131,6 +137,7 @@ export function conclude(wrapping: Wrapping): void {
   wrapping.isIdentity = words.map((seen, at) => wrapping.inStamp[at] !== true && isIdentity(seen, wrapping, repeats));
   const [best] = [...wrapping.tails.values()].sort((a, b) => b.kinds.size - a.kinds.size);
   const least = outer === '' || wrapping.exactEnds > 1 ? 2 : 1;
+  wrapping.ignoresHost = wrapping.hosts.size > 2 && wrapping.hosts.size >= Math.min(wrapping.samples, WORDS_KEPT);
   wrapping.tail = best !== undefined && best.kinds.size >= least ? best.parts : null;
 }
 
@@ -153,7 +160,7 @@ function isIdentity(seen: Map<string, number>, { samples }: Wrapping, repeats: b
 
 /** Prose that quotes one line of a log is no log. */
 export function isBelieved(wrapping: Wrapping): boolean {
-  if (wrapping.outer === '' && wrapping.tail === null) return false;
+  if (wrapping.outer === '' && wrapping.tail === null && !wrapping.ignoresHost) return false;
   if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
   const [kind] = wrapping.kinds.keys();
   if (kind !== 'kill' && kind !== 'verdict' && kind !== 'userspace') return wrapping.samples > 2;
@@ -170,6 +177,7 @@ export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: Kno
   for (let index = 0; index < words.length; index += 1)
     if (wrapping.isIdentity[index] === true) identity += `${words[index]} `;
   const inner = wrapping.hasInner ? stripPrefix(text, at, stamp, known, false) : at;
+  if (wrapping.ignoresHost) stamp.host = '';
   const outer = text.slice(0, at);
   const named = findHost(outer);
   stamp.host = named !== '' ? `${named} ${stamp.host}` : `${identity}${stamp.host}`;
