@@ -12,7 +12,8 @@ const PRIORITY = /<(\d{1,3})>/y;
 const DECODED =
   /(kern|user|daemon|auth|syslog|local\d|mail|cron|authpriv|lpr|news|uucp|ftp) *: *(?:emerg|alert|crit|err|warn|notice|info|debug) *: */y;
 const ISO = /(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)[ \t]/y;
-const FULL = /((?:[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? (?:[A-Z]{1,5}(?:[+-]\d{1,2})?|[+-]\d\d(?::?\d\d)?)) /y;
+const FULL =
+  /((?:[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? (?:[A-Z]{1,5}(?:[+-]\d{1,2})?|[+-]\d\d(?::?\d\d)?)) /y;
 const RFC3164 = new RegExp(`(${MONTHS_DAYS}) `, 'y');
 const EPOCH = /(\d{9,11}(?:\.\d{1,9})?) (?=\S)/y;
 const CRI = /(?:stdout|stderr) [FP] /y;
@@ -27,12 +28,12 @@ const FACILITY = `(?:${FACILITY_LEVEL})?`;
 // Some loggers write a second colon: `kernel: : [277622.359064] …`
 const COLON = ': ?(?:: (?=\\[))?';
 const HOST_PROGRAM = new RegExp(
-  `(?!${FACILITY_LEVEL})([^\\s:['"|<(]{1,255}) ${FACILITY}([^\\s:[\\]'"|]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`,
+  `(?!${FACILITY_LEVEL})([^\\s:['"|<({]{1,255}) ${FACILITY}((?!\\d+:)[^\\s:[\\]'"|<>]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`,
   'y',
 );
-const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]'"|]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
+const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]'"|<>]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
 // metalog: Nov 22 19:53:13 [kernel] [ 123.456789] …
-const BRACKETED_PROGRAM = /\[([A-Za-z][^\]\s]{0,63})\] /y;
+const BRACKETED_PROGRAM = /\[([A-Za-z][\w-]{0,31})\] /y;
 const HOST_SECONDS = /([^\s:[\](){}'"<>|]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
 // A program with its pid, as userspace writes it into the kernel log, or as people paste it.
 const PROGRAM_PID =
@@ -40,7 +41,7 @@ const PROGRAM_PID =
 // RFC 5424: <PRI>1 TIME HOST APP PROCID MSGID STRUCTURED-DATA MSG
 const RFC5424_VERSION = /1 (?=\d{4}-\d\d-\d\dT)/y;
 const RFC5424 =
-  /(\S{1,255}) (\S{1,48}) (?:-|\d{1,10}) (?:\S{1,32}) (?:-|(?:\[(?:[^\]\\]|\\.){0,1000}\])+) ?(?:\xef\xbb\xbf)?/y;
+  /([^\s[\](){}<>'"|]{1,255}) ([^\s[\]{}<>'"|]{1,48}) (?:-|\d{1,10}) (?:\S{1,32}) (?:-|(?:\[[A-Za-z](?:[^\]\\]|\\.){0,1000}\])+) ?(?:\xef\xbb\xbf)?/y;
 const UNKNOWN = /(?:(.{0,60}\d:\d.{0,40}) )?([^\s:[\]()]{1,255}) kernel: /y;
 const UNKNOWN_MAX = 160;
 export const KERNEL_NAMES = new Set(['kernel', 'kern', 'klogd', 'vmlinux']);
@@ -166,7 +167,10 @@ function stripBracket(raw: string, at: number, stamp: Stamp, known: KnownTail): 
 
 function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null) return at;
-  if (raw.charCodeAt(at + 1) === 32 && matchAt(RFC5424_VERSION, raw, at) !== null) return at + 2;
+  if (raw.charCodeAt(at + 1) === 32 && matchAt(RFC5424_VERSION, raw, at) !== null) {
+    stamp.form = 'rfc5424';
+    return at + 2;
+  }
   const record = matchAt(RELEASE, raw, at) === null ? at : RELEASE.lastIndex;
   const behind = stripKmsg(raw, record, stamp);
   if (behind > record) return behind;
@@ -244,6 +248,7 @@ function mayNameHost(raw: string, start: number): boolean {
 
 /** `HOST PROGRAM[PID]: `, after a time stamp. Without a host only what cannot be kernel text is taken for a program. */
 function stripSyslog(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
+  const hasVersion = stamp.form === 'rfc5424';
   stamp.form = 'syslog';
   if (known.text !== '' && raw.startsWith(known.text, at)) {
     stamp.host = known.host;
@@ -258,7 +263,9 @@ function stripSyslog(raw: string, at: number, stamp: Stamp, known: KnownTail): n
     return HOST_SECONDS.lastIndex;
   }
   const rfc5424 = matchAt(RFC5424, raw, at);
-  if (rfc5424 !== null) return noteProgram(stamp, rfc5424, RFC5424.lastIndex, known);
+  // Dashes stand between anything; only behind a version they mean that no host is known.
+  if (rfc5424 !== null && (hasVersion || rfc5424[1] !== '-'))
+    return noteProgram(stamp, rfc5424, RFC5424.lastIndex, known);
   const metalog = matchAt(BRACKETED_PROGRAM, raw, at);
   if (metalog !== null) {
     if (!KERNEL_NAMES.has(metalog[1] ?? '')) stamp.program = metalog[1] ?? null;

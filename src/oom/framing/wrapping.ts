@@ -187,11 +187,16 @@ export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: Kno
     stamp.realtimeUs ??= found?.realtimeUs ?? null;
   }
   if (inner === at && stamp.program === null) {
-    const program = programOf(outer);
+    const program = nameIds(wrapping) ? null : programOf(outer);
     if (program !== null && (wrapping.programs.get(program)?.size ?? 0) < KINDS_OF_LOG) stamp.program = program;
   }
   if (stamp.form === 'bare') stamp.form = 'learned';
   return inner;
+}
+
+/** What looks like a program's name is another one on each line: an id. */
+function nameIds({ programs, samples }: Wrapping): boolean {
+  return programs.size > 2 && programs.size * 4 > samples;
 }
 
 /** A text without the tail. */
