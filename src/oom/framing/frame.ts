@@ -169,8 +169,8 @@ export function openFramer(hooks: FramerHooks): Framer {
         if (entry !== null) {
           const timed = dmesgJsonUs === null ? entry : { ...entry, kernelUs: dmesgJsonUs };
           dmesgJsonUs = null;
-          // A message of several lines is one printk in the journal; collectors put lines of their own together.
-          if (!timed.text.includes('\n') || raw.includes('"MESSAGE"')) pushEntry(out, timed, line);
+          // A message of several lines is one printk in the journal and in dmesg --json; collectors put lines of their own together.
+          if (!timed.text.includes('\n') || first !== 123 || raw.includes('"MESSAGE"')) pushEntry(out, timed, line);
           else for (const text of timed.text.split(/\r?\n/)) pushEntry(out, { ...timed, text }, line);
           return;
         }

@@ -95,9 +95,14 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
     if (phase !== 'undecided') return;
     for (const line of unit.lines) {
       const landmark = findLandmark(line.text);
-      if (landmark === null) continue;
+      if (landmark === null) {
+        // What was taken for a front holds the kernel's text.
+        if (findLandmark(unit.text) !== null) phase = 'unknown';
+        continue;
+      }
       const goesOn = landmark.end >= 0 && landmark.end < line.text.length;
-      if (landmark.start > 1 || goesOn || hostsDiffer(held) > HOSTS_MAX) phase = 'unknown';
+      const isAside = landmark.start > 1 || (landmark.start === 1 && line.text.charCodeAt(0) !== 32);
+      if (isAside || goesOn || hostsDiffer(held) > HOSTS_MAX) phase = 'unknown';
       else if (landmark.start >= 0 && (hostsDiffer(held) < 2 || landmark.kind === 'kill')) phase = 'none';
       if (phase !== 'undecided') return;
     }
@@ -147,7 +152,7 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       const lines: LogLine[] = [];
       framer.frame(given, line, lines);
       if (phase === 'none') {
-        if (!lines.some(({ text, form }) => form !== 'learned' && mayBeginReport(text))) {
+        if (lines.some(({ form }) => form === 'learned') || !units.some(({ text }) => mayBeginReport(text))) {
           out.push(...lines);
           return;
         }
