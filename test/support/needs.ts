@@ -27,6 +27,8 @@ const PARTS = {
   xz: program('xz', 'xz-utils'),
   zstd: program('zstd', 'zstd'),
   shellcheck: program('shellcheck', 'shellcheck'),
+  promtool: program('promtool', 'prometheus'),
+  'systemd-analyze': program('systemd-analyze', 'systemd'),
   systemd: { isHere: () => existsSync('/lib/systemd/systemd-journald'), get: 'apt-get install systemd' },
   PostgreSQL: {
     isHere: () => globSync('/usr/lib/postgresql/*/bin/postgres').length > 0,

@@ -1,0 +1,81 @@
+// What stands in deploy/, checked with the tools that will read it.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { NO_HOSTS } from '../../src/http/health.ts';
+import { openMetrics, watchFleet, watchOutbox } from '../../src/http/metrics.ts';
+import type { WatchedHosts } from '../../src/app/host-link.ts';
+import type { Store } from '../../src/app/store-port.ts';
+import { needs } from '../support/needs.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+const deploy = path.join(root, 'deploy');
+const METRIC = /\boombot_[a-z_]+/g;
+
+function read(name: string): string {
+  return readFileSync(path.join(deploy, name), 'utf8');
+}
+
+async function metricNames(): Promise<Set<string>> {
+  const metrics = openMetrics();
+  watchFleet(metrics, { hosts: () => [] } as Partial<WatchedHosts> as WatchedHosts);
+  watchOutbox(metrics, { queueLengths: () => Promise.resolve([]) } as Partial<Store> as Store);
+  const text = await metrics.registry.metrics();
+  return new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map((match) => match[1] ?? ''));
+}
+
+describe('alert rules and dashboard', () => {
+  it.each(['prometheus-rules.yaml', 'grafana-dashboard.json'])('%s names only metrics that exist', async (name) => {
+    const known = await metricNames();
+    const used = [...read(name).matchAll(METRIC)].map(([metric]) => metric.replace(/_bucket$/, ''));
+
+    expect(used.length).toBeGreaterThan(4);
+    expect(used.filter((metric) => !known.has(metric))).toEqual([]);
+  });
+
+  it('name only states that hosts can have', () => {
+    const states = [...read('prometheus-rules.yaml').matchAll(/state=~"([^"]+)"/g)].flatMap((match) =>
+      (match[1] ?? '').split('|'),
+    );
+
+    expect(states.filter((state) => !(state in NO_HOSTS))).toEqual([]);
+  });
+
+  it('pass promtool', needs('promtool'), () => {
+    execFileSync('promtool', ['check', 'rules', 'deploy/prometheus-rules.yaml'], { cwd: root });
+    execFileSync('promtool', ['test', 'rules', 'test/package/prometheus-rules.test.yaml'], { cwd: root });
+  });
+});
+
+describe('the service', () => {
+  it('is exposed as little as V8 allows', needs('systemd-analyze'), () => {
+    const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', 'oombot.service'], {
+      cwd: deploy,
+      encoding: 'utf8',
+    });
+
+    expect(Number(/exposure level for oombot\.service: ([\d.]+)/.exec(said)?.[1])).toBeLessThanOrEqual(2.5);
+  });
+
+  it('gets its secrets by names that oombot reads', () => {
+    const names = [...read('oombot.service').matchAll(/^LoadCredential=([A-Z_]+):/gm)].map((match) => match[1]);
+
+    expect(names).toEqual(['SLACK_BOT_TOKEN', 'SLACK_APP_TOKEN']);
+  });
+});
+
+describe('the compose file', () => {
+  it('names variables, files and volumes that it has', () => {
+    const Compose = z.object({
+      services: z.record(z.string(), z.looseObject({ secrets: z.array(z.string()).optional() })),
+      secrets: z.record(z.string(), z.unknown()),
+    });
+    const { services, secrets } = Compose.parse(parse(read('compose.yaml')));
+
+    const used = Object.values(services).flatMap((service) => service.secrets ?? []);
+    expect(used.filter((name) => !(name in secrets))).toEqual([]);
+  });
+});
