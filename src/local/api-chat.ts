@@ -12,7 +12,6 @@ const METADATA_BYTES_MAX = 8 * 1024;
 const content = {
   text: z.string().optional(),
   blocks: jsonArgument.optional(),
-  attachments: jsonArgument.optional(),
 };
 const Metadata = z.strictObject({
   event_type: z.string().min(1).max(255),
@@ -44,7 +43,6 @@ export const CHAT_METHODS: Record<string, ApiMethod> = {
   'chat.postMessage': method(Post, postMessage, { needs }),
   'chat.update': method(Update, updateMessage, { needs }),
   'chat.postEphemeral': method(PostEphemeral, postEphemeral, { needs }),
-  'chat.delete': method(z.object({ channel: z.string().min(1), ts: z.string().min(1) }), deleteMessage, { needs }),
 };
 
 function postMessage(args: z.infer<typeof Post>, world: World): ApiAnswer {
@@ -64,11 +62,11 @@ function postMessage(args: z.infer<typeof Post>, world: World): ApiAnswer {
 }
 
 function updateMessage(args: z.infer<typeof Update>, world: World): ApiAnswer {
-  const message = ownMessage(args, world, 'cant_update_message');
+  const message = ownMessage(args, world);
   if ('error' in message) return { ok: false, error: message.error };
   const metadata = readMetadata(args.metadata);
   if (metadata !== null && 'error' in metadata) return { ok: false, error: metadata.error };
-  const saysNothing = args.text === undefined && args.blocks === undefined && args.attachments === undefined;
+  const saysNothing = args.text === undefined && args.blocks === undefined;
   if (!saysNothing) {
     const read = readContent(args, UPDATE_TEXT_MAX);
     if ('error' in read) return { ok: false, ...read };
@@ -95,19 +93,12 @@ function postEphemeral(args: z.infer<typeof PostEphemeral>, world: World): ApiAn
   return { ok: true, message_ts: message.ts };
 }
 
-function deleteMessage(args: { channel: string; ts: string }, world: World): ApiAnswer {
-  const message = ownMessage(args, world, 'cant_delete_message');
-  if ('error' in message) return { ok: false, error: message.error };
-  world.log.remove(message);
-  return { ok: true, channel: message.channel, ts: message.ts };
-}
-
-function ownMessage(args: { channel: string; ts: string }, world: World, refusal: string): Message | { error: string } {
+function ownMessage(args: { channel: string; ts: string }, world: World): Message | { error: string } {
   const channel = world.directory.channel(args.channel);
   if (channel === null || channel.id !== args.channel) return { error: 'channel_not_found' };
   const message = world.log.find(channel.id, args.ts);
   if (message === null) return { error: 'message_not_found' };
-  return message.user === BOT.id ? message : { error: refusal };
+  return message.user === BOT.id ? message : { error: 'cant_update_message' };
 }
 
 /** The head of the thread that a reply belongs to: also when the reply names another reply. Unknown: Slack posts in the channel. */

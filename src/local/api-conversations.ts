@@ -8,7 +8,6 @@ import type { World } from './world.ts';
 const LIMIT = 100;
 
 const One = z.object({ channel: z.string().min(1) });
-const Open = z.object({ users: z.string().optional(), channel: z.string().optional() });
 const List = z.object({ types: z.string().default('public_channel'), limit: pageSize, cursor: z.string().optional() });
 const window = {
   oldest: z.string().default('0'),
@@ -23,14 +22,7 @@ const Replies = z.object({ channel: z.string().min(1), ts: z.string().min(1), ..
 
 export const CONVERSATION_METHODS: Record<string, ApiMethod> = {
   'conversations.list': method(List, listChannels),
-  'conversations.info': method(One, (args, world) =>
-    within(args.channel, 'read', world, (channel) => ({ ok: true, channel: asSlackChannel(channel, world) })),
-  ),
-  'conversations.members': method(One, (args, world) =>
-    within(args.channel, 'read', world, (channel) => ({ ok: true, members: members(channel, world) })),
-  ),
   'conversations.join': method(One, joinChannel, { needs: ['channels:join'] }),
-  'conversations.open': method(Open, openDirect, { needs: ['im:write'] }),
   'conversations.history': method(History, (args, world) =>
     withinJoined(args.channel, world, (channel) => ({
       ...cut(world.log.inChannel(channel.id, null).toReversed(), args),
@@ -48,16 +40,12 @@ export const CONVERSATION_METHODS: Record<string, ApiMethod> = {
 
 const SCOPE_OF = { public: 'channels', private: 'groups', im: 'im' } as const;
 
-function within(id: string, right: 'read' | 'history', world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
+function withinJoined(id: string, world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
   const channel = world.directory.channels().find((one) => one.id === id);
   if (channel === undefined) return { ok: false, error: 'channel_not_found' };
-  return missingScope([`${SCOPE_OF[channel.kind]}:${right}`], world) ?? run(channel);
-}
-
-function withinJoined(id: string, world: World, run: (channel: Channel) => ApiAnswer): ApiAnswer {
-  return within(id, 'history', world, (channel) =>
-    world.directory.isMember(channel, BOT.id) ? run(channel) : { ok: false, error: 'not_in_channel' },
-  );
+  const refusal = missingScope([`${SCOPE_OF[channel.kind]}:history`], world);
+  if (refusal !== null) return refusal;
+  return world.directory.isMember(channel, BOT.id) ? run(channel) : { ok: false, error: 'not_in_channel' };
 }
 
 function listChannels(args: z.infer<typeof List>, world: World): ApiAnswer {
@@ -84,16 +72,6 @@ function joinChannel(args: z.infer<typeof One>, world: World): ApiAnswer {
   const warning = world.directory.isMember(channel, BOT.id) ? { warning: 'already_in_channel' } : {};
   world.directory.join(channel, BOT.id);
   return { ok: true, channel: asSlackChannel(channel, world), ...warning };
-}
-
-function openDirect(args: z.infer<typeof Open>, world: World): ApiAnswer {
-  const users = (args.users ?? '').split(',').filter((id) => id !== '');
-  if (users.length > 1) return { ok: false, error: 'method_not_supported_for_channel_type' };
-  const byUser = users[0] === undefined ? null : world.directory.direct(users[0]);
-  const channel = args.channel === undefined ? byUser : world.directory.channel(args.channel);
-  if (channel === null)
-    return { ok: false, error: args.channel === undefined ? 'user_not_found' : 'channel_not_found' };
-  return { ok: true, no_op: true, already_open: true, channel: { id: channel.id } };
 }
 
 function cut(messages: Message[], args: z.infer<z.ZodObject<typeof window>>): ApiAnswer {

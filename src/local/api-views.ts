@@ -11,16 +11,8 @@ export const VIEW_METHODS: Record<string, ApiMethod> = {
     const trigger = world.triggers.redeem(args.trigger_id);
     return 'error' in trigger ? { ok: false, ...trigger } : answer(world.views.open(trigger.person, args.view));
   }),
-  'views.push': method(Open, (args, world) => {
-    const trigger = world.triggers.redeem(args.trigger_id);
-    if ('error' in trigger) return { ok: false, ...trigger };
-    const isInModal = world.views.stack(trigger.person).some((view) => view.id === trigger.viewId);
-    return isInModal ? answer(world.views.push(trigger.person, args.view)) : { ok: false, error: 'not_found' };
-  }),
-  'views.update': method(
-    z.object({ view_id: z.string().optional(), external_id: z.string().optional(), view: jsonArgument, hash }),
-    (args, world) =>
-      answer(world.views.update({ viewId: args.view_id, externalId: args.external_id }, args.view, args.hash)),
+  'views.update': method(z.object({ view_id: z.string(), view: jsonArgument, hash }), (args, world) =>
+    answer(world.views.update(args.view_id, args.view, args.hash)),
   ),
   'views.publish': method(z.object({ user_id: z.string().min(1), view: jsonArgument, hash }), (args, world) => {
     const person = world.directory.people().find((one) => one.id === args.user_id && !one.isBot);

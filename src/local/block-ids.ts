@@ -1,53 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import type { Block } from './message.ts';
 
-const INTERACTIVE = new Set([
-  'button',
-  'overflow',
-  'static_select',
-  'multi_static_select',
-  'users_select',
-  'multi_users_select',
-  'channels_select',
-  'conversations_select',
-  'radio_buttons',
-  'checkboxes',
-  'datepicker',
-  'timepicker',
-  'datetimepicker',
-  'plain_text_input',
-  'number_input',
-  'email_text_input',
-  'url_text_input',
-  'feedback_buttons',
-  'icon_button',
-]);
+const INTERACTIVE = new Set(['button', 'static_select', 'plain_text_input']);
 
 export type Element = { type: string; action_id: string } & Record<string, unknown>;
 
 /** Blocks that passed the rules, with the ids that Slack makes up where the app gave none. */
 export function withIds(blocks: unknown): Block[] {
   if (!Array.isArray(blocks)) return [];
-  return blocks.filter(isRecord).map((block) => {
-    const { type, block_id: givenId, child_blocks: children, ...rest } = block;
-    return {
-      type: typeof type === 'string' ? type : '',
-      block_id: typeof givenId === 'string' ? givenId : madeUpId(),
-      ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, withActionIds(value)])),
-      ...(Array.isArray(children) ? { child_blocks: withIds(children) } : {}),
-    };
-  });
+  return blocks.filter(isRecord).map(({ type, block_id: givenId, ...rest }) => ({
+    type: typeof type === 'string' ? type : '',
+    block_id: typeof givenId === 'string' ? givenId : madeUpId(),
+    ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, withActionIds(value)])),
+  }));
 }
 
-/** Every interactive element of the blocks with the block it stands in, containers opened. */
+/** Every interactive element of the blocks with the block it stands in. */
 export function elementsOf(blocks: Block[]): { block: Block; element: Element }[] {
-  return blocks.flatMap((block) => {
-    const { child_blocks: children, ...own } = block;
-    return [
-      ...collect(Object.values(own)).map((element) => ({ block, element })),
-      ...elementsOf(Array.isArray(children) ? children : []),
-    ];
-  });
+  return blocks.flatMap((block) => collect(Object.values(block)).map((element) => ({ block, element })));
 }
 
 function collect(part: unknown): Element[] {

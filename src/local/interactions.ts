@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { elementsOf } from './block-ids.ts';
 import { BOT, SLACKBOT_ID, type Channel, type Person } from './directory.ts';
 import { elementValue, inputErrors, stateValues, type RawValue, type RawValues } from './element-values.ts';
-import { readContent } from './message-content.ts';
 import type { Block, Message } from './message.ts';
 import { asSlackMessage } from './message-log.ts';
 import {
@@ -10,8 +9,8 @@ import {
   eventPayload,
   messageActionsPayload,
   shortcutPayload,
+  submissionPayload,
   viewActionsPayload,
-  viewPayload,
 } from './payloads.ts';
 import type { Ack } from './socket.ts';
 import { escapedCommandText, escapeText, typedText } from './typed-text.ts';
@@ -41,9 +40,8 @@ export interface Interactions {
   say: (person: Person, channel: Channel, text: string, threadTs?: string | null) => Outcome;
   act: (person: Person, action: ActionOf) => Promise<Outcome>;
   submit: (person: Person, viewId: string, values: RawValues) => Promise<Outcome>;
-  closeView: (person: Person, viewId: string, all: boolean) => Promise<Outcome>;
+  closeView: (person: Person, viewId: string) => Outcome;
   messageShortcut: (person: Person, callbackId: string, channel: Channel, ts: string) => Promise<Outcome>;
-  globalShortcut: (person: Person, callbackId: string) => Promise<Outcome>;
   openHome: (person: Person, tab: 'home' | 'messages') => Outcome;
 }
 
@@ -53,17 +51,10 @@ const NO_ANSWER: Outcome = { ok: false, error: 'The app did not answer in time (
 const NOT_CONNECTED: Outcome = { ok: false, error: 'The app is not connected (dispatch_failed). Try again?' };
 const MODAL_TROUBLE: Outcome = { ok: false, error: 'We had some trouble connecting. Try again?' };
 
-const CommandAnswer = z.object({
-  text: z.string().optional(),
-  blocks: z.unknown().optional(),
-  attachments: z.unknown().optional(),
-  response_type: z.enum(['ephemeral', 'in_channel']).optional(),
-});
+const AckText = z.object({ text: z.string().min(1) });
 const SubmitAnswer = z.discriminatedUnion('response_action', [
   z.object({ response_action: z.literal('errors'), errors: z.record(z.string(), z.string()) }),
   z.object({ response_action: z.literal('update'), view: z.unknown() }),
-  z.object({ response_action: z.literal('push'), view: z.unknown() }),
-  z.object({ response_action: z.literal('clear') }),
 ]);
 
 /** The name under which an app subscribes to an event. */
@@ -109,7 +100,7 @@ export function openInteractions(world: World): Interactions {
     }
     const message = log.find(at.channel, at.ts, person.id);
     if (message === null) return null;
-    return { blocks: [...message.blocks, ...message.attachments.flatMap((one) => one.blocks)], message };
+    return { blocks: message.blocks, message };
   }
 
   return {
@@ -130,15 +121,9 @@ export function openInteractions(world: World): Interactions {
         const error = ack.kind === 'late' ? 'operation_timeout' : 'dispatch_failed';
         return whisper(person, channel, `${command} failed with the error "${error}"`);
       }
-      const answer = CommandAnswer.safeParse(ack.payload);
-      if (!answer.success)
-        return whisper(person, channel, `${command} failed with the error "invalid_command_response"`);
-      const { text: answerText, blocks, response_type } = answer.data;
-      if (answerText === undefined && blocks === undefined) return { ok: true };
-      const content = readContent(answer.data);
-      if ('error' in content) return whisper(person, channel, `${command} failed with the error "${content.error}"`);
-      const onlyFor = response_type === 'in_channel' ? null : person.id;
-      log.post({ channel: channel.id, user: BOT.id, onlyFor, ...content });
+      // An acknowledgement may carry an answer, for the one who asked.
+      const answer = AckText.safeParse(ack.payload);
+      if (answer.success) log.post({ channel: channel.id, user: BOT.id, onlyFor: person.id, text: answer.data.text });
       return { ok: true };
     },
 
@@ -179,18 +164,15 @@ export function openInteractions(world: World): Interactions {
     },
 
     async submit(person, viewId, raw) {
-      const view = views.stack(person.id).at(-1);
-      if (view === undefined || view.id !== viewId) return GONE;
+      const view = views.modal(person.id);
+      if (view === null || view.id !== viewId) return GONE;
       const errors = inputErrors(view.blocks, raw);
       if (Object.keys(errors).length > 0) return { ok: false, error: 'Please correct what is marked.', errors };
       const values = stateValues(view.blocks, raw);
-      const ack = await sockets.send(
-        'interactive',
-        viewPayload(world, person, view, { type: 'view_submission' }, values),
-      );
+      const ack = await sockets.send('interactive', submissionPayload(world, person, view, values));
       if (ack.kind !== 'acked') return MODAL_TROUBLE;
       if (typeof ack.payload === 'object' && ack.payload !== null && Object.keys(ack.payload).length === 0) {
-        views.pop(person.id, false);
+        views.close(person.id);
         return { ok: true };
       }
       const answer = SubmitAnswer.safeParse(ack.payload);
@@ -198,32 +180,17 @@ export function openInteractions(world: World): Interactions {
       return answerSubmit(view, answer.data);
     },
 
-    async closeView(person, viewId, all) {
-      const stack = views.stack(person.id);
-      const view = stack.at(-1);
-      if (view === undefined || view.id !== viewId) return GONE;
-      const isCleared = all || view.clear_on_close;
-      views.pop(person.id, isCleared);
-      const closed = (isCleared ? stack.toReversed() : [view]).filter((one) => one.notify_on_close);
-      for (const one of closed) {
-        const what = { type: 'view_closed', is_cleared: isCleared } as const;
-        await sockets.send('interactive', viewPayload(world, person, one, what, {}));
-      }
+    closeView(person, viewId) {
+      if (views.modal(person.id)?.id !== viewId) return GONE;
+      views.close(person.id);
       return { ok: true };
     },
 
     async messageShortcut(person, callbackId, channel, ts) {
       const message = log.find(channel.id, ts, person.id);
-      const known = world.shortcuts.some((one) => one.type === 'message' && one.callbackId === callbackId);
-      if (message === null || !known) return GONE;
-      return outcome(
-        await sockets.send('interactive', shortcutPayload(world, person, callbackId, { channel, message })),
-      );
-    },
-
-    async globalShortcut(person, callbackId) {
-      if (!world.shortcuts.some((one) => one.type === 'global' && one.callbackId === callbackId)) return GONE;
-      return outcome(await sockets.send('interactive', shortcutPayload(world, person, callbackId, null)));
+      const isKnown = world.shortcuts.some((one) => one.callbackId === callbackId);
+      if (message === null || !isKnown) return GONE;
+      return outcome(await sockets.send('interactive', shortcutPayload(world, person, callbackId, channel, message)));
     },
 
     openHome(person, tab) {
@@ -242,19 +209,10 @@ export function openInteractions(world: World): Interactions {
   };
 
   function answerSubmit(view: View, answer: z.infer<typeof SubmitAnswer>): Outcome {
-    switch (answer.response_action) {
-      case 'clear':
-        views.pop(view.person, true);
-        return { ok: true };
-      case 'errors': {
-        const inputs = new Set(view.blocks.filter((one) => one.type === 'input').map((one) => one.block_id));
-        if (!Object.keys(answer.errors).every((blockId) => inputs.has(blockId))) return MODAL_TROUBLE;
-        return { ok: false, error: 'Please correct what is marked.', errors: answer.errors };
-      }
-      case 'update':
-        return 'error' in views.update({ viewId: view.id }, answer.view) ? MODAL_TROUBLE : { ok: true };
-      case 'push':
-        return 'error' in views.push(view.person, answer.view) ? MODAL_TROUBLE : { ok: true };
-    }
+    if (answer.response_action === 'update')
+      return 'error' in views.update(view.id, answer.view) ? MODAL_TROUBLE : { ok: true };
+    const inputs = new Set(view.blocks.filter((one) => one.type === 'input').map((one) => one.block_id));
+    if (!Object.keys(answer.errors).every((blockId) => inputs.has(blockId))) return MODAL_TROUBLE;
+    return { ok: false, error: 'Please correct what is marked.', errors: answer.errors };
   }
 }

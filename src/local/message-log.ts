@@ -55,7 +55,6 @@ export function openMessageLog(changes: Changes, nowMs: () => number): MessageLo
       const message: Message = {
         text: '',
         blocks: [],
-        attachments: [],
         threadTs: null,
         isBroadcast: false,
         metadata: null,
@@ -122,7 +121,6 @@ export function asSlackMessage(message: Message, options = { withMetadata: false
     text: message.text,
     ...(isBot ? { bot_id: BOT.botId, app_id: 'ALOCALAPP', team: 'TLOCALDEV' } : {}),
     ...(message.blocks.length > 0 ? { blocks: message.blocks } : {}),
-    ...(message.attachments.length > 0 ? { attachments: message.attachments } : {}),
     ...(message.threadTs === null ? {} : { thread_ts: message.threadTs }),
     ...(message.isBroadcast ? { subtype: 'thread_broadcast' } : {}),
     ...(message.editedTs === null ? {} : { edited: { user: message.user, ts: message.editedTs } }),

@@ -4,8 +4,6 @@ export type Block = { type: string; block_id: string } & Record<string, unknown>
 export interface Content {
   text: string;
   blocks: Block[];
-  /** Legacy, kept for the coloured side bar. */
-  attachments: { color: string | null; blocks: Block[]; text: string | null }[];
 }
 
 export interface Message extends Content {

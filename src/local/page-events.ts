@@ -3,7 +3,7 @@ import type { Change } from './changes.ts';
 import { APP_ID, BOT, SLACKBOT_ID, TEAM, type Person } from './directory.ts';
 import type { Message } from './message.ts';
 import { asSlackMessage } from './message-log.ts';
-import { asSlackView } from './views.ts';
+import { asSlackView, type View } from './views.ts';
 import type { World } from './world.ts';
 
 const READERS_MAX = 20;
@@ -53,11 +53,9 @@ export function openPageEvents(world: World, controls: readonly Control[]): Page
       case 'removed':
         return change.onlyFor === null || change.onlyFor === person.id ? [['removed', change]] : [];
       case 'view':
-        return change.person === person.id
-          ? [['views', world.views.stack(person.id).map((view) => asSlackView(view))]]
-          : [];
+        return change.person === person.id ? [['modal', shown(world.views.modal(person.id))]] : [];
       case 'home':
-        return change.person === person.id ? [['home', home(person)]] : [];
+        return change.person === person.id ? [['home', shown(world.views.home(person.id))]] : [];
       case 'read':
         return change.person === person.id ? [['unread', unread(person, change.channel)]] : [];
       case 'sockets':
@@ -75,8 +73,7 @@ export function openPageEvents(world: World, controls: readonly Control[]): Page
     return { channel, count: world.log.unread(channel, person.id) };
   }
 
-  function home(person: Person): unknown {
-    const view = world.views.home(person.id);
+  function shown(view: View | null): unknown {
     return view === null ? null : asSlackView(view);
   }
 
@@ -100,8 +97,8 @@ export function openPageEvents(world: World, controls: readonly Control[]): Page
       shortcuts,
       controls: controls.map(({ id, label, description }) => ({ id, label, description })),
       sockets: { count: sockets.count() },
-      views: views.stack(person.id).map((view) => asSlackView(view)),
-      home: home(person),
+      modal: shown(views.modal(person.id)),
+      home: shown(views.home(person.id)),
     };
   }
 

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Channel, Person } from './directory.ts';
 import { isSame, PAGE_HEADERS } from './guard.ts';
@@ -19,7 +18,7 @@ const TYPES: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-const raw = z.union([z.string().max(20_000), z.array(z.string().max(2_000)).max(100), z.null()]);
+const raw = z.union([z.string().max(20_000), z.null()]);
 const values = z.record(z.string(), z.record(z.string(), raw)).optional();
 const threadTs = z.string().nullish();
 const text = z.string().min(1).max(40_000);
@@ -35,9 +34,8 @@ const Deed = z.discriminatedUnion('kind', [
     values,
   }),
   z.object({ kind: z.literal('submit'), viewId: z.string(), values }),
-  z.object({ kind: z.literal('closeView'), viewId: z.string(), all: z.boolean().default(false) }),
+  z.object({ kind: z.literal('closeView'), viewId: z.string() }),
   z.object({ kind: z.literal('messageShortcut'), callbackId: z.string(), channel: z.string(), ts: z.string() }),
-  z.object({ kind: z.literal('globalShortcut'), callbackId: z.string() }),
   z.object({ kind: z.literal('openHome'), tab: z.enum(['home', 'messages']) }),
   z.object({ kind: z.literal('read'), channel: z.string() }),
   z.object({ kind: z.literal('dismiss'), channel: z.string(), ts: z.string() }),
@@ -95,9 +93,7 @@ export function openPageServer(world: World, interactions: Interactions, control
       case 'submit':
         return interactions.submit(person, deed.viewId, deed.values ?? {});
       case 'closeView':
-        return interactions.closeView(person, deed.viewId, deed.all);
-      case 'globalShortcut':
-        return interactions.globalShortcut(person, deed.callbackId);
+        return interactions.closeView(person, deed.viewId);
       case 'openHome':
         return interactions.openHome(person, deed.tab);
       case 'control':
@@ -185,9 +181,5 @@ export function openPageServer(world: World, interactions: Interactions, control
 function readFiles(): Map<string, string> {
   const folder = path.join(import.meta.dirname, 'page');
   const names = readdirSync(folder).filter((name) => path.extname(name) in TYPES);
-  const markdown = readFileSync(fileURLToPath(import.meta.resolve('marked')), 'utf8');
-  return new Map([
-    ...names.map((name) => [name, readFileSync(path.join(folder, name), 'utf8')] as const),
-    ['marked.js', markdown.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n')],
-  ]);
+  return new Map(names.map((name) => [name, readFileSync(path.join(folder, name), 'utf8')]));
 }

@@ -35,7 +35,7 @@ export function commandPayload(
     ...said,
     is_enterprise_install: 'false',
     response_url: responseUrl(world, person, channel, null),
-    trigger_id: world.triggers.issue({ person: person.id, viewId: null }),
+    trigger_id: world.triggers.issue(person.id),
   };
 }
 
@@ -60,7 +60,7 @@ export function messageActionsPayload(
       is_ephemeral: isEphemeral,
       ...(message.threadTs === null ? {} : { thread_ts: message.threadTs }),
     },
-    trigger_id: world.triggers.issue({ person: person.id, viewId: null }),
+    trigger_id: world.triggers.issue(person.id),
     channel: { id: channel.id, name: channelName(channel) },
     // Slack leaves the message out of clicks on ephemeral messages.
     ...(isEphemeral ? {} : { message: asSlackMessage(message) }),
@@ -83,54 +83,50 @@ export function viewActionsPayload(
     ...noEnterprise,
     user: userOf(person),
     container: { type: 'view', view_id: view.id },
-    trigger_id: world.triggers.issue({ person: person.id, viewId: view.id }),
+    trigger_id: world.triggers.issue(person.id),
     view: asSlackView(view, chosen.values),
     actions: chosen.actions,
   };
 }
 
-/** Payload of a sent or closed modal. */
-export function viewPayload(
+/** Payload of a sent modal. */
+export function submissionPayload(
   world: World,
   person: Person,
   view: View,
-  what: { type: 'view_submission' } | { type: 'view_closed'; is_cleared: boolean },
   values: Record<string, unknown>,
 ): Record<string, unknown> {
-  const sent = what.type === 'view_submission';
   return {
-    ...what,
+    type: 'view_submission',
     ...common,
     ...noEnterprise,
     user: userOf(person),
     view: asSlackView(view, values),
-    ...(sent ? { response_urls: [], trigger_id: world.triggers.issue({ person: person.id, viewId: view.id }) } : {}),
+    response_urls: [],
+    trigger_id: world.triggers.issue(person.id),
   };
 }
 
-/** Payload of a shortcut; with a message: one from the message's menu. */
+/** Payload of a shortcut from a message's menu. */
 export function shortcutPayload(
   world: World,
   person: Person,
   callbackId: string,
-  on: { channel: Channel; message: Message } | null,
+  channel: Channel,
+  message: Message,
 ): Record<string, unknown> {
   return {
-    type: on === null ? 'shortcut' : 'message_action',
+    type: 'message_action',
     ...common,
     ...noEnterprise,
     user: userOf(person),
     callback_id: callbackId,
     action_ts: world.log.nextTs(),
-    trigger_id: world.triggers.issue({ person: person.id, viewId: null }),
-    ...(on === null
-      ? {}
-      : {
-          message_ts: on.message.ts,
-          channel: { id: on.channel.id, name: channelName(on.channel) },
-          message: asSlackMessage(on.message),
-          response_url: responseUrl(world, person, on.channel, on.message),
-        }),
+    trigger_id: world.triggers.issue(person.id),
+    message_ts: message.ts,
+    channel: { id: channel.id, name: channelName(channel) },
+    message: asSlackMessage(message),
+    response_url: responseUrl(world, person, channel, message),
   };
 }
 

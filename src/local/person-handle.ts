@@ -21,14 +21,12 @@ export interface PersonHandle {
   say: (channel: string, text: string, threadTs?: string) => Outcome;
   /** Clicks or chooses in a message, a modal or the App Home. */
   click: (on: Message | View, actionId: string, options?: ClickOptions) => Promise<Outcome>;
-  /** Sends the topmost modal. */
+  /** Sends the modal. */
   submit: (values?: RawValues) => Promise<Outcome>;
-  /** Closes the topmost modal, or all. */
-  closeView: (all?: boolean) => Promise<Outcome>;
+  closeView: () => Outcome;
   messageShortcut: (message: Message, callbackId: string) => Promise<Outcome>;
-  globalShortcut: (callbackId: string) => Promise<Outcome>;
   openHome: () => Outcome;
-  /** The topmost modal. */
+  /** The open modal. */
   view: () => View | null;
   home: () => View | null;
   /** What the person sees of a channel, private answers included, oldest first; with `threadTs` the parent and its replies. */
@@ -62,13 +60,12 @@ export function openPersonHandle(world: World, interactions: Interactions, nameO
       const place = 'ts' in on ? { channel: on.channel, ts: on.ts } : { viewId: on.id };
       return interactions.act(person, { place, actionId, ...options });
     },
-    submit: (values = {}) => interactions.submit(person, views.stack(person.id).at(-1)?.id ?? '', values),
-    closeView: (all = false) => interactions.closeView(person, views.stack(person.id).at(-1)?.id ?? '', all),
+    submit: (values = {}) => interactions.submit(person, views.modal(person.id)?.id ?? '', values),
+    closeView: () => interactions.closeView(person, views.modal(person.id)?.id ?? ''),
     messageShortcut: (message, callbackId) =>
       interactions.messageShortcut(person, callbackId, channelOf(message.channel), message.ts),
-    globalShortcut: (callbackId) => interactions.globalShortcut(person, callbackId),
     openHome: () => interactions.openHome(person, 'home'),
-    view: () => views.stack(person.id).at(-1) ?? null,
+    view: () => views.modal(person.id),
     home: () => views.home(person.id),
     sees,
     privateAnswers: (channel) => sees(channel).filter((message) => message.onlyFor !== null),

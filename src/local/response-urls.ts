@@ -12,11 +12,9 @@ const URLS_MAX = 5_000;
 const ResponseBody = z.object({
   response_type: z.enum(['ephemeral', 'in_channel']).optional(),
   replace_original: z.boolean().optional(),
-  delete_original: z.boolean().optional(),
   thread_ts: z.string().optional(),
   text: z.string().optional(),
   blocks: z.unknown().optional(),
-  attachments: z.unknown().optional(),
 });
 
 export interface ResponseTarget {
@@ -44,10 +42,6 @@ export function openResponseUrls(log: MessageLog, nowMs: () => number): Response
   const issued = new Map<string, ResponseTarget & { issuedAtMs: number; uses: number }>();
 
   function answer(url: ResponseTarget, body: z.infer<typeof ResponseBody>): ResponseAnswer {
-    if (body.delete_original === true) {
-      if (url.source !== null) log.remove(url.source);
-      return { status: 200, error: null };
-    }
     const content = readContent(body);
     if ('error' in content) return { status: 400, error: content.error };
     if (body.replace_original === true && url.source !== null) {

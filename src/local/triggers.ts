@@ -3,25 +3,21 @@ import { randomBytes, randomInt } from 'node:crypto';
 const TRIGGER_LIFE_MS = 3_000;
 const TRIGGERS_MAX = 1_000;
 
-export interface Trigger {
-  person: string;
-  /** The modal in which it was issued: `views.push` puts its view on top of this one. */
-  viewId: string | null;
-}
-
 export interface Triggers {
-  issue: (trigger: Trigger) => string;
+  issue: (person: string) => string;
   /** Uses a trigger up, or says why it is no good. */
-  redeem: (id: string) => Trigger | { error: 'invalid_trigger_id' | 'expired_trigger_id' | 'exchanged_trigger_id' };
+  redeem: (
+    id: string,
+  ) => { person: string } | { error: 'invalid_trigger_id' | 'expired_trigger_id' | 'exchanged_trigger_id' };
 }
 
 /** trigger_ids: three seconds, one use. */
 export function openTriggers(nowMs: () => number): Triggers {
-  const issued = new Map<string, Trigger & { issuedAtMs: number; isUsed: boolean }>();
+  const issued = new Map<string, { person: string; issuedAtMs: number; isUsed: boolean }>();
   return {
-    issue(trigger) {
+    issue(person) {
       const id = `${randomInt(1e9, 1e10)}.${randomInt(1e9, 1e10)}.${randomBytes(16).toString('hex')}`;
-      issued.set(id, { ...trigger, issuedAtMs: nowMs(), isUsed: false });
+      issued.set(id, { person, issuedAtMs: nowMs(), isUsed: false });
       const oldest = issued.keys().next().value;
       if (issued.size > TRIGGERS_MAX && oldest !== undefined) issued.delete(oldest);
       return id;
@@ -32,7 +28,7 @@ export function openTriggers(nowMs: () => number): Triggers {
       if (trigger.isUsed) return { error: 'exchanged_trigger_id' };
       if (nowMs() - trigger.issuedAtMs > TRIGGER_LIFE_MS) return { error: 'expired_trigger_id' };
       trigger.isUsed = true;
-      return { person: trigger.person, viewId: trigger.viewId };
+      return { person: trigger.person };
     },
   };
 }

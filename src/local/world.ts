@@ -17,9 +17,8 @@ export interface CommandSeed {
   shouldEscape?: boolean;
 }
 
-/** One shortcut of the app. */
+/** One shortcut of the app, in the menu of a message. */
 export interface ShortcutSeed {
-  type: 'message' | 'global';
   callbackId: string;
   name: string;
 }

@@ -23,7 +23,7 @@ const Manifest = z.object({
     slash_commands: z.array(
       z.object({ command: z.string(), description: z.string(), usage_hint: z.string(), should_escape: z.boolean() }),
     ),
-    shortcuts: z.array(z.object({ name: z.string(), type: z.enum(['message', 'global']), callback_id: z.string() })),
+    shortcuts: z.array(z.object({ name: z.string(), type: z.literal('message'), callback_id: z.string() })),
   }),
   oauth_config: z.object({ scopes: z.object({ bot: z.array(z.string()) }) }),
   settings: z.object({ event_subscriptions: z.object({ bot_events: z.array(z.string()) }) }),
@@ -50,7 +50,6 @@ export async function openLocal(world: { http: HttpSide; config: Config; clock: 
       shouldEscape: one.should_escape,
     })),
     shortcuts: manifest.features.shortcuts.map((one) => ({
-      type: one.type,
       callbackId: one.callback_id,
       name: one.name,
     })),

@@ -219,7 +219,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
     }, WAIT_MS);
     expect(JSON.stringify(view.blocks)).toContain(`${VICTIM} (pid ${firstPid}) was killed by the kernel`);
     expect(view.submit).toBeUndefined();
-    await person.closeView(true);
+    person.closeView();
 
     person.say('#oom', `\`\`\`\n${text}\n\`\`\``);
     const pasted = bot.workspace.messages('#oom').at(-1) as Message;
@@ -228,7 +228,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
       const top = person.view();
       return top !== null && JSON.stringify(top.blocks).includes('Only you see this') ? top : null;
     }, WAIT_MS);
-    await person.closeView(true);
+    person.closeView();
   });
 
   it('shows the fleet in the App Home', async () => {

@@ -2,15 +2,12 @@ import { App, LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Clock } from '../../src/app/ports.ts';
 import { openLocalWorkspace, type LocalWorkspace, type LocalWorkspaceOptions } from '../../src/local/workspace.ts';
 
-/** A workspace as tests want it: three channels, one without the bot, one command, two shortcuts. */
+/** A workspace as tests want it: three channels, one without the bot, one command, one shortcut. */
 export function openTestWorkspace(options: Partial<LocalWorkspaceOptions> = {}): Promise<LocalWorkspace> {
   return openLocalWorkspace({
     channels: ['#oom', '#db-alerts', { name: '#general', hasBot: false }],
     commands: [{ command: '/oom', usageHint: 'last <host> | history <host|tag> [7d] | help', shouldEscape: true }],
-    shortcuts: [
-      { type: 'message', callbackId: 'explain', name: 'Explain' },
-      { type: 'global', callbackId: 'report', name: 'Report' },
-    ],
+    shortcuts: [{ callbackId: 'explain', name: 'Explain' }],
     userGroups: [{ id: 'SLOCALDBA', handle: 'dba', name: 'Database people', users: ['ULOCALBEN'] }],
     ...options,
   });

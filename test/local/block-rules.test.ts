@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { areBlocksTooLong, checkBlocks, checkView, type Surface } from '../../src/local/block-rules.ts';
-import { CHARTS, HOME, KILL, MODAL, TEXTS } from './gallery.ts';
+import { CHART, HOME, KILL, MODAL, TEXTS } from './gallery.ts';
 
 function plain(length: number) {
   return { type: 'plain_text', text: 'x'.repeat(length) };
@@ -13,6 +13,8 @@ function mrkdwn(length: number) {
 function times<T>(count: number, make: (at: number) => T): T[] {
   return Array.from({ length: count }, (_, at) => make(at));
 }
+
+const LINE = { type: 'section', text: plain(1) };
 
 function actions(element: unknown) {
   return [{ type: 'actions', elements: [element] }];
@@ -53,9 +55,9 @@ function input(element: object) {
 type Row = [name: string, surface: Surface, atLimit: unknown, above: unknown];
 
 const LIMITS: Row[] = [
-  ['50 blocks in a message', 'message', times(50, () => ({ type: 'divider' })), times(51, () => ({ type: 'divider' }))],
-  ['100 blocks in a modal', 'modal', times(100, () => ({ type: 'divider' })), times(101, () => ({ type: 'divider' }))],
-  ['100 blocks in a home', 'home', times(100, () => ({ type: 'divider' })), times(101, () => ({ type: 'divider' }))],
+  ['50 blocks in a message', 'message', times(50, () => LINE), times(51, () => LINE)],
+  ['100 blocks in a modal', 'modal', times(100, () => LINE), times(101, () => LINE)],
+  ['100 blocks in a home', 'home', times(100, () => LINE), times(101, () => LINE)],
   ['header 150', 'message', [{ type: 'header', text: plain(150) }], [{ type: 'header', text: plain(151) }]],
   [
     'section text 3000',
@@ -105,12 +107,6 @@ const LIMITS: Row[] = [
     actions(button({ action_id: 'x'.repeat(256) })),
   ],
   [
-    'url 3000',
-    'message',
-    actions(button({ url: `https://a/${'x'.repeat(2990)}` })),
-    actions(button({ url: `https://a/${'x'.repeat(2991)}` })),
-  ],
-  [
     'confirm has all four',
     'message',
     actions(button({ confirm: { title: plain(100), text: mrkdwn(300), confirm: plain(30), deny: plain(30) } })),
@@ -135,57 +131,28 @@ const LIMITS: Row[] = [
     actions({ type: 'static_select', options: [option()], placeholder: plain(151) }),
   ],
   [
-    'overflow 5',
-    'message',
-    actions({ type: 'overflow', options: times(5, () => option()) }),
-    actions({ type: 'overflow', options: times(6, () => option()) }),
-  ],
-  [
-    'radio 10',
-    'message',
-    actions({ type: 'radio_buttons', options: times(10, () => option()) }),
-    actions({ type: 'radio_buttons', options: times(11, () => option()) }),
-  ],
-  [
-    'checkboxes 10',
-    'message',
-    actions({ type: 'checkboxes', options: times(10, () => option()) }),
-    actions({ type: 'checkboxes', options: times(11, () => option()) }),
-  ],
-  [
     'option text 75',
     'message',
-    actions({ type: 'overflow', options: [option({ text: plain(75) })] }),
-    actions({ type: 'overflow', options: [option({ text: plain(76) })] }),
+    actions({ type: 'static_select', options: [option({ text: plain(75) })] }),
+    actions({ type: 'static_select', options: [option({ text: plain(76) })] }),
   ],
   [
     'option value 150',
     'message',
-    actions({ type: 'overflow', options: [option({ value: 'x'.repeat(150) })] }),
-    actions({ type: 'overflow', options: [option({ value: 'x'.repeat(151) })] }),
+    actions({ type: 'static_select', options: [option({ value: 'x'.repeat(150) })] }),
+    actions({ type: 'static_select', options: [option({ value: 'x'.repeat(151) })] }),
   ],
-  [
-    'option description 75',
-    'message',
-    actions({ type: 'overflow', options: [option({ description: plain(75) })] }),
-    actions({ type: 'overflow', options: [option({ description: plain(76) })] }),
-  ],
-  [
-    'block_id 255',
-    'message',
-    [{ type: 'divider', block_id: 'x'.repeat(255) }],
-    [{ type: 'divider', block_id: 'x'.repeat(256) }],
-  ],
+  ['block_id 255', 'message', [{ ...LINE, block_id: 'x'.repeat(255) }], [{ ...LINE, block_id: 'x'.repeat(256) }]],
   [
     'block_id once',
     'message',
     [
-      { type: 'divider', block_id: 'a' },
-      { type: 'divider', block_id: 'b' },
+      { ...LINE, block_id: 'a' },
+      { ...LINE, block_id: 'b' },
     ],
     [
-      { type: 'divider', block_id: 'a' },
-      { type: 'divider', block_id: 'a' },
+      { ...LINE, block_id: 'a' },
+      { ...LINE, block_id: 'a' },
     ],
   ],
   [
@@ -195,48 +162,23 @@ const LIMITS: Row[] = [
     [{ type: 'actions', elements: [button({ action_id: 'a' }), button({ action_id: 'a' })] }],
   ],
   [
-    'image alt text',
+    'data_table 10,000 characters',
     'message',
-    [{ type: 'image', image_url: 'https://a/b.png', alt_text: 'x'.repeat(2000) }],
-    [{ type: 'image', image_url: 'https://a/b.png', alt_text: 'x'.repeat(2001) }],
+    dataTable(2, 2, {
+      rows: [
+        [cell(1), cell(1)],
+        [cell(4999), cell(4999)],
+      ],
+    }),
+    dataTable(2, 2, {
+      rows: [
+        [cell(1), cell(1)],
+        [cell(4999), cell(5000)],
+      ],
+    }),
   ],
-  [
-    'image has a source',
-    'message',
-    [{ type: 'image', slack_file: { id: 'F1' }, alt_text: 'a' }],
-    [{ type: 'image', alt_text: 'a' }],
-  ],
-  [
-    'table 100 rows',
-    'message',
-    [{ type: 'table', rows: times(100, () => [cell(1)]) }],
-    [{ type: 'table', rows: times(101, () => [cell(1)]) }],
-  ],
-  [
-    'table 20 cells',
-    'message',
-    [{ type: 'table', rows: [times(20, () => cell(1))] }],
-    [{ type: 'table', rows: [times(21, () => cell(1))] }],
-  ],
-  [
-    'table 10,000 characters',
-    'message',
-    [{ type: 'table', rows: [[cell(5000), cell(5000)]] }],
-    [{ type: 'table', rows: [[cell(5000), cell(5001)]] }],
-  ],
-  ['table cells not empty', 'message', [{ type: 'table', rows: [[cell(1)]] }], [{ type: 'table', rows: [[cell(0)]] }]],
-  [
-    'one table a message',
-    'message',
-    [{ type: 'table', rows: [[cell(1)]] }],
-    times(2, () => ({ type: 'table', rows: [[cell(1)]] })),
-  ],
-  [
-    'no numbers in a table',
-    'message',
-    [{ type: 'table', rows: [[cell(1)]] }],
-    [{ type: 'table', rows: [[{ type: 'raw_number', value: 1, text: '1' }]] }],
-  ],
+  ['data_table cells not empty', 'message', dataTable(2, 1), dataTable(2, 1, { rows: [[cell(1)], [cell(0)]] })],
+  ['no data_table in a modal', 'modal', [LINE], dataTable(2, 1)],
   ['data_table 101 rows', 'message', dataTable(101, 1), dataTable(102, 1)],
   ['data_table 2 rows', 'message', dataTable(2, 1), dataTable(1, 1)],
   ['data_table 20 columns', 'message', dataTable(2, 20), dataTable(2, 21)],
@@ -254,12 +196,6 @@ const LIMITS: Row[] = [
     dataTable(2, 1),
     dataTable(2, 1, { rows: [[{ type: 'raw_number', value: 1, text: '1' }], [cell(1)]] }),
   ],
-  [
-    'data_table row header inside',
-    'message',
-    dataTable(2, 2, { row_header_column_index: 1 }),
-    dataTable(2, 2, { row_header_column_index: 2 }),
-  ],
   ['chart title 50', 'message', pie(1, 1, 50), pie(1, 1, 51)],
   ['pie 12 segments', 'message', pie(12), pie(13)],
   ['pie label 20', 'message', pie(1, 20), pie(1, 21)],
@@ -274,76 +210,6 @@ const LIMITS: Row[] = [
   ['bar label 20', 'message', bar(1, 2, 20), bar(1, 2, 21)],
   ['two charts a message', 'message', [...pie(1), ...pie(1)], [...pie(1), ...pie(1), ...pie(1)]],
   [
-    'markdown 12,000 together',
-    'message',
-    [
-      { type: 'markdown', text: 'x'.repeat(6000) },
-      { type: 'markdown', text: 'x'.repeat(6000) },
-    ],
-    [
-      { type: 'markdown', text: 'x'.repeat(6000) },
-      { type: 'markdown', text: 'x'.repeat(6001) },
-    ],
-  ],
-  ['no alert in a message', 'message', [{ type: 'markdown', text: 'x' }], [{ type: 'alert', text: mrkdwn(1) }]],
-  [
-    'container 10 children',
-    'message',
-    [{ type: 'container', title: plain(1), child_blocks: times(10, () => ({ type: 'divider' })) }],
-    [{ type: 'container', title: plain(1), child_blocks: times(11, () => ({ type: 'divider' })) }],
-  ],
-  [
-    'container title 150',
-    'message',
-    [{ type: 'container', title: plain(150), child_blocks: [{ type: 'divider' }] }],
-    [{ type: 'container', title: plain(151), child_blocks: [{ type: 'divider' }] }],
-  ],
-  [
-    'container without rich_text',
-    'message',
-    [{ type: 'container', title: plain(1), child_blocks: [{ type: 'divider' }] }],
-    [{ type: 'container', title: plain(1), child_blocks: [{ type: 'rich_text', elements: [] }] }],
-  ],
-  [
-    'container collapsed only if collapsible',
-    'message',
-    [
-      {
-        type: 'container',
-        title: plain(1),
-        is_collapsible: true,
-        default_collapsed: true,
-        child_blocks: [{ type: 'divider' }],
-      },
-    ],
-    [{ type: 'container', title: plain(1), default_collapsed: true, child_blocks: [{ type: 'divider' }] }],
-  ],
-  ['card body 200', 'message', [{ type: 'card', body: mrkdwn(200) }], [{ type: 'card', body: mrkdwn(201) }]],
-  [
-    'card 3 buttons',
-    'message',
-    [{ type: 'card', actions: times(3, () => button()) }],
-    [{ type: 'card', actions: times(4, () => button()) }],
-  ],
-  [
-    'context_actions 5',
-    'message',
-    [{ type: 'context_actions', elements: times(5, () => ({ type: 'icon_button', icon: 'trash', text: plain(1) })) }],
-    [{ type: 'context_actions', elements: times(6, () => ({ type: 'icon_button', icon: 'trash', text: plain(1) })) }],
-  ],
-  [
-    'alert in a modal, data_table not',
-    'modal',
-    [{ type: 'alert', level: 'warning', text: mrkdwn(1) }],
-    [{ type: 'data_table', caption: 'c', rows: [[cell(1)], [cell(1)]] }],
-  ],
-  [
-    'alert levels',
-    'modal',
-    [{ type: 'alert', level: 'error', text: mrkdwn(1) }],
-    [{ type: 'alert', level: 'fatal', text: mrkdwn(1) }],
-  ],
-  [
     'input label 2000',
     'modal',
     [{ type: 'input', label: plain(2000), element: { type: 'plain_text_input' } }],
@@ -355,21 +221,9 @@ const LIMITS: Row[] = [
     input({ type: 'plain_text_input', max_length: 3000 }),
     input({ type: 'plain_text_input', max_length: 3001 }),
   ],
-  [
-    'number_input says whether decimal',
-    'modal',
-    input({ type: 'number_input', is_decimal_allowed: false }),
-    input({ type: 'number_input' }),
-  ],
-  [
-    'number_input bounds are text',
-    'modal',
-    input({ type: 'number_input', is_decimal_allowed: false, min_value: '-1000' }),
-    input({ type: 'number_input', is_decimal_allowed: false, min_value: -1000 }),
-  ],
   ['no button in an input', 'modal', input({ type: 'static_select', options: [option()] }), input(button())],
-  ['known blocks', 'message', [{ type: 'divider' }], [{ type: 'chart' }]],
-  ['known properties', 'message', [{ type: 'divider' }], [{ type: 'divider', color: 'red' }]],
+  ['known blocks', 'message', [LINE], [{ type: 'chart' }]],
+  ['known properties', 'message', [LINE], [{ ...LINE, color: 'red' }]],
   [
     'rich text elements',
     'message',
@@ -377,7 +231,7 @@ const LIMITS: Row[] = [
     [
       {
         type: 'rich_text',
-        elements: [{ type: 'rich_text_preformatted', elements: [{ type: 'user', user_id: 'U1' }] }],
+        elements: [{ type: 'rich_text_preformatted', elements: [{ type: 'date', timestamp: 1, format: 'x' }] }],
       },
     ],
   ],
@@ -400,15 +254,11 @@ describe('block rules', () => {
       [{ type: 'header', text: plain(0) }],
       '[ERROR] must be more than 0 characters [json-pointer:/blocks/0/text/text]',
     ],
-    [
-      'field missing',
-      [{ type: 'divider' }, { type: 'header' }],
-      '[ERROR] missing required field: text [json-pointer:/blocks/1]',
-    ],
+    ['field missing', [LINE, { type: 'header' }], '[ERROR] missing required field: text [json-pointer:/blocks/1]'],
     ['unknown block', [{ type: 'nope' }], '[ERROR] unsupported type [json-pointer:/blocks/0/type]'],
     [
       'unknown property',
-      [{ type: 'divider', a: 1 }],
+      [{ ...LINE, a: 1 }],
       "[ERROR] additional property 'a' is not allowed [json-pointer:/blocks/0]",
     ],
   ])('names the field as Slack does: %s', (_, blocks, message) => {
@@ -423,15 +273,13 @@ describe('block rules', () => {
   });
 
   it('accepts the gallery', () => {
-    expect(
-      [KILL, CHARTS.slice(0, 2), CHARTS.slice(2), TEXTS].flatMap((blocks) => checkBlocks(blocks, 'message')),
-    ).toEqual([]);
+    expect([KILL, [CHART], TEXTS].flatMap((blocks) => checkBlocks(blocks, 'message'))).toEqual([]);
     expect([...checkView(MODAL, 'modal'), ...checkView(HOME, 'home')]).toEqual([]);
   });
 });
 
 describe('view rules', () => {
-  const modal = { type: 'modal', title: plain(24), blocks: [{ type: 'divider' }] };
+  const modal = { type: 'modal', title: plain(24), blocks: [LINE] };
 
   it.each([
     ['title 24', { title: plain(24) }, { title: plain(25) }],
@@ -439,7 +287,6 @@ describe('view rules', () => {
     ['close 24', { close: plain(24) }, { close: plain(25) }],
     ['private_metadata 3000', { private_metadata: 'x'.repeat(3000) }, { private_metadata: 'x'.repeat(3001) }],
     ['callback_id 255', { callback_id: 'x'.repeat(255) }, { callback_id: 'x'.repeat(256) }],
-    ['external_id 255', { external_id: 'x'.repeat(255) }, { external_id: 'x'.repeat(256) }],
     [
       'submit with inputs',
       { submit: plain(1), blocks: input({ type: 'plain_text_input' }) },

@@ -24,9 +24,8 @@ export async function startDemoApp(workspace: LocalWorkspace): Promise<App> {
   app.action(/.*/, async ({ ack, action, respond, body }) => {
     await ack();
     if (body.type !== 'block_actions' || !('action_id' in action) || action.action_id === 'protect') return;
-    const chosen = action.type === 'overflow' ? ` ${action.selected_option.value}` : '';
     if (body.response_url)
-      await respond({ replace_original: false, text: `${body.user.id} pressed ${action.action_id}${chosen}` });
+      await respond({ replace_original: false, text: `${body.user.id} pressed ${action.action_id}` });
   });
   app.view('protect', async ({ ack, view, body, client }) => {
     const why = view.state.values['why']?.['why']?.value ?? '';

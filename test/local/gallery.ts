@@ -63,18 +63,16 @@ export const KILL = [
     },
   },
   {
-    type: 'container',
-    title: plain('What to do'),
-    subtitle: plain('one line, and its undo'),
-    is_collapsible: true,
-    child_blocks: [
+    type: 'section',
+    text: text('Lower `innodb_buffer_pool_size` to 3 GiB:'),
+  },
+  {
+    type: 'rich_text',
+    elements: [
       {
-        type: 'section',
-        text: text(
-          'Lower `innodb_buffer_pool_size` to 3 GiB.\n```\nSET GLOBAL innodb_buffer_pool_size = 3221225472;\n```',
-        ),
+        type: 'rich_text_preformatted',
+        elements: [{ type: 'text', text: 'SET GLOBAL innodb_buffer_pool_size = 3221225472;' }],
       },
-      { type: 'context', elements: [text('Undo: set it back to 5368709120.')] },
     ],
   },
   {
@@ -95,14 +93,6 @@ export const KILL = [
           deny: plain('Keep'),
         },
       },
-      {
-        type: 'overflow',
-        action_id: 'more',
-        options: [
-          { text: plain('Full report'), value: 'report' },
-          { text: plain('History'), value: 'history' },
-        ],
-      },
     ],
   },
   { type: 'context', elements: [text('Kernel 6.1.0-50-amd64 · report 12 of demo-db01')] },
@@ -110,18 +100,18 @@ export const KILL = [
 
 const CATEGORIES = ['00h', '04h', '08h', '12h', '16h', '20h'];
 
-export const CHARTS = ['line', 'bar', 'area'].map((type) => ({
+export const CHART = {
   type: 'data_visualization',
-  title: `Memory at each past kill (${type})`,
+  title: 'Memory at each past kill',
   chart: {
-    type,
+    type: 'bar',
     series: ['mysqld', 'apache2'].map((name, index) => ({
       name,
       data: CATEGORIES.map((label, at) => ({ label, value: (4000 + at * 300) / (index * 4 + 1) })),
     })),
-    axis_config: { categories: CATEGORIES, x_label: 'Time of day', y_label: 'MiB' },
+    axis_config: { categories: CATEGORIES, y_label: 'MiB' },
   },
-}));
+};
 
 export const TEXTS = [
   {
@@ -130,11 +120,8 @@ export const TEXTS = [
       {
         type: 'rich_text_section',
         elements: [
-          { type: 'text', text: 'The log said', style: { bold: true } },
-          { type: 'text', text: ' on ' },
-          { type: 'channel', channel_id: 'CLOCAL001' },
-          { type: 'text', text: ', asked by ' },
-          { type: 'user', user_id: 'ULOCALBEN' },
+          { type: 'text', text: 'The log said ' },
+          { type: 'date', timestamp: 1767225600, format: '{date_short_pretty} {time}', fallback: '2026-01-01' },
         ],
       },
       {
@@ -146,44 +133,12 @@ export const TEXTS = [
           },
         ],
       },
-      {
-        type: 'rich_text_list',
-        style: 'bullet',
-        elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: 'the first' }] }],
-      },
     ],
   },
   {
-    type: 'markdown',
-    text: '## Standard Markdown\n\nWith **bold**, `code`, [a link](https://example.net) and <b>no HTML</b>.\n\n- one\n- two',
-  },
-  {
-    type: 'table',
-    rows: [
-      [
-        { type: 'raw_text', text: 'Process' },
-        { type: 'raw_text', text: 'Score' },
-      ],
-      [
-        { type: 'raw_text', text: 'mysqld' },
-        { type: 'raw_text', text: '667' },
-      ],
-      [
-        { type: 'raw_text', text: '*not bold* <b>&amp;' },
-        { type: 'raw_text', text: '12' },
-      ],
-    ],
-    column_settings: [{ is_wrapped: true }, { align: 'right' }],
-  },
-  { type: 'card', title: text('*A card*'), subtitle: text('small'), body: text('Its body is short.') },
-  {
-    type: 'plan',
-    title: 'Change on three hosts',
-    tasks: [
-      { type: 'task_card', task_id: '1', title: 'db01', status: 'complete' },
-      { type: 'task_card', task_id: '2', title: 'db02', status: 'in_progress' },
-      { type: 'task_card', task_id: '3', title: 'db03', status: 'error' },
-    ],
+    type: 'section',
+    text: text('*not bold* <b>&amp; `code`'),
+    accessory: { type: 'button', action_id: 'look', text: plain('Look') },
   },
 ];
 
@@ -194,37 +149,13 @@ export const MODAL = {
   submit: plain('Propose'),
   close: plain('Not now'),
   blocks: [
-    {
-      type: 'alert',
-      level: 'warning',
-      text: text('*icinga2* would die next. It is how you would hear of the next problem.'),
-    },
+    { type: 'section', text: text('*icinga2* would die next. It is how you would hear of the next problem.') },
     {
       type: 'input',
       block_id: 'adj',
       label: plain('oom_score_adj'),
       hint: plain('From -1000 (never) to 1000 (first).'),
-      element: {
-        type: 'number_input',
-        action_id: 'adj',
-        is_decimal_allowed: false,
-        min_value: '-999',
-        max_value: '1000',
-        initial_value: '-500',
-      },
-    },
-    {
-      type: 'input',
-      block_id: 'how',
-      label: plain('How it lasts'),
-      element: {
-        type: 'radio_buttons',
-        action_id: 'how',
-        options: [
-          { text: plain('Until the process ends'), value: 'process' },
-          { text: plain('In the unit'), value: 'unit', description: plain('as a drop-in') },
-        ],
-      },
+      element: { type: 'plain_text_input', action_id: 'adj', max_length: 5, initial_value: '-500' },
     },
     {
       type: 'input',
@@ -250,7 +181,7 @@ export const HOME = {
   type: 'home' as const,
   blocks: [
     { type: 'header', text: plain('Your fleet') },
-    { type: 'section', text: text(':large_green_circle: *demo-db01* is connected · last kill 4 min ago') },
+    { type: 'section', text: text('🟢 *demo-db01* is connected · last kill 4 min ago') },
     { type: 'actions', elements: [{ type: 'button', action_id: 'check', text: plain('Check hosts') }] },
   ],
 };

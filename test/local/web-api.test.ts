@@ -98,20 +98,8 @@ describe('scopes', () => {
       await refusal(client.conversations.list({ types: 'public_channel,private_channel' })),
       await refusal(client.conversations.history({ channel: 'CLOCAL001' })),
       await refusal(client.conversations.join({ channel: 'CLOCAL003' })),
-      await refusal(client.conversations.open({ users: 'ULOCALANA' })),
-      await refusal(client.users.info({ user: 'ULOCALANA' })),
-      await refusal(client.usergroups.list()),
-    ]).toEqual([
-      'ok',
-      'not_in_channel',
-      'ok',
-      'missing_scope',
-      'missing_scope',
-      'missing_scope',
-      'missing_scope',
-      'missing_scope',
-      'missing_scope',
-    ]);
+      await refusal(client.usergroups.users.list({ usergroup: 'SLOCALDBA' })),
+    ]).toEqual(['ok', 'not_in_channel', 'ok', 'missing_scope', 'missing_scope', 'missing_scope', 'missing_scope']);
   });
 
   it('let an app post to public channels without being in them', async () => {
@@ -131,7 +119,11 @@ describe('chat', () => {
     await call(workspace, 'chat.postMessage', {
       token: workspace.botToken,
       type: 'application/json; charset=utf-8',
-      body: JSON.stringify({ channel: 'CLOCAL001', text: 'json', blocks: [{ type: 'divider' }] }),
+      body: JSON.stringify({
+        channel: 'CLOCAL001',
+        text: 'json',
+        blocks: [{ type: 'header', text: { type: 'plain_text', text: 'x' } }],
+      }),
     });
     await client.chat.postMessage({ channel: 'ULOCALANA', text: 'direct' });
 
@@ -169,11 +161,9 @@ describe('chat', () => {
       await refusal(client.chat.update({ channel: 'CLOCAL001', ts: '1.000000', text: 'x' })),
       await refusal(client.chat.update({ channel: '#oom', ts: ts!, text: 'x' })),
       await refusal(client.chat.update({ channel: 'CLOCAL001', ts: hers, text: 'x' })),
-      await refusal(client.chat.delete({ channel: 'CLOCAL001', ts: hers })),
       await refusal(client.chat.postEphemeral({ channel: 'CLOCAL001', user: 'UNOBODY', text: 'x' })),
       await refusal(client.conversations.history({ channel: 'CLOCAL003' })),
       await refusal(client.conversations.replies({ channel: 'CLOCAL001', ts: '1.000000' })),
-      await refusal(client.users.info({ user: 'UNOBODY' })),
     ]).toEqual([
       'channel_not_found',
       'not_in_channel',
@@ -185,11 +175,9 @@ describe('chat', () => {
       'message_not_found',
       'channel_not_found',
       'cant_update_message',
-      'cant_delete_message',
       'user_not_in_channel',
       'not_in_channel',
       'thread_not_found',
-      'user_not_found',
     ]);
   });
 
@@ -211,8 +199,8 @@ describe('chat', () => {
 
   it('edits as Slack does: blocks replace, text alone removes the blocks, nothing changes nothing', async () => {
     const { workspace, client } = await world();
-    const divider = { type: 'divider' } as const;
-    const { ts } = await client.chat.postMessage({ channel: '#oom', text: 'one', blocks: [divider] });
+    const header = { type: 'header', text: { type: 'plain_text', text: 'x' } } as const;
+    const { ts } = await client.chat.postMessage({ channel: '#oom', text: 'one', blocks: [header] });
     const [message] = workspace.messages('#oom');
     const at = { channel: 'CLOCAL001', ts: ts! };
     const seen: unknown[] = [];
@@ -223,7 +211,7 @@ describe('chat', () => {
     await client.chat.update({
       ...at,
       text: 'two',
-      blocks: [divider, divider],
+      blocks: [header, header],
       metadata: { event_type: 'a', event_payload: {} },
     });
     note();
@@ -307,39 +295,28 @@ describe('conversations', () => {
     expect(all.messages?.map((one) => one.text)).toEqual(['3', '2', '1']);
   });
 
-  it('list channels, let the bot join, and open direct ones', async () => {
+  it('list channels, and let the bot join', async () => {
     const { client } = await world();
 
     const before = await client.conversations.list({ types: 'public_channel' });
     await client.conversations.join({ channel: 'CLOCAL003' });
-    const after = await client.conversations.info({ channel: 'CLOCAL003' });
-    const direct = await client.conversations.open({ users: 'ULOCALBEN' });
+    const after = await client.conversations.list({ types: 'public_channel' });
 
     expect(before.channels?.map((one) => [one.name, one.is_member])).toEqual([
       ['oom', true],
       ['db-alerts', true],
       ['general', false],
     ]);
-    expect(after.channel?.is_member).toBe(true);
-    expect(direct.channel?.id).toBe('DLOCALBEN');
+    expect(after.channels?.at(-1)?.is_member).toBe(true);
   });
 });
 
 describe('people', () => {
-  it('are listed with the bot, user groups with their users', async () => {
+  it('of a user group are listed', async () => {
     const { client } = await world();
 
-    const users = await client.users.list({});
-    const groups = await client.usergroups.list();
     const inGroup = await client.usergroups.users.list({ usergroup: 'SLOCALDBA' });
 
-    expect(users.members?.map((one) => [one.id, one.real_name, one.is_bot])).toEqual([
-      ['ULOCALANA', 'Ana', false],
-      ['ULOCALBEN', 'Ben', false],
-      ['ULOCALCLEO', 'Cleo', false],
-      ['ULOCALBOT', 'oombot', true],
-    ]);
-    expect(groups.usergroups?.map((one) => one.handle)).toEqual(['dba']);
     expect(inGroup.users).toEqual(['ULOCALBEN']);
   });
 

@@ -19,7 +19,7 @@ export async function act(deed) {
 export function actsIn(place, surface) {
   return {
     surface,
-    /** @param {Json} element @param {string} blockId @param {string | string[] | null} value */
+    /** @param {Json} element @param {string} blockId @param {string | null} value */
     async act(element, blockId, value) {
       const values = state.values.get(surface) ?? {};
       await act({ kind: 'act', place, actionId: element['action_id'], blockId, value, values });

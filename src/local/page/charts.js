@@ -1,7 +1,7 @@
 // @ts-check
 import { h, svg } from './dom.js';
 
-// Small SVG charts for data_visualization: at most 12 series of 20 points, so that nothing bigger is needed.
+// Small SVG charts for data_visualization, pies and bars: at most 12 series of 20 points, so that nothing bigger is needed.
 // Colours come from the style sheet (classes s0 to s11). Every value is also in a table for those who do not see the picture.
 
 /** @typedef {Record<string, any>} Json */
@@ -9,7 +9,7 @@ import { h, svg } from './dom.js';
 
 const WIDTH = 560;
 const HEIGHT = 240;
-const AREA = { left: 56, right: 12, top: 14, bottom: 46 };
+const AREA = { left: 56, right: 12, top: 14, bottom: 30 };
 
 /** A data_visualization block → a figure. @param {Json} block */
 export function chart(block) {
@@ -65,9 +65,7 @@ function values(drawn, isPie, title) {
           (/** @type {Series} */ series) => series.data.find((one) => one.label === name)?.value ?? '',
         ),
       ]);
-  const head = isPie
-    ? ['', 'Value']
-    : [drawn.axis_config.x_label ?? '', ...drawn.series.map((/** @type {Series} */ one) => one.name)];
+  const head = isPie ? ['', 'Value'] : ['', ...drawn.series.map((/** @type {Series} */ one) => one.name)];
   const table = h(
     'table',
     {},
@@ -124,7 +122,7 @@ function slice(from, to) {
 
 /** @param {Json} drawn */
 function plot(drawn) {
-  const { categories, x_label: xLabel, y_label: yLabel } = drawn.axis_config;
+  const { categories, y_label: yLabel } = drawn.axis_config;
   /** @type {Series[]} */
   const series = drawn.series;
   const ticks = ticksFor(series.flatMap((one) => one.data.map((point) => point.value)));
@@ -156,18 +154,16 @@ function plot(drawn) {
     ]),
     categories.map((/** @type {string} */ name, /** @type {number} */ at) =>
       at % every === 0
-        ? svg('text', { class: 'tick', x: x(at), y: HEIGHT - 26, 'text-anchor': 'middle' }, cut(name, every * band))
+        ? svg('text', { class: 'tick', x: x(at), y: HEIGHT - 10, 'text-anchor': 'middle' }, cut(name, every * band))
         : null,
     ),
-    xLabel &&
-      svg('text', { class: 'label', x: AREA.left + inner.width / 2, y: HEIGHT - 6, 'text-anchor': 'middle' }, xLabel),
     yLabel &&
       svg(
         'text',
         { class: 'label', x: -(AREA.top + inner.height / 2), y: 12, transform: 'rotate(-90)', 'text-anchor': 'middle' },
         yLabel,
       ),
-    drawn.type === 'bar' ? bars(series, scale) : curves(series, scale, drawn.type === 'area'),
+    bars(series, scale),
   );
 }
 
@@ -195,31 +191,6 @@ function bars(series, scale) {
       );
     }),
   );
-}
-
-/** @param {Series[]} series @param {Scale} scale @param {boolean} isFilled */
-function curves(series, scale, isFilled) {
-  return series.flatMap((one, index) => {
-    const points = one.data
-      .map((point) => ({ ...point, at: scale.categories.indexOf(point.label) }))
-      .toSorted((a, b) => a.at - b.at);
-    const line = points
-      .map((point, at) => `${at === 0 ? 'M' : 'L'} ${scale.x(point.at)} ${scale.y(point.value)}`)
-      .join(' ');
-    const ends = [points.at(-1)?.at ?? 0, points[0]?.at ?? 0];
-    const closed = `${line} L ${scale.x(ends[0] ?? 0)} ${scale.y(0)} L ${scale.x(ends[1] ?? 0)} ${scale.y(0)} Z`;
-    return [
-      isFilled && svg('path', { class: `area s${index}`, d: closed }),
-      svg('path', { class: `line s${index}`, d: line }),
-      points.map((point) =>
-        svg(
-          'circle',
-          { class: `s${index}`, cx: scale.x(point.at), cy: scale.y(point.value), r: 3 },
-          svg('title', {}, `${one.name}, ${point.label}: ${point.value}`),
-        ),
-      ),
-    ];
-  });
 }
 
 /** About five round numbers that hold all values and 0. @param {number[]} all */

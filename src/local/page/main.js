@@ -5,7 +5,7 @@ import { composer } from './composer.js';
 import { byId, h } from './dom.js';
 import { forget } from './message.js';
 import { messageList } from './message-list.js';
-import { showModals } from './modal.js';
+import { showModal } from './modal.js';
 import { listen, perform, readMessages } from './server.js';
 import { sidebar } from './sidebar.js';
 import { botName, channelName, channelOf, state, world } from './state.js';
@@ -33,7 +33,7 @@ function isInChannel(message) {
 function connect(person) {
   source?.close();
   state.values.clear();
-  source = listen(person, { hello, message, removed, unread, sockets, views: showModals, home }, (isThere) => {
+  source = listen(person, { hello, message, removed, unread, sockets, modal: showModal, home }, (isThere) => {
     isOnline = isThere;
     drawSidebar();
   });
@@ -43,7 +43,7 @@ function connect(person) {
 function hello(data) {
   state.world = data;
   sessionStorage.setItem('person', data['me']);
-  showModals(data['views']);
+  showModal(data['modal']);
   list.clear();
   if (location.hash.length < 3) location.replace(`#/${data['channels'][0]?.id ?? 'home'}`);
   void go();

@@ -1,19 +1,19 @@
 // @ts-check
 import { freshId, h } from './dom.js';
 
-/** @typedef {{ label: import('./dom.js').Child, description?: import('./dom.js').Child, choose: () => void }} MenuItem */
+/** @typedef {{ label: string, choose: () => void }} MenuItem */
 
 /**
  * A button that opens a menu: arrow keys move, Enter chooses, Escape and a click elsewhere close.
- * @param {{ label: string, face: string, items: MenuItem[], className?: string }} options
+ * @param {{ label: string, face: string, items: MenuItem[] }} options
  */
-export function menuButton({ label, face, items, className = 'icon-button' }) {
+export function menuButton({ label, face, items }) {
   const id = freshId('menu');
   const button = h(
     'button',
     {
       type: 'button',
-      class: className,
+      class: 'icon-button',
       'aria-label': label,
       'aria-haspopup': 'menu',
       'aria-expanded': 'false',
@@ -25,8 +25,7 @@ export function menuButton({ label, face, items, className = 'icon-button' }) {
     h(
       'button',
       { type: 'button', role: 'menuitem', tabindex: '-1', onClick: () => (close(), item.choose()) },
-      h('span', {}, item.label),
-      item.description ? h('small', {}, item.description) : null,
+      item.label,
     ),
   );
   const menu = h(

@@ -122,15 +122,13 @@ export function messageList(place, { openThread, isOurs, empty }) {
     shown.delete(ts);
   }
 
-  /** The focus stays on the same control, the open details stay open. @param {HTMLElement} old @param {Json} message */
+  /** The focus stays on the same control. @param {HTMLElement} old @param {Json} message */
   function replace(old, message) {
     const focused = old.contains(document.activeElement) ? document.activeElement?.getAttribute('data-action') : null;
-    const isOpen = [...old.querySelectorAll('details')].map((one) => one.open);
     const node = messageNode(message, openThread);
     nodes.set(message['ts'], node);
     shown.set(message['ts'], message);
     old.replaceWith(node);
-    node.querySelectorAll('details').forEach((one, at) => (one.open = isOpen[at] ?? one.open));
     if (!focused) return;
     const same = node.querySelector(`[data-action="${CSS.escape(focused)}"]`);
     if (same instanceof HTMLElement) same.focus();

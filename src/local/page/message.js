@@ -4,7 +4,7 @@ import { blocks } from './blocks.js';
 import { h, svg } from './dom.js';
 import { menuButton } from './menu.js';
 import { nameOf, state, world } from './state.js';
-import { emojis, mrkdwn } from './text.js';
+import { mrkdwn } from './text.js';
 
 /** @typedef {Record<string, any>} Json */
 
@@ -64,31 +64,11 @@ export function messageNode(message, openThread) {
 /** @param {Json} message */
 function content(message) {
   const surface = actsIn({ channel: message['channel'], ts: message['ts'] }, surfaceOf(message));
-  const attachments = (message['attachments'] ?? []).map((/** @type {Json} */ one) =>
-    h(
-      'div',
-      { class: `attachment attachment-${colour(one['color'])}` },
-      one['blocks'].length > 0
-        ? blocks(one['blocks'], surface)
-        : h('div', { class: 'text' }, mrkdwn(one['text'] ?? '')),
-    ),
+  return h(
+    'div',
+    { class: 'blocks' },
+    message['blocks'] ? blocks(message['blocks'], surface) : h('div', { class: 'text' }, mrkdwn(message['text'])),
   );
-  const own = message['blocks']
-    ? blocks(message['blocks'], surface)
-    : h('div', { class: 'text' }, mrkdwn(message['text']));
-  return h('div', { class: 'blocks' }, own, attachments);
-}
-
-/** Colours of side bars are given as text; a style attribute is not allowed here, so that the nearest of five is taken. @param {string | null} color */
-function colour(color) {
-  if (color === null) return 'none';
-  if (['good', 'warning', 'danger'].includes(color)) return color;
-  const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(color.padStart(7, '#').slice(at, at + 2), 16) || 0);
-  if (red === undefined || green === undefined || blue === undefined) return 'none';
-  if (Math.max(red, green, blue) - Math.min(red, green, blue) < 30) return 'none';
-  if (blue > red && blue > green) return 'info';
-  if (red > 180 && green > 110) return 'warning';
-  return red > green ? 'danger' : 'good';
 }
 
 /** @param {string} user */
@@ -115,12 +95,10 @@ function tools(message, openThread) {
       h('button', { type: 'button', class: 'quiet', onClick: () => act({ kind: 'dismiss', channel, ts }) }, 'Dismiss'),
     );
   }
-  const items = world()
-    .shortcuts.filter((/** @type {Json} */ one) => one['type'] === 'message')
-    .map((/** @type {Json} */ one) => ({
-      label: emojis(one['name']),
-      choose: () => void act({ kind: 'messageShortcut', callbackId: one['callbackId'], channel, ts }),
-    }));
+  const items = world().shortcuts.map((/** @type {Json} */ one) => ({
+    label: one['name'],
+    choose: () => void act({ kind: 'messageShortcut', callbackId: one['callbackId'], channel, ts }),
+  }));
   items.push({ label: 'Copy text', choose: () => void navigator.clipboard?.writeText(message['text']) });
   return h(
     'div',

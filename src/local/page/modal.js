@@ -3,19 +3,17 @@ import { act, actsIn } from './act.js';
 import { blocks } from './blocks.js';
 import { freshId, h } from './dom.js';
 import { state } from './state.js';
-import { emojis } from './text.js';
 
-// The topmost modal of the person, as a dialog of the browser: it keeps the focus inside and Escape closes it.
+// The open modal of the person, as a dialog of the browser: it keeps the focus inside and Escape closes it.
 
 /** @typedef {Record<string, any>} Json */
 
 /** @type {{ dialog: HTMLDialogElement, view: Json } | null} */
 let shown = null;
 
-/** Shows what is on the person's stack of modals now. @param {Json[]} views */
-export function showModals(views) {
-  const view = views.at(-1);
-  if (view === undefined) {
+/** Shows the modal that the person has open now. @param {Json | null} view */
+export function showModal(view) {
+  if (view === null) {
     hide();
     return;
   }
@@ -23,7 +21,7 @@ export function showModals(views) {
   const keep = shown?.view['id'] === view['id'] ? focusKey() : null;
   if (shown === null) open(view);
   else shown.view = view;
-  fill(view, views.length);
+  fill(view);
   refocus(keep);
 }
 
@@ -38,37 +36,32 @@ function open(view) {
   const dialog = h('dialog', { class: 'dialog' });
   dialog.addEventListener('cancel', (event) => {
     event.preventDefault(); // the server closes it, and tells the app
-    void closeTop(false);
+    void close();
   });
   document.body.append(dialog);
   shown = { dialog, view };
   dialog.showModal();
 }
 
-/** @param {boolean} all */
-async function closeTop(all) {
-  if (shown !== null) await act({ kind: 'closeView', viewId: shown.view['id'], all });
+async function close() {
+  if (shown !== null) await act({ kind: 'closeView', viewId: shown.view['id'] });
 }
 
-/** @param {Json} view @param {number} depth */
-function fill(view, depth) {
+/** @param {Json} view */
+function fill(view) {
   if (shown === null) return;
   const titleId = freshId('modal');
   const surface = view['id'];
   const body = h('div', { class: 'dialog-body blocks' }, blocks(view['blocks'], actsIn({ viewId: surface }, surface)));
   const submit = view['submit']
-    ? h('button', { class: 'block-button primary', type: 'submit' }, emojis(view['submit'].text))
+    ? h('button', { class: 'block-button primary', type: 'submit' }, view['submit'].text)
     : null;
-  const close = h(
+  const cancel = h(
     'button',
-    { class: 'block-button', type: 'button', onClick: () => closeTop(false) },
-    emojis(view['close']?.text ?? 'Cancel'),
+    { class: 'block-button', type: 'button', onClick: close },
+    view['close']?.text ?? 'Cancel',
   );
   const trouble = h('p', { class: 'dialog-error', role: 'alert', hidden: true });
-  const back =
-    depth > 1
-      ? h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Back', onClick: () => closeTop(false) }, '‹')
-      : null;
   /** @type {HTMLFormElement} */
   const form = h(
     'form',
@@ -79,12 +72,11 @@ function fill(view, depth) {
     h(
       'header',
       { class: 'dialog-head' },
-      back,
-      h('h2', { id: titleId }, emojis(view['title']?.text ?? '')),
-      h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Close', onClick: () => closeTop(true) }, '✕'),
+      h('h2', { id: titleId }, view['title']?.text ?? ''),
+      h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Close', onClick: close }, '✕'),
     ),
     body,
-    h('footer', { class: 'dialog-foot' }, trouble, close, submit),
+    h('footer', { class: 'dialog-foot' }, trouble, cancel, submit),
   );
   shown.dialog.setAttribute('aria-labelledby', titleId);
   shown.dialog.replaceChildren(form);
@@ -135,7 +127,7 @@ function refocus(key) {
   if (shown === null) return;
   const same = key === null ? null : shown.dialog.querySelector(`[data-action="${CSS.escape(key)}"]`);
   const first = shown.dialog.querySelector(
-    '[autofocus], .dialog-body input, .dialog-body textarea, .dialog-body select, .dialog-foot button[type="submit"]',
+    '.dialog-body input, .dialog-body textarea, .dialog-body select, .dialog-foot button[type="submit"]',
   );
   const target = same ?? first ?? shown.dialog.querySelector('button');
   if (target instanceof HTMLElement) target.focus();

@@ -3,7 +3,6 @@ import { act, notice } from './act.js';
 import { h } from './dom.js';
 import { avatar } from './message.js';
 import { botName, state, world } from './state.js';
-import { emojis } from './text.js';
 
 /** @typedef {Record<string, any>} Json */
 
@@ -13,10 +12,9 @@ import { emojis } from './text.js';
  * @returns {HTMLElement[]}
  */
 export function sidebar({ switchTo, isOnline }) {
-  const { team, channels, people, controls, shortcuts, sockets, botId } = world();
+  const { team, channels, people, controls, sockets, botId } = world();
   const isConnected = isOnline && (sockets?.count ?? 0) > 0;
   const direct = channels.find((/** @type {Json} */ one) => one['kind'] === 'im');
-  const globals = shortcuts.filter((/** @type {Json} */ one) => one['type'] === 'global');
   return [
     h(
       'div',
@@ -48,22 +46,8 @@ export function sidebar({ switchTo, isOnline }) {
       place('home', avatar(botId), botName(), 0),
       direct ? place(direct['id'], '✉', `Messages with ${botName()}`, direct['unread']) : null,
     ]),
-    globals.length > 0
-      ? section(
-          'Shortcuts',
-          globals.map((/** @type {Json} */ one) =>
-            deed(emojis(one['name']), '', { kind: 'globalShortcut', callbackId: one['callbackId'] }),
-          ),
-        )
-      : null,
     controls.length > 0
-      ? section(
-          'Replay a kill',
-          controls.map((/** @type {Json} */ one) =>
-            deed(one['label'], one['description'], { kind: 'control', id: one['id'] }),
-          ),
-          'These are not in Slack: they make something happen here.',
-        )
+      ? section('Replay a kill', controls.map(control), 'These are not in Slack: they make something happen here.')
       : null,
   ].filter((one) => one !== null);
 }
@@ -103,8 +87,8 @@ function place(id, sign, name, unread) {
   );
 }
 
-/** @param {import('./dom.js').Child} label @param {string} description @param {Json} what */
-function deed(label, description, what) {
+/** @param {Json} one */
+function control(one) {
   const button = h(
     'button',
     {
@@ -112,13 +96,13 @@ function deed(label, description, what) {
       class: 'control',
       async onClick() {
         button.disabled = true;
-        const outcome = await act(what);
+        const outcome = await act({ kind: 'control', id: one['id'] });
         button.disabled = false;
-        if (outcome['ok'] && what['kind'] === 'control' && !outcome['said']) notice('Done.', false);
+        if (outcome['ok'] && !outcome['said']) notice('Done.', false);
       },
     },
-    h('span', {}, label),
-    description === '' ? null : h('small', {}, description),
+    h('span', {}, one['label']),
+    one['description'] === '' ? null : h('small', {}, one['description']),
   );
   return button;
 }

@@ -41,7 +41,7 @@ export function channelName(id) {
   return channel === undefined ? id : channel.kind === 'im' ? nameOf(world().botId) : channel.name;
 }
 
-/** @param {string} surface @param {string} blockId @param {string} actionId @param {string | string[] | null} value */
+/** @param {string} surface @param {string} blockId @param {string} actionId @param {string | null} value */
 export function remember(surface, blockId, actionId, value) {
   const values = state.values.get(surface) ?? {};
   (values[blockId] ??= {})[actionId] = value;

@@ -11,38 +11,10 @@ function content(cell) {
   return cell.type === 'rich_text' ? richText(cell) : cell.text;
 }
 
-/** A table block. Its first row looks like a header, as in Slack. @param {Json} block */
-export function table(block) {
-  const settings = block.column_settings ?? [];
-  /** @param {Json[]} row @param {boolean} isHead */
-  function line(row, isHead) {
-    const cells = row.map((cell, at) => {
-      const look = `align-${settings[at]?.align ?? 'left'}${settings[at]?.is_wrapped ? ' wrapped' : ''}`;
-      return isHead ? h('th', { scope: 'col', class: look }, content(cell)) : h('td', { class: look }, content(cell));
-    });
-    return h('tr', {}, cells);
-  }
-  const [head, ...rows] = block.rows;
-  return scrolling(
-    'Table',
-    h(
-      'table',
-      { class: 'grid' },
-      h('thead', {}, line(head, true)),
-      h(
-        'tbody',
-        {},
-        rows.map((/** @type {Json[]} */ row) => line(row, false)),
-      ),
-    ),
-  );
-}
-
 /** A data_table block: sorted by a click on a column, paged. @param {Json} block */
 export function dataTable(block) {
   const [head, ...rows] = block.rows;
   const pageSize = block.page_size ?? PAGE_SIZE;
-  const rowHeader = block.row_header_column_index ?? 0;
   /** @type {{ column: number | null, isDown: boolean, page: number }} */
   const view = { column: null, isDown: false, page: 0 };
   const pageCount = Math.max(1, Math.ceil(rows.length / pageSize));
@@ -96,7 +68,7 @@ export function dataTable(block) {
           {},
           row.map((cell, at) => {
             const look = { class: cell.type === 'raw_number' ? 'align-right' : '' };
-            return at === rowHeader ? h('th', { scope: 'row', ...look }, content(cell)) : h('td', look, content(cell));
+            return at === 0 ? h('th', { scope: 'row', ...look }, content(cell)) : h('td', look, content(cell));
           }),
         ),
       ),

@@ -1,6 +1,5 @@
 // @ts-check
 import { h, link } from './dom.js';
-import { emojiOf } from './emoji.js';
 import { channelOf, nameOf, world } from './state.js';
 
 // Slack's mrkdwn. Angle brackets are Slack's own syntax also inside code, which is why unescaped text from outside is dangerous:
@@ -9,7 +8,7 @@ import { channelOf, nameOf, world } from './state.js';
 /** @typedef {import('./dom.js').Child} Child */
 
 /** `&amp;`, `&lt;` and `&gt;` are the only entities. @param {string} text */
-export function unescapeText(text) {
+function unescapeText(text) {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 }
 
@@ -60,18 +59,13 @@ const STYLES = /** @type {const} */ ({ '*': 'strong', _: 'em', '~': 's' });
  */
 function styled(text) {
   const match = /(?<![\w*_~])([*_~])(?!\s)([^\n]*?[^\s])\1(?![\w])/.exec(text);
-  if (!match || match[2] === undefined) return emojis(unescapeText(text));
+  if (!match || match[2] === undefined) return unescapeText(text);
   const mark = /** @type {keyof typeof STYLES} */ (match[1]);
   return [
     styled(text.slice(0, match.index)),
     h(STYLES[mark], {}, styled(match[2])),
     styled(text.slice(match.index + match[0].length)),
   ];
-}
-
-/** `:name:` → the sign, where the name is known. @param {string} text */
-export function emojis(text) {
-  return text.replace(/:([a-z0-9_+-]+):/g, (all, name) => emojiOf(name) ?? all);
 }
 
 /** @param {string} text @param {(text: string) => Child} rest @returns {Child[]} */
@@ -95,25 +89,25 @@ function angle(inside) {
 }
 
 /** @param {string} id */
-export function userMention(id) {
+function userMention(id) {
   const isMe = id === world().me;
   return h('span', { class: isMe ? 'mention mention-me' : 'mention' }, `@${nameOf(id)}`);
 }
 
 /** @param {string} id @param {string | null} label */
-export function channelMention(id, label = null) {
+function channelMention(id, label) {
   const name = channelOf(id)?.name ?? label ?? id;
   return h('a', { class: 'mention', href: `#/${id}` }, `#${name}`);
 }
 
 /** @param {string} id @param {string | null} label */
-export function groupMention(id, label = null) {
+function groupMention(id, label) {
   const handle = world().userGroups.find((/** @type {{ id: string }} */ one) => one.id === id)?.handle;
   return h('span', { class: 'mention' }, handle === undefined ? (label ?? id) : `@${handle}`);
 }
 
 /** Everybody is called: loud, so that nobody misses that it would happen. @param {string} range */
-export function broadcast(range) {
+function broadcast(range) {
   return h('span', { class: 'mention mention-all' }, `@${range}`);
 }
 
