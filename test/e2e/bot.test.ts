@@ -215,7 +215,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
     expect(await person.submit({ report: { value: text } })).toEqual({ ok: true });
     const view = await bot.workspace.until(() => {
       const top = person.view();
-      return top !== null && JSON.stringify(top.blocks).includes('Only you see this') ? top : null;
+      return top !== null && JSON.stringify(top.blocks).includes('Only you can see this') ? top : null;
     }, WAIT_MS);
     expect(JSON.stringify(view.blocks)).toContain(`${VICTIM} (pid ${firstPid}) was killed by the kernel`);
     expect(view.submit).toBeUndefined();
@@ -226,7 +226,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
     expect(await person.messageShortcut(pasted, 'explain-message')).toEqual({ ok: true });
     await bot.workspace.until(() => {
       const top = person.view();
-      return top !== null && JSON.stringify(top.blocks).includes('Only you see this') ? top : null;
+      return top !== null && JSON.stringify(top.blocks).includes('Only you can see this') ? top : null;
     }, WAIT_MS);
     person.closeView();
   });
@@ -259,7 +259,7 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
     expect(told('#db-alerts', quiet)).toEqual([]);
     expect(await ask('Ben', '#oom', '/oom history db01 1d')).toContain(quiet);
 
-    expect(await ask('Ben', '#oom', '/oom unmute db01')).toContain('is told in the channel again');
+    expect(await ask('Ben', '#oom', '/oom unmute db01')).toContain('is unmuted: posting to the channel again');
     const loud = `loud${MARK}`;
     causeKill(`oombot-loud-${process.pid}`, aProgram(loud));
     await bot.workspace.until(() => told('#db-alerts', loud)[0], WAIT_MS);

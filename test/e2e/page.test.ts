@@ -174,7 +174,7 @@ describe.skipIf(why !== null)('the bot in its local workspace, as npm start open
       .last()
       .getByRole('button', { name: 'Unmute' })
       .click();
-    await privately(page).filter({ hasText: 'is told in the channel again' }).last().waitFor(SLOW);
+    await privately(page).filter({ hasText: 'is unmuted: posting to the channel again' }).last().waitFor(SLOW);
   });
 
   it('explains a pasted report in a window', async () => {
