@@ -1,9 +1,10 @@
 // @ts-check
 import { chart } from './charts.js';
 import { freshId, h } from './dom.js';
-import { interactive, textObject } from './elements.js';
+import { interactive } from './elements.js';
 import { richText } from './rich-text.js';
 import { dataTable } from './tables.js';
+import { textObject } from './text.js';
 
 // Block Kit → elements: the blocks that the bot sends.
 

@@ -1,6 +1,6 @@
 // @ts-check
 import { freshId, h } from './dom.js';
-import { textObject } from './elements.js';
+import { textObject } from './text.js';
 
 /** Asks before something is done, as a `confirm` object says. @param {Record<string, any>} confirm @returns {Promise<boolean>} */
 export function askFirst(confirm) {

@@ -2,7 +2,7 @@
 import { askFirst } from './confirm.js';
 import { h } from './dom.js';
 import { remember, state } from './state.js';
-import { mrkdwn } from './text.js';
+import { textObject } from './text.js';
 
 // The interactive elements that the bot sends. Each knows where it stands (`Spot`), and tells it what was clicked or chosen.
 
@@ -16,11 +16,6 @@ import { mrkdwn } from './text.js';
  * @property {string | null} labelId The element that labels it.
  * @property {(element: Json, blockId: string, value: string | null) => Promise<void>} act
  */
-
-/** A text object → nodes. @param {Json} text @returns {Child} */
-export function textObject(text) {
-  return text['type'] === 'mrkdwn' ? mrkdwn(text['text']) : text['text'];
-}
 
 /** @param {Json} element @param {Spot} spot @returns {HTMLElement} */
 export function interactive(element, spot) {

@@ -20,6 +20,11 @@ export function mrkdwn(text) {
   });
 }
 
+/** A text object → nodes. @param {Record<string, any>} text @returns {Child} */
+export function textObject(text) {
+  return text['type'] === 'mrkdwn' ? mrkdwn(text['text']) : text['text'];
+}
+
 /** @param {string} text @returns {Child[]} */
 function lines(text) {
   /** @type {Child[]} */
