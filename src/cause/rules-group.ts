@@ -240,5 +240,5 @@ function titleStart(name: string): string {
 /** The last part of its path; ids of containers by their first twelve digits. */
 function groupName(path: string): string {
   const last = path.split('/').findLast((part) => part !== '') ?? path;
-  return sayName(last).replace(/([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
+  return sayName(last).replace(/(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
 }

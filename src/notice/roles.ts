@@ -114,7 +114,7 @@ export function reapedOf(record: KillRecord): { pid: number; name: string } | nu
 
 /** Container ids by their first twelve digits, as container tools show them. */
 function shortIds(cgroup: string): string {
-  return cgroup.replace(/([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
+  return cgroup.replace(/(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
 }
 
 function lastPart(cgroup: string): string {

@@ -27,7 +27,24 @@ const CURSOR = /^s=[0-9a-f]{1,32}(;[a-z]=[0-9a-f]{1,32}){1,8}$/;
 const JournalPosition = z.object({ cursor: z.string().regex(CURSOR), filter: z.enum(['all', 'killers']) });
 
 const KILLERS = KILLER_UNITS.map((unit) => `_SYSTEMD_UNIT=${unit}.service`).join(' + ');
-const FILTERS: Record<JournalFilter, string> = { all: `_TRANSPORT=kernel + ${KILLERS}`, killers: KILLERS };
+/**
+ * What systemd says of a unit, and no other of its lines: "A process of this unit has been killed by the OOM killer" and
+ * "systemd-oomd killed …" (sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, SD_MESSAGE_UNIT_OOMD_KILL). Anybody may send such an id;
+ * the path of the program is journald's own word. Managers of users run the same program.
+ */
+const OUT_OF_MEMORY = 'fe6faa94e7774663a0da52717891d8ef';
+const OOMD_KILL = 'd989611b15e44c9dbf31e3c81256e4ed';
+const MANAGERS = ['/usr/lib/systemd/systemd', '/lib/systemd/systemd'];
+// Beside /dev/kmsg the kernel's kills need no witness, and would be told twice.
+const FILTERS: Record<JournalFilter, string> = {
+  all: `_TRANSPORT=kernel + ${KILLERS} + ${saidByManagers([OUT_OF_MEMORY, OOMD_KILL])}`,
+  killers: `${KILLERS} + ${saidByManagers([OOMD_KILL])}`,
+};
+
+function saidByManagers(ids: readonly string[]): string {
+  return [...MANAGERS.map((exe) => `_EXE=${exe}`), ...ids.map((id) => `MESSAGE_ID=${id}`)].join(' ');
+}
+
 const FIELDS =
   '--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,_TRANSPORT,_SYSTEMD_UNIT,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP';
 /** How much of the past is read on first contact. */

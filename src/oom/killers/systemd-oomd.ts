@@ -10,15 +10,11 @@ import { NO_KILL, type UserspaceLine } from './userspace-kill.ts';
 //           Path: /a.slice/b.service                                                                         victim's
 // oomd dry-run: Would have tried to kill /sys/fs/cgroup/a.slice and all its descendants
 // Before 248 it named no victim, only the condition; what died, systemd told.
-const ACTED =
-  /^(Killed|Marked) (\/.{0,4000}?)(?: for killing)?(?: due to (memory (?:pressure|used).{0,1000}|swap used.{0,1000}))?$/s;
-const RULE =
-  /^Rule '(.{0,255}?)' conditions met for cgroup (\/.{0,4000}?) (?:\(lasting (.{1,40})\)|for (.{1,40})), taking action (kill-[a-z-]{1,40})$/s;
 const CANDIDATES = /^Considered \d{1,9} cgroups for killing/;
 const PATH = /^\s{0,40}Path: (\/.{0,4000})$/s;
 const OF_BLOCK = /^\s{1,40}\S/;
-const DRY_RUN =
-  /^oomd dry-run: Would have tried to kill (\/.{0,4000}?) (?:and all its descendants|with recurse=\w{2,5})$/s;
+const DRY_RUN = 'oomd dry-run: Would have tried to kill ';
+const DRY_RUN_END = /(?: and all its descendants| with recurse=\w{2,5})$/;
 const CONDITION = /^(?:Memory pressure for \/|Swap used \(|Memory used \()/;
 const MOUNT = /^\/sys\/fs\/cgroup(?:\/unified)?(?=\/)/;
 
@@ -51,32 +47,62 @@ export function openSystemdOomdReader(): SystemdOomdReader {
     settle,
     read: (line, text) => {
       if (readBlock(text)) return [];
-      const dry = DRY_RUN.exec(text);
-      if (dry !== null) {
+      if (text.startsWith(DRY_RUN)) {
         const reason = rule?.reason ?? null;
         rule = null;
-        dryRun = (dry[1] ?? '').replace(MOUNT, '');
+        dryRun = text.slice(DRY_RUN.length).replace(DRY_RUN_END, '').replace(MOUNT, '');
         return [{ ...killed(dryRun, reason), outcome: 'dry-run' }];
       }
       const before = settle();
-      const met = RULE.exec(text);
+      const met = readRule(text);
       if (met !== null) {
-        const lasting = met[3] ?? met[4];
-        const reason = `rule ${decodeText(met[1] ?? '')} of ${decodeText(met[2] ?? '')} held for ${lasting}, action ${met[5]}`;
-        if (met[5] === 'kill-all') return [...before, killed(met[2] ?? '', reason)];
-        rule = { at: line, reason, candidate: null };
+        if (met.action === 'kill-all') return [...before, killed(met.path, met.reason)];
+        rule = { at: line, reason: met.reason, candidate: null };
         return before;
       }
-      const acted = ACTED.exec(text);
-      if (acted !== null && (acted[3] !== undefined || text.endsWith(' for killing'))) {
-        const path = acted[2] ?? '';
-        const wasDry = dryRun === path;
+      const acted = readActed(text);
+      if (acted !== null) {
+        const wasDry = dryRun === acted.path;
         dryRun = null;
-        return wasDry ? before : [...before, killed(path, acted[3] === undefined ? null : decodeText(acted[3]))];
+        return wasDry ? before : [...before, killed(acted.path, acted.reason)];
       }
       return CONDITION.test(text) ? [...before, { kind: 'before', text }] : before;
     },
   };
+}
+
+// All are cut from both ends: a rule, a group and a reason may hold any words.
+const MET = "' conditions met for cgroup /";
+const ACTION = ', taking action ';
+const DUE = / due to (?=memory pressure |memory used |swap used )/;
+
+function readRule(text: string): { path: string; action: string; reason: string } | null {
+  const at = text.startsWith("Rule '") ? text.indexOf(MET) : -1;
+  const actionAt = text.lastIndexOf(ACTION);
+  if (at < 0 || actionAt < at) return null;
+  const middle = text.slice(at + MET.length - 1, actionAt);
+  const lastingAt = middle.lastIndexOf(' (lasting ');
+  const forAt = lastingAt < 0 ? middle.lastIndexOf(' for ') : lastingAt;
+  if (forAt < 0) return null;
+  const lasting = middle
+    .slice(forAt)
+    .replace(/^ \(?(?:lasting|for) /, '')
+    .replace(/\)$/, '');
+  const path = middle.slice(0, forAt);
+  const action = text.slice(actionAt + ACTION.length);
+  const name = decodeText(text.slice("Rule '".length, at));
+  return { path, action, reason: `rule ${name} of ${decodeText(path)} held for ${lasting}, action ${action}` };
+}
+
+function readActed(text: string): { path: string; reason: string | null } | null {
+  const front = /^(?:Killed|Marked) (?=\/)/.exec(text);
+  if (front === null) return null;
+  const due = DUE.exec(text);
+  const end = due === null ? text.length : due.index;
+  const named = text.slice(front[0].length, end);
+  const path = named.replace(/ for killing$/, '');
+  if (due === null && path === named) return null;
+  return { path, reason: due === null ? null : decodeText(text.slice(due.index + due[0].length)) };
 }
 
 function killed(path: string, reason: string | null, at?: LogLine): UserspaceLine & { kind: 'kill' } {

@@ -7,7 +7,8 @@ import { NO_KILL, type UserspaceLine } from './userspace-kill.ts';
 //   [talos] victim processes: {"component": …, "processes": ["/usr/bin/app"]}
 const FRONT = /^(?:.{0,80}?(?:\[talos\]|WARN|INFO|ERROR)\s)?\s{0,4}/s;
 const CGROUP = /"cgroup": ?"(?:\/sys\/fs\/cgroup)?(\/[^"]{1,4000})"/;
-const PROCESSES = /"processes": ?\[(.{0,2000}?)\]/s;
+const PROCESSES = /"processes": ?\[/;
+const LIST_MAX = 2_000;
 
 /** One line of Talos' controller; null: nothing about a kill. */
 export function readTalos(given: string): UserspaceLine | null {
@@ -18,8 +19,11 @@ export function readTalos(given: string): UserspaceLine | null {
     return { kind: 'kill', kill: { ...NO_KILL, killer: 'talos', cgroup: decodeText(path), signal: 'SIGKILL' } };
   }
   if (text.startsWith('victim processes: ')) {
-    const list = PROCESSES.exec(text)?.[1];
-    if (list === undefined) return null;
+    const front = PROCESSES.exec(text);
+    if (front === null) return null;
+    const start = front.index + front[0].length;
+    const end = text.indexOf(']', start);
+    const list = text.slice(start, Math.min(start + LIST_MAX, end < 0 ? text.length : end));
     // An empty list: there was nobody in the group.
     if (list.trim() === '') return { kind: 'after', text: 'no process was in the group', says: 'failed' };
     return { kind: 'after', text: `victim processes: ${list}` };

@@ -178,6 +178,7 @@ function takeReaper(state: StreamState, line: LogLine): boolean {
   const lone = openDeath(beginReport(state, line), line, 'nobody');
   lone.outcome = 'truncated';
   lone.reaped = true;
+  lone.reapedAlone = `${reaper.pid} ${reaper.name}`;
   lone.warnings.push(
     `The reaper took process ${reaper.pid} (${reaper.name}): it was killed, but its own kill line is not in this log`,
   );

@@ -21,6 +21,7 @@ export interface LogParser {
 const STREAMS_MAX = 64;
 /** printk cuts at 1 to 2 KiB (LOG_LINE_MAX); with room for what wrappers add. Nothing behind it is the kernel's. */
 const TEXT_MAX = 8_192;
+const KILLED_MAX = 10_000;
 const NO_EVENTS: OomEvent[] = [];
 
 /** A parser for one input, a file or a live stream. With `lastWordOnly` only `closed` events are given, which saves work on files. */
@@ -30,6 +31,8 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
   const lines: LogLine[] = [];
   /** Told by assemblers that had to make room. */
   const evicted: OomEvent[] = [];
+  /** Who died, whatever the host: `365 mariadbd`. */
+  const killed = new Set<string>();
   let reports = 0;
   let last: Assembler | null = null;
   let lastStream = '';
@@ -62,6 +65,12 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
 
   function tell(assembler: Assembler, out: OomEvent[]): void {
     for (const { kind, death } of assembler.events) {
+      if (kind === 'kill' && death.pid !== null && death.name !== null) {
+        if (killed.size >= KILLED_MAX) killed.clear();
+        killed.add(`${death.pid} ${death.name}`);
+      }
+      // Its kill line stands under the name of another host: two names of one machine, or of a machine and its guest.
+      if (death.reapedAlone !== null && killed.has(death.reapedAlone)) continue;
       if (kind === 'closed' || options.lastWordOnly !== true) out.push({ kind, record: buildRecord(death) });
       else if (kind === 'kill') shareFacts(death.report, death);
     }

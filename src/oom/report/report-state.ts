@@ -51,6 +51,8 @@ export interface DeathState {
   killed: KilledLine | null;
   /** Where no kill line is: who named the victim. */
   namedBy: 'kill line' | 'oom-kill line' | 'score line' | 'userspace' | 'unit' | 'kubelet' | 'nobody';
+  /** Only the reaper's line is there: whom it took. */
+  reapedAlone: string | null;
   /** Where only the unit is known that it was of. */
   unit: string | null;
   userspace: UserspaceKill | null;
@@ -121,6 +123,7 @@ export function openDeath(report: ReportState, line: LogLine, namedBy: DeathStat
     line,
     killed: null,
     namedBy,
+    reapedAlone: null,
     unit: null,
     userspace: null,
     alsoBy: null,

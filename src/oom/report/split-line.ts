@@ -15,7 +15,7 @@ const PIECES_MAX = 16;
 /** Lines of others that may stand between the pieces. */
 const WAIT_LINES = 8;
 
-type Kind = 'killed' | 'verdict' | 'score' | 'reaper' | 'cpu' | 'wrapped';
+type Kind = 'killed' | 'ended' | 'verdict' | 'score' | 'reaper' | 'cpu' | 'wrapped';
 
 export interface SplitLine {
   kind: Kind;
@@ -26,7 +26,7 @@ export interface SplitLine {
 
 const CPU_FRONT = /^ ?(?:CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: |Pid: \d+, comm: )/;
 // Cut by a terminal or a pager inside its last numbers: nothing follows.
-const VERDICT_CUT = /,pid=\d+(?:,u?i?d?=?\d*)?\s*$/;
+const VERDICT_CUT = /,pid=\d{1,10}(?:,u?i?d?=?\d{0,10})?\s*$/;
 /** The name has ended. */
 const KILLED_TAIL = /\),? (?:UID \d+, )?(?:total-vm|vsz):\d+kB/;
 const VERDICT_END = /,pid=\d+,uid=\d+\s*$/;
@@ -43,13 +43,22 @@ function kindOfFront(text: string, inReport = true): Kind | null {
   if (isWrapped(text)) return 'wrapped';
   if (text.includes('oom-kill:constraint='))
     return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
-  if (text.includes('illed process '))
-    return !KILLED_TAIL.test(text) && parseKilled(text)?.torn === true ? 'killed' : null;
+  if (text.includes('illed process ')) return kindOfKilled(text);
   if (/[Kk]ill process \d+ \(/.test(text))
     return parseScore(text) === null && !text.includes(') sharing same memory') ? 'score' : null;
   if (text.includes('oom_reaper: '))
     return /(?:process :?|pid:)\d+ \(/.test(text) && parseReaper(text) === null ? 'reaper' : null;
   return inReport && CPU_FRONT.test(text) && parseCpuLine(text) === null ? 'cpu' : null;
+}
+
+/**
+ * A name may also break right behind a `)`, and its first piece then looks like the whole line of a kernel up to 2.6.32, or like one
+ * that was cut. Only the next line tells: `ended` waits for that alone.
+ */
+function kindOfKilled(text: string): Kind | null {
+  const killed = text.includes(' anon-rss:') ? null : parseKilled(text);
+  if (killed === null) return null;
+  return killed.torn ? 'killed' : 'ended';
 }
 
 /** Broken at a blank behind a comma. Cheap tests in order: a giant line may hold the words a thousand times. */
@@ -72,12 +81,23 @@ export function joinPiece(split: SplitLine, next: LogLine): Joined {
   if (next.text === split.line.text && next.kernelUs === split.line.kernelUs) return { kind: 'longer', split };
   if (split.kind === 'wrapped') return joinWrapped(split, next);
   const text = `${split.line.text}\n${next.text}`;
+  if (split.kind === 'ended') return joinEnded(split, next, text);
   if (isWhole(split.kind, text)) return { kind: 'whole', line: { ...split.line, text } };
   const sameRecord = next.continued || (next.kernelUs !== null && next.kernelUs === split.line.kernelUs);
   if (sameRecord && split.pieces < PIECES_MAX && next.text.length < COMM_MAX && kindOfFront(next.text) === null)
     return { kind: 'longer', split: { ...split, line: { ...split.line, text }, pieces: split.pieces + 1 } };
   split.waited += 1;
   return { kind: 'other', givenUp: split.waited >= WAIT_LINES };
+}
+
+function joinEnded(split: SplitLine, next: LogLine, text: string): Joined {
+  const killed = KILLED_TAIL.test(next.text) ? parseKilled(text) : null;
+  // With the figures at its end it can be nothing else.
+  if (killed?.totalVmKiB !== null && killed?.anonRssKiB != null && fits(killed.name))
+    return { kind: 'whole', line: { ...split.line, text } };
+  const isPiece = next.continued && next.text.length < COMM_MAX && kindOfFront(next.text) === null;
+  if (!isPiece || split.pieces >= PIECES_MAX) return { kind: 'other', givenUp: true };
+  return { kind: 'longer', split: { ...split, line: { ...split.line, text }, pieces: split.pieces + 1 } };
 }
 
 function joinWrapped(split: SplitLine, next: LogLine): Joined {
@@ -91,6 +111,7 @@ function joinWrapped(split: SplitLine, next: LogLine): Joined {
 
 function isWhole(kind: Kind, text: string): boolean {
   switch (kind) {
+    case 'ended':
     case 'killed': {
       const killed = parseKilled(text);
       return killed !== null && !killed.torn && fits(killed.name);
