@@ -118,9 +118,9 @@ describe('the cost of a line', { timeout: 120_000 }, () => {
 
         // An open report reads more of what follows.
         const header = `${prefix}a invoked oom-killer: gfp_mask=0x1, order=0, oom_score_adj=0`;
-        const costMs = costOf([header, ...lines], 1);
-        if (costMs > allowedMs)
-          expect([JSON.stringify(prefix + front + filler), costOf([header, ...lines])]).toEqual(['', allowedMs]);
+        if (costOf([header, ...lines], 1) <= allowedMs) continue;
+        const costMs = costOf([header, ...lines], 5);
+        expect(costMs, JSON.stringify(prefix + front + filler)).toBeLessThan(allowedMs);
       }
   });
 });

@@ -31,7 +31,7 @@ const KNOWN: readonly Known[] = [
   {
     kind: 'pages',
     pattern:
-      '\\d+ (?:total pagecache pages|pages in swap cache|pages (?:RAM|HighMem|reserved|cma reserved|hwpoisoned))',
+      '(?<!\\d)\\d{1,20} (?:total pagecache pages|pages in swap cache|pages (?:RAM|HighMem|reserved|cma reserved|hwpoisoned))',
     whole:
       /\d+ (?:total pagecache pages|pages in swap cache|pages (?:RAM|HighMem(?:\/MovableOnly)?|reserved|cma reserved|hwpoisoned))/y,
   },
