@@ -10,6 +10,9 @@ import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
 import { readReply } from '../../src/app/reply-body.ts';
 import { plainText } from '../../src/notice/render-text.ts';
+import { sayUtc } from '../../src/notice/units.ts';
+import { isPast } from '../../src/app/watch/past.ts';
+import { aKill } from '../support/a-kill.ts';
 import { aSampleText } from '../support/a-sample.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { BOOT_ID, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
@@ -120,33 +123,64 @@ function fileLine(pid: number, usec: number): string {
 }
 
 describe('news and history', () => {
-  it('tells a kill that happens, and on first contact one of a minute ago', async () => {
-    const { host, clock, told, kills } = await aScene();
+  function headlines(deliveries: Delivery[]): string[] {
+    return deliveries.map(({ kind, body }) =>
+      kind === 'news' ? plainText(readReply(body)?.notice.headline ?? []) : kind,
+    );
+  }
 
-    host.say([killLine(1, usecAgo(MINUTE_MS))], { live: false });
+  it('tells a kill that happens as an incident', async () => {
+    const { host, clock, told } = await aScene();
+    await clock.advance(MINUTE_MS);
+
+    host.say([killLine(1, usecAgo(-MINUTE_MS))]);
     await clock.advance(1_000);
 
-    expect(await kills()).toHaveLength(1);
     expect((await told()).map(({ kind }) => kind)).toEqual(['incident']);
   });
 
-  it('records what happened long before first contact, and tells nobody, however it comes in', async () => {
+  it('tells what happened before first contact once, as the past, whatever its age and however it comes in', async () => {
     const { host, clock, told, kills, restart } = await aScene();
 
-    host.say([killLine(1, usecAgo(30 * MINUTE_MS))], { live: false });
+    host.say(
+      [30 * MINUTE_MS, MINUTE_MS, 3_000].map((ageMs, pid) => killLine(pid, usecAgo(ageMs))),
+      { live: false },
+    );
     await clock.advance(1_000);
-    // Later facts, and more of the past in the next batch, make no news of it; nor does a lost link.
-    host.say([reaperLine(1, usecAgo(30 * MINUTE_MS) + 5)], { live: false });
+    // Later facts, and more of the past in the next batch, make no news of it; nor does a restart.
+    host.say([reaperLine(0, usecAgo(30 * MINUTE_MS) + 5)], { live: false });
     await clock.advance(1_000);
     await restart();
-    host.say([killLine(2, usecAgo(29 * MINUTE_MS))], { live: false });
-    await clock.advance(1_000);
+    host.say([killLine(9, usecAgo(29 * MINUTE_MS))], { live: false });
+    await clock.advance(20 * MINUTE_MS);
+    await restart();
+    await clock.advance(20 * MINUTE_MS);
 
-    expect((await kills()).map((kill) => [kill.record.pid, kill.record.reaped])).toEqual([
-      [2, false],
-      [1, true],
-    ]);
-    expect(await told()).toEqual([]);
+    expect((await kills()).map((kill) => kill.record.pid)).toEqual([2, 1, 9, 0]);
+    expect(headlines(await told())).toEqual([`Before I was watching db01: 4 kills, the last ${sayUtc(NOW - 3_000)}`]);
+  });
+
+  it('takes a stamp without a zone for the past when it is read first, and for news afterwards', () => {
+    const hours = 14 * 60 * MINUTE_MS;
+    const unsure = { atMs: NOW + 60 * MINUTE_MS, atErrorMs: hours, seenAtMs: NOW + 5_000 };
+
+    expect(isPast(aKill(unsure), NOW)).toBe(true);
+    expect(isPast(aKill({ ...unsure, seenAtMs: NOW + 11 * MINUTE_MS }), NOW)).toBe(false);
+  });
+
+  it('takes what was seen as it happened for news on a machine whose clock was set back since', () => {
+    expect(isPast(aKill({ atMs: NOW - 60_000, seenAtMs: NOW - 59_000 }), NOW)).toBe(false);
+  });
+
+  it('says nothing of the past where there was nothing, nor of a muted host', async () => {
+    const quiet = await aScene();
+    await quiet.clock.advance(20 * MINUTE_MS);
+    const muted = await aScene();
+    await muted.store.putMute({ target: 'db01', untilMs: NOW + 60 * MINUTE_MS, by: 'U1' });
+    muted.host.say([killLine(1, usecAgo(MINUTE_MS))], { live: false });
+    await muted.clock.advance(20 * MINUTE_MS);
+
+    expect([await quiet.told(), await muted.told()]).toEqual([[], []]);
   });
 
   it('tells what was missed during an outage of hours', async () => {
@@ -523,6 +557,7 @@ describe('what went on record', () => {
     expect(all.flatMap(({ news }) => news.map((kill) => kill.record.pid))).toEqual([2]);
     const headlines = all.flatMap(({ told }) => told.map(({ body }) => readReply(body)?.notice.headline ?? []));
     expect(headlines.map((text) => plainText(text))).toEqual([
+      `Before I was watching db01: 1 kill, ${sayUtc(NOW - 30 * MINUTE_MS)}`,
       'db01 is unreachable: I can’t see kills there right now',
       'db01 is back after 1 h',
     ]);

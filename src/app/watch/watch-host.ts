@@ -10,6 +10,7 @@ import { tellOutages } from './outage.ts';
 import { assignIncidents } from './assign-incidents.ts';
 import type { Clock, Position } from '../ports.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
+import { isPast, openPast, PAST_DUE } from './past.ts';
 import { keepSampling } from './sampling.ts';
 import { openSnapshots } from './snapshots.ts';
 import { spread } from './spread.ts';
@@ -45,8 +46,6 @@ export interface HostWatch {
   close: () => Promise<void>;
 }
 
-/** Kills that are older than this on first contact are history, not news. */
-const NEWS_MS = 10 * 60_000;
 const COUNTER_FIRST_MS = 30_000;
 const COUNTER_EVERY_MS = 5 * 60_000;
 /** After a kill the counter is looked at once the report's lines have had time to arrive. */
@@ -81,9 +80,11 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     onSaved: (saved) => {
       // First what people wait for.
       world.onSaved(saved);
+      past.see(saved.fresh.filter(isHistory));
       if (saved.fresh.length > 0) killed.abort();
     },
   });
+  const past = openPast(host, { store, clock, channel: () => world.channelOf({ host }), save: saves.add });
   let state: WatchState = {
     kind: 'starting',
     sinceMs: clock.nowMs(),
@@ -98,8 +99,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   let killed = new AbortController();
 
   function isHistory(kill: Kill): boolean {
-    // What was seen as it happened is news whatever a clock that was set since makes of the beginning.
-    return kill.atMs < watchedSinceMs - NEWS_MS && kill.atMs < kill.seenAtMs - NEWS_MS;
+    return isPast(kill, watchedSinceMs);
   }
 
   async function followOnce(): Promise<void> {
@@ -139,6 +139,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       keepCounting(facts, { take, lines }, until),
       keepSnapshots(until),
       keepSamples(until),
+      tellPast(until),
     ];
     const end = await link
       .follow({
@@ -171,7 +172,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const known = Number(positions.find((position) => position.source === WATCHED_SINCE)?.value);
     if (known > 0) return known;
     const nowMs = clock.nowMs();
-    saves.add({ positions: [{ source: WATCHED_SINCE, value: String(nowMs) }] });
+    saves.add({ positions: [{ source: WATCHED_SINCE, value: String(nowMs) }, PAST_DUE] });
     return nowMs;
   }
 
@@ -237,6 +238,15 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       },
       SNAPSHOT_AFTER_MS,
     );
+  }
+
+  async function tellPast(until: AbortSignal): Promise<void> {
+    try {
+      await unlessAborted(saves.drained(), until);
+      await past.tell(await store.positions(host), watchedSinceMs, until);
+    } catch (error) {
+      if (!until.aborted) log.warn({ err: error, host }, 'Kills from before a host was watched were not told');
+    }
   }
 
   function keepSamples(until: AbortSignal): Promise<void> {
