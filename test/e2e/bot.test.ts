@@ -135,7 +135,10 @@ describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket 
       const message = bot.workspace.messages('#db-alerts').find((one) => one.ts === card.ts);
       return message !== undefined && /Back after|It keeps dying/.test(message.text);
     }, WAIT_MS);
-    await bot.workspace.until(() => told('#db-alerts', `Is \`${VICTIM}\` back?`, card.ts)[0], WAIT_MS);
+    await bot.workspace.until(
+      () => told('#db-alerts', VICTIM, card.ts).find((one) => /is back after|keeps dying/.test(one.text)),
+      WAIT_MS,
+    );
   });
 
   it('answers /oom last with the card, and shares it', async () => {
