@@ -10,7 +10,7 @@ export interface PastWorld {
   store: Store;
   clock: Clock;
   channel: () => string;
-  save: (what: ToSave) => boolean;
+  save: (what: ToSave) => void;
 }
 
 export interface Past {
