@@ -1,23 +1,24 @@
 import type { Kill } from '../../incident/incident.ts';
 import { serviceOf } from '../../incident/service.ts';
 import { describePast, type PastKill } from '../../notice/incident/past-notice.ts';
-import type { Clock, NewDelivery, Position } from '../ports.ts';
+import type { Clock, Log, NewDelivery, Position } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
 import type { Store } from '../store-port.ts';
-import type { ToSave } from './save-queue.ts';
+import type { SaveQueue } from './save-queue.ts';
 
 export interface PastWorld {
   store: Store;
   clock: Clock;
   channel: () => string;
-  save: (what: ToSave) => void;
+  log: Log;
+  saves: Pick<SaveQueue, 'add' | 'drained'>;
 }
 
 export interface Past {
   /** Kills from before the host was first watched are on record. */
   see: (kills: readonly Kill[]) => void;
   /** Tells of them, once for each host, when no more come. Until the signal aborts. */
-  tell: (positions: readonly Position[], sinceMs: number, signal: AbortSignal) => Promise<void>;
+  tell: (sinceMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** A log is read back within seconds. */
@@ -31,9 +32,18 @@ const CERTAIN_MS = 10_000;
 const FIRST_READ_MS = 10 * 60_000;
 
 const SOURCE = 'past';
+/** When the host was first watched, kept with its positions: what died before that is the past for ever. */
+const WATCHED_SINCE = 'watched-since';
 /** Kept with the positions of a host that is watched for the first time, until its past was told. */
-export const PAST_DUE: Position = { source: SOURCE, value: 'due' };
+const PAST_DUE: Position = { source: SOURCE, value: 'due' };
 const PAST_TOLD: Position = { source: SOURCE, value: 'told' };
+
+/** Since when a host with these positions is watched; `toSave`: it is from now on. */
+export function beginWatching(positions: readonly Position[], nowMs: number): { sinceMs: number; toSave: Position[] } {
+  const known = Number(positions.find((position) => position.source === WATCHED_SINCE)?.value);
+  if (known > 0) return { sinceMs: known, toSave: [] };
+  return { sinceMs: nowMs, toSave: [{ source: WATCHED_SINCE, value: String(nowMs) }, PAST_DUE] };
+}
 
 /** Whether this died before its host was first watched: it is told as the past, whatever its age. */
 export function isPast({ atMs, atErrorMs, seenAtMs, source }: Kill, watchedSinceMs: number): boolean {
@@ -46,7 +56,7 @@ export function isPast({ atMs, atErrorMs, seenAtMs, source }: Kill, watchedSince
 }
 
 /** What happened on a host before the bot first watched it. */
-export function openPast(host: string, { store, clock, channel, save }: PastWorld): Past {
+export function openPast(host: string, { store, clock, log, channel, saves }: PastWorld): Past {
   const seen: PastKill[] = [];
   let seenAtMs = 0;
 
@@ -57,7 +67,16 @@ export function openPast(host: string, { store, clock, channel, save }: PastWorl
         seen.push({ service: serviceOf(kill), atMs: kill.atMs });
   }
 
-  async function tell(positions: readonly Position[], sinceMs: number, signal: AbortSignal): Promise<void> {
+  async function tell(sinceMs: number, signal: AbortSignal): Promise<void> {
+    try {
+      await saves.drained();
+      await tellOnce(await store.positions(host), sinceMs, signal);
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error, host }, 'Kills from before a host was watched were not told');
+    }
+  }
+
+  async function tellOnce(positions: readonly Position[], sinceMs: number, signal: AbortSignal): Promise<void> {
     if (positions.every(({ source, value }) => source !== SOURCE || value !== PAST_DUE.value)) return;
     const untilMs = clock.nowMs() + WAIT_MAX_MS;
     do await clock.sleep(QUIET_MS, signal);
@@ -66,7 +85,10 @@ export function openPast(host: string, { store, clock, channel, save }: PastWorl
     const isMuted = (await store.mutes(clock.nowMs())).some((mute) => mute.target === host);
     const kills = [...(await onRecord(sinceMs)), ...seen.filter((kill) => kill.atMs >= sinceMs)];
     const notice = isMuted ? null : describePast(host, kills);
-    save({ positions: [PAST_TOLD], deliveries: notice === null ? [] : [news(writeReply({ notice, upToKill: null }))] });
+    saves.add({
+      positions: [PAST_TOLD],
+      deliveries: notice === null ? [] : [news(writeReply({ notice, upToKill: null }))],
+    });
   }
 
   /** Also those that a process before this one read. */

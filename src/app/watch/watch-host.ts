@@ -8,9 +8,9 @@ import { openLineQueue, type LineQueue } from './line-queue.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
 import { assignIncidents } from './assign-incidents.ts';
-import type { Clock, Position } from '../ports.ts';
+import type { Clock } from '../ports.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
-import { isPast, openPast, PAST_DUE } from './past.ts';
+import { beginWatching, isPast, openPast } from './past.ts';
 import { keepSampling } from './sampling.ts';
 import { openSnapshots } from './snapshots.ts';
 import { spread } from './spread.ts';
@@ -59,9 +59,6 @@ const IDLE_MS = 30_000;
 /** Lines wait: a report that is open may go on in them. */
 const REST_AGAIN_MS = 1_000;
 
-/** When the host was first watched, kept with its positions: what died before that is history for ever. */
-const WATCHED_SINCE = 'watched-since';
-
 /** Watches one host until closed: follows its log, records its kills, counts them against the kernel's own counter. */
 export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const { store, clock, log } = world;
@@ -84,7 +81,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       if (saved.fresh.length > 0) killed.abort();
     },
   });
-  const past = openPast(host, { store, clock, channel: () => world.channelOf({ host }), save: saves.add });
+  const past = openPast(host, { store, clock, log, channel: () => world.channelOf({ host }), saves });
   let state: WatchState = {
     kind: 'starting',
     sinceMs: clock.nowMs(),
@@ -111,7 +108,9 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     await unlessAborted(saves.drained(), signal);
     const positions = await store.positions(host);
     await snapshots.load();
-    watchedSinceMs = beginWatching(positions);
+    const begun = beginWatching(positions, clock.nowMs());
+    watchedSinceMs = begun.sinceMs;
+    saves.add({ positions: begun.toSave });
     state = { ...state, facts, sources: [] };
     become('watching', '');
 
@@ -139,7 +138,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       keepCounting(facts, { take, lines }, until),
       keepSnapshots(until),
       keepSamples(until),
-      tellPast(until),
+      past.tell(watchedSinceMs, until),
     ];
     const end = await link
       .follow({
@@ -166,14 +165,6 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     state.gaps += 1;
     log.warn({ host, source: gap.source, lost: gap.lost }, gap.sentence);
     world.onGap(host, gap);
-  }
-
-  function beginWatching(positions: readonly Position[]): number {
-    const known = Number(positions.find((position) => position.source === WATCHED_SINCE)?.value);
-    if (known > 0) return known;
-    const nowMs = clock.nowMs();
-    saves.add({ positions: [{ source: WATCHED_SINCE, value: String(nowMs) }, PAST_DUE] });
-    return nowMs;
   }
 
   async function keepResting(
@@ -238,15 +229,6 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       },
       SNAPSHOT_AFTER_MS,
     );
-  }
-
-  async function tellPast(until: AbortSignal): Promise<void> {
-    try {
-      await unlessAborted(saves.drained(), until);
-      await past.tell(await store.positions(host), watchedSinceMs, until);
-    } catch (error) {
-      if (!until.aborted) log.warn({ err: error, host }, 'Kills from before a host was watched were not told');
-    }
   }
 
   function keepSamples(until: AbortSignal): Promise<void> {
