@@ -10,7 +10,8 @@ import { openHostLink } from '../../src/ssh/host-link.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import { openStore } from '../../src/store/store.ts';
 import { realClock } from '../support/real-clock.ts';
-import { canRunSshd, openSshd } from '../support/sshd.ts';
+import { openSshd } from '../support/sshd.ts';
+import { has } from '../support/needs.ts';
 
 export const name = 'samples';
 
@@ -18,7 +19,7 @@ const LOOKS = Number(process.env['OOMBOT_BENCH_LOOKS'] ?? 100);
 const TICK_MS = 10;
 
 export async function run(): Promise<void> {
-  if (!canRunSshd) return console.log('  skipped: it needs root and sshd');
+  if (!has('sshd')) return console.log('  skipped: it needs root and sshd');
   const sshd = await openSshd();
   const wire = await countBytes(sshd.port);
   const ssh = openSsh({ clock: realClock, random: Math.random, passphrase: null, agentSocket: null });

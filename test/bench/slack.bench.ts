@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { canKill } from '../support/kernel-kill.ts';
 import { openKillGroup } from '../support/kill-group.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import { openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
+import { has } from '../support/needs.ts';
 
 export const name = 'slack';
 
@@ -32,7 +32,7 @@ const SCORES_MAX_S = 60;
 const CONNECT_MAX_S = 120;
 
 export async function run(): Promise<void> {
-  if (!canRunSshd || !canKill) return say('skipped: it needs root, sshd and a memory cgroup of v1');
+  if (!has('kills') || !has('sshd')) return say('skipped: it needs root, sshd and a memory cgroup of v1');
   const sshd = await openSshd();
   const bot = await openWholeBot({
     channels: ['#oom', '#asks'],

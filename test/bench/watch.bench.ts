@@ -8,8 +8,8 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openKillGroup } from '../support/kill-group.ts';
-import { canKill } from '../support/kernel-kill.ts';
-import { canRunSshd, makeKey, openSshd } from '../support/sshd.ts';
+import { makeKey, openSshd } from '../support/sshd.ts';
+import { has } from '../support/needs.ts';
 
 export const name = 'watch';
 
@@ -36,9 +36,9 @@ const START_ENV = Object.fromEntries(
 const KMSG = `sh -c 'echo "#kmsg 1 - 0 0"; exec cat /dev/kmsg'`;
 
 export async function run(): Promise<void> {
-  if (!canRunSshd) return say('skipped: it needs root and sshd');
+  if (!has('sshd')) return say('skipped: it needs root and sshd');
   if (KILLS === 0) say('latency: skipped, no kills are wanted');
-  else if (canKill) for (const place of [tmpdir(), '/dev/shm']) await benchLatency(place);
+  else if (has('kills')) for (const place of [tmpdir(), '/dev/shm']) await benchLatency(place);
   else say('latency: skipped, it needs a memory cgroup of v1');
   for (const size of SIZES) await benchStreams(size);
 }

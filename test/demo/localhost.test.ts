@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces, userInfo } from 'node:os';
 import path from 'node:path';
@@ -14,7 +13,7 @@ import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { readCounters } from '../../src/ssh/probe.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
 import { probeOf } from '../support/follow.ts';
-import { makeKey, realClock, stateOf } from '../support/sshd.ts';
+import { realClock, stateOf } from '../support/sshd.ts';
 
 const LIMITS = { timeoutMs: 10_000, maxBytes: 4 * 1024 * 1024 };
 
@@ -124,7 +123,7 @@ describe('localhost, this machine over a real connection', { timeout: 30_000 }, 
 
   it('lets in nobody with another key, another name, a password or nothing', async () => {
     const stranger = path.join(path.dirname(target().identityFile ?? ''), 'stranger');
-    makeKey(stranger, 'ed25519');
+    writeFileSync(stranger, makeKeyPair().private, { mode: 0o600 });
     const own = readFileSync(target().identityFile ?? '');
 
     const byKey = await refused({ privateKey: readFileSync(stranger) });
@@ -222,8 +221,16 @@ describe('localhost, this machine over a real connection', { timeout: 30_000 }, 
 
 /** Processes `sleep SECONDS`, whoever started them. */
 function sleepers(seconds: readonly number[]): string[] {
-  const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args=']).toString().split('\n');
-  return lines.filter((line) => seconds.some((second) => new RegExp(`\\d +[^Z]\\S* +sleep ${second}$`).test(line)));
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      // A zombie has no command line.
+      const [program, argument] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return program === 'sleep' && seconds.includes(Number(argument));
+    } catch {
+      return false; // It is gone.
+    }
+  });
 }
 
 function canDial(address: string, port: number): Promise<boolean> {

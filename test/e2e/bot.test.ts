@@ -8,14 +8,12 @@ import type { Message } from '../../src/local/message.ts';
 import { run } from '../../src/main.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { openStore } from '../../src/store/store.ts';
-import { canKill, causeKill, startInGroup } from '../support/kernel-kill.ts';
+import { causeKill, startInGroup } from '../support/kernel-kill.ts';
 import { openOwnKernelLog } from '../support/own-kernel-log.ts';
 import { faultsOfSent } from '../support/sent-payloads.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import { openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, openWorkspaceOfManifest, type WholeBot } from '../support/whole-bot.ts';
-
-const able = canRunSshd && canKill;
-if (!able && process.env['CI'] === 'true') throw new Error('In CI a real sshd and a memory cgroup are expected');
+import { needs } from '../support/needs.ts';
 
 const ADMIN = { id: 'UADMIN001', name: 'Ada' };
 const OTHER = { id: 'UOTHER001', name: 'Ben' };
@@ -25,7 +23,7 @@ const MARK = `-${process.pid}`;
 const VICTIM = `mysqld${MARK}`;
 const GROUP = `oombot-bot${MARK}`;
 
-describe.skipIf(!able)('the whole bot, with a real host, a real kill and Socket Mode', { timeout: 120_000 }, () => {
+describe('the whole bot, with a real host, a real kill and Socket Mode', needs('sshd', 'kills'), () => {
   let sshd: Sshd;
   let bot: WholeBot;
   let log: { close: () => void };

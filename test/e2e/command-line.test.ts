@@ -5,15 +5,13 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/store.ts';
-import { canKill, causeKill } from '../support/kernel-kill.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import { causeKill } from '../support/kernel-kill.ts';
+import { openSshd, type Sshd } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
 const cli = path.join(import.meta.dirname, '../../src/cli.ts');
 const node = path.join(import.meta.dirname, '../../node_modules/.bin/node');
-const able = canRunSshd && canKill;
-if (!able && process.env['CI'] === 'true') throw new Error('In CI a real sshd and a memory cgroup are expected');
-
-describe.skipIf(!able)('the command line, with a real host', () => {
+describe('the command line, with a real host', needs('sshd', 'kills'), () => {
   let sshd: Sshd;
   let dir: string;
   let bot: ChildProcess;
@@ -200,7 +198,7 @@ describe('the command line, where no bot has run yet', () => {
     expect(said).toMatchObject({ status, out: '' });
   });
 
-  it.skipIf(!canRunSshd)('ranks who dies next without a record, and leaves none behind', async () => {
+  it('ranks who dies next without a record, and leaves none behind', needs('sshd'), async () => {
     const sshd = await openSshd();
     try {
       const { status, out, err } = oombot(
@@ -219,7 +217,7 @@ describe('the command line, where no bot has run yet', () => {
     }
   });
 
-  it.skipIf(!canRunSshd)('checks a host by its configured log files, as it is watched', async () => {
+  it('checks a host by its configured log files, as it is watched', needs('sshd'), async () => {
     const sshd = await openSshd();
     const log = path.join(sshd.dir, 'kern.log');
     writeFileSync(log, '');

@@ -9,30 +9,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/app/ports.ts';
 import type { HostConfig } from '../../src/config/config.ts';
-import { canRunJournald, openJournald } from '../support/journald.ts';
-import { canKill } from '../support/kernel-kill.ts';
+import { openJournald } from '../support/journald.ts';
 import { openKillGroup, type KillGroup } from '../support/kill-group.ts';
 import { openLogWriter } from '../support/log-writer.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { realClock } from '../support/real-clock.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import { openSshd, type Sshd } from '../support/sshd.ts';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { hostConfig, watchHosts, type WatchedHosts, type WatchOptions } from '../support/watched-fleet.ts';
-
-const canRun = canRunSshd && canKill;
-if (!canRun) {
-  const why = 'real kills need root, sshd and a memory cgroup of v1';
-  if (process.env['CI'] === 'true') throw new Error(`These tests must run here: ${why}.`);
-  process.stderr.write(`test/e2e/faults.test.ts is skipped: ${why}.\n`);
-}
+import { has, needs } from '../support/needs.ts';
 
 const BOT = path.join(import.meta.dirname, '../support/watching-bot.ts');
 /** How often the bot is ended at a random moment; by hand 50 and more. */
 const MOMENTS = Number(process.env['OOMBOT_MOMENTS'] ?? 8);
 
-describe.skipIf(!canRun)(
+describe(
   'under running kills, the kernel’s count is on record, no kill twice',
-  { timeout: 120_000 },
+  { ...needs('sshd', 'kills'), timeout: 120_000 },
   () => {
     let sshd: Sshd;
     let dir: string;
@@ -153,7 +146,7 @@ describe.skipIf(!canRun)(
       ).toBe(`file:${file}`);
     });
 
-    it.skipIf(!canRunJournald)('the journal alone: its reader ended, and journald itself restarted', async () => {
+    it('the journal alone: its reader ended, and journald itself restarted', needs('journald'), async () => {
       const journald = await openJournald();
       toClose.push(() => journald.close());
       const gid = spawnSync('getent', ['group', 'systemd-journal']).stdout.toString().split(':')[2] ?? '';
@@ -255,7 +248,7 @@ sleep 60
 
     it(`the bot killed with -9 at ${MOMENTS} random moments`, { timeout: 60_000 + MOMENTS * 6_000 }, async () => {
       // The ring alone may be overwritten while no bot lives: the journal is what lasts.
-      const journald = canRunJournald ? await openJournald() : null;
+      const journald = has('journald') ? await openJournald() : null;
       toClose.push(() => journald?.close());
       const url = `sqlite:${path.join(dir, 'moments.db')}`;
       const host = hostConfig('here', sshd.target());
@@ -280,32 +273,35 @@ sleep 60
       await expectRecorded(watched, ['here'], group, pids);
     });
 
-    it('one of two bots on one PostgreSQL killed with -9: the other has its hosts within 30 s', async () => {
-      const postgres = await startPostgres();
-      if (postgres === null) return;
-      toClose.push(postgres.stop);
-      const url = await postgres.createDatabase();
-      const names = ['one', 'two', 'three', 'four'];
-      const hosts = names.map((name) => hostConfig(name, sshd.target()));
-      const group = openKillGroup();
-      toClose.push(group.close);
-      const bots = [startBot(url, hosts), startBot(url, hosts)];
-      toClose.push(() => end(bots[1]?.child));
-      await until(() => bots.every((bot) => bot.watching().size === 2));
-      const killing = group.keepKilling(150);
-      await sleep(1_000);
+    it(
+      'one of two bots on one PostgreSQL killed with -9: the other has its hosts within 30 s',
+      needs('postgres'),
+      async () => {
+        const postgres = (await startPostgres())!;
+        toClose.push(postgres.stop);
+        const url = await postgres.createDatabase();
+        const names = ['one', 'two', 'three', 'four'];
+        const hosts = names.map((name) => hostConfig(name, sshd.target()));
+        const group = openKillGroup();
+        toClose.push(group.close);
+        const bots = [startBot(url, hosts), startBot(url, hosts)];
+        toClose.push(() => end(bots[1]?.child));
+        await until(() => bots.every((bot) => bot.watching().size === 2));
+        const killing = group.keepKilling(150);
+        await sleep(1_000);
 
-      await end(bots[0]?.child);
-      const endedAtMs = Date.now();
-      await until(() => bots[1]?.watching().size === 4);
-      expect(Date.now() - endedAtMs).toBeLessThan(30_000);
-      await sleep(1_000);
-      const pids = await killing.stop();
+        await end(bots[0]?.child);
+        const endedAtMs = Date.now();
+        await until(() => bots[1]?.watching().size === 4);
+        expect(Date.now() - endedAtMs).toBeLessThan(30_000);
+        await sleep(1_000);
+        const pids = await killing.stop();
 
-      const watched = await watchHosts({ hosts: [], url });
-      toClose.push(watched.close);
-      await expectRecorded(watched, names, group, pids);
-    });
+        const watched = await watchHosts({ hosts: [], url });
+        toClose.push(watched.close);
+        await expectRecorded(watched, names, group, pids);
+      },
+    );
 
     function startBot(url: string, hosts: HostConfig[]): Bot {
       const child = spawn(process.execPath, ['--no-warnings', BOT, url, ...hosts.map((host) => JSON.stringify(host))], {

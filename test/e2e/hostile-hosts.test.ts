@@ -6,19 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { openLiveScans } from '../../src/app/live-scan.ts';
 import type { HostConfig } from '../../src/config/config.ts';
-import { canKill } from '../support/kernel-kill.ts';
 import { openKillGroup } from '../support/kill-group.ts';
 import { realClock } from '../support/real-clock.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import { openSshd, type Sshd } from '../support/sshd.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { hostConfig, watchHosts } from '../support/watched-fleet.ts';
-
-const canRun = canRunSshd && canKill;
-if (!canRun) {
-  const why = 'real kills need root, sshd and a memory cgroup of v1';
-  if (process.env['CI'] === 'true') throw new Error(`These tests must run here: ${why}.`);
-  process.stderr.write(`test/e2e/hostile-hosts.test.ts is skipped: ${why}.\n`);
-}
+import { needs } from '../support/needs.ts';
 
 const toClose: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -40,9 +33,9 @@ async function aFlood(name: string, noise: (n: number) => Buffer): Promise<HostC
 
 let good: Sshd;
 
-it.skipIf(!canRun)(
+it(
   'hosts that lie, flood and fail each show their own state, while the one beside them is watched',
-  { timeout: 120_000 },
+  { ...needs('sshd', 'kills'), timeout: 120_000 },
   async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'oombot-hostile-'));
     toClose.push(() => rmSync(dir, { recursive: true, force: true }));
@@ -106,9 +99,9 @@ it.skipIf(!canRun)(
   },
 );
 
-it.skipIf(!canRun)(
+it(
   'a /proc full of hostile names is ranked row by row, each name as it is',
-  { timeout: 60_000 },
+  { ...needs('sshd', 'kills'), timeout: 60_000 },
   async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'oombot-names-'));
     toClose.push(() => rmSync(dir, { recursive: true, force: true }));

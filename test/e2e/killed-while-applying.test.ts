@@ -10,14 +10,12 @@ import type { Change, ChangedProcess } from '../../src/change/change.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { openStore } from '../../src/store/store.ts';
 import { setupOptions } from '../setup/options.ts';
-import { cannotUnshare, openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
 import { aChange, aProcess } from '../support/a-change.ts';
-import { canRunSshd, type Sshd } from '../support/sshd.ts';
+import { type Sshd } from '../support/sshd.ts';
 import { hostConfig } from '../support/watched-fleet.ts';
 import { eventually } from '../support/whole-bot.ts';
-
-const why = cannotUnshare() ?? (canRunSshd ? null : 'no sshd');
-if (why !== null) console.warn(`SKIPPED: the bot killed while it applies: ${why}`);
+import { needs } from '../support/needs.ts';
 
 const BOT = path.join(import.meta.dirname, '../support/changing-bot.ts');
 /** How often the bot is ended at a random moment; by hand 50 and more. */
@@ -26,7 +24,7 @@ const MOMENTS = Number(process.env['OOMBOT_MOMENTS'] ?? 8);
 const [FROM, TO] = [600, 100];
 const PROCESSES = 4;
 
-describe.skipIf(why !== null)('a real host, and a bot that is killed with -9 while it applies', () => {
+describe('a real host, and a bot that is killed with -9 while it applies', needs('namespaces', 'sshd', 'sudo'), () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-killed-'));
   const url = `sqlite:${path.join(dir, 'oombot.db')}`;
   let host: UnsharedHost;

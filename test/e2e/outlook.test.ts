@@ -1,19 +1,19 @@
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canKill, causeKill } from '../support/kernel-kill.ts';
+import { causeKill } from '../support/kernel-kill.ts';
 import { openOwnKernelLog } from '../support/own-kernel-log.ts';
 import { faultsOfSent } from '../support/sent-payloads.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import { openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
+import { needs } from '../support/needs.ts';
 
-const able = canRunSshd && canKill;
 const WAIT_MS = 60_000;
 const MARK = `-o${process.pid}`;
 const VICTIM = `mysqld${MARK}`;
 const PERSON = { id: 'UADA00001', name: 'Ada' };
 
-describe.skipIf(!able)('between kills, the whole bot with a real host', { timeout: 120_000 }, () => {
+describe('between kills, the whole bot with a real host', needs('sshd', 'kills'), () => {
   let sshd: Sshd;
   let bot: WholeBot;
   let log: { close: () => void };

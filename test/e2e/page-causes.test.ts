@@ -5,11 +5,9 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import { run, type Running } from '../../src/main.ts';
-import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
+import { openBrowser, type TestBrowser } from '../support/browser.ts';
 import { eventually } from '../support/whole-bot.ts';
-
-const why = whyNoBrowser();
-if (why !== null) console.warn(`Messages of several causes are not looked at in the page: ${why}`);
+import { needs } from '../support/needs.ts';
 
 // Set it to keep pictures of what the tests saw.
 const PICTURES = process.env['OOMBOT_PICTURES'] ?? null;
@@ -18,7 +16,7 @@ const SLOW = { timeout: 45_000 };
 /** What a person sees of a message at once. */
 const SCREEN_PX = 1_080;
 
-describe.skipIf(why !== null)('messages with different causes in the local workspace', { timeout: 120_000 }, () => {
+describe('messages with different causes in the local workspace', { ...needs('chromium'), timeout: 120_000 }, () => {
   let browser: TestBrowser;
   let running: Running;
   let dir: string;

@@ -6,18 +6,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import { run, type Running } from '../../src/main.ts';
 import { tabTo, unnamed } from '../support/accessibility.ts';
-import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
+import { openBrowser, type TestBrowser } from '../support/browser.ts';
 import { eventually } from '../support/whole-bot.ts';
-
-const why = whyNoBrowser();
-if (why !== null) console.warn(`The bot is not tested in the page: ${why}`);
+import { needs } from '../support/needs.ts';
 
 // Set it to keep pictures of what the tests saw.
 const PICTURES = process.env['OOMBOT_PICTURES'] ?? null;
 const REPORT = path.join(import.meta.dirname, '../corpus/own/host-memcg-a.dmesg.log');
 const SLOW = { timeout: 45_000 };
 
-describe.skipIf(why !== null)('the bot in its local workspace, as npm start opens it', { timeout: 120_000 }, () => {
+describe('the bot in its local workspace, as npm start opens it', { ...needs('chromium'), timeout: 120_000 }, () => {
   let browser: TestBrowser;
   let running: Running;
   let dir: string;

@@ -7,7 +7,7 @@ import { scanOfGroup } from '../../src/app/ranking.ts';
 import { proveChange } from '../../src/change/proof.ts';
 import { PROC_SCAN } from '../../src/oom/proc/proc-scan-script.ts';
 import { parseProcScan } from '../../src/oom/proc/proc-scan.ts';
-import { canKill } from '../support/kernel-kill.ts';
+import { needs } from '../support/needs.ts';
 
 const MIB = 1024 * 1024;
 const LIMIT_MIB = 64;
@@ -16,10 +16,8 @@ const GROUP = `/sys/fs/cgroup/memory/${NAME}`;
 const ROUNDS = 20;
 const APART_PAGES = 320;
 
-if (!canKill) console.warn('SKIPPED: predictions against provoked kills: no memory cgroup');
-
 // The one that asks for memory has adj 0: what it holds of the group weighs less than the adj of the others.
-describe.skipIf(!canKill)('the proof of a change', { timeout: 120_000 }, () => {
+describe('the proof of a change', needs('kills'), () => {
   it(`names the process that a provoked kill takes, in ${ROUNDS} of ${ROUNDS}`, async () => {
     mkdirSync(GROUP, { recursive: true });
     writeFileSync(path.join(GROUP, 'memory.limit_in_bytes'), String(LIMIT_MIB * MIB));

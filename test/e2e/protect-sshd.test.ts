@@ -1,35 +1,30 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Message } from '../../src/local/message.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
-import { cannotUnshare, openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
-import { canKill } from '../support/kernel-kill.ts';
-import { canRunSshd, type Sshd } from '../support/sshd.ts';
+import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
-
-const why = cannotUnshare() ?? (canRunSshd ? null : 'no sshd');
-if (why !== null) console.warn(`SKIPPED: protecting over a real sshd: ${why}`);
-
-const ways = (['sudo', 'doas'] as const).filter((way) => spawnSync('which', [way]).status === 0);
-if (!ways.includes('doas')) console.warn('SKIPPED: protecting through doas: it is not installed');
+import { has, needs, skipWithout } from '../support/needs.ts';
 
 const ANN = { id: 'UANNA0001', name: 'Ann' };
 const BEN = { id: 'UBENB0001', name: 'Ben' };
 const WAIT_MS = 30_000;
 
 // Root may lack CAP_SYS_RESOURCE here, so processes start at +600: down to +100 and back is allowed everywhere.
-describe.skipIf(why !== null).each(ways)(
+describe.each(['sudo', 'doas'] as const)(
   'protecting over a real sshd, as an unprivileged user with the root-owned helper through %s',
-  { timeout: 120_000 },
+  { ...needs('namespaces', 'sshd'), timeout: 120_000 },
   (way) => {
     let host: UnsharedHost;
     let sshd: Sshd;
     let bot: WholeBot;
 
+    beforeEach((context) => skipWithout(context, way));
     beforeAll(async () => {
+      if (!has(way)) return;
       host = await openUnsharedHost();
       if (way === 'doas') host.run('rm /usr/bin/sudo');
       sshd = await openSshdOn(host);
@@ -156,7 +151,7 @@ describe.skipIf(why !== null).each(ways)(
       expect(adjOf(now)).toBe(600);
     });
 
-    it.skipIf(!canKill)('spares mysqld after its kill, and takes the one that the card named', async () => {
+    it('spares mysqld after its kill, and takes the one that the card named', needs('kills'), async () => {
       const group = `/sys/fs/cgroup/memory/oombot-seeded-${way}-${process.pid}`;
       host.run(`mkdir ${group} && echo 64M > ${group}/memory.limit_in_bytes; mkfifo /tmp/held; sleep 1000 <>/tmp/held >/dev/null 2>&1 &
         for name in mysqld batch; do cp /bin/dd /usr/local/bin/$name; done`);

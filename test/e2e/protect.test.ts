@@ -6,16 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import { run, type Running } from '../../src/main.ts';
 import { parseProcScan, type ProcessFacts } from '../../src/oom/proc/proc-scan.ts';
-import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
+import { openBrowser, type TestBrowser } from '../support/browser.ts';
 import { eventually } from '../support/whole-bot.ts';
-
-const why = whyNoBrowser();
-if (why !== null) console.warn(`Protecting is not tested in the page: ${why}`);
+import { needs } from '../support/needs.ts';
 
 const PICTURES = process.env['OOMBOT_PICTURES'] ?? null;
 const SLOW = { timeout: 45_000 };
 
-describe.skipIf(why !== null)('protecting a process in the local workspace', { timeout: 120_000 }, () => {
+describe('protecting a process in the local workspace', { ...needs('chromium'), timeout: 120_000 }, () => {
   let browser: TestBrowser;
   let running: Running;
   let dir: string;

@@ -10,13 +10,12 @@ import type { Kill } from '../../src/incident/incident.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { LOOK_COMMAND } from '../../src/ssh/host-look.ts';
 import { aKill } from '../support/a-kill.ts';
-import { canKill, oomKills } from '../support/kernel-kill.ts';
+import { oomKills } from '../support/kernel-kill.ts';
 import { openScenario, type Scenario } from '../support/provoked.ts';
+import { needs } from '../support/needs.ts';
 
 // Real shortages with a known cause, in memory cgroups of this machine. `memory.oom.group` needs cgroup v2, and dirty page cache a slow
 // disk: those come from the corpora.
-const canProvoke = canKill && process.arch === 'x64' && spawnSync('perl', ['-e', '1']).status === 0;
-
 function open(limitMiB: number): Scenario {
   const scenario = openScenario(limitMiB);
   onTestFinished(scenario.close);
@@ -42,7 +41,7 @@ async function fill(start: () => void): Promise<void> {
   }
 }
 
-describe.runIf(canProvoke)('the cause of a real kill', { timeout: 60_000 }, () => {
+describe('the cause of a real kill', needs('kills', 'perl', 'x64'), () => {
   it('is one hog', async () => {
     const { run, killed } = open(32);
     run('exec tail /dev/zero');

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,11 +9,9 @@ import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
 import { fakeClock } from '../support/fake-clock.ts';
-import { canKill } from '../support/kernel-kill.ts';
 import { openScenario } from '../support/provoked.ts';
 import { scriptedFleet } from '../support/scripted-host.ts';
-
-const canProvoke = canKill && spawnSync('perl', ['-e', '1']).status === 0;
+import { needs } from '../support/needs.ts';
 
 const STARTED_AT_MS = Date.UTC(2026, 10, 21, 6);
 /** The first death only says when the next life began. */
@@ -48,7 +45,7 @@ async function leakAndDie(): Promise<Kill[]> {
   return kills;
 }
 
-describe.runIf(canProvoke)('a real leak over five lives', { timeout: 60_000 }, () => {
+describe('a real leak over five lives', needs('kills', 'perl'), () => {
   it('is the cause from the third known life on, as "likely", by the record alone', async () => {
     const kills = await leakAndDie();
     const folder = mkdtempSync(path.join(tmpdir(), 'oombot-leak-'));

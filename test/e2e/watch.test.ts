@@ -1,19 +1,12 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canKill } from '../support/kernel-kill.ts';
 import { openKillGroup, type KillGroup } from '../support/kill-group.ts';
-import { canRunSshd, openSshd, type Sshd } from '../support/sshd.ts';
+import { openSshd, type Sshd } from '../support/sshd.ts';
 import { hostConfig, watchHosts, type WatchedHosts } from '../support/watched-fleet.ts';
+import { needs } from '../support/needs.ts';
 
-const canRun = canRunSshd && canKill;
-if (!canRun) {
-  const why = 'real kills need root, sshd and a memory cgroup of v1';
-  if (process.env['CI'] === 'true') throw new Error(`These tests must run here: ${why}.`);
-  process.stderr.write(`test/e2e/watch.test.ts is skipped: ${why}.\n`);
-}
-
-describe.skipIf(!canRun)('a host with a real sshd and a real kernel', { timeout: 60_000 }, () => {
+describe('a host with a real sshd and a real kernel', needs('sshd', 'kills'), () => {
   let sshd: Sshd;
   let group: KillGroup;
   let watched: WatchedHosts;

@@ -6,13 +6,11 @@ import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
 import { tabTo, unnamed } from '../support/accessibility.ts';
-import { openBrowser, whyNoBrowser, type TestBrowser } from '../support/browser.ts';
+import { openBrowser, type TestBrowser } from '../support/browser.ts';
 import { openTestWorkspace } from './a-bolt-app.ts';
 import { asBlocks, startDemoApp } from './demo-app.ts';
 import { CHART, KILL, TEXTS } from './gallery.ts';
-
-const why = whyNoBrowser();
-if (why !== null) console.warn(`The page is not tested: ${why}`);
+import { needs } from '../support/needs.ts';
 
 it('the page has no type errors', async () => {
   const root = path.join(import.meta.dirname, '../..');
@@ -23,7 +21,7 @@ it('the page has no type errors', async () => {
   await expect(run).resolves.toMatchObject({ stdout: '' });
 }, 60_000);
 
-describe.skipIf(why !== null)('the page', { timeout: 30_000 }, () => {
+describe('the page', { ...needs('chromium'), timeout: 30_000 }, () => {
   let browser: TestBrowser;
   let workspace: LocalWorkspace;
   let app: App;

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLocalWorkspace, type LocalWorkspace } from '../../src/local/workspace.ts';
 import { openTestWorkspace } from './a-bolt-app.ts';
+import { needs } from '../support/needs.ts';
 
 const foreign = Object.values(networkInterfaces())
   .flat()
@@ -224,30 +225,27 @@ describe('a shared server', () => {
     server.close();
   });
 
-  it.skipIf(foreign === undefined)(
-    'that listens on more than the loopback gives nobody else the workspace',
-    async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => {
-        server.listen(0, '0.0.0.0', resolve);
-      });
-      const mounted = await openLocalWorkspace({ server, channels: ['#oom'], commands: [] });
-      server.on('request', mounted.handle);
-      const { port, host } = new URL(mounted.url);
+  it('that listens on more than the loopback gives nobody else the workspace', needs('network'), async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => {
+      server.listen(0, '0.0.0.0', resolve);
+    });
+    const mounted = await openLocalWorkspace({ server, channels: ['#oom'], commands: [] });
+    server.on('request', mounted.handle);
+    const { port, host } = new URL(mounted.url);
 
-      const status = await new Promise((resolve, reject) => {
-        const sent = request({ host: foreign, port, headers: { host } }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        });
-        sent.on('error', reject);
-        sent.end();
+    const status = await new Promise((resolve, reject) => {
+      const sent = request({ host: foreign, port, headers: { host } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
       });
+      sent.on('error', reject);
+      sent.end();
+    });
 
-      expect([status, (await fetch(mounted.url)).status]).toEqual([403, 200]);
-      await mounted.close();
-      server.closeAllConnections();
-      server.close();
-    },
-  );
+    expect([status, (await fetch(mounted.url)).status]).toEqual([403, 200]);
+    await mounted.close();
+    server.closeAllConnections();
+    server.close();
+  });
 });

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MEMORY_SAMPLE } from '../../src/oom/proc/memory-sample-script.ts';
 import { parseMemorySample } from '../../src/oom/proc/memory-sample.ts';
+import { skipWithout, type PartName } from '../support/needs.ts';
 
 describe('the reply of a memory sample', () => {
   it('is read whole, whatever a login shell said before it', () => {
@@ -53,8 +54,8 @@ describe('the reply of a memory sample', () => {
   });
 });
 
-const AWKS = ['/usr/bin/mawk', '/usr/bin/gawk', '/usr/bin/busybox', '/usr/bin/original-awk'];
-const SHELLS = [['dash'], ['bash'], ['busybox', 'sh']];
+const AWKS: PartName[] = ['mawk', 'gawk', 'busybox', 'original-awk'];
+const SHELLS: [PartName, ...string[]][] = [['dash'], ['bash'], ['busybox', 'sh']];
 
 describe('the script on this machine', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'oombot-sample-'));
@@ -76,9 +77,9 @@ describe('the script on this machine', () => {
   });
 
   function run([shell = 'sh', ...args]: readonly string[], awk: string): string {
-    const bin = path.join(folder, path.basename(awk));
+    const bin = path.join(folder, awk);
     mkdirSync(bin, { recursive: true });
-    if (!existsSync(path.join(bin, 'awk'))) symlinkSync(awk, path.join(bin, 'awk'));
+    if (!existsSync(path.join(bin, 'awk'))) symlinkSync(`/usr/bin/${awk}`, path.join(bin, 'awk'));
     const env = { PATH: `${bin}:${process.env['PATH']}` };
     const result = spawnSync(shell, [...args, '-s'], { input: MEMORY_SAMPLE, env, encoding: 'latin1' });
     expect(result.stderr).toBe('');
@@ -87,9 +88,8 @@ describe('the script on this machine', () => {
 
   it.for(SHELLS.flatMap((shell) => AWKS.map((awk) => ({ shell, awk }))))(
     'says what /proc says under $shell with $awk',
-    async ({ shell, awk }, { skip }) => {
-      skip(!existsSync(awk), `no ${awk} here`);
-      skip(spawnSync(shell[0] ?? '', ['-c', 'true']).error !== undefined, `no ${shell[0]} here`);
+    async ({ shell, awk }, context) => {
+      skipWithout(context, shell[0], awk);
       await isReady;
 
       const text = run(shell, awk);

@@ -1,10 +1,11 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openLogParser } from '../../src/oom/report/log-parser.ts';
 import { predictVictim, type PredictionInput } from '../../src/oom/badness/prediction.ts';
 import type { KillRecord, MemcgFacts, MemoryPicture, TaskRow, Zone } from '../../src/oom/report.ts';
+import { needs } from '../support/needs.ts';
 
 /** A row of a table of 4.15 to 6.7. */
 function aRow(pid: number, rssPages: number, given: Partial<TaskRow> = {}): TaskRow {
@@ -410,7 +411,7 @@ const EXPLAINED: Record<string, RegExp> = {
   'nixos-6.x-kswapd-grep.log': /^pid 265 is not in the task table/,
 };
 
-describe.skipIf(!existsSync(CORPUS))('in real logs', () => {
+describe('in real logs', needs('corpus'), () => {
   const files = globSync(['*.log', 'own/*.kmsg.log', 'own/*.dmesg.log'], { cwd: CORPUS });
   const reports = files.flatMap((file) => parseKills(file).map((record) => ({ file, record })));
 

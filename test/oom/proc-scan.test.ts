@@ -15,6 +15,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROC_SCAN, PROC_SCAN_LIGHT } from '../../src/oom/proc/proc-scan-script.ts';
 import { parseProcScan, rankNext, type ProcScan } from '../../src/oom/proc/proc-scan.ts';
+import { skipWithout, type PartName } from '../support/needs.ts';
 
 const HEADER =
   '#oomscan 2\tboot=6738972c-2174-421e-a173-1ada06c5396d\tkernel=6.1.0-50-amd64\tuptime=1902.47\thz=100\tpage=4096\ttotal=4000000' +
@@ -240,11 +241,15 @@ const COMMANDS: { argv0?: string; args: string[]; shown: string }[] = [
 
 const awks = {
   'the default awk': null,
-  'busybox awk': '/usr/bin/busybox',
-  gawk: '/usr/bin/gawk',
-  'original-awk': '/usr/bin/original-awk',
+  'busybox awk': 'busybox',
+  gawk: 'gawk',
+  'original-awk': 'original-awk',
+} as const;
+const shells: Record<string, [PartName, ...string[]]> = {
+  dash: ['dash'],
+  bash: ['bash'],
+  'busybox sh': ['busybox', 'sh'],
 };
-const shells = { dash: ['dash'], bash: ['bash'], 'busybox sh': ['busybox', 'sh'] };
 const places = Object.entries(shells).flatMap(([shell, command]) =>
   Object.entries(awks).map(([awk, file]) => ({ shell, command, awk, file })),
 );
@@ -283,9 +288,9 @@ describe('the script on this machine', () => {
 
   function run(command: readonly string[], file: string | null, script = PROC_SCAN): string {
     const [shell = 'sh', ...args] = command;
-    const bin = path.join(folder, `bin${file?.replaceAll('/', '-') ?? ''}`);
+    const bin = path.join(folder, `bin-${file ?? ''}`);
     mkdirSync(bin, { recursive: true });
-    if (file !== null && !existsSync(path.join(bin, 'awk'))) symlinkSync(file, path.join(bin, 'awk'));
+    if (file !== null && !existsSync(path.join(bin, 'awk'))) symlinkSync(`/usr/bin/${file}`, path.join(bin, 'awk'));
     const result = spawnSync(shell, [...args, '-s'], {
       input: script,
       env: { PATH: `${bin}:${process.env['PATH']}` },
@@ -295,9 +300,8 @@ describe('the script on this machine', () => {
     return result.stdout.toString();
   }
 
-  it.for(places)('says the same under $shell with $awk', ({ command, file, shell }, { skip }) => {
-    skip(file !== null && !existsSync(file), `no ${file} here`);
-    skip(spawnSync(command[0] ?? '', ['-c', 'true']).error !== undefined, `no ${shell} here`);
+  it.for(places)('says the same under $shell with $awk', ({ command, file }, context) => {
+    skipWithout(context, command[0], ...(file === null ? [] : [file]));
 
     const text = run(command, file);
     const scan = aScan(text);

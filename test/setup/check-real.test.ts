@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -11,13 +11,14 @@ import type { ConnectionState } from '../../src/ssh/connection.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
 import { probeOf } from '../support/follow.ts';
-import { canRunSshd, makeKey, realClock, type Sshd } from '../support/sshd.ts';
+import { makeKey, realClock, type Sshd } from '../support/sshd.ts';
 import { setupOptions } from './options.ts';
-import { LACKS_CAPABILITY, cannotUnshare, openSshdOn, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { LACKS_CAPABILITY, openSshdOn, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { needs } from '../support/needs.ts';
 
 const JOURNALD = '/lib/systemd/systemd-journald';
-const why = cannotUnshare() ?? (canRunSshd ? null : 'no sshd') ?? (existsSync(JOURNALD) ? null : 'no systemd-journald');
-if (why !== null) console.warn(`SKIPPED: the check against broken hosts: ${why}`);
+
+const NEEDS = needs('namespaces', 'sshd', 'sudo', 'journald');
 
 // journald by hand, as no systemd runs here; and a systemctl that can do the one thing which a line asks of it.
 const WITH_JOURNAL = `
@@ -55,7 +56,7 @@ interface World {
   mend: (finding: Finding | undefined) => void;
 }
 
-describe.skipIf(why !== null)('a host that is set up, looked at over a real sshd', { timeout: 60_000 }, () => {
+describe('a host that is set up, looked at over a real sshd', NEEDS, () => {
   const opened: World[] = [];
   afterEach(async () => {
     for (const { sshd, host } of opened.splice(0)) {

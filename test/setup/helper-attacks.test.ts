@@ -1,18 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from './options.ts';
-import { cannotUnshare, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { has, needs, skipWithout } from '../support/needs.ts';
 
 const HELPER = '/usr/local/sbin/oom-adj';
-const why = cannotUnshare();
-if (why !== null) console.warn(`SKIPPED: attacks on the helper: ${why}`);
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-const ways = (['sudo', 'doas'] as const).filter((way) => spawnSync('which', [way]).status === 0);
-for (const way of ['sudo', 'doas'] as const)
-  if (!ways.includes(way)) console.warn(`SKIPPED: attacks on the helper through ${way}: it is not installed`);
 
 // A systemctl that takes its time to read the units again, which is when a signal comes.
 const SYSTEMCTL = `#!/bin/sh
@@ -29,12 +24,14 @@ interface Victim {
   start: string;
 }
 
-describe.skipIf(why !== null || ways.length === 0).each(ways)(
+describe.each(['sudo', 'doas'] as const)(
   'attacks on oom-adj through %s',
-  { timeout: 120_000 },
+  { ...needs('namespaces'), timeout: 120_000 },
   (way) => {
     let host: UnsharedHost;
+    beforeEach((context) => skipWithout(context, way));
     beforeAll(async () => {
+      if (!has(way)) return;
       const opened = await openUnsharedHost();
       // Whatever an attack does to the helper, the test ends.
       host = { ...opened, run: (script, options) => opened.run(script, { timeoutMs: 30_000, ...options }) };

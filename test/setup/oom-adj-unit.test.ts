@@ -1,21 +1,21 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from './options.ts';
-import { cannotUnshare, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { needs, skipWithout, type PartName } from '../support/needs.ts';
 
 const HELPER = '/usr/local/sbin/oom-adj';
 const SYSTEM = '/etc/systemd/system';
-const why = cannotUnshare();
-if (why !== null) console.warn(`SKIPPED: drop-ins of services: ${why}`);
 
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-const shells = ['dash', 'busybox sh', 'bash --posix'].filter(
-  (shell) => spawnSync('which', [shell.split(' ')[0] ?? '']).status === 0,
-);
-const ways = ['sudo -n', 'doas -n'].filter((way) => spawnSync('which', [way.split(' ')[0] ?? '']).status === 0);
+const shells: [PartName, string][] = [
+  ['dash', 'dash'],
+  ['busybox', 'busybox sh'],
+  ['bash', 'bash --posix'],
+];
+const ways = ['sudo', 'doas'] as const;
 
 // There is no systemd in a copy of this machine, so this answers what the helper asks it: from the files, and only since it
 // was told to read them again. A real one is asked in test/guest.
@@ -34,7 +34,7 @@ case $* in
 esac
 `;
 
-describe.skipIf(why !== null)('oom-adj and services', { timeout: 60_000 }, () => {
+describe('oom-adj and services', needs('namespaces', 'sudo'), () => {
   let host: UnsharedHost;
   beforeEach(async () => {
     host = await openUnsharedHost();
@@ -47,8 +47,8 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
   });
   afterEach(() => host.close());
 
-  function ask(request: string | Buffer, way = ways[0] ?? ''): string {
-    return host.run(`exec su oombot -s /bin/sh -c '${way} ${HELPER}'`, { input: request }).stdout.trim();
+  function ask(request: string | Buffer, way: string = 'sudo'): string {
+    return host.run(`exec su oombot -s /bin/sh -c '${way} -n ${HELPER}'`, { input: request }).stdout.trim();
   }
   function line(unit: string, current: string | number, wanted: string | number): string {
     return `v1 unit ${bootId} ${unit} ${current} ${wanted}\n`;
@@ -63,9 +63,10 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
     return host.run(`cat '${SYSTEM}/${unit}.d/50-oombot.conf'`).stdout;
   }
 
-  it.each(ways)('sets, changes and takes away a drop-in through %s', (way) => {
+  it.for(ways)('sets, changes and takes away a drop-in through %s', (way, context) => {
+    skipWithout(context, way);
     // The set-up takes sudo where both are there.
-    if (way.startsWith('doas')) host.run(`rm /usr/bin/sudo\n${renderSetup(setupOptions())}`);
+    if (way === 'doas') host.run(`rm /usr/bin/sudo\n${renderSetup(setupOptions())}`);
     const before = state();
 
     expect(ask(line('shop.service', '-', -500), way)).toBe('ok unit=shop.service old=- new=-500');
@@ -84,7 +85,8 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
     expect(host.run('grep -c daemon-reload /run/asked').stdout).toBe('3\n');
   });
 
-  it.each(shells)('does the same under %s', (shell) => {
+  it.for(shells)('does the same under %s', ([part, shell], context) => {
+    skipWithout(context, part);
     const unit = 'a\\x2db@1.service';
     function asRoot(request: string): string {
       return host.run(`${shell} ${HELPER}`, { input: request }).stdout.trim();
@@ -222,7 +224,7 @@ printf '[Service]\\nOOMScoreAdjust=-250\\n' >systemd-journald.service; systemctl
       // Mounts are those of one shell and of what it starts.
       `cd ${SYSTEM}; exec unshare -m sh -c "$(cat <<'PREPARE'\n${prepare}
 (${LISTING}) >/run/before; cat /etc/passwd >>/run/before
-su oombot -s /bin/sh -c '${ways[0]} ${HELPER}'
+su oombot -s /bin/sh -c 'sudo -n ${HELPER}'
 (${LISTING}) >/run/after; cat /etc/passwd >>/run/after\nPREPARE\n)"`,
       { input: line('shop.service', '-', 5) },
     );

@@ -2,23 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { oomScoreAdjOfOomAdj } from '../../src/oom/badness/badness.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from './options.ts';
-import { LACKS_CAPABILITY, cannotUnshare, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { LACKS_CAPABILITY, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { has, needs, skipWithout, type PartName } from '../support/needs.ts';
 
 const HELPER = path.join(import.meta.dirname, '../../src/setup/oom-adj.sh');
-const why = cannotUnshare();
-if (why !== null) console.warn(`SKIPPED: the helper under a real sudo and doas: ${why}`);
 
-const shells = [['dash'], ['busybox', 'sh'], ['bash', '--posix']].filter(
-  ([command = '']) => spawnSync('which', [command]).status === 0,
-);
+const shells: [PartName, ...string[]][] = [['dash'], ['busybox', 'sh'], ['bash', '--posix']];
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-const isRoot = process.getuid?.() === 0;
-
 /** As a user without it runs its text: nothing is noted outside `dir`, and no log is asked for. */
 function uninstalled(dir: string): string {
   return readFileSync(HELPER, 'utf8')
@@ -31,14 +26,13 @@ interface Victim {
   start: string;
 }
 
-describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %s', { timeout: 60_000 }, (way) => {
+describe.each(['sudo', 'doas'] as const)('oom-adj through %s', needs('namespaces', 'busybox'), (way) => {
   let host: UnsharedHost;
   let victim: Victim;
-  const installed = way === 'sudo' || spawnSync('which', ['doas']).status === 0;
-  if (!installed) console.warn('SKIPPED: the helper through doas: it is not installed');
 
+  beforeEach((context) => skipWithout(context, way));
   beforeAll(async () => {
-    if (!installed) return;
+    if (!has(way)) return;
     host = await openUnsharedHost();
     if (way === 'doas') host.run('rm /usr/bin/sudo');
     const { stdout } = host.run(renderSetup(setupOptions()));
@@ -71,7 +65,7 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %
     return `${Object.values({ v: 'v1', boot: bootId, pid, start: ticks, cur: 600, now: 300, ...change }).join(' ')}\n`;
   }
 
-  it.skipIf(!installed).each([
+  it.each([
     ['nothing', () => '', 'incomplete'],
     ['a line that is not ended', () => line().trim(), 'incomplete'],
     ['a second line', () => line() + line(), 'chars'],
@@ -122,7 +116,7 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %
     expect(host.run('ls /etc/owned').status).not.toBe(0);
   });
 
-  it.skipIf(!installed)('refuses the number of a thread', () => {
+  it('refuses the number of a thread', () => {
     const threaded = start(`${process.execPath} -e "setInterval(()=>{},1e6)"`);
     const tid = Number(
       host.run(`sleep 0.3; ls /proc/${threaded.pid}/task`).stdout.trim().split('\n').map(Number).at(-1),
@@ -135,7 +129,7 @@ describe.skipIf(why !== null).each(['sudo', 'doas'] as const)('oom-adj through %
     expect(answer).toBe('refused thread');
   });
 
-  it.skipIf(!installed)('gives the caller nothing but that one command', () => {
+  it('gives the caller nothing but that one command', () => {
     // What root would run if anything of the caller's surroundings reached the helper.
     host.run(`mkdir -m 755 /dev/shm/evil; cd /dev/shm/evil
 for c in dd tr cat id logger printf mkdir; do printf '#!/bin/sh\\ntouch /etc/owned\\n' > $c; chmod 755 $c; done
@@ -192,7 +186,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     expect(host.run('ls /etc/owned').status).not.toBe(0);
   });
 
-  it.skipIf(!installed)('applies what it may, reads it back and leaves a line in the log of the host', () => {
+  it('applies what it may, reads it back and leaves a line in the log of the host', () => {
     const mine = start(sleeper());
     const of = { pid: mine.pid, start: mine.start };
     const ref = 'feedc0de'.repeat(8);
@@ -211,7 +205,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     expect(log).toMatch(/oom-adj: refused why=reused req=v1 \d+ 300 by=oombot/);
   });
 
-  it.skipIf(!installed)('says what it can do, and that root lacks the capability to lower where it does', () => {
+  it('says what it can do, and that root lacks the capability to lower where it does', () => {
     const answer = ask('v1 hello\n');
     const one = start('setpriv --reuid 65534 sleep 1000');
     const below = ask(line({ ...one, cur: 0, now: -5 }));
@@ -225,7 +219,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     if (!LACKS_CAPABILITY) expect(ask(line({ ...one, cur: -5, now: 0 }))).toMatch(/^ok /);
   });
 
-  it.skipIf(!installed)('only lowers a value or puts back what it lowered, of root’s processes too', () => {
+  it('only lowers a value or puts back what it lowered, of root’s processes too', () => {
     host.run('cp /bin/sleep /dev/shm/sshd');
     const login = start('sh -c "echo 600 > /proc/self/oom_score_adj; exec /dev/shm/sshd 1000"');
     const stranger = start(sleeper(300));
@@ -245,7 +239,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     expect(valueOf(login)).toBe('600');
   });
 
-  it.skipIf(!installed)('does not undo what somebody else did to a process since', () => {
+  it('does not undo what somebody else did to a process since', () => {
     const one = start(sleeper(600));
     expect(ask(line({ ...one, now: 400 }))).toMatch(/^ok /);
     host.run(`echo 200 >/proc/${one.pid}/oom_score_adj`);
@@ -256,7 +250,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     expect(ask(line({ ...one, cur: 100, now: 200 }))).toMatch(/^ok /);
   });
 
-  it.skipIf(!installed)('puts back the children that were forked from a process while it was lowered', () => {
+  it('puts back the children that were forked from a process while it was lowered', () => {
     const parent = start(sleeper(600));
     expect(ask(line({ ...parent, now: 400 }))).toMatch(/^ok /);
     // A child as fork() leaves it: with the value of its parent, which here a shell stands in for.
@@ -279,7 +273,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     return { pid: Number(child), start: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '' };
   }
 
-  it.skipIf(!installed)('says that /proc is read-only', () => {
+  it('says that /proc is read-only', () => {
     const ro = host.run(
       `unshare -m sh -c 'mount -o remount,ro /proc && su oombot -s /bin/sh -c "${way} -n /usr/local/sbin/oom-adj"'`,
       { input: line() },
@@ -289,7 +283,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
   });
 });
 
-describe.skipIf(!isRoot).each(shells)('oom-adj under %s', (...shell: string[]) => {
+describe.each(shells)('oom-adj under %s', needs('root'), (...shell) => {
   let dir: string;
   beforeAll(() => {
     dir = mkdtempSync(path.join(tmpdir(), 'oombot-shells-'));
@@ -438,7 +432,7 @@ done 2>/dev/null
 echo "reused=$reused wrong=$wrong applied=$applied"
 `;
 
-describe.skipIf(why !== null)('a number that is given to another process', { timeout: 600_000 }, () => {
+describe('a number that is given to another process', { ...needs('namespaces'), timeout: 600_000 }, () => {
   function race(change: (text: string) => string, tries: number, spreadMs: number): Promise<Record<string, number>> {
     return openUnsharedHost().then(async (host) => {
       host.run('cat > /root/helper', { input: change(readFileSync(HELPER, 'utf8')) });

@@ -1,27 +1,25 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import { following, probeOf } from '../support/follow.ts';
-import { canRunSshd, realClock, type Sshd } from '../support/sshd.ts';
+import { realClock, type Sshd } from '../support/sshd.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { setupOptions } from './options.ts';
-import { cannotUnshare, openSshdOn, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { openSshdOn, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { has, needs, skipWithout, type PartName } from '../support/needs.ts';
 
 const HELPER = path.join(import.meta.dirname, '../../src/setup/oom-kmsg.sh');
-const why = cannotUnshare() ?? (canRunSshd ? null : 'no sshd');
-if (why !== null) console.warn(`SKIPPED: oom-kmsg over a real sshd: ${why}`);
 
-const shells = [['dash'], ['busybox', 'sh'], ['bash', '--posix']].filter(
-  ([command = '']) => spawnSync('which', [command]).status === 0,
-);
-const canRead = spawnSync('sh', ['-c', ': < /dev/kmsg']).status === 0;
+const shells: [PartName, ...string[]][] = [['dash'], ['busybox', 'sh'], ['bash', '--posix']];
 
-describe.skipIf(!canRead).each(shells)('oom-kmsg under %s', (...shell: string[]) => {
+describe.each(shells)('oom-kmsg under %s', needs('kmsg', 'ps'), (...shell) => {
+  beforeEach((context) => skipWithout(context, shell[0]));
+
   it('gives a header and the records, and ends with its input, leaving nothing behind', async () => {
     const [command, ...args] = [...shell, HELPER];
     const helper = spawn(command, args, { stdio: 'pipe', detached: true });
@@ -74,62 +72,58 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-describe.skipIf(why !== null).each(['sudo', 'doas'] as const)(
-  'oom-kmsg through %s and sshd',
-  { timeout: 60_000 },
-  (way) => {
-    const installed = way === 'sudo' || existsSync('/usr/bin/doas');
-    let host: UnsharedHost;
-    let sshd: Sshd;
-    beforeAll(async () => {
-      if (!installed) return;
-      host = await openUnsharedHost();
-      if (way === 'doas') host.run('rm /usr/bin/sudo');
-      sshd = await openSshdOn(host);
-      const publicKey = readFileSync(`${sshd.identityFile}.pub`, 'utf8');
-      expect(host.run(renderSetup(setupOptions({ publicKey }))).status).toBe(0);
-    });
-    afterAll(async () => {
-      await sshd?.close();
-      await host?.close();
-    });
-    function running(): string {
-      return host.run("ps -eo stat=,args= | grep -E 'oom-[k]msg|cat /dev/[k]msg' | grep -v '^Z'").stdout;
-    }
+describe.each(['sudo', 'doas'] as const)('oom-kmsg through %s and sshd', needs('namespaces', 'sshd', 'ps'), (way) => {
+  let host: UnsharedHost;
+  let sshd: Sshd;
+  beforeEach((context) => skipWithout(context, way));
+  beforeAll(async () => {
+    if (!has(way)) return;
+    host = await openUnsharedHost();
+    if (way === 'doas') host.run('rm /usr/bin/sudo');
+    sshd = await openSshdOn(host);
+    const publicKey = readFileSync(`${sshd.identityFile}.pub`, 'utf8');
+    expect(host.run(renderSetup(setupOptions({ publicKey }))).status).toBe(0);
+  });
+  afterAll(async () => {
+    await sshd?.close();
+    await host?.close();
+  });
+  function running(): string {
+    return host.run("ps -eo stat=,args= | grep -E 'oom-[k]msg|cat /dev/[k]msg' | grep -v '^Z'").stdout;
+  }
 
-    it.skipIf(!installed).each(['end of the stream', 'goodbye', 'a reset', 'death of the session'])(
-      'is what the bot reads by, and leaves nothing behind after %s',
-      async (leaving) => {
-        const proxy = await openTcpProxy(sshd.port);
-        const ssh = openSsh({ clock: realClock, random: () => 1, passphrase: null, agentSocket: null });
-        const connection = ssh.connect({
-          ...sshd.target({ user: 'oombot', port: proxy.port }),
-          knownHosts: [],
-          fingerprints: [fingerprint(sshd)],
-        });
-        await connection.whenConnected(AbortSignal.timeout(10_000));
-        const probe = await probeOf(connection);
-        const follow = following(connection, probe);
-        // Any record: the ring may have gone round.
-        await follow.until(';', 'kmsg');
-        const before = running();
+  it.each(['end of the stream', 'goodbye', 'a reset', 'death of the session'])(
+    'is what the bot reads by, and leaves nothing behind after %s',
+    async (leaving) => {
+      const proxy = await openTcpProxy(sshd.port);
+      const ssh = openSsh({ clock: realClock, random: () => 1, passphrase: null, agentSocket: null });
+      const connection = ssh.connect({
+        ...sshd.target({ user: 'oombot', port: proxy.port }),
+        knownHosts: [],
+        fingerprints: [fingerprint(sshd)],
+      });
+      await connection.whenConnected(AbortSignal.timeout(10_000));
+      const probe = await probeOf(connection);
+      const follow = following(connection, probe);
+      // Any record: the ring may have gone round.
+      await follow.until(';', 'kmsg');
+      const before = running();
 
-        if (leaving === 'end of the stream') await follow.stop();
-        if (leaving === 'goodbye') await connection.close();
-        if (leaving === 'a reset') proxy.cut();
-        if (leaving === 'death of the session')
-          host.run("kill -9 $(ps -eo pid=,args= | awk '/sshd: [o]ombot/ { print $1 }')");
+      if (leaving === 'end of the stream') await follow.stop();
+      if (leaving === 'goodbye') await connection.close();
+      if (leaving === 'a reset') proxy.cut();
+      if (leaving === 'death of the session')
+        host.run("kill -9 $(ps -eo pid=,args= | awk '/sshd: [o]ombot/ { print $1 }')");
 
-        expect(probe.kmsg).toBe(way);
-        expect(before).toContain('cat /dev/kmsg');
-        await until(() => running() === '');
-        await follow.stop();
-        await ssh.close();
-        await proxy.close();
-      },
-    );
-  },
-);
+      expect(probe.kmsg).toBe(way);
+      expect(before).toContain('cat /dev/kmsg');
+      await until(() => running() === '');
+      await follow.stop();
+      await ssh.close();
+      await proxy.close();
+    },
+  );
+});
 
 function fingerprint(sshd: Sshd): string {
   return (

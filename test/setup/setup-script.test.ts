@@ -6,20 +6,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { A_KEY, ANOTHER_KEY, setupOptions } from './options.ts';
-import { cannotUnshare, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { needs } from '../support/needs.ts';
 
-const why = cannotUnshare();
-if (why !== null) console.warn(`SKIPPED: the set-up script on a copy of this machine: ${why}`);
 const WRITER = { writer: { publicKey: ANOTHER_KEY } };
 const HELPERS = ['oom-adj', 'oom-kmsg'].map((name) => path.join(import.meta.dirname, `../../src/setup/${name}.sh`));
 
 describe('the printed set-up script', () => {
-  it.skipIf(spawnSync('which', ['shellcheck']).status !== 0).each([
+  it.each([
     ['set-up', setupOptions()],
     ['set-up without a key', setupOptions({ publicKey: null })],
     ['set-up with an account for writing', setupOptions(WRITER)],
     ['undo', setupOptions({ remove: true })],
-  ])('pleases shellcheck: %s', (_, options) => {
+  ])('pleases shellcheck: %s', needs('shellcheck'), (_, options) => {
     const { stdout, status } = spawnSync('shellcheck', ['-s', 'sh', '-'], {
       input: renderSetup(options),
       encoding: 'utf8',
@@ -29,7 +28,7 @@ describe('the printed set-up script', () => {
     expect(status).toBe(0);
   });
 
-  it.skipIf(spawnSync('which', ['shellcheck']).status !== 0)('holds helpers that please shellcheck', () => {
+  it('holds helpers that please shellcheck', needs('shellcheck'), () => {
     expect(spawnSync('shellcheck', ['-s', 'sh', ...HELPERS], { encoding: 'utf8' }).stdout).toBe('');
   });
 
@@ -61,7 +60,7 @@ describe('the printed set-up script', () => {
   });
 });
 
-describe.skipIf(why !== null)('on Debian', { timeout: 60_000 }, () => {
+describe('on Debian', needs('namespaces', 'sudo'), () => {
   let host: UnsharedHost | null = null;
   afterEach(async () => {
     await host?.close();
@@ -237,8 +236,7 @@ describe.skipIf(why !== null)('on Debian', { timeout: 60_000 }, () => {
     expect(second.stdout).toContain('Nothing was changed');
   });
 
-  it('uses doas where there is no sudo, keeping the other rules', async () => {
-    if (!existsSync('/usr/bin/doas')) return console.warn('SKIPPED: doas is not installed');
+  it('uses doas where there is no sudo, keeping the other rules', needs('doas'), async () => {
     const on = await machine();
     on.run("rm /usr/bin/sudo; printf 'permit persist :wheel\\n' > /etc/doas.conf; chmod 600 /etc/doas.conf");
 
@@ -339,10 +337,8 @@ const BUSYBOX = [
   '/bin/busybox',
   '/usr/bin/busybox',
 ].find((file) => existsSync(file));
-const canAlpine = why === null && BUSYBOX !== undefined && existsSync('/usr/bin/doas');
-if (!canAlpine) console.warn('SKIPPED: the set-up script under busybox and doas: busybox or doas is not installed');
 
-describe.skipIf(!canAlpine)('under busybox and doas, as on Alpine', { timeout: 60_000 }, () => {
+describe('under busybox and doas, as on Alpine', needs('namespaces', 'busybox', 'doas'), () => {
   let host: UnsharedHost;
   beforeEach(async () => {
     host = await openUnsharedHost();

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { openSshd, type Sshd } from '../support/sshd.ts';
+import { has } from '../support/needs.ts';
 
 /** A copy of this machine in namespaces of its own: what is done to it is gone when it closes. */
 export interface UnsharedHost {
@@ -59,19 +60,8 @@ export const LACKS_CAPABILITY =
   0;
 if (LACKS_CAPABILITY) console.warn('NOTE: root lacks CAP_SYS_RESOURCE here: values are only raised and brought back');
 
-/** Why no such copy can be made here; null: it can. */
 export function cannotUnshare(): string | null {
-  if (process.getuid?.() !== 0) return 'needs root';
-  const tried = spawnSync(
-    'unshare',
-    ['-m', '-p', '-f', 'sh', '-c', 'mount -t tmpfs t /run && mount -t proc proc /proc'],
-    {
-      encoding: 'utf8',
-    },
-  );
-  if (tried.status !== 0) return `unshare does not work: ${tried.stderr}`;
-  if (spawnSync('busybox', ['true']).status !== 0) return 'no busybox, whose syslogd is the log of the copy';
-  return readFileSync('/proc/filesystems', 'utf8').includes('\toverlay\n') ? null : 'no overlay filesystem';
+  return has('namespaces') ? null : 'no private copy of the machine';
 }
 
 export async function openUnsharedHost(): Promise<UnsharedHost> {

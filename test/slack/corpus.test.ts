@@ -15,6 +15,7 @@ import { renderContent } from '../../src/slack/blocks.ts';
 import { noticeView } from '../../src/slack/views.ts';
 import { aKill } from '../support/a-kill.ts';
 import { refuseMessage, refuseView } from '../support/slack-limits.ts';
+import { needs } from '../support/needs.ts';
 
 const corpus = path.join(import.meta.dirname, '../../../shared/corpus');
 const here = existsSync(corpus);
@@ -39,7 +40,7 @@ function noticesOf(kills: Kill[]): Notice[] {
   ];
 }
 
-describe.skipIf(!here)('every real report is a message that Slack takes (skipped where the corpus is not)', () => {
+describe('every real report is a message that Slack takes (skipped where the corpus is not)', needs('corpus'), () => {
   it.each(files)('%s', { timeout: 60_000 }, (file) => {
     const records = recordsOf(file);
     const kills = records.map((record, at) =>

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 
 import { fingerprintOf } from '../../src/ssh/known-hosts.ts';
 import { openSsh, type Ssh, type SshOptions } from '../../src/ssh/open-ssh.ts';
-import { canRunSshd, freePort, makeKey, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { freePort, makeKey, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
+import { needs } from '../support/needs.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'oombot-connection-'));
 const opened: { close: () => Promise<void> }[] = [];
@@ -32,7 +33,7 @@ afterEach(async () => {
   while (opened.length > 0) await opened.pop()?.close();
 });
 
-describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 }, () => {
+describe('a connection to a real sshd', needs('sshd'), () => {
   let sshd: Sshd;
   beforeAll(async () => {
     sshd = await openSshd({ hostKeys: ['ed25519', 'rsa'] });
@@ -223,28 +224,25 @@ describe.skipIf(!canRunSshd)('a connection to a real sshd', { timeout: 30_000 },
     expect(found).toMatchObject({ reason: 'locked-key', sentence: expect.stringContaining('id_ed25519') });
   });
 
-  it.skipIf(spawnSync('which', ['ssh-agent']).status !== 0)(
-    'asks the agent for the one key that is meant, past MaxAuthTries others',
-    async () => {
-      const socket = path.join(dir, 'agent.sock');
-      const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
-      try {
-        await sleep(300);
-        const env = { ...process.env, SSH_AUTH_SOCK: socket };
-        for (let n = 0; n < 8; n++) {
-          makeKey(path.join(dir, `agent_${n}`), 'ed25519');
-          execFileSync('ssh-add', ['-q', path.join(dir, `agent_${n}`)], { env, stdio: 'ignore' });
-        }
-        execFileSync('ssh-add', ['-q', sshd.identityFile], { env, stdio: 'ignore' });
-        const file = path.join(dir, 'in_agent');
-        execFileSync('cp', [`${sshd.identityFile}.pub`, `${file}.pub`]);
-
-        await stateOf(anSsh({ agentSocket: socket }).connect(sshd.target({ identityFile: file })), 'connected');
-      } finally {
-        agent.kill();
+  it('asks the agent for the one key that is meant, past MaxAuthTries others', needs('ssh-agent'), async () => {
+    const socket = path.join(dir, 'agent.sock');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+    try {
+      await sleep(300);
+      const env = { ...process.env, SSH_AUTH_SOCK: socket };
+      for (let n = 0; n < 8; n++) {
+        makeKey(path.join(dir, `agent_${n}`), 'ed25519');
+        execFileSync('ssh-add', ['-q', path.join(dir, `agent_${n}`)], { env, stdio: 'ignore' });
       }
-    },
-  );
+      execFileSync('ssh-add', ['-q', sshd.identityFile], { env, stdio: 'ignore' });
+      const file = path.join(dir, 'in_agent');
+      execFileSync('cp', [`${sshd.identityFile}.pub`, `${file}.pub`]);
+
+      await stateOf(anSsh({ agentSocket: socket }).connect(sshd.target({ identityFile: file })), 'connected');
+    } finally {
+      agent.kill();
+    }
+  });
 
   it('goes through a jump host, shared by those behind it, and checks both keys', async () => {
     const inner = await openSshd();
@@ -477,35 +475,39 @@ describe('a connection to something that is no proper sshd', { timeout: 30_000 }
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
   });
 
-  it.skipIf(!canRunSshd).each([
+  it.each([
     ['say nothing', '', 60, false],
     ['say who they are and no more', 'SSH-2.0-OpenSSH_9.2\r\n', 60, false],
     ['say who they are and no more, behind a jump host', 'SSH-2.0-OpenSSH_9.2\r\n', 8, true],
-  ])('lets no number of hosts that %s keep a live one waiting', async (_what, greeting, count, isBehind) => {
-    const dead = createServer((socket) => {
-      socket.on('error', () => {});
-      socket.write(greeting);
-    });
-    await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
-    const { port } = dead.address() as AddressInfo;
-    const sshd = await openSshd();
-    try {
-      const ssh = anSsh({ readyTimeoutMs: 20_000 });
-      const jump = isBehind ? sshd.target({ name: 'bastion' }) : null;
-      for (let n = 0; n < count; n++) {
-        ssh.connect({ ...sshd.target(), name: `dead${n}`, user: `dead${n}`, port, jump });
-      }
-      await sleep(300);
-      const startedAt = Date.now();
-      await stateOf(ssh.connect(sshd.target({ name: 'live', jump })), 'connected');
+  ])(
+    'lets no number of hosts that %s keep a live one waiting',
+    needs('sshd'),
+    async (_what, greeting, count, isBehind) => {
+      const dead = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.write(greeting);
+      });
+      await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
+      const { port } = dead.address() as AddressInfo;
+      const sshd = await openSshd();
+      try {
+        const ssh = anSsh({ readyTimeoutMs: 20_000 });
+        const jump = isBehind ? sshd.target({ name: 'bastion' }) : null;
+        for (let n = 0; n < count; n++) {
+          ssh.connect({ ...sshd.target(), name: `dead${n}`, user: `dead${n}`, port, jump });
+        }
+        await sleep(300);
+        const startedAt = Date.now();
+        await stateOf(ssh.connect(sshd.target({ name: 'live', jump })), 'connected');
 
-      expect(Date.now() - startedAt).toBeLessThan(8_000);
-      await ssh.close();
-    } finally {
-      dead.close();
-      await sshd.close();
-    }
-  });
+        expect(Date.now() - startedAt).toBeLessThan(8_000);
+        await ssh.close();
+      } finally {
+        dead.close();
+        await sshd.close();
+      }
+    },
+  );
 
   it('waits longer each time, up to five minutes, with full jitter', async () => {
     const waits: number[] = [];

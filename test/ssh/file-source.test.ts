@@ -15,25 +15,27 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Connection } from '../../src/ssh/connection.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import type { Probe } from '../../src/ssh/probe.ts';
 import { following, probeOf, type Following } from '../support/follow.ts';
-import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { needs, skipWithout } from '../support/needs.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'oombot-files-'));
 const bin = path.join(root, 'busybox');
 
-describe.skipIf(!canRunSshd).each([
+describe.each([
   ['coreutils', ''],
   ['busybox', bin],
-])('log files over a real sshd with %s', { timeout: 60_000 }, (tools, bins) => {
+])('log files over a real sshd with %s', needs('sshd'), (tools, bins) => {
   let sshd: Sshd;
   let ssh: Ssh;
   let connection: Connection;
   let files = 0;
+  beforeEach((context) => skipWithout(context, ...(bins === '' ? [] : (['busybox'] as const))));
   beforeAll(async () => {
     if (bins !== '' && !existsSync(bins)) {
       execFileSync('mkdir', ['-p', bins]);
@@ -349,7 +351,7 @@ describe.skipIf(!canRunSshd).each([
     await stateOf(connection, 'connected');
   });
 
-  it.skipIf(tools === 'busybox')('reads .zst archives too', async () => {
+  it.runIf(tools === 'coreutils')('reads .zst archives too', needs('zstd'), async () => {
     const log = aLog();
     writeFileSync(`${log}.1.zst`, zstdCompressSync(`${lines(0, 3).join('\n')}\n`));
     append(log, 3, 4);

@@ -5,11 +5,12 @@ import { expect, it } from 'vitest';
 
 import { followKmsg } from '../../src/ssh/kmsg-source.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
-import { canRunSshd, openSshd, realClock, stateOf } from '../support/sshd.ts';
+import { openSshd, realClock, stateOf } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
-it.skipIf(!canRunSshd)(
+it(
   'takes 100 MB of kernel log with bounded memory, and the kill in it',
-  { timeout: 120_000 },
+  { ...needs('sshd'), timeout: 120_000 },
   async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'oombot-flood-'));
     const flood = path.join(dir, 'flood');

@@ -5,11 +5,9 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GROUPS_COMMAND, parseGroupKills, readGroupKills } from '../../src/ssh/group-kills.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
-import { canKill } from '../support/kernel-kill.ts';
 import { openKillGroup } from '../support/kill-group.ts';
-import { canRunSshd, openSshd, realClock, stateOf } from '../support/sshd.ts';
-
-const canUnshare = spawnSync('unshare', ['-m', 'true']).status === 0;
+import { openSshd, realClock, stateOf } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
 function answer(...rows: string[]): string {
   return ['', '#groups 1', ...rows, '#end', ''].join('\n');
@@ -45,7 +43,7 @@ describe('the answer of a host about its groups', () => {
   });
 });
 
-describe.skipIf(!canUnshare)('the command, on a tree of groups', () => {
+describe('the command, on a tree of groups', needs('namespaces'), () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-groups-'));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -105,7 +103,7 @@ describe.skipIf(!canUnshare)('the command, on a tree of groups', () => {
   });
 });
 
-describe.skipIf(!canRunSshd || !canKill)('a real host', { timeout: 60_000 }, () => {
+describe('a real host', needs('sshd', 'kills'), () => {
   it('tells in which group its kernel killed', async () => {
     const sshd = await openSshd();
     const ssh = openSsh({ clock: realClock, random: () => 0.05, passphrase: null, agentSocket: null });

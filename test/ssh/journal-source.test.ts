@@ -8,9 +8,10 @@ import { followJournal } from '../../src/ssh/journal-source.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import type { Probe } from '../../src/ssh/probe.ts';
 import { following, probeOf } from '../support/follow.ts';
-import { canRunJournald, openJournald, type Journald } from '../support/journald.ts';
-import { canKill, causeKill, kernelLine } from '../support/kernel-kill.ts';
-import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { openJournald, type Journald } from '../support/journald.ts';
+import { causeKill, kernelLine } from '../support/kernel-kill.ts';
+import { openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
 function entries(): string[] {
   return spawnSync('journalctl', ['-q', '--no-pager', '_TRANSPORT=kernel', '-o', 'json'], {
@@ -36,7 +37,7 @@ async function writtenLine(): Promise<string> {
   return cursorOf(entries().at(-1) ?? '');
 }
 
-describe.skipIf(!canRunSshd || !canRunJournald)('the journal over a real sshd', { timeout: 60_000 }, () => {
+describe('the journal over a real sshd', needs('sshd', 'journald', 'kmsg'), () => {
   let sshd: Sshd;
   let ssh: Ssh;
   let connection: Connection;
@@ -134,7 +135,7 @@ describe.skipIf(!canRunSshd || !canRunJournald)('the journal over a real sshd', 
     expect(batch?.positionAfter(0)).toBeNull();
   });
 
-  it.skipIf(!canKill)('brings a real kill with the clock and boot that the ring gives it', async () => {
+  it('brings a real kill with the clock and boot that the ring gives it', needs('kills'), async () => {
     const watch = following(connection, withRing, { positions: [{ source: 'past', value: 'read' }] });
     await watch.until(',');
     const death = `Killed process ${causeKill()} (tail)`;

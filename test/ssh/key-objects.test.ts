@@ -7,13 +7,14 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { fingerprintOf, knownKeysFor } from '../../src/ssh/known-hosts.ts';
 import { login } from '../../src/ssh/login.ts';
 import { runChannel } from '../../src/ssh/channel.ts';
-import { canRunSshd, openSshd } from '../support/sshd.ts';
+import { openSshd } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
 const { bindingAvailable } = createRequire(import.meta.url)('ssh2/lib/protocol/crypto.js') as {
   bindingAvailable: boolean;
 };
 
-describe.skipIf(!canRunSshd)('keys as KeyObjects', { timeout: 30_000 }, () => {
+describe('keys as KeyObjects', needs('sshd'), () => {
   it.each([
     ['aes128-gcm@openssh.com', true],
     ['aes256-gcm@openssh.com', true],

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,15 +12,11 @@ import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { readCounters, type Probe } from '../../src/ssh/probe.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { following, probeOf } from '../support/follow.ts';
-import { canKill, causeKill, kernelLine, oomKills } from '../support/kernel-kill.ts';
-import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { causeKill, kernelLine, oomKills } from '../support/kernel-kill.ts';
+import { openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
-const canRead =
-  canRunSshd &&
-  existsSync('/dev/kmsg') &&
-  spawnSync('dd', ['if=/dev/kmsg', 'of=/dev/null', 'bs=8192', 'count=1']).status === 0;
-
-describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () => {
+describe('/dev/kmsg over a real sshd', needs('sshd', 'kmsg'), () => {
   let sshd: Sshd;
   let ssh: Ssh;
   let connection: Connection;
@@ -171,7 +167,7 @@ describe.skipIf(!canRead)('/dev/kmsg over a real sshd', { timeout: 60_000 }, () 
     await stateOf(connection, 'connected');
   });
 
-  it.skipIf(!canKill)('sees a real kill within 50 ms of it, and the counter agrees', async () => {
+  it('sees a real kill within 50 ms of it, and the counter agrees', needs('kills'), async () => {
     const watch = following(connection, probe);
     await watch.until(ringLines().at(-1) ?? '');
     const before = await readCounters(connection, realClock);
@@ -251,7 +247,7 @@ describe('a host that has slept', () => {
   });
 });
 
-describe.skipIf(!canRunSshd)('a reader of /dev/kmsg that was overtaken', { timeout: 30_000 }, () => {
+describe('a reader of /dev/kmsg that was overtaken', needs('sshd'), () => {
   it('is started again, and tells how many records were lost', async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'oombot-overrun-'));
     const script = path.join(dir, 'reader');

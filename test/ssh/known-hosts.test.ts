@@ -13,6 +13,7 @@ import {
   parseKnownHosts,
 } from '../../src/ssh/known-hosts.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
+import { needs } from '../support/needs.ts';
 import { makeKey } from '../support/sshd.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'oombot-known-'));
@@ -77,7 +78,7 @@ describe('known_hosts', () => {
     expect(verdict(text, one.blob, change)).toBe(expected);
   });
 
-  it.each(['db01', '[db01]:2222'])('reads %s as hashed by ssh-keygen -H', (name) => {
+  it.each(['db01', '[db01]:2222'])('reads %s as hashed by ssh-keygen -H', needs('ssh-keygen'), (name) => {
     const file = path.join(dir, `hashed-${name.length}`);
     writeFileSync(file, `${name} ${one.line}\n`);
     execFileSync('ssh-keygen', ['-q', '-H', '-f', file], { stdio: 'ignore' });
@@ -88,7 +89,7 @@ describe('known_hosts', () => {
     expect(verdict(text, one.blob, { address: 'db02', port: name === 'db01' ? 22 : 2222 })).toBe('unknown');
   });
 
-  it('prints fingerprints as ssh-keygen does', () => {
+  it('prints fingerprints as ssh-keygen does', needs('ssh-keygen'), () => {
     const printed = execFileSync('ssh-keygen', ['-lf', `${rsa.file}.pub`]).toString();
 
     expect(printed).toContain(fingerprintOf(rsa.blob));

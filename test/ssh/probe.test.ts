@@ -12,8 +12,9 @@ import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeHost, readCounters, type Probe } from '../../src/ssh/probe.ts';
 import { PROBE_COMMAND } from '../../src/ssh/probe-script.ts';
 import { following, probeOf } from '../support/follow.ts';
-import { canKill, causeKill, kernelLine } from '../support/kernel-kill.ts';
-import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { causeKill, kernelLine } from '../support/kernel-kill.ts';
+import { openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { has, needs } from '../support/needs.ts';
 
 const A_PROBE: Probe = {
   user: 'oombot',
@@ -52,7 +53,6 @@ const A_PROBE: Probe = {
     hostGroups: ['adm'],
   },
 };
-const canUnshare = spawnSync('unshare', ['-m', 'true']).status === 0;
 const JOURNAL = { present: true, readable: true, persistent: true, outputFields: true };
 
 function aFile(file: string, readable = true): Probe['files'][number] {
@@ -123,7 +123,7 @@ describe('planFollow', () => {
   });
 });
 
-describe.skipIf(!canRunSshd)('looking at a real host', { timeout: 60_000 }, () => {
+describe('looking at a real host', needs('sshd'), () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-probe-'));
   let sshd: Sshd;
   let ssh: Ssh;
@@ -163,11 +163,11 @@ describe.skipIf(!canRunSshd)('looking at a real host', { timeout: 60_000 }, () =
 
   it('counts with the kernel', async () => {
     const before = await readCounters(connection, realClock);
-    if (canKill) causeKill();
+    if (has('kills')) causeKill();
     const after = await readCounters(connection, realClock);
 
     expect(after?.bootId).toBe(before?.bootId);
-    expect((after?.oomKills ?? 0) - (before?.oomKills ?? 0)).toBeGreaterThanOrEqual(canKill ? 1 : 0);
+    expect((after?.oomKills ?? 0) - (before?.oomKills ?? 0)).toBeGreaterThanOrEqual(has('kills') ? 1 : 0);
   });
 
   it('begins to follow anew when a userspace killer was started since', async () => {
@@ -271,11 +271,9 @@ describe.skipIf(!canRunSshd)('looking at a real host', { timeout: 60_000 }, () =
     }
   });
 
-  it.skipIf(!canUnshare || !existsSync('/usr/bin/sudo'))(
-    'finds and uses the reader that setup installs, through sudo',
-    async () => {
-      const etc = mkdtempSync(path.join(dir, 'etc-'));
-      const reader = `#!/bin/sh
+  it('finds and uses the reader that setup installs, through sudo', needs('namespaces', 'sudo'), async () => {
+    const etc = mkdtempSync(path.join(dir, 'etc-'));
+    const reader = `#!/bin/sh
 read -r b < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
 echo "#kmsg 1 $b $(date +%s) $up"
 exec 3<&0
@@ -285,12 +283,12 @@ wait "$c"; rc=$?
 kill "$w" 2>/dev/null
 exit "$rc"
 `;
-      writeFileSync(path.join(etc, 'oom-kmsg'), reader, { mode: 0o755 });
-      writeFileSync(path.join(etc, 'sudoers'), 'oombot-test ALL=(root) NOPASSWD: /usr/local/sbin/oom-kmsg ""\n', {
-        mode: 0o440,
-      });
-      // All of it in a mount namespace of its own: nothing of this machine changes.
-      const enter = `set -e
+    writeFileSync(path.join(etc, 'oom-kmsg'), reader, { mode: 0o755 });
+    writeFileSync(path.join(etc, 'sudoers'), 'oombot-test ALL=(root) NOPASSWD: /usr/local/sbin/oom-kmsg ""\n', {
+      mode: 0o440,
+    });
+    // All of it in a mount namespace of its own: nothing of this machine changes.
+    const enter = `set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755 none /usr/local/sbin; mount -t tmpfs -o mode=0755 none /etc/sudoers.d
 cp -p ${etc}/oom-kmsg /usr/local/sbin/oom-kmsg; cp -p ${etc}/sudoers /etc/sudoers.d/oombot-test
@@ -301,24 +299,23 @@ echo 'oombot-test:*:19000::::::' >> ${etc}/shadow
 for f in passwd group shadow; do mount --bind ${etc}/$f /etc/$f; done
 exec "$0" "$@"
 `;
-      const server = await openSshd({ through: ['unshare', '-m', 'sh', '-c', enter] });
-      try {
-        chmodSync(server.dir, 0o755);
-        chmodSync(path.join(server.dir, 'authorized_keys'), 0o644);
-        const host = ssh.connect(server.target({ user: 'oombot-test' }));
-        await stateOf(host, 'connected');
+    const server = await openSshd({ through: ['unshare', '-m', 'sh', '-c', enter] });
+    try {
+      chmodSync(server.dir, 0o755);
+      chmodSync(path.join(server.dir, 'authorized_keys'), 0o644);
+      const host = ssh.connect(server.target({ user: 'oombot-test' }));
+      await stateOf(host, 'connected');
 
-        const probe = await probeOf(host);
-        expect(probe).toMatchObject({ user: 'oombot-test', kmsgHelper: true, setup: { kmsgHelperError: null } });
-        // Where dmesg_restrict is 0 the account may read the ring itself.
-        expect(probe.kmsg).toBe(probe.dmesgRestrict === true ? 'sudo' : 'direct');
-        const watch = following(host, { ...probe, kmsg: 'sudo', files: [], journal: A_PROBE.journal });
-        await watch.until(',');
-        await watch.stop();
-        expect(watch.batches[0]).toMatchObject({ source: 'kmsg', bootId: probe.bootId });
-      } finally {
-        await server.close();
-      }
-    },
-  );
+      const probe = await probeOf(host);
+      expect(probe).toMatchObject({ user: 'oombot-test', kmsgHelper: true, setup: { kmsgHelperError: null } });
+      // Where dmesg_restrict is 0 the account may read the ring itself.
+      expect(probe.kmsg).toBe(probe.dmesgRestrict === true ? 'sudo' : 'direct');
+      const watch = following(host, { ...probe, kmsg: 'sudo', files: [], journal: A_PROBE.journal });
+      await watch.until(',');
+      await watch.stop();
+      expect(watch.batches[0]).toMatchObject({ source: 'kmsg', bootId: probe.bootId });
+    } finally {
+      await server.close();
+    }
+  });
 });

@@ -7,7 +7,8 @@ import type { Gap, LineBatch } from '../../src/ssh/log-source.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import { steppingOver } from '../../src/ssh/step-over.ts';
 import { following, probeOf } from '../support/follow.ts';
-import { canRunSshd, openSshd, realClock, stateOf } from '../support/sshd.ts';
+import { openSshd, realClock, stateOf } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
 function aBatch(lines: string[], cut: number[] = []): LineBatch {
   return {
@@ -52,7 +53,7 @@ describe('a line at which the reader throws', () => {
     expect(gaps[0]?.sentence).toContain('what is this');
   });
 
-  it.skipIf(!canRunSshd)('does not keep the rest of a real log from being read', { timeout: 30_000 }, async () => {
+  it('does not keep the rest of a real log from being read', needs('sshd'), async () => {
     const file = path.join(mkdtempSync(path.join(tmpdir(), 'oombot-poison-')), 'kern.log');
     writeFileSync(file, 'before\npoison\nafter\n');
     const sshd = await openSshd();

@@ -10,9 +10,10 @@ import type { Connection } from '../../src/ssh/connection.ts';
 import { openHostLink } from '../../src/ssh/host-link.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { following, probeOf } from '../support/follow.ts';
-import { canRunSshd, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { needs } from '../support/needs.ts';
 
-describe.skipIf(!canRunSshd)('a login shell whose greeting has no line end', { timeout: 60_000 }, () => {
+describe('a login shell whose greeting has no line end', needs('sshd'), () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-greeting-'));
   let sshd: Sshd;
   let ssh: Ssh;

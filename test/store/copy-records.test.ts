@@ -10,6 +10,7 @@ import { batchOf, openOneAs } from '../contract/store.ts';
 import { aChange } from '../support/a-change.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { needs } from '../support/needs.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 30);
 const folder = mkdtempSync(path.join(tmpdir(), 'oombot-copy-'));
@@ -54,7 +55,7 @@ async function contentOf(url: string): Promise<unknown> {
   return content;
 }
 
-describe.skipIf(postgres === null)('moving to another kind of database', () => {
+describe('moving to another kind of database', needs('postgres'), () => {
   it('takes everything along, there and back, and goes on counting where it stood', async () => {
     const [first, second, third] = [newSqlite(), (await postgres?.createDatabase()) ?? '', newSqlite()];
     await fill(first, 450);

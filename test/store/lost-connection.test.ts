@@ -7,11 +7,12 @@ import { openStore } from '../../src/store/store.ts';
 import { anEdit, batchOf, openOneAs, openTested } from '../contract/store.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { needs } from '../support/needs.ts';
 
 const postgres = await startPostgres();
 afterAll(() => postgres?.stop(), 60_000);
 
-describe.skipIf(postgres === null)('while PostgreSQL drops its connections', () => {
+describe('while PostgreSQL drops its connections', needs('postgres'), () => {
   it('every kill is saved once and every question is answered, with connections cut in a loop', async () => {
     const url = await createDatabase();
     const store = await openTested(url);

@@ -4,6 +4,7 @@ import { openStore } from '../../src/store/store.ts';
 import { aClaim, anEdit, batchOf, describeStore, openOneAs, openTested, saveMany } from '../contract/store.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { needs } from '../support/needs.ts';
 
 const postgres = await startPostgres();
 afterAll(() => postgres?.stop(), 60_000);
@@ -13,7 +14,7 @@ function createDatabase(): Promise<string> {
   return postgres.createDatabase();
 }
 
-describe.skipIf(postgres === null)('on PostgreSQL', () => {
+describe('on PostgreSQL', needs('postgres'), () => {
   describeStore(createDatabase);
 
   describe('several processes', () => {

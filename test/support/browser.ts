@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 
 const CHROMIUM = '/usr/bin/chromium';
@@ -11,13 +10,6 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-
-/** Why browser tests cannot run here, or null. With CI set a missing browser is a failure, so that nobody overlooks it. */
-export function whyNoBrowser(): string | null {
-  if (existsSync(CHROMIUM)) return null;
-  if (process.env['CI'] === 'true') throw new Error(`${CHROMIUM} is missing: install Chromium`);
-  return `${CHROMIUM} is missing`;
-}
 
 export interface TestBrowser {
   /** A new page in its own session. What goes wrong in it is in `faults`. */

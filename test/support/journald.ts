@@ -1,11 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const journald = '/lib/systemd/systemd-journald';
-
-/** True where a systemd-journald can be started by hand, without systemd as pid 1. */
-export const canRunJournald = existsSync(journald) && existsSync('/dev/kmsg') && process.getuid?.() === 0;
 
 export interface Journald {
   /** Ends it, as an update of systemd does, and starts it anew. */

@@ -1,11 +1,11 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { has } from './needs.ts';
 
 const v1 = '/sys/fs/cgroup/memory';
 
-/** True where a real memory-cgroup kill can be made: root and a memory controller of cgroup v1. */
-export const canKill = process.getuid?.() === 0 && existsSync(path.join(v1, 'memory.limit_in_bytes'));
+export const canKill = has('kills');
 
 /** Lets the kernel kill one `tail` (or a copy of it with another name) in a memory cgroup of 8 MiB. Returns its pid when it is dead. */
 export function causeKill(group = `oombot-test-${process.pid}`, program = 'tail'): number {

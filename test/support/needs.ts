@@ -1,57 +1,103 @@
-import { accessSync, constants, existsSync, globSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, globSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
-import type { TestOptions } from 'vitest';
+import type { TaskMeta, TestOptions } from 'vitest';
 
-/** What a test may need of the machine: whether it is here, and how to get it. `optional`: CI need not have it. */
+/** What a test may need of the machine. */
 interface Part {
+  /** As the closing table calls it. */
+  called: string;
   isHere: () => boolean;
+  /** What to do to have it. */
   get: string;
+  /** CI may be without it. */
   optional?: true;
 }
 
 const isRoot = process.getuid?.() === 0;
 
 const PARTS = {
-  root: { isHere: () => isRoot, get: 'run npm test as root' },
-  sshd: { isHere: () => existsSync('/usr/sbin/sshd'), get: 'apt-get install openssh-server' },
-  'ssh-keygen': program('ssh-keygen', 'openssh-client'),
-  'ssh-agent': program('ssh-agent', 'openssh-client'),
-  sudo: program('sudo', 'sudo'),
-  doas: program('doas', 'opendoas'),
-  ps: program('ps', 'procps'),
-  bash: program('bash', 'bash'),
-  dash: program('dash', 'dash'),
-  busybox: program('busybox', 'busybox'),
-  mawk: program('mawk', 'mawk'),
-  gawk: program('gawk', 'gawk'),
-  xz: program('xz', 'xz-utils'),
-  zstd: program('zstd', 'zstd'),
-  shellcheck: program('shellcheck', 'shellcheck'),
-  promtool: program('promtool', 'prometheus'),
-  'systemd-analyze': program('systemd-analyze', 'systemd'),
-  systemd: { isHere: () => existsSync('/lib/systemd/systemd-journald'), get: 'apt-get install systemd' },
-  PostgreSQL: {
+  root: { called: 'root', isHere: () => isRoot, get: 'run npm test as root' },
+  sshd: {
+    called: 'sshd, run as root',
+    isHere: () => isRoot && existsSync('/usr/sbin/sshd'),
+    get: 'apt-get install openssh-server, and run npm test as root',
+  },
+  journald: {
+    called: 'systemd-journald, run as root',
+    isHere: () => isRoot && existsSync('/lib/systemd/systemd-journald') && isProgram('journalctl'),
+    get: 'apt-get install systemd, and run npm test as root',
+  },
+  systemd: {
+    called: 'systemd’s folders',
+    isHere: () => existsSync('/etc/systemd/system'),
+    get: 'apt-get install systemd',
+  },
+  postgres: {
+    called: 'PostgreSQL',
     isHere: () => globSync('/usr/lib/postgresql/*/bin/postgres').length > 0,
     get: 'apt-get install postgresql',
   },
-  Chromium: { isHere: () => existsSync('/usr/bin/chromium'), get: 'apt-get install chromium' },
-  'the kernel log': {
-    isHere: () => can('/dev/kmsg', constants.R_OK),
-    get: 'run npm test as root on a machine with /dev/kmsg',
+  chromium: { called: 'Chromium', isHere: () => existsSync('/usr/bin/chromium'), get: 'apt-get install chromium' },
+  kmsg: {
+    called: 'the kernel log',
+    isHere: canReadKernelLog,
+    get: 'run npm test as root, where /dev/kmsg can be read',
   },
-  'a memory cgroup (v1)': {
-    isHere: () => existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes'),
-    get: 'boot with systemd.unified_cgroup_hierarchy=0, or npm run test:guest',
+  cgroup: {
+    called: 'a memory cgroup (v1)',
+    isHere: hasCgroup,
+    get: 'run npm test as root, on a machine with cgroup v1 (systemd.unified_cgroup_hierarchy=0)',
+  },
+  kills: {
+    called: 'real kills in a memory cgroup (v1)',
+    isHere: () => hasCgroup() && canReadKernelLog(),
+    get: 'run npm test as root, on a machine with cgroup v1 (systemd.unified_cgroup_hierarchy=0)',
   },
   namespaces: {
-    isHere: () => isRoot && existsSync('/usr/bin/unshare'),
-    get: 'run npm test as root, with CAP_SYS_ADMIN',
+    called: 'a private copy of the machine',
+    isHere: canUnshare,
+    get: 'apt-get install busybox, and run npm test as root with CAP_SYS_ADMIN, on a kernel with overlayfs',
   },
-  'the public corpus': {
+  corpus: {
+    called: 'the public corpus',
     isHere: () => existsSync(path.join(import.meta.dirname, '../../../shared/corpus/index.json')),
-    get: 'have its logs in ../shared/corpus',
+    get: 'put its logs into ../shared/corpus',
     optional: true,
   },
+  network: {
+    called: 'an address beside the loopback',
+    isHere: () => Object.values(networkInterfaces()).some((all) => all?.some(({ internal }) => !internal)),
+    get: 'connect the machine to a network',
+    optional: true,
+  },
+  x64: {
+    called: 'an x86-64 processor',
+    isHere: () => process.arch === 'x64',
+    get: 'run npm test on one',
+    optional: true,
+  },
+  ...programs({
+    'ssh-keygen': 'openssh-client',
+    'ssh-agent': 'openssh-client',
+    sudo: 'sudo',
+    doas: 'opendoas',
+    ps: 'procps',
+    perl: 'perl-base',
+    choom: 'util-linux',
+    bash: 'bash',
+    dash: 'dash',
+    busybox: 'busybox',
+    mawk: 'mawk',
+    gawk: 'gawk',
+    'original-awk': 'original-awk',
+    xz: 'xz-utils',
+    zstd: 'zstd',
+    shellcheck: 'shellcheck',
+    promtool: 'prometheus',
+    'systemd-analyze': 'systemd',
+  }),
 } satisfies Record<string, Part>;
 
 export type PartName = keyof typeof PARTS;
@@ -69,28 +115,59 @@ export function needs(...names: PartName[]): TestOptions {
   return lacks.length === 0 ? {} : { skip: true, meta: { lacks } };
 }
 
-/** Whether all of these are here. */
-export function has(...names: PartName[]): boolean {
-  return names.every((name) => PARTS[name].isHere());
+/** The same inside a test or `beforeEach`, for what only a row of a table needs. */
+export function skipWithout(context: { task: { meta: TaskMeta }; skip: () => never }, ...names: PartName[]): void {
+  const lacks = names.filter((name) => !has(name));
+  if (lacks.length === 0) return;
+  context.task.meta.lacks = lacks;
+  context.skip();
 }
 
-/** How to get it, and whether CI may be without it. */
-export function partCalled(name: PartName): Part {
+/** Whether it is here; looked for once in each test file. */
+export function has(name: PartName): boolean {
+  const known = seen.get(name) ?? PARTS[name].isHere();
+  seen.set(name, known);
+  return known;
+}
+
+const seen = new Map<PartName, boolean>();
+
+/** What it is called, how to get it, and whether CI may be without it. */
+export function partOf(name: PartName): Part {
   return PARTS[name];
 }
 
-function program(name: string, debianPackage: string): Part {
-  return {
-    isHere: () => (process.env['PATH'] ?? '').split(':').some((folder) => can(path.join(folder, name), constants.X_OK)),
-    get: `apt-get install ${debianPackage}`,
-  };
+function programs<Name extends string>(packages: Record<Name, string>): Record<Name, Part> {
+  const parts = Object.entries<string>(packages).map(([name, debianPackage]): [string, Part] => [
+    name,
+    { called: name, isHere: () => isProgram(name), get: `apt-get install ${debianPackage}` },
+  ]);
+  return Object.fromEntries(parts) as Record<Name, Part>;
 }
 
-function can(file: string, mode: number): boolean {
-  try {
-    accessSync(file, mode);
-    return true;
-  } catch {
+function isProgram(name: string): boolean {
+  return `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`.split(':').some((folder) => {
+    try {
+      accessSync(path.join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function canReadKernelLog(): boolean {
+  return spawnSync('dd', ['if=/dev/kmsg', 'of=/dev/null', 'bs=8192', 'count=1']).status === 0;
+}
+
+function hasCgroup(): boolean {
+  return isRoot && existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes');
+}
+
+/** Namespaces and overlays, as test/setup/unshared-host.ts uses them. */
+function canUnshare(): boolean {
+  if (!isRoot || !isProgram('busybox') || !readFileSync('/proc/filesystems', 'utf8').includes('\toverlay\n'))
     return false;
-  }
+  const script = 'mount -t tmpfs t /run && mount -t proc proc /proc';
+  return spawnSync('unshare', ['-m', '-p', '-f', 'sh', '-c', script], { stdio: 'ignore' }).status === 0;
 }

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
-import { partCalled, type PartName } from './needs.ts';
+import { partOf, type PartName } from './needs.ts';
 
 /** Closes a run with what it did not run for want of something. In CI that is a failure, unless it is optional. */
 // oxlint-disable-next-line import/no-default-export -- vitest loads a reporter by its default export
@@ -13,18 +13,22 @@ export default class NotRunReporter implements Reporter {
       }
     }
     if (tests.size === 0) return;
-    const rows = [...tests].map(([name, count]) => ({ name, count, ...partCalled(name) }));
-    const width = Math.max(...rows.map(({ name, count }) => `${count} tests need ${name}:`.length));
+    const rows = [...tests].map(([name, count]) => ({ count, ...partOf(name) }));
+    const width = Math.max(...rows.map(({ called, count }) => sentence(called, count).length));
     const lines = rows
       .sort((one, other) => other.count - one.count)
-      .map(({ name, count, get }) => `  ${`${count} tests need ${name}:`.padEnd(width)}  ${get}`);
+      .map(({ called, count, get }) => `  ${sentence(called, count).padEnd(width)}  ${get}`);
     process.stderr.write(`${styleText('yellow', 'Not run:')}\n${lines.join('\n')}\n\n`);
     const missing = rows.filter(({ optional }) => optional !== true);
     if (process.env['CI'] === 'true' && missing.length > 0) {
-      process.stderr.write(`In CI everything must be there: ${missing.map(({ name }) => name).join(', ')}\n`);
+      process.stderr.write(`In CI everything must be there: ${missing.map(({ called }) => called).join(', ')}\n`);
       process.exitCode = 1;
     }
   }
+}
+
+function sentence(called: string, count: number): string {
+  return `${count} ${count === 1 ? 'test needs' : 'tests need'} ${called}:`;
 }
 
 /** What a skipped test lacks, by itself or by a group around it. */

@@ -1,13 +1,15 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import ssh2 from 'ssh2';
 import type { Clock } from '../../src/app/ports.ts';
 import type { Connection, ConnectionState } from '../../src/ssh/connection.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
+import { has } from './needs.ts';
 
 export type KeyType = 'ed25519' | 'ecdsa' | 'rsa';
 
@@ -29,8 +31,7 @@ export interface Sshd {
   close: () => Promise<void>;
 }
 
-/** True where a real sshd can be started: it must be there, and we must be root to log in as somebody. */
-export const canRunSshd = existsSync('/usr/sbin/sshd') && process.getuid?.() === 0;
+export const canRunSshd = has('sshd');
 
 /** A real OpenSSH server on a free loopback port, with its own keys and files. `through` starts it, as `nsenter … --` does. */
 export async function openSshd(
@@ -138,22 +139,22 @@ export async function openSshd(
   };
 }
 
-/** `ssh-keygen` without questions. */
+/** A key pair, by ssh-keygen where it is there. */
 export function makeKey(file: string, type: KeyType, passphrase = ''): void {
-  execFileSync('ssh-keygen', [
-    '-q',
-    '-t',
-    type,
-    '-N',
-    passphrase,
-    '-C',
-    'test',
-    '-a',
-    '1',
-    '-f',
-    file,
-    ...(type === 'rsa' ? ['-b', '2048'] : []),
-  ]);
+  const bits = { ed25519: [], ecdsa: [256], rsa: [2048] }[type];
+  if (has('ssh-keygen')) {
+    const size = bits.flatMap((count) => ['-b', String(count)]);
+    execFileSync('ssh-keygen', ['-q', '-t', type, '-N', passphrase, '-C', 'test', '-a', '1', '-f', file, ...size]);
+  } else {
+    const secret = passphrase === '' ? {} : { passphrase, cipher: 'aes256-ctr', rounds: 1 };
+    const generate = ssh2.utils.generateKeyPairSync as (
+      of: KeyType,
+      options: object,
+    ) => { private: string; public: string };
+    const made = generate(type, { comment: 'test', ...secret, ...(bits[0] === undefined ? {} : { bits: bits[0] }) });
+    writeFileSync(file, made.private);
+    writeFileSync(`${file}.pub`, `${made.public}\n`);
+  }
   chmodSync(file, 0o600);
 }
 

@@ -10,7 +10,7 @@ import { aKill, aRecord } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';
 import { someHostFacts } from '../support/host-facts.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
-import { canKill } from '../support/kernel-kill.ts';
+import { needs, skipWithout, type PartName } from '../support/needs.ts';
 
 type Change = Extract<Recipe, { kind: 'change' }>;
 
@@ -104,9 +104,10 @@ describe('recipes', () => {
     }
   });
 
-  it.each(['sh', 'dash', 'bash', 'busybox sh'].filter((shell) => sh(`${shell} -c :`).status === 0))(
+  it.for<[string, ...PartName[]]>([['sh'], ['dash', 'dash'], ['bash', 'bash'], ['busybox sh', 'busybox']])(
     'are understood by %s',
-    (shell) => {
+    ([shell, ...parts], context) => {
+      skipWithout(context, ...parts);
       for (const { code, recipe } of ALL) {
         const texts = [recipe.command, ...(recipe.kind === 'change' ? [recipe.undo ?? '', recipe.before ?? ''] : [])];
         for (const text of texts) {
@@ -152,9 +153,7 @@ describe('recipes', () => {
 });
 
 /** Commands that this machine can run without harm; the others need systemd, kubectl, NUMA or swap space. */
-const isRoot = process.getuid?.() === 0;
-
-describe.runIf(isRoot && canKill)('recipes on this machine', () => {
+describe('recipes on this machine', needs('cgroup'), () => {
   const looks = [...new Set(ALL.flatMap(({ recipe }) => (recipe.kind === 'look' ? [recipe.command] : [])))];
   const programs = /\b(?:systemctl|kubectl|docker|oomctl|slabtop|crontab|dpkg|rpm)\b/;
 
@@ -216,7 +215,7 @@ describe.runIf(isRoot && canKill)('recipes on this machine', () => {
     expect(sh((recipeFor(incidentOf('fragmentation')) as Change).command).status).toBe(0);
   });
 
-  it.runIf(sh('command -v choom').status === 0)('lower a protection, and restore it', () => {
+  it('lower a protection, and restore it', needs('choom'), () => {
     const held = spawnSync('sh', ['-c', 'sleep 30 >/dev/null 2>&1 & echo $!'], { encoding: 'utf8' });
     const pid = Number(held.stdout);
     try {
@@ -235,7 +234,7 @@ describe.runIf(isRoot && canKill)('recipes on this machine', () => {
     }
   });
 
-  it.runIf(existsSync('/etc/systemd/system'))('write and remove the drop-in against a leak', () => {
+  it('write and remove the drop-in against a leak', needs('systemd'), () => {
     const recipe = recipeFor(incidentOf('leak')) as Change;
     const root = `/tmp/oombot-recipe-${process.pid}`;
     // systemd itself does not run here: its part is left out, and the folder is another.
