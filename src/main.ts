@@ -20,7 +20,7 @@ import { openFront, type Front } from './run/front.ts';
 import { hostsNow, openHosts, type Hosts } from './run/hosts.ts';
 import type { Local } from './run/local-run.ts';
 import { printNews } from './run/print-news.ts';
-import { openSettings } from './run/settings.ts';
+import { approvalsOf, openSettings } from './run/settings.ts';
 import { systemClock as clock } from './run/system-clock.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
@@ -44,6 +44,8 @@ export interface Running {
   close: () => Promise<void>;
 }
 
+const NO_APPROVERS =
+  'Changes are off: approvals.approvers names nobody. Set it to a list of users and user groups, or to the word anyone';
 /** Members of an approvers' group are asked for anew; one card is decided within seconds by several. */
 const APPROVERS_AGE_MS = 2_000;
 
@@ -141,7 +143,8 @@ async function startAnswering(
     owner,
     shared: settings.now().database.kind === 'postgres',
     newId: () => randomUUID().slice(0, 8),
-    approvals: () => settings.now().approvals,
+    approvals: () => approvalsOf(settings.now(), local !== null),
+    accountNow: slack.account,
     groupMembersNow: (group) => slack.groupMembers(group, APPROVERS_AGE_MS),
     channelOf,
     isMine: (host) => fleet.watchState(host) !== null,
@@ -163,6 +166,7 @@ async function startAnswering(
     watchState: fleet.watchState,
     checkHost: fleet.check,
     groupMembers: (group) => slack.groupMembers(group),
+    accountNow: slack.account,
     editing: {
       readHostKey: async (draft) => {
         const seen = await readHostKey(ssh, addedTarget(settings.now(), draft));
@@ -181,6 +185,7 @@ async function startAnswering(
     protect: true,
     changes,
   });
+  if (changes.approvals().approvers === null) log.warn({}, NO_APPROVERS);
   await slack.start(handlers, signal);
   return changes;
 }

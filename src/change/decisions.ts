@@ -1,10 +1,14 @@
 import type { Change } from './change.ts';
+import type { Stranger } from './account.ts';
 import type { ChangeRefusal } from './refusal.ts';
 
 export type Decision = { kind: 'accepted'; next: Change } | { kind: 'refused'; refusal: ChangeRefusal };
 
-/** Whether somebody is among the approvers now; `unknown`: it could not be found out, which counts as no. */
-export type Standing = 'may' | 'may-not' | 'unknown';
+/**
+ * Whether somebody is among the approvers now; `unknown`: it could not be found out, which counts as no; `no-approvers`: the
+ * configuration names none.
+ */
+export type Standing = 'may' | 'may-not' | 'unknown' | 'no-approvers' | { stranger: Stranger };
 
 export interface ApprovalRequest {
   by: string;
@@ -21,8 +25,8 @@ export function decideApproval(change: Change, request: ApprovalRequest): Decisi
   const over = refuseDecided(change, nowMs);
   if (over) return over;
   if (by === change.proposedBy && !request.selfApproval) return no({ kind: 'self-approval' });
-  if (standing === 'unknown') return no({ kind: 'approvers-unknown' });
-  if (standing === 'may-not') return no({ kind: 'not-an-approver' });
+  const why = refuseStanding(standing);
+  if (why) return no(why);
   if (change.approvals.some((one) => one.by === by)) return no({ kind: 'approved-already' });
   const standingOnes = change.approvals.filter((one) => request.stillMay.includes(one.by));
   const approvals = [...standingOnes, { by, atMs: nowMs }];
@@ -35,10 +39,8 @@ export function decideDecline(change: Change, request: { by: string; nowMs: numb
   const { by, nowMs, standing } = request;
   const over = refuseDecided(change, nowMs);
   if (over) return over;
-  if (by !== change.proposedBy) {
-    if (standing === 'unknown') return no({ kind: 'approvers-unknown' });
-    if (standing === 'may-not') return no({ kind: 'not-an-approver' });
-  }
+  const why = refuseStopping(standing, by === change.proposedBy, { kind: 'not-an-approver' });
+  if (why) return no(why);
   return yes({ ...change, state: { kind: 'declined', atMs: nowMs, by } });
 }
 
@@ -70,11 +72,34 @@ export function decideUndo(
 ): Decision {
   const { by, nowMs, standing, owner } = request;
   if (change.state.kind !== 'applied') return no({ kind: 'nothing-to-undo', how: change.state.kind });
-  if (by !== change.proposedBy) {
-    if (standing === 'unknown') return no({ kind: 'approvers-unknown' });
-    if (standing === 'may-not') return no({ kind: 'not-yours' });
-  }
+  const why = refuseStopping(standing, by === change.proposedBy, { kind: 'not-yours' });
+  if (why) return no(why);
   return yes({ ...change, state: { kind: 'undoing', askedBy: by, owner, atMs: nowMs } });
+}
+
+/** null: this standing lets approve. */
+export function refuseStanding(standing: Standing): ChangeRefusal | null {
+  if (typeof standing === 'object') return { kind: 'stranger', why: standing.stranger };
+  switch (standing) {
+    case 'may':
+      return null;
+    case 'may-not':
+      return { kind: 'not-an-approver' };
+    case 'unknown':
+      return { kind: 'approvers-unknown' };
+    case 'no-approvers':
+      return { kind: 'no-approvers' };
+  }
+}
+
+/** To stop, or to put back what was, takes less: whose it is may, and where nobody is named every person of the workspace. */
+export function refuseStopping(standing: Standing, isOwn: boolean, mayNot: ChangeRefusal): ChangeRefusal | null {
+  if (typeof standing === 'object') {
+    const isUnsure = standing.stranger === 'unreadable';
+    return isOwn && isUnsure ? null : { kind: 'stranger', why: standing.stranger };
+  }
+  if (isOwn || standing === 'no-approvers') return null;
+  return standing === 'may-not' ? mayNot : refuseStanding(standing);
 }
 
 function refuseDecided(change: Change, nowMs: number): Decision | null {

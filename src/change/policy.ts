@@ -1,9 +1,10 @@
+import type { AccountPolicy } from './account.ts';
 import type { Standing } from './decisions.ts';
 
 /** Who may approve, by the configuration. */
-export interface ApprovalPolicy {
-  /** Users (U…) and user groups (S…). Empty: anyone but the proposer. */
-  approvers: readonly string[];
+export interface ApprovalPolicy extends AccountPolicy {
+  /** Users (U…) and user groups (S…); `anyone`: every person but the proposer; null: not said, so that nothing can be proposed. */
+  approvers: readonly string[] | 'anyone' | null;
   quorum: number;
   selfApproval: boolean;
   /** How long a proposal waits. */
@@ -20,13 +21,14 @@ const CAREFUL_QUORUM = 2;
 
 /** The groups whose members decide. */
 export function groupsOf(policy: ApprovalPolicy): string[] {
-  return policy.approvers.filter((one) => USER_GROUP.test(one));
+  return typeof policy.approvers === 'object' ? (policy.approvers ?? []).filter((one) => USER_GROUP.test(one)) : [];
 }
 
 /** Whether somebody may approve. A group that cannot be looked up lets nobody in. */
 export function standingOf(userId: string, policy: ApprovalPolicy, groups: GroupMembers): Standing {
   if (!PERSON.test(userId)) return 'may-not';
-  if (policy.approvers.length === 0) return 'may';
+  if (policy.approvers === null) return 'no-approvers';
+  if (policy.approvers === 'anyone') return 'may';
   if (policy.approvers.includes(userId)) return 'may';
   const members = groupsOf(policy).map((group) => groups.get(group) ?? null);
   if (members.some((list) => list?.includes(userId))) return 'may';

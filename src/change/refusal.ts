@@ -1,9 +1,13 @@
+import type { Stranger } from './account.ts';
+
 /** Every reason why a change is not made, not decided, or not taken back. */
 export type ChangeRefusal =
   // Who asks
   | { kind: 'self-approval' }
   | { kind: 'not-an-approver' }
   | { kind: 'approvers-unknown' }
+  | { kind: 'no-approvers' }
+  | { kind: 'stranger'; why: Stranger }
   | { kind: 'approved-already' }
   | { kind: 'decided-already'; how: string; by: string | null }
   | { kind: 'too-late' }
@@ -72,6 +76,8 @@ export type Refusal =
   | { kind: 'too-slow'; host: string; waitedMs: number }
   | { kind: 'scores-unread'; host: string; reason: string }
   | { kind: 'not-allowed'; what: string; whoMay: string }
+  /** `what` completes "You can’t …". */
+  | { kind: 'stranger'; what: string; why: Stranger }
   | { kind: 'unknown-word'; word: string; nearest: string | null }
   | { kind: 'incomplete'; verb: string; wanted: string; example: string }
   | { kind: 'bad-value'; name: string; given: string; expected: string }

@@ -96,12 +96,17 @@ function tokenProblems({ slack }: Config): ConfigFinding[] {
 
 function approvalProblems({ approvals, slack }: Config): ConfigFinding[] {
   const people = approvals.approvers;
-  if (slack.botToken !== null && people.length === 0)
-    return [
-      odd('approvals.approvers is not set: name users (U…) or user groups (S…) so that changes can be approved.'),
-    ];
+  if (people === null)
+    return slack.botToken === null
+      ? []
+      : [
+          odd(
+            'approvals.approvers is not set, so nothing can be proposed: name users (U…) and user groups (S…), or write anyone.',
+          ),
+        ];
+  if (people === 'anyone') return [];
   const isGroup = people.some((one) => one.startsWith('S'));
-  return !isGroup && people.length > 0 && people.length < approvals.quorum + (approvals.selfApproval ? 0 : 1)
+  return !isGroup && people.length < approvals.quorum + (approvals.selfApproval ? 0 : 1)
     ? [
         odd(
           `approvals.quorum is ${approvals.quorum}, and ${people.length} approvers are too few where one of them proposes.`,

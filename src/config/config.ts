@@ -17,9 +17,12 @@ export interface Config {
   routes: { tags: string[]; channel: string }[];
   approvals: {
     channel: string | null;
-    approvers: string[];
+    /** null: not said. */
+    approvers: string[] | 'anyone' | null;
     quorum: number;
     selfApproval: boolean;
+    guests: boolean;
+    external: boolean;
     expireAfterMs: number;
   };
   admins: string[];
@@ -70,9 +73,11 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     routes: given.routes,
     approvals: {
       channel: given.approvals.channel ?? null,
-      approvers: given.approvals.approvers,
+      approvers: given.approvals.approvers ?? null,
       quorum: given.approvals.quorum,
       selfApproval: given.approvals.selfApproval,
+      guests: given.approvals.guests,
+      external: given.approvals.external,
       expireAfterMs: given.approvals.expireAfter,
     },
     admins: given.admins,

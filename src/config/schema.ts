@@ -14,11 +14,18 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   { key: 'approvals.channel', default: 'where it was proposed', meaning: 'where changes wait for approval' },
   {
     key: 'approvals.approvers',
-    default: '[]',
-    meaning: 'users (U…) and user groups (S…) who may approve; empty: anyone but the proposer',
+    default: 'none',
+    meaning:
+      'users (U…) and user groups (S…) who may approve, or the word anyone (but the proposer); without it nothing can be proposed in Slack',
   },
   { key: 'approvals.quorum', default: '1', meaning: 'how many approvals a change needs' },
   { key: 'approvals.selfApproval', default: 'false', meaning: 'whether the proposer may approve' },
+  { key: 'approvals.guests', default: 'false', meaning: 'whether guests of the workspace may propose and approve' },
+  {
+    key: 'approvals.external',
+    default: 'false',
+    meaning: 'whether people of other organisations (Slack Connect) may propose and approve',
+  },
   { key: 'approvals.expireAfter', default: '30m', meaning: 'how long a proposal waits' },
   { key: 'admins', default: '[]', meaning: 'users and user groups who may add and remove hosts; empty: nobody' },
   { key: 'ssh.user', default: 'oombot', meaning: 'login name, for hosts that name none' },
@@ -139,6 +146,10 @@ const channel = value(
   z.string().regex(/^(#[^\s#<>&]{1,80}|[CGD][A-Z0-9]{5,20})$/),
 );
 const person = value('a user id (U…) or a user group id (S…)', z.string().regex(/^[UWS][A-Z0-9]{2,20}$/));
+const approvers = value(
+  'the word anyone, or a list of user ids (U…) and user group ids (S…)',
+  z.union([z.literal('anyone'), z.array(z.string().regex(/^[UWS][A-Z0-9]{2,20}$/)).min(1)]),
+);
 const tag = value('a tag: letters, digits, dashes', z.string().regex(/^[A-Za-z0-9][\w.-]{0,49}$/));
 const duration = value(
   'a duration such as 30m, 2h or 7d',
@@ -227,9 +238,11 @@ export const ConfigFile = section({
   routes: list(section({ tags: list(tag), channel })).default([]),
   approvals: section({
     channel: channel.optional(),
-    approvers: list(person).default([]),
+    approvers: approvers.optional(),
     quorum: value('a whole number, 1 to 10', z.int().min(1).max(10)).default(1),
     selfApproval: value('true or false', z.boolean()).default(false),
+    guests: value('true or false', z.boolean()).default(false),
+    external: value('true or false', z.boolean()).default(false),
     expireAfter: duration.default(ms('30m')),
   }).prefault({}),
   admins: list(person).default([]),

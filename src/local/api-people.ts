@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { method, type ApiMethod } from './api-method.ts';
-import { BOT, TEAM } from './directory.ts';
+import { BOT, TEAM, type Person } from './directory.ts';
 
 const none = z.object({});
 
-/** Tokens, connections and user groups. */
+/** Tokens, connections, people and user groups. */
 export const PEOPLE_METHODS: Record<string, ApiMethod> = {
   'auth.test': method(none, (_, world) => ({
     ok: true,
@@ -21,6 +21,14 @@ export const PEOPLE_METHODS: Record<string, ApiMethod> = {
     (_, world) => ({ ok: true, url: `${world.baseUrl().replace('http:', 'ws:')}${world.sockets.ticket()}` }),
     { token: 'app' },
   ),
+  'users.info': method(
+    z.object({ user: z.string().min(1) }),
+    ({ user }, world) => {
+      const person = world.directory.people().find((one) => one.id === user);
+      return person === undefined ? { ok: false, error: 'user_not_found' } : { ok: true, user: asSlackUser(person) };
+    },
+    { needs: ['users:read'] },
+  ),
   'usergroups.users.list': method(
     z.object({ usergroup: z.string().min(1) }),
     ({ usergroup }, world) => {
@@ -30,3 +38,17 @@ export const PEOPLE_METHODS: Record<string, ApiMethod> = {
     { needs: ['usergroups:read'] },
   ),
 };
+
+function asSlackUser({ id, name, realName, isBot, account }: Person): Record<string, unknown> {
+  return {
+    id,
+    team_id: TEAM.id,
+    name,
+    real_name: realName,
+    deleted: false,
+    is_bot: isBot,
+    is_restricted: false,
+    is_ultra_restricted: false,
+    ...account,
+  };
+}

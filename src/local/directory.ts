@@ -10,6 +10,8 @@ export interface Person {
   name: string;
   realName: string;
   isBot: boolean;
+  /** Fields of the user object that are other than an ordinary member's, such as `is_restricted`. */
+  account: Readonly<Record<string, unknown>>;
 }
 
 export interface Channel {
@@ -36,7 +38,7 @@ export interface ChannelSeed {
 }
 
 export interface DirectorySeed {
-  people: readonly { id: string; name: string }[];
+  people: readonly { id: string; name: string; account?: Readonly<Record<string, unknown>> }[];
   channels: readonly (string | ChannelSeed)[];
   userGroups: readonly UserGroup[];
 }
@@ -58,8 +60,14 @@ export interface Directory {
 /** The people and channels of the workspace. Every person has a direct conversation with the bot. */
 export function openDirectory(seed: DirectorySeed): Directory {
   const people: Person[] = [
-    ...seed.people.map(({ id, name }) => ({ id, name: name.toLowerCase(), realName: name, isBot: false })),
-    { id: BOT.id, name: BOT.name, realName: BOT.realName, isBot: true },
+    ...seed.people.map(({ id, name, account = {} }) => ({
+      id,
+      name: name.toLowerCase(),
+      realName: name,
+      isBot: false,
+      account,
+    })),
+    { id: BOT.id, name: BOT.name, realName: BOT.realName, isBot: true, account: {} },
   ];
   const seeds = seed.channels.map((one) => (typeof one === 'string' ? { name: one } : one));
   const channels: Channel[] = [

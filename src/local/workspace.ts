@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../app/ports.ts';
 import { openChanges } from './changes.ts';
-import { openDirectory, type ChannelSeed, type UserGroup } from './directory.ts';
+import { openDirectory, type ChannelSeed, type DirectorySeed, type UserGroup } from './directory.ts';
 import { openFaults, type Faults } from './faults.ts';
 import { PAGE_HEADERS, refusalOf } from './guard.ts';
 import { targetOf, type Target } from './http-body.ts';
@@ -29,7 +29,7 @@ export interface LocalWorkspaceOptions {
   /** Channels of the workspace, with or without `#`. The bot is in them unless told otherwise. */
   channels: readonly (string | ChannelSeed)[];
   /** Default: Ana (ULOCALANA), Ben (ULOCALBEN) and Cleo (ULOCALCLEO). */
-  people?: readonly { id: string; name: string }[];
+  people?: DirectorySeed['people'];
   userGroups?: readonly UserGroup[];
   commands: readonly CommandSeed[];
   shortcuts?: readonly ShortcutSeed[];

@@ -34,6 +34,11 @@ export function openSettings(load: () => Config): Settings {
   return { now: () => config, reload };
 }
 
+/** Who may approve. In the local workspace, where one person plays all, everybody but the proposer. */
+export function approvalsOf({ approvals }: Config, isLocal: boolean): Config['approvals'] {
+  return isLocal && approvals.approvers === null ? { ...approvals, approvers: 'anyone' } : approvals;
+}
+
 /** Where the kills of a host are told. */
 export function channelFor({ routes, workspace }: Config, host: FleetHost | undefined): string {
   if (host?.channel != null) return host.channel;

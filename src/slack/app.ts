@@ -2,6 +2,8 @@ import { App, SocketModeReceiver, webApi } from '@slack/bolt';
 import type { Logger } from 'pino';
 import type { Handlers } from '../app/answer/handlers.ts';
 import type { Clock, Workspace } from '../app/ports.ts';
+import type { Account } from '../change/account.ts';
+import { openAccounts } from './accounts.ts';
 import { boltLogger, withoutSecrets } from './bolt-logger.ts';
 import { openDirectory } from './directory.ts';
 import { listen, type Listening } from './listen.ts';
@@ -20,6 +22,8 @@ export interface SlackOptions {
 export interface Slack extends Workspace {
   /** The members of a user group, remembered for some minutes or at most `maxAgeMs`. Throws when Slack does not say. */
   groupMembers: (groupId: string, maxAgeMs?: number) => Promise<string[]>;
+  /** Who somebody is, as Slack said it a few seconds ago at most. Throws when Slack does not say. */
+  account: (userId: string) => Promise<Account>;
   /**
    * Connects through Socket Mode and answers with `handlers`. While Slack cannot be reached it keeps trying, and says so in the log;
    * the signal gives up. Throws one sentence when a token is refused.
@@ -100,6 +104,7 @@ export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOp
   return {
     ...openWorkspace(app.client, directory, logger),
     groupMembers: directory.groupMembers,
+    account: openAccounts(app.client, clock.nowMs).account,
     start,
     isStarted: () => isStarted,
     close,

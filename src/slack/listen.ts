@@ -8,7 +8,15 @@ import { answerWords, noticeOf } from '../app/answer/answer-words.ts';
 import type { Parsed, Reply } from '../app/answer/command.ts';
 import { faultForLog } from './bolt-logger.ts';
 import { parseCommand, plainTyping } from './typed-text.ts';
-import { ActionPayload, CommandPayload, DirectMessage, HomeEvent, MentionEvent, ShortcutPayload } from './payload.ts';
+import {
+  ActionPayload,
+  BotMention,
+  CommandPayload,
+  DirectMessage,
+  HomeEvent,
+  MentionEvent,
+  ShortcutPayload,
+} from './payload.ts';
 import { openWindow, postDirectly, postPrivately, respondPrivately, respondToChannel, type ReplyTo } from './reply.ts';
 import { actionRoute, isRoute, type ActionRoute } from './routes.ts';
 import { protectView } from './protect-view.ts';
@@ -176,6 +184,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
   });
 
   app.event('app_mention', async ({ event, body, client }) => {
+    // Bots are not answered: two of them would talk for ever, and neither is a person.
+    if (BotMention.safeParse(event).success) return;
     const mention = MentionEvent.parse(event);
     if (isRepeat(body.event_id)) return;
     const thread = mention.thread_ts === undefined ? {} : { thread_ts: mention.thread_ts };

@@ -56,6 +56,13 @@ export const ShortcutPayload = z.object({
 });
 export type ShortcutPayload = z.infer<typeof ShortcutPayload>;
 
+/** A mention in a bot's or a workflow's message; it may name a user all the same. */
+export const BotMention = z.union([
+  z.looseObject({ bot_id: z.string() }),
+  z.looseObject({ subtype: z.literal('bot_message') }),
+  z.looseObject({ user: z.undefined().optional() }),
+]);
+
 export const MentionEvent = z.object({
   user: z.string(),
   text: z.string().default(''),

@@ -184,7 +184,14 @@ describe('undoing', () => {
 });
 
 describe('who may approve', () => {
-  const policy: ApprovalPolicy = { approvers: ['UBEN', 'SDBA'], quorum: 1, selfApproval: false, expireAfterMs: 1 };
+  const policy: ApprovalPolicy = {
+    approvers: ['UBEN', 'SDBA'],
+    quorum: 1,
+    selfApproval: false,
+    guests: false,
+    external: false,
+    expireAfterMs: 1,
+  };
 
   it.each<[string, readonly string[] | null, Standing]>([
     ['UBEN', null, 'may'],
@@ -198,7 +205,7 @@ describe('who may approve', () => {
   });
 
   it('is anybody where the configuration names no one; a risky change needs two', () => {
-    expect(standingOf('UANY', { ...policy, approvers: [] }, new Map())).toBe('may');
+    expect(standingOf('UANY', { ...policy, approvers: 'anyone' }, new Map())).toBe('may');
     expect([quorumFor(policy, false), quorumFor(policy, true), quorumFor({ ...policy, quorum: 3 }, true)]).toEqual([
       1, 2, 3,
     ]);

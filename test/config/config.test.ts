@@ -70,6 +70,8 @@ describe('loadConfig', () => {
     expect(config.approvals).toEqual({
       channel: '#oom-approvals',
       approvers: ['U024BE7LH', 'S0614TZR7'],
+      guests: false,
+      external: false,
       quorum: 1,
       selfApproval: false,
       expireAfterMs: 1_800_000,

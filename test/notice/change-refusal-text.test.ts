@@ -8,6 +8,8 @@ const ALL: ChangeRefusal[] = [
   { kind: 'self-approval' },
   { kind: 'not-an-approver' },
   { kind: 'approvers-unknown' },
+  { kind: 'no-approvers' },
+  { kind: 'stranger', why: 'guest' },
   { kind: 'approved-already' },
   { kind: 'decided-already', how: 'declined', by: 'UBEN' },
   { kind: 'too-late' },

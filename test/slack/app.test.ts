@@ -353,6 +353,21 @@ describe('events', () => {
     expect(handlers.asked).toEqual(['last db01', 'scores db01 null']);
   });
 
+  it.each([
+    ['a bot', { bot_id: 'BOTHER001' }],
+    ['a workflow', { subtype: 'bot_message', bot_id: 'BWORKFLOW' }],
+    ['a workflow without a user', { user: undefined, subtype: 'bot_message' }],
+  ])('a mention by %s is not answered', async (_who, fields) => {
+    const { standIn, handlers } = await aBench();
+    const mention = { type: 'app_mention', user: 'U00000001', channel: 'C00000001', ts: '5.1' };
+
+    await standIn.event({ ...mention, text: '<@UBOT00001> protect db01 mysqld', ...fields });
+    await standIn.event({ ...mention, text: '<@UBOT00001> last db01' });
+    await standIn.call('chat.postEphemeral');
+
+    expect(handlers.asked).toEqual(['last db01']);
+  });
+
   it('a direct message is answered, the bot’s own words are not', async () => {
     const { standIn, handlers } = await aBench();
     const message = { type: 'message', channel_type: 'im', user: 'U00000001', channel: 'D00000001', ts: '5.1' };
@@ -494,6 +509,24 @@ describe('posting', () => {
     standIn.script.answer = () => null;
     expect(await slack.post({ channel: '#oom', notice, mark })).toMatchObject({ kind: 'sent' });
     expect(lists()).toBe(2);
+  });
+
+  it('asks who somebody is when it matters, remembers it for seconds, and knows nobody when Slack does not say', async () => {
+    const { slack, standIn } = await aBench();
+    let user: Record<string, unknown> = { id: 'U1', team_id: 'T1' };
+    standIn.script.answer = ({ method }) => {
+      if (method === 'auth.test') return { status: 200, body: { ok: true, team_id: 'T1', user_id: 'UBOT00001' } };
+      return method === 'users.info' ? { status: 200, body: { ok: true, user } } : null;
+    };
+
+    expect(await slack.account('U1')).toEqual({ personId: 'U1', teamId: 'T1', kind: 'member' });
+    await slack.account('U1');
+    expect(standIn.calls.filter((call) => call.method === 'users.info')).toHaveLength(1);
+    user = { id: 'U2', team_id: 'T1', deleted: true };
+    expect(await slack.account('U2')).toMatchObject({ kind: 'deactivated' });
+    standIn.script.answer = ({ method }) =>
+      method === 'users.info' ? { status: 200, body: { ok: false, error: 'missing_scope' } } : null;
+    await expect(slack.account('U3')).rejects.toThrow('missing_scope');
   });
 
   it('knows who is in a user group, and asks once', async () => {

@@ -5,6 +5,7 @@ import { openChangeExecutor, type ChangeExecutor } from '../../src/app/change/ch
 import type { ChangeWorld } from '../../src/app/change/change-world.ts';
 import { openLiveScans } from '../../src/app/live-scan.ts';
 import type { Requester } from '../../src/app/answer/handlers.ts';
+import type { Account } from '../../src/change/account.ts';
 import type { Change } from '../../src/change/change.ts';
 import type { ApprovalPolicy } from '../../src/change/policy.ts';
 import { anAnsweringBot, type AnsweringBot } from './an-answering-bot.ts';
@@ -23,6 +24,8 @@ export interface ChangingBot extends AnsweringBot {
   world: ChangeWorld;
   work: ChangeExecutor;
   policy: ApprovalPolicy & { channel: string | null };
+  /** What the chat says of people who are not simply members; an error: it does not say. */
+  accounts: Map<string, Partial<Account> | Error>;
   groups: { members: (group: string) => Promise<string[]> };
   /** The newest change. */
   newest: () => Promise<Change>;
@@ -43,7 +46,16 @@ export function dbRows(): ScanRow[] {
 
 /** A bot that proposes, decides and carries out on db01, whose processes and helper the test has in hand. */
 export async function aChangingBot(): Promise<ChangingBot> {
-  const policy = { approvers: [], quorum: 1, selfApproval: false, expireAfterMs: 30 * 60_000, channel: null };
+  const policy: ChangingBot['policy'] = {
+    approvers: 'anyone',
+    quorum: 1,
+    selfApproval: false,
+    guests: false,
+    external: false,
+    expireAfterMs: 30 * 60_000,
+    channel: null,
+  };
+  const accounts: ChangingBot['accounts'] = new Map();
   const groups: ChangingBot['groups'] = { members: () => Promise.resolve([]) };
   let work: ChangeExecutor | null = null;
   const given = {
@@ -53,10 +65,16 @@ export async function aChangingBot(): Promise<ChangingBot> {
     newId: () => randomUUID().slice(0, 8),
     approvals: () => bot.policy,
     groupMembersNow: (group: string) => groups.members(group),
+    accountNow: async (userId: string): Promise<Account> => {
+      const said = accounts.get(userId);
+      if (said instanceof Error) throw said;
+      return { personId: userId, teamId: 'T1', kind: 'member', ...said };
+    },
   };
   const answering = await anAnsweringBot({
     protect: true,
     changes: given,
+    accountNow: given.accountNow,
     channelOf: () => '#oom',
     wake: () => work?.wake(),
   });
@@ -78,6 +96,7 @@ export async function aChangingBot(): Promise<ChangingBot> {
     world,
     work,
     policy,
+    accounts,
     groups,
     newest: async () => (await answering.store.changes(null, 1))[0]!,
     until: (kind, id) => until(bot, kind, id),

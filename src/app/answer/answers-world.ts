@@ -1,3 +1,4 @@
+import type { Account } from '../../change/account.ts';
 import type { Watched } from '../host-link.ts';
 import type { ChangeWorld } from '../change/change-world.ts';
 import type { Log } from '../ports.ts';
@@ -36,6 +37,8 @@ export interface AnswersWorld {
   checkHost: (host: string) => Promise<readonly string[]>;
   /** Members of a user group (S…). Throws when that cannot be found out. */
   groupMembers: (groupId: string) => Promise<readonly string[]>;
+  /** As in ChangeWorld. */
+  accountNow?: ((userId: string) => Promise<Account>) | undefined;
   /** null: hosts come from the configuration file alone. */
   editing: HostEditing | null;
   /** Where the kills of a host are told: a mute is announced there. Without it nowhere. */

@@ -11,6 +11,7 @@ import { openHostsAnswers } from './hosts-answer.ts';
 import { openIncidentAnswers } from './incident-answers.ts';
 import { openMuteAnswers } from './mute-answers.ts';
 import { openReportAnswer } from './report-answer.ts';
+import { openPeople } from '../people.ts';
 import { openNoChanges } from './no-changes.ts';
 import { openRights } from './rights.ts';
 import { openRuleAnswers } from './rule-answers.ts';
@@ -22,7 +23,8 @@ import { openTargets } from './targets.ts';
 export function openAnswers(world: AnswersWorld): Handlers {
   const { store, fleet, scans } = world;
   const targets = openTargets(fleet, store);
-  const rights = openRights(world);
+  const people = openPeople({ ...world, accountPolicy: world.changes?.approvals });
+  const rights = openRights(world, people);
 
   /** Hosts that have something to show come first: the examples should work. */
   async function answerHelp(): ReturnType<Handlers['answerHelp']> {
@@ -55,7 +57,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openChanges(),
     ...openIncidentAnswers(world, targets, scans),
     ...openHostsAnswers(world, targets, rights),
-    ...openMuteAnswers(world, targets),
+    ...openMuteAnswers(world, targets, people),
     ...openHostEditing(world, rights),
     answerAudit: openAuditAnswer(world, targets),
     answerHistory: openHistoryAnswer(world, targets),

@@ -1,6 +1,6 @@
 import { quoted } from '../../notice/notice.ts';
 import type { Change, RuleTerms } from '../../change/change.ts';
-import { decideApproval, decideDecline, decideUndo, type Decision } from '../../change/decisions.ts';
+import { decideApproval, decideDecline, decideUndo, type Decision, type Standing } from '../../change/decisions.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
 import {
   describeChoices,
@@ -8,7 +8,7 @@ import {
   describePending,
   describeProposed,
 } from '../../notice/change/change-answers.ts';
-import type { Approvers } from '../change/approvers.ts';
+import type { Approver, Approvers } from '../change/approvers.ts';
 import { changeEntry } from '../change/change-record.ts';
 import type { ChangeWorld } from '../change/change-world.ts';
 import type { Answer, Requester, Handlers, ProtectAsk } from './handlers.ts';
@@ -23,6 +23,15 @@ const OPEN_PER_HOST_MAX = 20;
 const TRIES = 5;
 const WHY_MAX = 300;
 
+interface Decider {
+  by: string;
+  nowMs: number;
+  standing: Standing;
+  teamId: string | null;
+  /** Of everybody who is in the change. */
+  standings: Map<string, Approver>;
+}
+
 type ChangeHandlers = Pick<Handlers, 'protect' | 'approve' | 'decline' | 'undo' | 'answerPending'>;
 
 /** Proposing, deciding, taking back. */
@@ -33,6 +42,12 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     const target = await targets.host(ask.host);
     if (target.kind === 'refused') return target;
     const host = target.name;
+    const mayNot = await approvers.refuseProposal(requester.userId);
+    if (mayNot !== null) {
+      const about = { target: ask.what.slice(0, 200), adj: ask.adj };
+      await recordRefusal(host, requester.userId, 'propose', mayNot, about);
+      return refuse(mayNot);
+    }
     const link = fleet.link(host);
     if (link === null) return { kind: 'refused', refusal: { kind: 'stale', what: 'The watch on that host' } };
     if ((await openOn(host)) >= OPEN_PER_HOST_MAX) return refuse({ kind: 'too-many-open', max: OPEN_PER_HOST_MAX });
@@ -69,8 +84,10 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
         };
       }
       case 'change': {
+        const who = (await approvers.standings([requester.userId])).get(requester.userId);
         const entry = changeEntry(drafted.change, 'propose', requester.userId, clock.nowMs(), {
           proof: drafted.change.proof,
+          ...teamOf(who),
         });
         const saved = await store.addChange(drafted.change, entry);
         world.wake();
@@ -90,34 +107,26 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     return channelId !== null && !channelId.startsWith('D') ? channelId : world.channelOf({ host });
   }
 
-  const approve = decider('approve', async (change, userId) => {
+  const approve = decider('approve', (change, who) => {
     const before = change.approvals.map((one) => one.by);
-    const standings = await approvers.standings([userId, ...before]);
     return decideApproval(change, {
-      by: userId,
-      nowMs: clock.nowMs(),
-      standing: standings.get(userId) ?? 'unknown',
+      ...who,
       selfApproval: world.approvals().selfApproval,
-      stillMay: before.filter((one) => standings.get(one) === 'may'),
+      stillMay: before.filter((one) => who.standings.get(one)?.standing === 'may'),
     });
   });
 
-  const decline = decider('decline', async (change, userId) => {
-    const standing = (await approvers.standings([userId])).get(userId) ?? 'unknown';
-    return decideDecline(change, { by: userId, nowMs: clock.nowMs(), standing });
-  });
+  const decline = decider('decline', decideDecline);
 
-  const undo = decider('undo', async (change, userId) => {
-    const standing = (await approvers.standings([userId])).get(userId) ?? 'unknown';
-    return decideUndo(change, { by: userId, nowMs: clock.nowMs(), standing, owner });
-  });
+  const undo = decider('undo', (change, who) => decideUndo(change, { ...who, owner }));
 
   /** Decides again on what is stored when somebody was faster. What is refused is recorded, and the card shows the truth again. */
-  function decider(action: string, decide: (change: Change, userId: string) => Promise<Decision>): Handlers['approve'] {
+  function decider(action: string, decide: (change: Change, who: Decider) => Decision): Handlers['approve'] {
     return async ({ changeId }, { userId }) => {
       let change = await store.change(changeId);
       for (let tries = 0; tries < TRIES && change !== null; tries += 1) {
-        const decision = await decide(change, userId);
+        const who = await deciderOf(change, userId);
+        const decision = decide(change, who);
         if (decision.kind === 'refused') {
           await recordRefusal(change.host, userId, action, decision.refusal, {
             change: change.id,
@@ -127,13 +136,28 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
           world.wake();
           return refuse(decision.refusal);
         }
-        const entry = changeEntry(decision.next, action, userId, clock.nowMs());
+        const entry = changeEntry(decision.next, action, userId, clock.nowMs(), teamOf(who));
         const saved = await store.updateChange(decision.next, [entry]);
         world.wake();
         if (saved.kind === 'saved') return { kind: 'notice', notice: describeDecided(saved.change) };
         change = saved.current;
       }
       return refuse({ kind: 'no-such-change' });
+    };
+  }
+
+  /** Who somebody is in this change: one person stays one, also under another id. */
+  async function deciderOf(change: Change, userId: string): Promise<Decider> {
+    const involved = [change.proposedBy, ...change.approvals.map((one) => one.by)];
+    const standings = await approvers.standings([userId, ...involved]);
+    const me = standings.get(userId);
+    const known = involved.find((one) => standings.get(one)?.personId === me?.personId);
+    return {
+      by: known ?? userId,
+      standing: me?.standing ?? 'unknown',
+      teamId: me?.teamId ?? null,
+      nowMs: clock.nowMs(),
+      standings,
     };
   }
 
@@ -154,6 +178,11 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
   }
 
   return { protect, approve, decline, undo, answerPending };
+}
+
+/** The team beside the user id: ids are unique in a team only. */
+function teamOf(who: { teamId: string | null } | undefined): { team?: string } {
+  return who?.teamId == null ? {} : { team: who.teamId };
 }
 
 function refuse(why: ChangeRefusal): Answer {

@@ -7,6 +7,7 @@ import {
   type HostRow,
   type HostState,
 } from '../../notice/answer/fleet-notice.ts';
+import { changeRefusalText } from '../../notice/change/change-refusal-text.ts';
 import { changesPart, rulesPart } from '../../notice/change/change-answers.ts';
 import type { Notice, Part } from '../../notice/notice.ts';
 import { shortageText, victimText } from '../../notice/roles.ts';
@@ -163,7 +164,9 @@ export function openHostsAnswers(
   async function changeParts(): Promise<Part[]> {
     if (!world.protect) return [];
     const [open, rules] = await Promise.all([store.openChanges(), store.rules()]);
+    const hasApprovers = world.changes === undefined || world.changes.approvals().approvers !== null;
     return [
+      ...(hasApprovers ? [] : [{ kind: 'text' as const, text: changeRefusalText({ kind: 'no-approvers' }) }]),
       ...titled('Open changes', changesPart(open.toReversed())),
       ...titled('Standing protections', rulesPart(rules)),
     ];

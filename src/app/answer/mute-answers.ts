@@ -6,6 +6,7 @@ import type { Answer, Handlers } from './handlers.ts';
 import { mutedUntil, serviceOnHost } from '../mute-target.ts';
 import type { Mute } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
+import type { People } from '../people.ts';
 import type { Targets } from './targets.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -20,8 +21,11 @@ const TRIES = 5;
 export function openMuteAnswers(
   { store, fleet, clock, wake, channelOf }: AnswersWorld,
   targets: Targets,
+  people: People,
 ): Pick<Handlers, 'mute' | 'unmute' | 'muteIncident'> {
   async function mute(ask: { target: string; forMs: number | null }, { userId }: { userId: string }): Promise<Answer> {
+    const stranger = await people.refuseStranger(userId, 'mute kills');
+    if (stranger !== null) return { kind: 'refused', refusal: stranger };
     const target = await targets.any(ask.target);
     if (target.kind === 'refused') return target;
     if (target.kind === 'tag')
@@ -36,6 +40,8 @@ export function openMuteAnswers(
   }
 
   async function muteIncident({ incidentId }: { incidentId: string }, { userId }: { userId: string }): Promise<Answer> {
+    const stranger = await people.refuseStranger(userId, 'mute kills');
+    if (stranger !== null) return { kind: 'refused', refusal: stranger };
     const incident = await store.incident(incidentId);
     if (!incident) return { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
     const nowMs = clock.nowMs();
@@ -69,6 +75,8 @@ export function openMuteAnswers(
   }
 
   async function unmute({ target: asked }: { target: string }, { userId }: { userId: string }): Promise<Answer> {
+    const stranger = await people.refuseStranger(userId, 'unmute kills');
+    if (stranger !== null) return { kind: 'refused', refusal: stranger };
     const nowMs = clock.nowMs();
     const mutes = await store.mutes(nowMs);
     const found =

@@ -1,5 +1,6 @@
 import type { Refusal } from '../../change/refusal.ts';
 import type { AnswersWorld } from './answers-world.ts';
+import type { People } from '../people.ts';
 import { withTimeout } from '../with-timeout.ts';
 
 export interface Rights {
@@ -12,13 +13,15 @@ const USER_GROUP = /^S[A-Z0-9]+$/;
 const WHAT = 'add or remove hosts';
 
 /** Who may do what, by the configuration. */
-export function openRights({ settings, editing, groupMembers, clock, log }: AnswersWorld): Rights {
+export function openRights({ settings, editing, groupMembers, clock, log }: AnswersWorld, people: People): Rights {
   async function refuseEditing(userId: string): Promise<Refusal | null> {
     const { admins } = settings();
     if (editing === null) return no('Hosts come from the configuration file here.');
+    if (admins.length === 0) return no('Nobody may: the configuration names no one under “admins”.');
+    const stranger = await people.refuseStranger(userId, WHAT);
+    if (stranger !== null) return stranger;
     if (admins.includes(userId)) return null;
     const groups = admins.filter((admin) => USER_GROUP.test(admin));
-    if (admins.length === 0) return no('Nobody may: the configuration names no one under “admins”.');
     const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembers)));
     const answers = looked.kind === 'done' ? looked.value : [];
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value.includes(userId))) return null;

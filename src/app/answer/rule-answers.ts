@@ -1,4 +1,5 @@
 import type { Change } from '../../change/change.ts';
+import { refuseStanding, refuseStopping } from '../../change/decisions.ts';
 import { ruleSubject } from '../../change/rule.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
 import { describeProposed, describeRuleEdited, describeRules } from '../../notice/change/change-answers.ts';
@@ -26,6 +27,8 @@ export function openRuleAnswers(
   ): Promise<Answer> {
     const target = await targets.host(ask.host);
     if (target.kind === 'refused') return target;
+    const mayNot = await approvers.refuseProposal(requester.userId);
+    if (mayNot !== null) return refuse(mayNot);
     const active = (await store.openChanges()).filter(
       (one) => one.host === target.name && one.state.kind === 'applied',
     );
@@ -105,11 +108,13 @@ export function openRuleAnswers(
   ): Promise<Answer> {
     const rule = (await store.rules()).find((one) => one.id === id || ruleSubject(one) === id);
     if (rule === undefined) return { kind: 'refused', refusal: { kind: 'stale', what: 'That rule' } };
-    const standing = (await approvers.standings([requester.userId])).get(requester.userId) ?? 'unknown';
+    const standing = (await approvers.standings([requester.userId])).get(requester.userId)?.standing ?? 'unknown';
     // To resume changes values again, so it takes an approver; to stop, the maker will do.
-    const mayStop = requester.userId === rule.madeBy && to !== 'active';
-    if (standing !== 'may' && !mayStop)
-      return refuse({ kind: standing === 'unknown' ? 'approvers-unknown' : 'not-an-approver' });
+    const mayNot =
+      to === 'active'
+        ? refuseStanding(standing)
+        : refuseStopping(standing, requester.userId === rule.madeBy, { kind: 'not-an-approver' });
+    if (mayNot !== null) return refuse(mayNot);
     const saved = await store.putRule({ ...rule, state: to });
     if (saved === null) return { kind: 'refused', refusal: { kind: 'stale', what: 'That rule' } };
     const details = { rule: rule.id, target: ruleSubject(rule) };
@@ -118,7 +123,12 @@ export function openRuleAnswers(
     return { kind: 'notice', notice: describeRuleEdited(saved) };
   }
 
-  async function protectForm({ incidentId }: { incidentId: string }): ReturnType<Handlers['protectForm']> {
+  async function protectForm(
+    { incidentId }: { incidentId: string },
+    { userId }: Requester,
+  ): ReturnType<Handlers['protectForm']> {
+    const mayNot = await approvers.refuseProposal(userId);
+    if (mayNot !== null) return { kind: 'refused', refusal: { kind: 'change', why: mayNot } };
     const incident = await store.incident(incidentId);
     const kill = incident?.kills.at(-1);
     if (!incident || !kill) return { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };

@@ -1,3 +1,4 @@
+import type { Account } from '../../change/account.ts';
 import type { ApprovalPolicy } from '../../change/policy.ts';
 import type { Log } from '../ports.ts';
 import type { Fleet } from '../host-link.ts';
@@ -21,6 +22,8 @@ export interface ChangeWorld {
   approvals: () => ApprovalPolicy & { channel: string | null };
   /** Members of a user group now, not remembered from before. Throws when that cannot be found out. */
   groupMembersNow: (groupId: string) => Promise<readonly string[]>;
+  /** Who somebody is, asked of the chat now. Throws when it does not say. Absent: no chat is there. */
+  accountNow?: ((userId: string) => Promise<Account>) | undefined;
   channelOf: (of: { host: string }) => string;
   /** False: another process of the bot watches that host. */
   isMine: (host: string) => boolean;

@@ -1,6 +1,7 @@
 import type { Refusal } from '../../change/refusal.ts';
 import { changeRefusalText } from '../change/change-refusal-text.ts';
 import { aNotice, joinTexts, type Notice, type Text } from '../notice.ts';
+import { strangerWords } from '../stranger-text.ts';
 import { sayDuration } from '../units.ts';
 
 const SAY = {
@@ -41,6 +42,7 @@ const SAY = {
     { prose: r.reason },
   ],
   'not-allowed': (r) => [{ words: `You can’t ${r.what}. ${r.whoMay}` }],
+  stranger: (r) => [{ words: `You can’t ${r.what}. ${strangerWords(r.why, 'That is done')}` }],
   'unknown-word': (r) => [
     ...(r.word === ''
       ? [{ words: 'I found no command in that' }]

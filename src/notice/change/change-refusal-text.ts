@@ -1,4 +1,5 @@
 import type { ChangeRefusal } from '../../change/refusal.ts';
+import { strangerWords } from '../stranger-text.ts';
 import type { Text } from '../notice.ts';
 
 const SAY = {
@@ -7,6 +8,13 @@ const SAY = {
   'approvers-unknown': () => [
     { words: 'I could not look up the approvers’ user group, so nobody can decide right now. Try again.' },
   ],
+  'no-approvers': () => [
+    {
+      words:
+        'Changes are off: the configuration names no approvers. Set approvals.approvers in oombot.yaml to a list of users and user groups, or to the word anyone.',
+    },
+  ],
+  stranger: (r) => [{ words: strangerWords(r.why, 'A change is proposed and decided') }],
   'approved-already': () => [{ words: 'You already approved this; it also needs somebody else.' }],
   'decided-already': (r) => [
     { words: r.how === 'open' ? 'This change is still open' : `Already decided: it is ${r.how}` },
