@@ -22,7 +22,7 @@ export interface LogLine {
   kernelUs: number | null;
   /** Tells apart the hosts and forms that one input may mix. */
   stream: string;
-  /** How its front looked; `learned`: as the input itself showed. */
+  /** How its front looked. `learned`: as the input itself showed. `inside`: other text stood before it. */
   form: string;
 }
 
@@ -128,7 +128,10 @@ export function openFramer(hooks: FramerHooks): Framer {
     if (quoted.length < raw.length && pushPrefixed(out, quoted, raw.length - quoted.length, line)) return;
     // A console shows text of others that did not end its line: `host login: [  112.397795] Out of memory: Killed process …`
     const inside = raw.includes('] ') ? SECONDS_INSIDE.exec(raw) : null;
-    if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) return;
+    if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) {
+      for (const pushed of out.slice(-1)) pushed.form = 'inside';
+      return;
+    }
     // A bare line: it belongs to the stream around it, but carries no time of its own.
     const isSetIn = first === 62 || first === 124 || first === 9 || raw.startsWith('    ');
     const bare = readEventText(raw) ?? (isSetIn ? quoted : raw);

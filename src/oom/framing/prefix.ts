@@ -28,12 +28,12 @@ const FACILITY = `(?:${FACILITY_LEVEL})?`;
 // Some loggers write a second colon: `kernel: : [277622.359064] …`
 const COLON = ': ?(?:: (?=\\[))?';
 const HOST_PROGRAM = new RegExp(
-  `(?!${FACILITY_LEVEL})([^\\s:['"|<({]{1,255}) ${FACILITY}((?!\\d+:)[^\\s:[\\]'"|<>]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`,
+  `(?!${FACILITY_LEVEL}|- )([^\\s:['"|<({]{1,255}) ${FACILITY}((?!\\d+:)[^\\s:[\\]'"|<>]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`,
   'y',
 );
 const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]'"|<>]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
 // metalog: Nov 22 19:53:13 [kernel] [ 123.456789] …
-const BRACKETED_PROGRAM = /\[([A-Za-z][\w-]{0,31})\] /y;
+const BRACKETED_PROGRAM = /\[([A-Za-z][\w-]{0,31})\] (?!\d)/y;
 const HOST_SECONDS = /([^\s:[\](){}'"<>|]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
 // A program with its pid, as userspace writes it into the kernel log, or as people paste it.
 const PROGRAM_PID =

@@ -66,7 +66,7 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       const at = strip(wrapping, text, stamp, known);
       if (at < 0) continue;
       if (index > 0) wrappings = [wrapping, ...wrappings.filter((other) => other !== wrapping)];
-      framer.push(out, withoutTail(wrapping, text.slice(at)), line, stamp);
+      framer.push(out, withoutTail(wrapping, text.slice(at), stamp), line, stamp);
       return true;
     }
     return false;
@@ -101,7 +101,10 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
         continue;
       }
       const goesOn = landmark.end >= 0 && landmark.end < line.text.length;
-      const isAside = landmark.start > 1 || (landmark.start === 1 && line.text.charCodeAt(0) !== 32);
+      // Another program quotes the kernel, or what was taken for its name is none.
+      if (isForeign(line) && landmark.kind !== 'userspace') continue;
+      const isAside =
+        line.form === 'inside' || landmark.start > 1 || (landmark.start === 1 && line.text.charCodeAt(0) !== 32);
       if (isAside || goesOn || hostsDiffer(held) > HOSTS_MAX) phase = 'unknown';
       else if (landmark.start >= 0 && (hostsDiffer(held) < 2 || landmark.kind === 'kill')) phase = 'none';
       if (phase !== 'undecided') return;
@@ -122,8 +125,13 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
     const given = held;
     held = [];
     if (isUnknown) learn(given);
+    const from = out.length;
     for (const unit of given)
       if (!isUnknown || unit.text === '' || !unwrap(unit.text, unit.line, unit.base, out)) out.push(...unit.lines);
+    // The first line of an input may lack its beginning: it is of the host that the next line names.
+    const [first, ...others] = out.slice(from);
+    const next = others.find(({ stream }) => stream !== '');
+    if (first?.line === 1 && first.stream === '' && next !== undefined) first.stream = next.stream;
   }
 
   function learn(from: readonly Unit[]): void {

@@ -15,6 +15,16 @@ export interface Sample {
   landmark: Landmark;
 }
 
+interface Tail {
+  parts: readonly Part[];
+  kinds: Set<string>;
+  samples: number;
+  words: Map<string, number>[];
+  isIdentity: boolean[];
+  /** The last one seen. */
+  text: string;
+}
+
 /** One form of front and tail. */
 export interface Wrapping {
   key: string;
@@ -29,21 +39,22 @@ export interface Wrapping {
   kinds: Map<string, number>;
   /** Programs that the outer part names last, with the kinds of lines that they wrote. */
   programs: Map<string, Set<string>>;
-  tails: Map<string, { parts: readonly Part[]; kinds: Set<string> }>;
+  tails: Map<string, Tail>;
   exactEnds: number;
   /** Hosts that the known part named; each line another: it is no host. */
   hosts: Set<string>;
   ignoresHost: boolean;
-  tail: readonly Part[] | null;
+  /** The tails that are believed, the longest first. */
+  ends: Tail[];
   /** The outer part of the last sample. */
   outer: string;
-  /** Which words stand inside of stamps. */
-  inStamp: boolean[];
 }
 
 const PROGRAM = /(?:^|[\s\])|])([A-Za-z][\w./@-]{0,63})(?:\[\d{1,10}\])?: ?$/;
 const OUTER_MAX = 600;
 const WORDS_KEPT = 32;
+/** More hosts whose names look like an id are hardly in one log. */
+const IDS_MAX = 6;
 /** So many kinds of lines are no quotation any more: the program hands the kernel's log on. */
 const KINDS_OF_LOG = 3;
 
@@ -82,10 +93,7 @@ export function addSample(wrappings: Map<string, Wrapping>, { text, landmark }: 
   if (inner < start && wrapping.hosts.size < WORDS_KEPT) wrapping.hosts.add(scratch.host);
   wrapping.outer = outer;
   wrapping.kinds.set(kind, (wrapping.kinds.get(kind) ?? 0) + 1);
-  for (const [at, word] of shape.words.entries()) {
-    const seen = (wrapping.words[at] ??= new Map<string, number>());
-    if (seen.size < WORDS_KEPT || seen.has(word)) seen.set(word, (seen.get(word) ?? 0) + 1);
-  }
+  countWords(wrapping.words, shape.words);
   const program = inner < start ? null : programOf(outer);
   if (program !== null) {
     const kinds = wrapping.programs.get(program) ?? new Set<string>();
@@ -95,8 +103,24 @@ export function addSample(wrappings: Map<string, Wrapping>, { text, landmark }: 
   wrapping.exactEnds += 1;
   const tail = shapeOf(text.slice(end), true);
   if (tail === null || end === text.length || tail.parts[0] === 'word') return;
-  const seen = wrapping.tails.get(tail.key) ?? { parts: tail.parts, kinds: new Set<string>() };
-  if (wrapping.tails.size < WORDS_KEPT) wrapping.tails.set(tail.key, { ...seen, kinds: seen.kinds.add(kind) });
+  const seen = wrapping.tails.get(tail.key) ?? openTail(tail.parts);
+  if (wrapping.tails.size >= WORDS_KEPT) return;
+  wrapping.tails.set(tail.key, seen);
+  seen.kinds.add(kind);
+  seen.samples += 1;
+  seen.text = text.slice(end);
+  countWords(seen.words, tail.words);
+}
+
+function openTail(parts: readonly Part[]): Tail {
+  return { parts, kinds: new Set(), samples: 0, words: [], isIdentity: [], text: '' };
+}
+
+function countWords(counts: Map<string, number>[], words: readonly string[]): void {
+  for (const [at, word] of words.entries()) {
+    const seen = (counts[at] ??= new Map<string, number>());
+    if (seen.size < WORDS_KEPT || seen.has(word)) seen.set(word, (seen.get(word) ?? 0) + 1);
+  }
 }
 
 function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasInner: boolean): Wrapping {
@@ -114,9 +138,8 @@ function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasI
     exactEnds: 0,
     hosts: new Set(),
     ignoresHost: false,
-    tail: null,
+    ends: [],
     outer: '',
-    inStamp: [],
   };
 }
 
@@ -130,29 +153,45 @@ function programOf(outer: string): string | null {
 
 /** Decides what the samples mean: which words tell sources apart, and what the tail is. */
 export function conclude(wrapping: Wrapping): void {
-  const { outer, words } = wrapping;
-  const spans = findStamps(outer);
-  wrapping.inStamp = wordSpans(outer).map(([from, to]) => spans.some((span) => from >= span.start && to <= span.end));
   const repeats = [...wrapping.kinds.values()].some((count) => count > 1);
-  wrapping.isIdentity = words.map((seen, at) => wrapping.inStamp[at] !== true && isIdentity(seen, wrapping, repeats));
-  const [best] = [...wrapping.tails.values()].sort((a, b) => b.kinds.size - a.kinds.size);
-  const least = outer === '' || wrapping.exactEnds > 1 ? 2 : 1;
+  wrapping.isIdentity = findIdentity(wrapping.outer, wrapping.words, wrapping.samples, repeats);
+  const least = wrapping.outer === '' || wrapping.exactEnds > 1 ? 2 : 1;
   wrapping.ignoresHost = wrapping.hosts.size > 2 && wrapping.hosts.size >= Math.min(wrapping.samples, WORDS_KEPT);
-  wrapping.tail = best !== undefined && best.kinds.size >= least ? best.parts : null;
+  wrapping.ends = [...wrapping.tails.values()]
+    .filter(({ kinds }) => kinds.size >= least)
+    .sort((a, b) => b.parts.length - a.parts.length);
+  for (const tail of wrapping.ends) {
+    const isIdentity = findIdentity(tail.text, tail.words, tail.samples, repeats);
+    // A tail that all lines have tells nothing apart, and a torn line lacks it.
+    tail.isIdentity = isIdentity.map((is, at) => is && (wrapping.ends.length > 1 || (tail.words[at]?.size ?? 0) > 1));
+  }
+}
+
+/** Which words of a text tell sources apart: none of those in its stamps. */
+function findIdentity(
+  text: string,
+  words: readonly Map<string, number>[],
+  samples: number,
+  repeats: boolean,
+): boolean[] {
+  const spans = findStamps(text);
+  const isStamp = wordSpans(text).map(([from, to]) => spans.some((span) => from >= span.start && to <= span.end));
+  return words.map((seen, at) => isStamp[at] !== true && isIdentity(seen, samples, repeats));
 }
 
 function wordSpans(text: string): [number, number][] {
   return [...text.matchAll(/[A-Za-z0-9_\x80-\xff]+/g)].map((word) => [word.index, word.index + word[0].length]);
 }
 
-function isIdentity(seen: Map<string, number>, { samples }: Wrapping, repeats: boolean): boolean {
+function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean): boolean {
   const values = [...seen.keys()];
   if (values.length >= WORDS_KEPT) return false;
   if (values.every(isLevel)) return false;
   const areNumbers = values.every((value) => /^\d+$/.test(value));
   if (seen.size === 1) return !areNumbers;
   // A count, or an id of each line.
-  if (seen.size === samples && samples > 2) return false;
+  const areIds = values.every((value) => /^[0-9a-f]{4,64}$/.test(value));
+  if ((seen.size === samples && (samples > 2 || areIds)) || (areIds && seen.size > IDS_MAX)) return false;
   if (areNumbers) return repeats && seen.size <= 8 && seen.size * 3 <= samples;
   if (values.some((value) => /\d/.test(value))) return seen.size * 2 <= samples || samples <= 2;
   return repeats && seen.size <= 16 && seen.size * 2 <= samples;
@@ -160,7 +199,7 @@ function isIdentity(seen: Map<string, number>, { samples }: Wrapping, repeats: b
 
 /** Prose that quotes one line of a log is no log. */
 export function isBelieved(wrapping: Wrapping): boolean {
-  if (wrapping.outer === '' && wrapping.tail === null && !wrapping.ignoresHost) return false;
+  if (wrapping.outer === '' && wrapping.ends.length === 0 && !wrapping.ignoresHost) return false;
   if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
   const [kind] = wrapping.kinds.keys();
   if (kind !== 'kill' && kind !== 'verdict' && kind !== 'userspace') return wrapping.samples > 2;
@@ -199,8 +238,21 @@ function nameIds({ programs, samples }: Wrapping): boolean {
   return programs.size > 2 && programs.size * 4 > samples;
 }
 
-/** A text without the tail. */
-export function withoutTail(wrapping: Wrapping, text: string): string {
-  const end = wrapping.tail === null ? -1 : matchTail(wrapping.tail, text);
-  return end < 0 ? text : text.slice(0, end);
+/** A text without the tail; what the tail says is noted in `stamp`. */
+export function withoutTail({ ends }: Wrapping, text: string, stamp: Stamp): string {
+  const tail = ends.find(({ parts }) => matchTail(parts, text) >= 0);
+  if (tail === undefined) return text;
+  const end = matchTail(tail.parts, text);
+  const rest = text.slice(end);
+  const named = findHost(rest);
+  if (named !== '') stamp.host = `${named} ${stamp.host}`;
+  else if (tail.isIdentity.includes(true))
+    for (const [at, word] of (shapeOf(rest, true)?.words ?? []).entries())
+      if (tail.isIdentity[at] === true) stamp.host += ` ${word}`;
+  if (stamp.timeText === null) {
+    const [found] = findStamps(rest);
+    stamp.timeText = found?.timeText ?? null;
+    stamp.realtimeUs ??= found?.realtimeUs ?? null;
+  }
+  return text.slice(0, end);
 }

@@ -28,6 +28,8 @@ export interface Assembler {
   events: DeathEvent[];
   /** No report is open and no line is held back: only lines that begin something matter now. */
   isIdle: () => boolean;
+  /** A process of this id and name was killed not long ago. */
+  hasKilled: (pid: number, name: string) => boolean;
 }
 
 const NONE: readonly string[] = [];
@@ -82,11 +84,19 @@ const STRANGE_LINES_MAX = 100;
 const SHORT = 16; // a piece of a name: 15 bytes and less
 const BEFORE_MAX = 3;
 
-/** Puts reports together from the lines of one host. Never throws; memory is bounded. */
-export function openAssembler(nextReport: () => number): Assembler {
+/**
+ * Puts reports together from the lines of one host. Never throws; memory is bounded.
+ *
+ * @param wasKilledElsewhere whether another host of the same input has just killed a process of this id and name
+ */
+export function openAssembler(
+  nextReport: () => number,
+  wasKilledElsewhere: (pid: number, name: string) => boolean = () => false,
+): Assembler {
   const userspace = openUserspaceReader();
   const state: StreamState = {
     nextReport,
+    wasKilledElsewhere,
     events: [],
     open: null,
     decided: null,
@@ -183,6 +193,7 @@ export function openAssembler(nextReport: () => number): Assembler {
     },
     events: state.events,
     isIdle: () => state.open === null && state.split === null,
+    hasKilled: (pid, name) => state.recent.findLast(pid, (death) => death.name === name) !== undefined,
   };
 }
 

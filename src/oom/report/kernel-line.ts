@@ -174,6 +174,8 @@ function takeReaper(state: StreamState, line: LogLine): boolean {
     return true;
   }
   if (!reaper.reaped) return true;
+  // Whose line has no host, and says no more than another host's kill.
+  if (state.wasKilledElsewhere(reaper.pid, reaper.name)) return true;
   // The reaper only takes victims of the OOM killer: somebody died whose own line is not in this log.
   const lone = openDeath(beginReport(state, line), line, 'nobody');
   lone.outcome = 'truncated';

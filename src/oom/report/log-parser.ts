@@ -19,6 +19,8 @@ export interface LogParser {
 }
 
 const STREAMS_MAX = 64;
+/** A line that stands twice is this close to itself, with what its container puts between. */
+const REPEATED_WITHIN = 12;
 /** printk cuts at 1 to 2 KiB (LOG_LINE_MAX); with room for what wrappers add. Nothing behind it is the kernel's. */
 const TEXT_MAX = 8_192;
 const KILLED_MAX = 10_000;
@@ -36,6 +38,7 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
   let reports = 0;
   let last: Assembler | null = null;
   let lastStream = '';
+  let lastLine: LogLine | null = null;
 
   function isIdle(): boolean {
     for (const assembler of assemblers.values()) if (!assembler.isIdle()) return false;
@@ -58,7 +61,10 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
         break;
       }
     }
-    const assembler = openAssembler(() => (reports += 1));
+    const assembler = openAssembler(
+      () => (reports += 1),
+      (pid, name) => [...assemblers].some(([other, { hasKilled }]) => other !== stream && hasKilled(pid, name)),
+    );
     assemblers.set(stream, assembler);
     return assembler;
   }
@@ -80,6 +86,8 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
   function takeLines(): OomEvent[] {
     let events = NO_EVENTS;
     for (const line of lines) {
+      if (isRepeated(line, lastLine)) continue;
+      lastLine = line;
       if (line.text.length > TEXT_MAX) line.text = line.text.slice(0, TEXT_MAX);
       const assembler = assemblerOf(line.stream);
       assembler.feed(line);
@@ -115,4 +123,18 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
     },
     maySkip: () => !framer.needsEveryLine() && !framer.isHolding() && isIdle(),
   };
+}
+
+/** The line above once more: two loggers wrote into one file. */
+function isRepeated(line: LogLine, above: LogLine | null): boolean {
+  return (
+    above !== null &&
+    line.text === above.text &&
+    line.text !== '' &&
+    line.line - above.line <= REPEATED_WITHIN &&
+    !line.continued &&
+    line.stream === above.stream &&
+    line.kernelUs === above.kernelUs &&
+    line.timeText === above.timeText
+  );
 }

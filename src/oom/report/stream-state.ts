@@ -15,6 +15,7 @@ export interface DeathEvent {
 /** Where one stream of log lines stands. */
 export interface StreamState {
   nextReport: () => number;
+  wasKilledElsewhere: (pid: number, name: string) => boolean;
   events: DeathEvent[];
   /** The report that has no victim yet. */
   open: ReportState | null;

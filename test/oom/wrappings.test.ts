@@ -1,0 +1,140 @@
+// A report says the same whatever it came through: each wrapper of test/support/wrappers.ts, and made-up ones.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { HEAD_BYTES, openContainer } from '../../src/oom/framing/container.ts';
+import type { KillRecord } from '../../src/oom/report.ts';
+import { parseLines, toLines } from '../support/corpus.ts';
+import { openRandom, randomPlace, randomWrapper } from '../support/random-wrapper.ts';
+import { joinLines, WRAPPERS, type Message, type Place, type Wrapper } from '../support/wrappers.ts';
+
+/** More of them: WRAPPING_RUNS=2000 npx vitest run test/oom/wrappings.test.ts */
+const runs = Number(process.env['WRAPPING_RUNS'] ?? 200);
+const CORPUS = path.join(import.meta.dirname, '../corpus/own');
+
+interface Report {
+  messages: Message[];
+  records: KillRecord[];
+}
+
+const reports = ['d12-global-mysqld', 'd12v1-memcg', 'd12-unit-java', 'd13-unit'].map((scenario): Report => {
+  const messages = toLines(readFileSync(path.join(CORPUS, `${scenario}.dmesg.log`))).flatMap((line) => {
+    const [, seconds, text] = /^\[ *(\d+\.\d+)\] ?(.*)$/.exec(line) ?? [];
+    return text === undefined ? [] : [{ seconds: Number(seconds), text }];
+  });
+  const plain = messages.map(({ seconds, text }) => `[${seconds.toFixed(6).padStart(12)}] ${text}`);
+  return { messages, records: parseLines(plain) };
+});
+
+function reportAt(at: number): Report {
+  const report = reports[at % reports.length];
+  if (report === undefined) throw new Error('the corpus is missing');
+  return report;
+}
+
+/** As files are read: containers first, then lines. */
+function read(bytes: string): KillRecord[] {
+  const container = openContainer(bytes.slice(0, HEAD_BYTES));
+  return parseLines(toLines(container === null ? bytes : container.push(bytes) + container.end()));
+}
+
+/** What the kernel said; where and when it stood is the wrapping's, and so is what hangs on the kernel's clock. */
+function factsOf(record: KillRecord): Record<string, unknown> {
+  const { line, report, timeText, time, kernelSeconds, evidence, warnings, killedBefore, ...facts } =
+    record as KillRecord & {
+      killedBefore?: unknown;
+    };
+  return facts;
+}
+
+function wrap(wrapper: Wrapper, messages: readonly Message[], place: Place): string[] {
+  return messages.map((message, at) => wrapper.line(message, place, at));
+}
+
+function describeKill({ outcome, pid, name }: KillRecord): string {
+  return `${outcome} ${pid} ${name}`;
+}
+
+describe.each(WRAPPERS.map((wrapper, at) => ({ ...wrapper, at })))('$name', (wrapper) => {
+  const random = openRandom(wrapper.at);
+  const place = randomPlace(random);
+
+  it('hides nothing of a report', () => {
+    const { messages, records } = reportAt(wrapper.at);
+
+    const found = read(joinLines(wrapper, wrap(wrapper, messages, place), place));
+
+    expect(found.map(factsOf)).toEqual(records.map(factsOf));
+  });
+
+  it('keeps two reports in a row apart', () => {
+    const [first, second] = [reportAt(wrapper.at + 1), reportAt(wrapper.at + 2)];
+    const laterBy = (first.messages.at(-1)?.seconds ?? 0) + 500;
+    const later = second.messages.map(({ seconds, text }) => ({ seconds: seconds + laterBy, text }));
+
+    const found = read(joinLines(wrapper, wrap(wrapper, [...first.messages, ...later], place), place));
+
+    expect(found.map(factsOf)).toEqual([...first.records, ...second.records].map(factsOf));
+  });
+
+  it('invents nothing where it is torn', () => {
+    const { messages, records } = reportAt(wrapper.at + 3);
+    const lines = wrap(wrapper, messages, place);
+    const from = Math.floor(random() * lines.length);
+    const rest = joinLines(wrapper, lines.slice(from), place);
+    const torn = rest.slice(0, Math.floor(random() * rest.length));
+
+    const killed = read(torn).filter(({ outcome }) => outcome === 'killed');
+
+    expect(records.map(({ pid }) => pid)).toEqual(expect.arrayContaining(killed.map(({ pid }) => pid)));
+    expect(new Set(killed.map(({ pid }) => pid)).size).toBe(killed.length);
+  });
+
+  it.runIf(wrapper.tellsHost === true)('keeps three hosts apart whose lines are mixed', () => {
+    const hosts = [0, 1, 2].map((host) => ({ ...reportAt(wrapper.at + host), place: randomPlace(random) }));
+    const queues = hosts.map((host) => wrap(wrapper, host.messages, host.place));
+    const mixed: string[] = [];
+    while (queues.some((queue) => queue.length > 0))
+      mixed.push(...(queues[Math.floor(random() * 3)]?.splice(0, 1 + Math.floor(random() * 4)) ?? []));
+
+    const found = read(joinLines(wrapper, mixed, place));
+
+    const sorted = (records: KillRecord[]): string[] => records.map((record) => JSON.stringify(factsOf(record))).sort();
+    expect(sorted(found)).toEqual(sorted(hosts.flatMap(({ records }) => records)));
+  });
+
+  it.runIf(wrapper.whole === undefined && !wrapper.name.includes('YAML'))(
+    'counts a death once where each line stands twice',
+    () => {
+      const { messages, records } = reportAt(wrapper.at);
+      const lines = wrap(wrapper, messages, place).flatMap((line) => [line, line]);
+
+      expect(read(joinLines(wrapper, lines, place)).map(describeKill)).toEqual(records.map(describeKill));
+    },
+  );
+});
+
+it('knows many wrappings by their kind', () => {
+  expect(WRAPPERS.length).toBeGreaterThanOrEqual(120);
+  expect(new Set(WRAPPERS.map(({ name }) => name)).size).toBe(WRAPPERS.length);
+});
+
+it('reads at least 99 of 100 made-up wrappings whole, and invents nothing in the others', { timeout: 600_000 }, () => {
+  const wrong: string[] = [];
+  for (let seed = 0; seed < runs; seed += 1) {
+    const { messages, records } = reportAt(seed);
+    const wrapper = randomWrapper(seed);
+    const place = randomPlace(openRandom(seed + 1_000_000));
+
+    const found = read(joinLines(wrapper, wrap(wrapper, messages, place), place));
+
+    if (JSON.stringify(found.map(factsOf)) !== JSON.stringify(records.map(factsOf)))
+      wrong.push(`${wrapper.name}: ${wrapper.line({ text: 'TEXT', seconds: 1 }, place, 0)}`);
+    const pids = records.map(({ pid }) => pid);
+    expect(pids).toEqual(
+      expect.arrayContaining(found.filter(({ outcome }) => outcome === 'killed').map(({ pid }) => pid)),
+    );
+  }
+
+  expect(wrong.length, wrong.join('\n')).toBeLessThanOrEqual(runs / 100);
+});
