@@ -53,8 +53,6 @@ export interface Wrapping {
 const PROGRAM = /(?:^|[\s\])|])([A-Za-z][\w./@-]{0,63})(?:\[\d{1,10}\])?: ?$/;
 const OUTER_MAX = 600;
 const WORDS_KEPT = 32;
-/** More hosts whose names look like an id are hardly in one log. */
-const IDS_MAX = 6;
 /** So many kinds of lines are no quotation any more: the program hands the kernel's log on. */
 const KINDS_OF_LOG = 3;
 
@@ -189,9 +187,10 @@ function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean
   if (values.every(isLevel)) return false;
   const areNumbers = values.every((value) => /^\d+$/.test(value));
   if (seen.size === 1) return !areNumbers;
-  // A count, or an id of each line.
+  // A count, or an id of each line, which may stand twice.
   const areIds = values.every((value) => /^[0-9a-f]{4,64}$/.test(value));
-  if ((seen.size === samples && (samples > 2 || areIds)) || (areIds && seen.size > IDS_MAX)) return false;
+  if ((seen.size === samples && (samples > 2 || areIds)) || (areIds && seen.size > 2 && samples < seen.size * 3))
+    return false;
   if (areNumbers) return repeats && seen.size <= 8 && seen.size * 3 <= samples;
   if (values.some((value) => /\d/.test(value))) return seen.size * 2 <= samples || samples <= 2;
   return repeats && seen.size <= 16 && seen.size * 2 <= samples;
