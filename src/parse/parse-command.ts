@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import { withCause } from '../cause/cause.ts';
 import { explainReport, listKills, NO_PAINT, type Paint } from '../notice/incident/kill-report.ts';
-import { openLogParser } from '../oom/report/log-parser.ts';
 import type { KillRecord } from '../oom/report.ts';
+import { onceEach, type MemberRecord } from './members.ts';
 import { readLog, UnreadableInput } from './read-log.ts';
 
 export const EXIT_FOUND = 0;
@@ -26,6 +26,7 @@ const PROGRESS_STEP_BYTES = 25_000_000;
 const EXPLAINED_MAX = 50;
 const LISTED_MAX = 10_000;
 const PENDING_MAX = 1_000_000;
+const MEMBER_RECORDS_MAX = 20_000;
 
 /** Reads each file on its own and prints every kill; gives the exit status. */
 export async function parseFiles(files: readonly string[], options: ParseOptions): Promise<number> {
@@ -35,13 +36,11 @@ export async function parseFiles(files: readonly string[], options: ParseOptions
   for (const file of files) {
     const printed = openPrinter(file, options, found);
     try {
-      await readLog(
-        file,
-        openLogParser({ lastWordOnly: true }),
-        printed.take,
-        openProgress(file, options),
-        printed.drain,
-      );
+      await readLog(file, {
+        found: printed.take,
+        progress: openProgress(file, options),
+        drain: printed.drain,
+      });
     } catch (error) {
       if (!(error instanceof UnreadableInput)) throw error;
       faults += 1;
@@ -56,7 +55,7 @@ export async function parseFiles(files: readonly string[], options: ParseOptions
 }
 
 interface Printer {
-  take: (events: readonly { record: KillRecord }[]) => void;
+  take: (records: readonly KillRecord[], member: string | null) => void;
   drain: () => Promise<void>;
   end: () => Promise<number>;
 }
@@ -64,17 +63,23 @@ interface Printer {
 /** Records come when nothing more will be said of them, which is nearly the order of the log: a small window puts them in order. */
 function openPrinter(file: string, options: ParseOptions, found: Found[]): Printer {
   let records: KillRecord[] = [];
+  /** Of the members of an archive; one kill may stand in several. */
+  let ofMembers: MemberRecord[] = [];
   let pending = '';
   let count = 0;
 
   function flush(): void {
     records.sort((a, b) => a.line - b.line);
-    for (const record of records) {
-      if (options.json) pending += `${toJson({ file, ...record })}\n`;
-      else if (found.length < LISTED_MAX) found.push({ file, record });
-    }
-    count += records.length;
+    for (const record of records) print(record, null);
     records = [];
+    for (const { record, member } of onceEach(ofMembers)) print(record, member);
+    ofMembers = [];
+  }
+
+  function print(record: KillRecord, member: string | null): void {
+    count += 1;
+    if (options.json) pending += `${toJson(member === null ? { file, ...record } : { file, member, ...record })}\n`;
+    else if (found.length < LISTED_MAX) found.push({ file: member === null ? file : `${file}: ${member}`, record });
   }
 
   async function drain(): Promise<void> {
@@ -86,9 +91,12 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
 
   return {
     drain,
-    take: (events) => {
-      for (const { record } of events) records.push(withCause(record));
-      if (records.length > 2_000) flush();
+    take: (read, member) => {
+      for (const record of read) {
+        if (member === null) records.push(withCause(record));
+        else ofMembers.push({ record: withCause(record), member });
+      }
+      if (records.length > 2_000 || ofMembers.length > MEMBER_RECORDS_MAX) flush();
     },
     end: async () => {
       flush();

@@ -1,0 +1,69 @@
+import { promisify } from 'node:util';
+import yauzl from 'yauzl';
+import type { Member } from './tar.ts';
+
+// A zip's list of members stands at its end: it is read from a file at any place, or kept in memory.
+
+const KEPT_MAX = 268_435_456;
+
+export function isZip(head: Buffer): boolean {
+  return head.toString('latin1', 0, 4) === 'PK\x03\x04';
+}
+
+/** The members of a zip, the likely logs first. `file` is null for what comes from a pipe or lies in another archive. */
+export async function* readZip(file: string | null, whole: AsyncIterable<Buffer>): AsyncGenerator<Member> {
+  const zip = file === null ? await fromBuffer(await keep(whole)) : await fromFile(file, whole);
+  try {
+    const entries: yauzl.Entry[] = [];
+    for await (const entry of zip.eachEntry()) if (!entry.fileName.endsWith('/')) entries.push(entry);
+    entries.sort((a, b) => likelihood(b.fileName) - likelihood(a.fileName));
+    for (const entry of entries) yield { name: entry.fileName, content: readEntry(zip, entry) };
+  } finally {
+    zip.close();
+  }
+}
+
+const LOGS = /(?:^|[/._-])(?:kern|dmesg|messages|syslog|journal(?:ctl)?|console|kmsg|vmcore-dmesg)/i;
+
+function likelihood(name: string): number {
+  return LOGS.test(name) ? 2 : /\.(?:log|txt|out|json|csv)(?:\.|$)/i.test(name) ? 1 : 0;
+}
+
+async function fromFile(file: string, whole: AsyncIterable<Buffer>): Promise<yauzl.ZipFile> {
+  // Opened anew by its name: what was opened to look at its first bytes is closed.
+  const chunks = whole[Symbol.asyncIterator]();
+  await chunks.next();
+  await chunks.return?.();
+  const open = promisify<string, yauzl.Options, yauzl.ZipFile>((path, options, done) => {
+    yauzl.open(path, options, done);
+  });
+  return open(file, { lazyEntries: true, autoClose: false });
+}
+
+async function fromBuffer(bytes: Buffer): Promise<yauzl.ZipFile> {
+  const open = promisify<Buffer, yauzl.Options, yauzl.ZipFile>((buffer, options, done) => {
+    yauzl.fromBuffer(buffer, options, done);
+  });
+  return open(bytes, { lazyEntries: true, autoClose: false });
+}
+
+async function keep(whole: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of whole) {
+    size += chunk.length;
+    if (size > KEPT_MAX) throw new Error('this zip is too large to be read from a pipe: give it as a file');
+    parts.push(Buffer.from(chunk));
+  }
+  return Buffer.concat(parts);
+}
+
+async function* readEntry(zip: yauzl.ZipFile, entry: yauzl.Entry): AsyncGenerator<Buffer> {
+  const stream = await promisify(
+    zip.openReadStream.bind(zip) as (
+      entry: yauzl.Entry,
+      done: (error: Error | null, stream: NodeJS.ReadableStream) => void,
+    ) => void,
+  )(entry);
+  for await (const chunk of stream) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, 'latin1');
+}

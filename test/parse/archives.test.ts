@@ -1,0 +1,201 @@
+// What logs are packed in: compressed files, archives of them, and files that are no logs at all.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const cli = path.join(import.meta.dirname, '../../src/cli.ts');
+const node = path.join(import.meta.dirname, '../../node_modules/.bin/node');
+const dir = mkdtempSync(path.join(tmpdir(), 'oombot-archives-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const STORY = `Aug 30 01:35:08 xxxxx kernel: [7189052.423131] [18540]   111 18540  1930392  1535479 12935168        0             0 mysqld
+Aug 30 01:35:08 xxxxx kernel: [7189052.423132] Out of memory: Kill process 18540 (mysqld) score 512 or sacrifice child
+Aug 30 01:35:08 xxxxx kernel: [7189052.424065] Killed process 18540 (mysqld) total-vm:7721568kB, anon-rss:6141916kB, file-rss:0kB, shmem-rss:0kB
+Aug 30 01:35:08 xxxxx kernel: [7189052.749286] oom_reaper: reaped process 18540 (mysqld), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB
+`;
+/** The same as a journal shows it, without the kernel's clock. */
+const JOURNAL = STORY.replaceAll(/\[\d+\.\d+\] /g, '');
+/** `bzip2 -9` and `lz4` of the story. */
+const BZIP2 =
+  'QlpoOTFBWSZTWcWqf/oAAIxfgCQwQGd/8DAIgAqv7//gMAEk2mEohE0bU0xGmmmhoADCaBKgGmlGgABoGgAAEopkxCaYmTRoAAAGTEICmwVglEm5szQGUrPcjOgc68qKGNDlJQ6vbhFJ6nI8KohdISpCmpHKfC2YWN4bLAsCt4M2g6YGtYaCO1sjc6kJvDlYFH5wWVJgiMhCKA9SA5LQK4ItjYx1JqgSyMHuaFVIwnJ1QLRKlUEYYlBj5AZM+J2FQXYw3IOBbeAe0SsCl80KYSbIFRdejYLZSEVJbmDBcOAPRk4QpG95iDs52f9YXlppWxSUKq6wvoVFGqMMKpyDV+I0oCUbEistIjJbma8jSwHyqzCRoZ0/COegPDYDknEudHeGCw/AyIJfD+LuSKcKEhi1T/9A';
+const LZ4 =
+  'BCJNGGRApzoBAADwAkF1ZyAzMCAwMTozNTowOCB4AQDxGSBrZXJuZWw6IFs3MTg5MDUyLjQyMzEzMV0gWzE4NTQwXSAgIDExMSANAPMNICAxOTMwMzkyICAxNTM1NDc5IDEyOTM1MTY4IAEAEzAIAAICAJ8wIG15c3FsZAp8ABnzDzJdIE91dCBvZiBtZW1vcnk6IEtpbGwgcHJvY2Vzc4oAEihZAP8NKSBzY29yZSA1MTIgb3Igc2FjcmlmaWNlIGNoaXcAGVE0MDY1XWgAL2VkagAF8BV0b3RhbC12bTo3NzIxNTY4a0IsIGFub24tcnNzOjYxNDE5MTYUAEFmaWxlFAAQMA4AVHNobWVtDwAPCAEV8QU3NDkyODZdIG9vbV9yZWFwZXI6IAgAD50ABVYsIG5vd44AAXoAD4gABFA6MGtCCgAAAAAqzRKv';
+
+function file(name: string, content: string | Buffer): string {
+  const at = path.join(dir, name);
+  writeFileSync(at, content);
+  return at;
+}
+
+interface Parsed {
+  status: number | null;
+  kills: Record<string, unknown>[];
+  err: string;
+}
+
+function parse(at: string, input?: Buffer): Parsed {
+  const run = spawnSync(node, ['--trace-warnings', cli, 'parse', '--json', at], { input, encoding: 'utf8' });
+  const kills = run.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { status: run.status, kills, err: run.stderr };
+}
+
+/** A ustar archive of plain files. */
+function tar(members: [string, Buffer | string][]): Buffer {
+  const blocks = members.map(([name, content]) => {
+    const bytes = Buffer.from(content);
+    const head = Buffer.alloc(512);
+    head.write(name, 0);
+    head.write('0000644\0', 100);
+    head.write(`${bytes.length.toString(8).padStart(11, '0')}\0`, 124);
+    head.write('        0', 148);
+    head.write('ustar\x0000', 257);
+    head.write(
+      `${head
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    );
+    return Buffer.concat([head, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+/** A zip of stored members (APPNOTE 4.3). */
+function zip(members: [string, Buffer | string][]): Buffer {
+  const locals: Buffer[] = [];
+  const central: Buffer[] = [];
+  let offset = 0;
+  for (const [name, content] of members) {
+    const bytes = Buffer.from(content);
+    const about = Buffer.alloc(26);
+    about.writeUInt16LE(20, 0);
+    about.writeUInt32LE(crc32(bytes), 10);
+    about.writeUInt32LE(bytes.length, 14);
+    about.writeUInt32LE(bytes.length, 18);
+    about.writeUInt16LE(name.length, 22);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), about, Buffer.from(name), bytes]);
+    const place = Buffer.alloc(14);
+    place.writeUInt32LE(offset, 10);
+    central.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00', 'latin1'), about, place, Buffer.from(name)]));
+    locals.push(local);
+    offset += local.length;
+  }
+  const list = Buffer.concat(central);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(members.length, 4);
+  end.writeUInt16LE(members.length, 6);
+  end.writeUInt32LE(list.length, 8);
+  end.writeUInt32LE(offset, 12);
+  return Buffer.concat([...locals, list, Buffer.from('PK\x05\x06'), end]);
+}
+
+const noise = Buffer.from(Array.from({ length: 4096 }, (_, at) => (at * 167 + (at >> 3) * 31) % 256));
+const SOS: [string, Buffer | string][] = [
+  ['sos/picture.png', noise],
+  ['sos/sos_commands/kernel/dmesg', STORY.replaceAll(/^.*?kernel: /gm, '')],
+  ['sos/var/log/messages', STORY],
+  ['sos/var/log/messages-20260830.gz', gzipSync(STORY)],
+  ['sos/sos_commands/logs/journalctl_--no-pager', JOURNAL],
+];
+
+describe('a packed log', () => {
+  it.each([
+    ['bzip2', Buffer.from(BZIP2, 'base64')],
+    ['LZ4', Buffer.from(LZ4, 'base64')],
+    ['gzip in zstd', zstdCompressSync(gzipSync(STORY))],
+  ])('is read from %s, as a file and from a pipe', (name, bytes) => {
+    const at = file(`${name}.log`, bytes);
+
+    for (const { status, kills } of [parse(at), parse('-', bytes)]) {
+      expect(status).toBe(0);
+      expect(kills).toMatchObject([{ pid: 18540, line: 3, reaped: true }]);
+    }
+  });
+
+  it.each([
+    ['bzip2', Buffer.from(BZIP2, 'base64').subarray(0, 300)],
+    ['LZ4', Buffer.from(LZ4, 'base64').subarray(0, 300)],
+    ['a tar', tar(SOS).subarray(0, 5000)],
+    ['a zip', zip(SOS).subarray(0, 5000)],
+  ])('is no all-clear where %s ends too early', (name, bytes) => {
+    const { status, err } = parse(file(`torn ${name}`, bytes));
+
+    expect(status).toBe(2);
+    expect(err).toContain(`torn ${name}`);
+    expect(err).not.toContain('no out-of-memory kill');
+  });
+
+  it('is no all-clear where it is no text, and no file is left open', () => {
+    const { status, err } = parse(file('picture.png', noise));
+
+    expect(status).toBe(2);
+    expect(err).toContain('is a binary file, not a log');
+    expect(err).not.toContain('DEP0137');
+  });
+});
+
+describe('an archive', () => {
+  it.each([
+    ['tar', tar(SOS)],
+    ['tar.gz', gzipSync(tar(SOS))],
+    ['tar.zst', zstdCompressSync(tar(SOS))],
+    ['zip', zip(SOS)],
+    ['a zip in a tar', tar([['host1.zip', zip(SOS)]])],
+  ])('gives each kill once, with the member that says most of it: %s', (name, bytes) => {
+    const at = file(`sosreport ${name}`, bytes);
+
+    for (const { status, kills, err } of [parse(at), parse('-', bytes)]) {
+      expect(err).toBe('');
+      expect(status).toBe(0);
+      expect(kills).toMatchObject([
+        { pid: 18540, member: expect.stringContaining('messages') as string, kernelSeconds: 7189052.424065 },
+      ]);
+    }
+  });
+
+  it('tells apart two deaths of one name in two members', () => {
+    const other = STORY.replaceAll('18540', '18541').replaceAll('7189052', '7189952');
+
+    const { kills } = parse(
+      file(
+        'two.tar',
+        tar([
+          ['a.log', STORY],
+          ['b.log', other],
+        ]),
+      ),
+    );
+
+    expect(kills.map(({ pid, member, report }) => [pid, member, report])).toEqual([
+      [18540, 'a.log', 1],
+      [18541, 'b.log', 2],
+    ]);
+  });
+
+  it('without any text is refused', () => {
+    expect(parse(file('pictures.tar', tar([['a.png', noise]]))).status).toBe(2);
+  });
+
+  it('goes on behind a member that is damaged, and says which', () => {
+    const { status, kills, err } = parse(
+      file(
+        'damaged.zip',
+        zip([
+          ['kern.log.gz', gzipSync(STORY).subarray(0, 60)],
+          ['messages', STORY],
+        ]),
+      ),
+    );
+
+    expect(status).toBe(2);
+    expect(err).toContain('kern.log.gz');
+    expect(kills).toMatchObject([{ pid: 18540 }]);
+  });
+});
