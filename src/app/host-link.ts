@@ -33,14 +33,15 @@ export interface LogGap {
 /** What the first look at a host found, as far as watching needs it. */
 export interface HostFacts {
   kernel: string | null;
+  /** PRETTY_NAME of /etc/os-release. */
   os: string | null;
   bootId: string | null;
-  /** When the host was booted, by our clock, and how far off that may be. */
+  /** When the host was booted, by our clock, and how far off that may be (half the round trip, and 10 ms of /proc/uptime). */
   bootAtMs: number;
   bootErrorMs: number;
-  /** To add to the host's clock to get ours. */
+  /** To add to the host's clock to get ours; off by up to a second, as `date` tells seconds. */
   clockOffsetMs: number;
-  /** Kills since boot by the kernel's own count; null before 4.13. */
+  /** Kills since boot by the kernel's own count (/proc/vmstat), host-wide and in memory cgroups; null before 4.13. */
   oomKills: number | null;
   /** When that was read, by our clock; off by at most `bootErrorMs`. */
   probedAtMs: number;

@@ -15,6 +15,12 @@ export interface LiveScans {
   read: (host: string, limitMs: number, maxAgeMs?: number) => Promise<LiveScan>;
 }
 
+/** The hosts, and what their processes are now. */
+export interface Hosts {
+  fleet: Fleet;
+  scans: LiveScans;
+}
+
 /** A scan that is still under way after so long was lost. */
 const SHARED_MAX_MS = 30_000;
 /** Scans of large hosts are megabytes. */

@@ -14,6 +14,19 @@ export interface Log {
   error: (facts: Record<string, unknown>, message: string) => void;
 }
 
+/** What every use case stands on. */
+export interface Base<S> {
+  store: S;
+  clock: Clock;
+  log: Log;
+}
+
+/** Where what is said of a host is told, and that something waits to be told. */
+export interface Outbox {
+  channelOf: (of: { host: string }) => string;
+  wake: () => void;
+}
+
 /** Where a log source of one host was read up to; opaque outside `ssh/`. Stored with the kills that it yielded. */
 export interface Position {
   /** `kmsg`, `journal`, `file:/var/log/kern.log`, `dmesg`. */

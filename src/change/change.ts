@@ -146,22 +146,3 @@ export interface Change {
   undoes: string | null;
   state: ChangeState;
 }
-
-/** Whether nothing more can happen to it. */
-export function isFinal({ state }: Change): boolean {
-  switch (state.kind) {
-    case 'proposed':
-    case 'approved':
-    case 'applying':
-    case 'applied':
-    case 'unknown':
-    case 'undoing':
-      return false;
-    case 'refused':
-    case 'failed':
-    case 'declined':
-    case 'expired':
-    case 'undone':
-      return true;
-  }
-}

@@ -1,7 +1,7 @@
-import type { types } from '@slack/bolt';
 import type { ProtectAsk, ProtectForm } from '../app/answer/handlers.ts';
 import { isAdj } from '../change/host-command.ts';
 import { inputValue, type ViewPayload } from './payload.ts';
+import { plain, textInput } from './views.ts';
 import { readDuration } from '../app/duration.ts';
 
 /** The form for a protection, filled with what a kill's card knows. */
@@ -14,10 +14,17 @@ export function protectView({ host, what, incidentId }: ProtectForm) {
     close: plain('Cancel'),
     private_metadata: incidentId.slice(0, 200),
     blocks: [
-      input('host', 'Host', 'The name used in messages', 100, host),
-      input('what', 'Process, PID or unit', 'A unit covers all its processes, and can outlast a restart', 100, what),
-      input('adj', 'Value', 'Empty: the smallest change that decides who is killed next. -1000 … 1000', 5, '', true),
-      input('for', 'For how long', 'For example 2h or 7d. Empty: until the process ends', 20, '', true),
+      textInput('host', 'Host', 'The name used in messages', 100, false, host),
+      textInput(
+        'what',
+        'Process, PID or unit',
+        'A unit covers all its processes, and can outlast a restart',
+        100,
+        false,
+        what,
+      ),
+      textInput('adj', 'Value', 'Empty: the smallest change that decides who is killed next. -1000 … 1000', 5, true),
+      textInput('for', 'For how long', 'For example 2h or 7d. Empty: until the process ends', 20, true),
       {
         type: 'input' as const,
         block_id: 'lasts',
@@ -30,7 +37,7 @@ export function protectView({ host, what, incidentId }: ProtectForm) {
           options: [{ text: plain('Keep it: make a rule'), value: 'keep' }],
         },
       },
-      input('why', 'Because', 'The approver sees this', 300, '', true),
+      textInput('why', 'Because', 'The approver sees this', 300, true),
     ],
   };
 }
@@ -57,32 +64,4 @@ export function readProtectForm(view: ViewPayload): { ask: ProtectAsk } | { mist
       incidentId: incidentId === '' ? null : incidentId,
     },
   };
-}
-
-function input(
-  id: string,
-  label: string,
-  hint: string,
-  max: number,
-  initial: string,
-  optional = false,
-): types.InputBlock {
-  const filled = initial.slice(0, max);
-  return {
-    type: 'input',
-    block_id: id,
-    optional,
-    label: plain(label),
-    hint: plain(hint),
-    element: {
-      type: 'plain_text_input',
-      action_id: 'value',
-      max_length: max,
-      ...(filled === '' ? {} : { initial_value: filled }),
-    },
-  };
-}
-
-function plain(text: string): types.PlainTextElement {
-  return { type: 'plain_text', text, emoji: false };
 }

@@ -96,10 +96,8 @@ export function hostConfirmView(draft: HostDraft, key: HostKeySeen): View {
 
 /** Which host to remove. */
 export function hostRemoveView(host: string | null): View {
-  const field = textInput('name', 'Host', 'Only hosts added from Slack', 64, false);
-  if (host !== null && field.element.type === 'plain_text_input') field.element.initial_value = cutToUnits(host, 64);
   return form('host-remove', 'Remove a host', 'Remove', [
-    field,
+    textInput('name', 'Host', 'Only hosts added from Slack', 64, false, host ?? ''),
     mrkdwn([{ words: 'It will no longer be watched. Its record stays.' }]),
   ]);
 }
@@ -126,14 +124,28 @@ function form(route: ViewRoute, title: string, submit: string, blocks: View['blo
   };
 }
 
-function textInput(id: string, label: string, hint: string, max: number, optional: boolean): types.InputBlock {
+/** One line to write in; `initial` is cut to what fits. */
+export function textInput(
+  id: string,
+  label: string,
+  hint: string,
+  max: number,
+  optional: boolean,
+  initial = '',
+): types.InputBlock {
+  const filled = cutToUnits(initial, max);
   return {
     type: 'input',
     block_id: id,
     optional,
     label: plain(label),
     hint: plain(hint),
-    element: { type: 'plain_text_input', action_id: 'value', max_length: max },
+    element: {
+      type: 'plain_text_input',
+      action_id: 'value',
+      max_length: max,
+      ...(filled === '' ? {} : { initial_value: filled }),
+    },
   };
 }
 
@@ -141,6 +153,6 @@ function mrkdwn(text: Text): NoticeBlock {
   return { type: 'section', text: { type: 'mrkdwn', text: toMrkdwn(text, 2_900), verbatim: true } };
 }
 
-function plain(text: string): types.PlainTextElement {
+export function plain(text: string): types.PlainTextElement {
   return { type: 'plain_text', text, emoji: false };
 }

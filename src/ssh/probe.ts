@@ -1,3 +1,4 @@
+import type { HostFacts } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import type { ChannelEnd } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -11,24 +12,11 @@ export interface ProbedFile {
   bytes: number;
 }
 
-/** What one look at a host found. null: it could not be found out. */
-export interface Probe {
+/** What one look at a host found beside what watching needs. null: it could not be found out. */
+export interface Probe extends HostFacts {
   user: string | null;
   uid: number | null;
   groups: string[];
-  kernel: string | null;
-  /** PRETTY_NAME of /etc/os-release. */
-  os: string | null;
-  bootId: string | null;
-  /** When the host was booted, by our clock, and how far off that may be (half the round trip, and 10 ms of /proc/uptime). */
-  bootAtMs: number;
-  bootErrorMs: number;
-  /** What to add to the host's clock to get ours; off by up to a second, as `date` tells seconds. */
-  clockOffsetMs: number;
-  /** /proc/vmstat: kills since boot, host-wide and in memory cgroups. null before 4.13. */
-  oomKills: number | null;
-  /** When that was read, by our clock; off by at most `bootErrorMs`. */
-  probedAtMs: number;
   /** /proc's mount option; above 0 others' processes may be hidden. */
   hidepid: string;
   dmesgRestrict: boolean | null;

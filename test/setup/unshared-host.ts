@@ -5,7 +5,6 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { openSshd, type Sshd } from '../support/sshd.ts';
-import { has } from '../support/needs.ts';
 
 /** A copy of this machine in namespaces of its own: what is done to it is gone when it closes. */
 export interface UnsharedHost {
@@ -59,10 +58,6 @@ export const LACKS_CAPABILITY =
   (Number.parseInt(/CapBnd:\s+(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]?.at(-7) ?? '0', 16) & 1) ===
   0;
 if (LACKS_CAPABILITY) console.warn('NOTE: root lacks CAP_SYS_RESOURCE here: values are only raised and brought back');
-
-export function cannotUnshare(): string | null {
-  return has('namespaces') ? null : 'no private copy of the machine';
-}
 
 export async function openUnsharedHost(): Promise<UnsharedHost> {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-host-'));

@@ -1,11 +1,8 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { has } from './needs.ts';
 
 const v1 = '/sys/fs/cgroup/memory';
-
-export const canKill = has('kills');
 
 /** Lets the kernel kill one `tail` (or a copy of it with another name) in a memory cgroup of 8 MiB. Returns its pid when it is dead. */
 export function causeKill(group = `oombot-test-${process.pid}`, program = 'tail'): number {

@@ -31,8 +31,6 @@ export interface Sshd {
   close: () => Promise<void>;
 }
 
-export const canRunSshd = has('sshd');
-
 /** A real OpenSSH server on a free loopback port, with its own keys and files. `through` starts it, as `nsenter … --` does. */
 export async function openSshd(
   options: { hostKeys?: KeyType[]; lines?: string[]; through?: string[] } = {},

@@ -1,12 +1,10 @@
 import type { Account } from '../../change/account.ts';
+import type { ChangeRules } from '../change/change-world.ts';
 import type { Watched } from '../host-link.ts';
-import type { ChangeWorld } from '../change/change-world.ts';
-import type { Log } from '../ports.ts';
-import type { HostDraft, HostKeySeen } from './handlers.ts';
-import type { Fleet } from '../host-link.ts';
-import type { LiveScans } from '../live-scan.ts';
-import type { Clock } from '../ports.ts';
+import type { Hosts } from '../live-scan.ts';
+import type { Base, Outbox } from '../ports.ts';
 import type { Store } from '../store-port.ts';
+import type { HostDraft, HostKeySeen } from './handlers.ts';
 
 /** What of the configuration matters here. Read anew for each question: it may be reloaded. */
 export interface AnswersSettings {
@@ -24,12 +22,9 @@ export interface HostEditing {
   hostsChanged: () => Promise<void>;
 }
 
-export interface AnswersWorld {
-  store: Store;
-  fleet: Fleet;
-  scans: LiveScans;
-  clock: Clock;
-  log: Log;
+export interface AnswersWorld extends Base<Store>, Hosts, Partial<Outbox> {
+  /** Messages wait to be edited. Without `channelOf` nobody is told of a mute. */
+  wake: () => void;
   settings: () => AnswersSettings;
   /** null: this process does not watch the host, another one does. */
   watchState: (host: string) => Watched | null;
@@ -41,14 +36,10 @@ export interface AnswersWorld {
   accountNow?: ((userId: string) => Promise<Account>) | undefined;
   /** null: hosts come from the configuration file alone. */
   editing: HostEditing | null;
-  /** Where the kills of a host are told: a mute is announced there. Without it nowhere. */
-  channelOf?: (of: { host: string }) => string;
-  /** Messages wait to be edited. */
-  wake: () => void;
   /** Kills older than this are pruned. */
   keepKillsMs: number;
   /** True where changes can be proposed. */
   protect: boolean;
   /** What changes need beside all this; without it none can be proposed. */
-  changes?: Omit<ChangeWorld, 'store' | 'fleet' | 'scans' | 'clock' | 'log' | 'channelOf' | 'wake'>;
+  changes?: ChangeRules;
 }

@@ -1,6 +1,6 @@
 import type { Refusal } from '../../change/refusal.ts';
-import type { RuleTerms } from '../../change/change.ts';
 import type { Notice } from '../../notice/notice.ts';
+import type { Wanted } from '../change/propose-change.ts';
 
 /** Who asks, and from where. `channelId` is null where there is no channel (App Home). */
 export interface Requester {
@@ -26,16 +26,8 @@ export interface HostKeySeen {
 }
 
 /** A protection that somebody asks for. `adj` null: the smallest value that changes the outcome; `keep`: as a standing rule. */
-export interface ProtectAsk {
+export interface ProtectAsk extends Wanted {
   host: string;
-  /** A process's name, a pid or a unit. */
-  what: string;
-  adj: number | null;
-  forMs: number | null;
-  why: string | null;
-  keep: boolean;
-  /** Of that rule; absent: this host alone, mended. */
-  terms?: RuleTerms | null;
   incidentId: string | null;
 }
 

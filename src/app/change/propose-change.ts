@@ -18,11 +18,14 @@ import { scanOfGroup } from '../ranking.ts';
 
 /** What is asked for. `adj` null: the smallest value that changes the outcome. */
 export interface Wanted {
+  /** A process's name, a pid or a unit. */
   what: string;
   adj: number | null;
   forMs: number | null;
   why: string | null;
+  /** As a standing rule. */
   keep: boolean;
+  /** Of that rule; absent: this host alone, mended. */
   terms?: RuleTerms | null;
   /** The rule that is taken to this host, and what it is about here. */
   widening?: { rule: Rule; processes: ProcessFacts[] };
