@@ -5,7 +5,7 @@ import type { HostDraft } from './app/answer/handlers.ts';
 import { tellWeeks } from './app/answer/weekly-digest.ts';
 import type { ChangeWorld } from './app/change/change-world.ts';
 import type { Store } from './app/store-port.ts';
-import { openDelivery } from './app/tell/delivery.ts';
+import { openTelling, type Telling } from './app/tell/telling.ts';
 import { tellBefore } from './app/watch/before-kill.ts';
 import { openCauseWatch } from './app/watch/cause-watch.ts';
 import { openReturnWatch } from './app/watch/return-watch.ts';
@@ -61,9 +61,13 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     const stopped = AbortSignal.any([signal, stop.signal]);
     const hosts = openHosts(base, opened);
     const front = await openFront(base, hosts, opened);
+    const tell = startTelling(base, front, opened);
     const watch = await startWatching(base, hosts, front, print, opened);
-    const answering = await startAnswering(base, hosts, front, stopped);
-    const work = startWork(base, hosts, front, answering, stopped);
+    const answering = startAnswering(base, hosts, front, stopped);
+    const work = startWork(base, hosts, tell, answering.changes, stopped);
+    opened.push(() => (stop.abort(), Promise.all(work.chores)), work.changes.close);
+    // All the rest goes on while Slack cannot be reached.
+    await answering.started;
     return {
       url: front.http.url,
       fleet: hosts.fleet,
@@ -75,10 +79,9 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
         await closeAll(base.log, [
           () => Promise.all(work.chores),
           watch.close,
-          work.changes.stopWork,
-          hosts.fleet.close,
-          work.delivery.close,
           work.changes.close,
+          hosts.fleet.close,
+          tell.telling.close,
           front.slack.close,
           base.ssh.close,
           () => Promise.resolve(front.local?.close()),
@@ -93,6 +96,35 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     for (const close of opened.toReversed()) await close();
     throw error;
   }
+}
+
+/** Tells the channels what the ledger says, from the first kill on: Slack may be reached later. */
+function startTelling(base: Base, { slack }: Front, opened: Opened) {
+  const { settings, log, owner, store, saved, unsaved, outbox, changed } = base;
+  // Shared channels are nobody's before their lease is held.
+  const isShared = settings.now().database.kind === 'postgres';
+  let mine: ReadonlySet<string> = new Set();
+  const telling: Telling = openTelling({
+    store,
+    workspace: slack,
+    clock,
+    log,
+    owner,
+    describe: describer(base),
+    isMine: (channel) => !isShared || mine.has(channel),
+  });
+  opened.push(telling.close);
+  saved.hear(telling.see);
+  unsaved.hear(({ incident, channel }) => telling.hand(incident, channel, false));
+  outbox.hear(telling.wake);
+  changed.hear(telling.wake);
+  return {
+    telling,
+    serveOnly: (channels: readonly string[]) => {
+      mine = new Set(channels);
+      telling.wake();
+    },
+  };
 }
 
 /** Follows the hosts, and does what comes of each kill on record. */
@@ -110,7 +142,6 @@ async function startWatching(
   const causes = openCauseWatch(world);
   opened.push(causes.close);
   const describe = describer(base);
-  saved.hear(() => outbox.ring());
   saved.hear(returns.see);
   saved.hear(causes.see);
   saved.hear((kills) => void tellBefore(kills, world));
@@ -126,13 +157,13 @@ async function startWatching(
   return { close: () => Promise.all([returns.close(), causes.close()]) };
 }
 
-/** Connects to Slack and answers there; gives what the work on changes needs beside that. */
-async function startAnswering(
+/** Connects to Slack and answers there, from `started` on; gives what the work on changes needs beside that. */
+function startAnswering(
   base: Base,
   { fleet, scans, channelOf }: Hosts,
   { local, slack }: Front,
   signal: AbortSignal,
-): Promise<ChangeWorld> {
+): { changes: ChangeWorld; started: Promise<void> } {
   const { settings, log, owner, store, ssh, outbox, changed } = base;
   const changes: ChangeWorld = {
     store,
@@ -186,33 +217,20 @@ async function startAnswering(
     changes,
   });
   if (changes.approvals().approvers === null) log.warn({}, NO_APPROVERS);
-  await slack.start(handlers, signal);
-  return changes;
+  return { changes, started: slack.start(handlers, signal) };
 }
 
-/** Sends what waits, carries out changes, and what else goes on by itself until the signal. */
+/** Carries out changes, and what else goes on by itself until the signal. */
 function startWork(
   base: Base,
   { fleet, channelOf }: Hosts,
-  { slack }: Front,
+  { serveOnly }: ReturnType<typeof startTelling>,
   changeWorld: ChangeWorld,
   signal: AbortSignal,
 ) {
   const { settings, log, owner, store, outbox, changed } = base;
-  const mine: { channels: ReadonlySet<string> | null } = { channels: null };
-  const delivery = openDelivery({
-    store,
-    workspace: slack,
-    clock,
-    log,
-    owner,
-    describe: describer(base),
-    isMine: (channel) => mine.channels?.has(channel) ?? true,
-  });
-  outbox.hear(delivery.wake);
-  const changes = openChangeSide(changeWorld, store, slack);
+  const changes = openChangeSide(changeWorld);
   changed.hear(changes.wake);
-  changed.hear(delivery.wake);
   const work = { store, fleet, clock, log, signal };
   const chores = [
     tidyUp(work),
@@ -224,13 +242,9 @@ function startWork(
       keepKillsMs: KEEP_KILLS_MS,
     }),
   ];
-  function serveOnly(channels: readonly string[]): void {
-    mine.channels = new Set(channels);
-    delivery.wake();
-  }
   if (settings.now().database.kind === 'postgres')
     chores.push(shareWork({ ...work, owner, watchOnly: fleet.watchOnly, serveOnly }));
-  return { delivery, changes, chores };
+  return { changes, chores };
 }
 
 async function reload(base: Base, { fleet }: Hosts, { local }: Front): Promise<string[]> {

@@ -53,33 +53,18 @@ export interface KillQuery {
   limit: number;
 }
 
-/** One thing to tell a channel. `kind` says how; the text is made from the incident when it is sent, so that it is never stale. */
-export interface Delivery {
-  id: number;
+/** Something to be told in a channel. `kind` says how; what the record knows is rendered when it is sent, so that it is never stale. */
+export interface NewDelivery {
   /** Empty for news. */
   incidentId: string;
   channel: string;
-  /** `news` is a message of its own that is about no incident. */
+  /** `incident`: its own message, posted or edited. `reply`: in its thread. `news`: a message about no incident. */
   kind: 'incident' | 'reply' | 'news';
-  /** For replies and news: what to say, as a notice in JSON. null: the incident's own message, posted or edited to its present state. */
+  /** For replies and news: what to say, see reply-body.ts. */
   body: string | null;
-  /** Times that it was tried. */
-  attempts: number;
   notBeforeMs: number;
-  /** True from just before the request until its answer was noted: after a crash, look before you repeat. */
-  inFlight: boolean;
-}
-
-/** A delivery before the outbox has given it a number. */
-export type NewDelivery = Pick<Delivery, 'incidentId' | 'channel' | 'kind' | 'body' | 'notBeforeMs'>;
-
-/** Where an incident's message stands in Slack. */
-export interface Posted {
-  incidentId: string;
-  channel: string;
-  ts: string;
-  /** Revision of the incident that the message shows. */
-  revision: number;
+  /** It may have been told since then by a process that could not write it down: look before it is told. */
+  lookSinceMs?: number;
 }
 
 export interface Mute {
@@ -132,7 +117,14 @@ export interface MessageMark {
 export interface Workspace {
   post: (to: { channel: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
   update: (to: { channel: string; ts: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
-  reply: (to: { channel: string; threadTs: string; notice: Notice; mark: MessageMark }) => Promise<SendOutcome>;
+  /** `broadcast`: also shown in the channel, where it notifies people. */
+  reply: (to: {
+    channel: string;
+    threadTs: string;
+    notice: Notice;
+    mark: MessageMark;
+    broadcast?: boolean;
+  }) => Promise<SendOutcome>;
   /** Which messages with a mark were posted after `sinceMs`, in the channel or (with `threadTs`) in a thread. */
   find: (where: { channel: string; threadTs: string | null; sinceMs: number }) => Promise<FindOutcome>;
 }

@@ -1,17 +1,15 @@
 import { z } from 'zod';
 import type { Notice } from '../notice/notice.ts';
 
-/** What a waiting reply says. `upToKill`: it tells of a kill, the so-many-th of its incident; such replies are told together when they come fast. 0: the first one's evidence, which a storm leaves out like single kills. */
+/** What a reply or news say that the record does not know. */
 export interface ReplyBody {
   notice: Notice;
-  upToKill: number | null;
   /** News under a key are one message: what comes later edits what stands. */
   key?: string | null;
 }
 
 // Written by this program, perhaps by an older one: only the frame is checked.
 const Body = z.object({
-  upToKill: z.number().nullable(),
   key: z.string().nullish(),
   notice: z.object({
     tone: z.enum(['bad', 'warn', 'good', 'plain']),
@@ -28,7 +26,24 @@ export function writeReply(body: ReplyBody): string {
   return JSON.stringify(body);
 }
 
-/** The opposite; null when it cannot be read any more. */
+/** The lines of a summary for its thread: made from these incidents when it is sent. */
+export function writeLines(incidentIds: readonly string[]): string {
+  return JSON.stringify({ lines: incidentIds });
+}
+
+const Lines = z.object({ lines: z.array(z.string()) });
+
+/** The opposite; null: it is no such list. */
+export function readLines(text: string | null): readonly string[] | null {
+  if (text === null) return null;
+  try {
+    return Lines.safeParse(JSON.parse(text)).data?.lines ?? null;
+  } catch {
+    return null; // JSON.parse: the row was damaged
+  }
+}
+
+/** The opposite of `writeReply`; null when it cannot be read any more. */
 export function readReply(text: string | null): ReplyBody | null {
   if (text === null) return null;
   try {

@@ -4,7 +4,8 @@ import type { Moment } from '../incident/growth.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
 import type { Change } from '../change/change.ts';
 import type { Rule } from '../change/rule.ts';
-import type { AddedHost, Batch, Delivery, KillQuery, Mute, NewDelivery, Position, Posted } from './ports.ts';
+import type { LedgerStore } from './ledger.ts';
+import type { AddedHost, Batch, KillQuery, Mute, NewDelivery, Position } from './ports.ts';
 
 export type { NewDelivery } from './ports.ts';
 
@@ -72,26 +73,6 @@ export interface CounterReading {
   counter: number;
   parsed: number;
   atMs: number;
-}
-
-export type DeliveryOutcome =
-  /** `posted` is null for replies: only the incident's own message is edited later. */
-  | { kind: 'done'; posted: Posted | null }
-  | { kind: 'retry'; notBeforeMs: number }
-  | { kind: 'failed'; reason: string; atMs: number };
-
-export interface FailedDelivery extends Delivery {
-  reason: string;
-  failedAtMs: number;
-}
-
-export interface QueueLength {
-  channel: string;
-  waiting: number;
-  inFlight: number;
-  failed: number;
-  /** When the first waiting one may be sent; null: none waits. */
-  nextAtMs: number | null;
 }
 
 export interface LeaseRequest {
@@ -193,37 +174,6 @@ export interface IncidentStore {
   updateIncident: (incident: Incident, deliveries: NewDelivery[]) => Promise<UpdateResult>;
 }
 
-/** What is to be told, and where it stands in the chat. */
-export interface DeliveryStore {
-  enqueue: (deliveries: NewDelivery[]) => Promise<void>;
-  /** Oldest first; what is returned is marked as in flight. `owner` must hold a live claim (`claimLeases`), else others may adopt it. Deliveries of one incident in one channel never overtake each other. `kind`: only those; all without it. */
-  claimDeliveries: (
-    channel: string,
-    owner: string,
-    nowMs: number,
-    limit: number,
-    kind?: Delivery['kind'],
-  ) => Promise<Delivery[]>;
-  /** False: it was settled before. */
-  settleDelivery: (id: number, outcome: DeliveryOutcome) => Promise<boolean>;
-  /** Takes over what owners without a live lease left in flight. Look for each in Slack before it is repeated. */
-  adoptDeliveries: (owner: string, nowMs: number) => Promise<Delivery[]>;
-  queueLengths: () => Promise<QueueLength[]>;
-  failedDeliveries: (limit: number) => Promise<FailedDelivery[]>;
-  postedOf: (incidentId: string) => Promise<Posted[]>;
-  /** All incidents that one message tells of: more than one in a storm. */
-  postedTogether: (channel: string, ts: string) => Promise<Posted[]>;
-  /** For a message that somebody deleted: the next delivery posts anew. */
-  forgetPosted: (incidentId: string, channel: string) => Promise<void>;
-  /** The time that stands under this name; the first to ask sets it. */
-  marker: (name: string, atMs: number) => Promise<number>;
-  /** Queues deliveries and marks the name, in one step, unless it was marked before. False: it was; nothing is queued. */
-  enqueueOnce: (name: string, atMs: number, deliveries: NewDelivery[]) => Promise<boolean>;
-  /** Where news with a key stand. null: they were not posted yet. */
-  postedNews: (key: string) => Promise<{ channel: string; ts: string } | null>;
-  savePostedNews: (key: string, at: { channel: string; ts: string; atMs: number }) => Promise<void>;
-}
-
 /** Hosts added from Slack, mutes, and what was seen of the processes of each host. */
 export interface HostStore {
   putMute: (mute: Mute) => Promise<void>;
@@ -264,23 +214,6 @@ export type ChangeSaved =
   /** Somebody was faster. `current` is what is stored now; null: it is gone. */
   | { kind: 'conflict'; current: Change | null };
 
-/** Where a change's card stands in Slack, and what is under way about it. */
-export interface Card {
-  changeId: string;
-  channel: string;
-  /** null: not posted yet. */
-  ts: string | null;
-  /** Revision that card and thread show; -1: something else than what is true. */
-  shown: number;
-  /** The outcome that the thread was told last. */
-  told: string | null;
-  /** A request whose answer was not noted: look for it before it is repeated. */
-  trying: 'post' | 'reply' | null;
-  tryingSinceMs: number | null;
-  attempts: number;
-  notBeforeMs: number;
-}
-
 /** Changes, their cards and rules. Each function does all of its work or throws and has done nothing. */
 export interface ChangeStore {
   /** A new change (revision 0 as handed in) with its card to post and its entry in the audit log. */
@@ -297,10 +230,6 @@ export interface ChangeStore {
   /** Those to which something can still happen, oldest first. */
   openChanges: () => Promise<Change[]>;
 
-  /** Cards that do not show what is true; they are this owner's for `ttlMs`. */
-  claimCards: (claim: { owner: string; nowMs: number; ttlMs: number; limit: number }) => Promise<Card[]>;
-  /** False: another owner has it now. */
-  saveCard: (card: Card, owner: string) => Promise<boolean>;
   /** Shows the card anew: somebody acted on one that was not up to date. */
   repairCard: (changeId: string) => Promise<void>;
 
@@ -311,7 +240,7 @@ export interface ChangeStore {
 }
 
 /** All that oombot remembers. Every function but `prune` either does all of its work or throws and has done nothing. */
-export interface Store extends KillStore, IncidentStore, DeliveryStore, HostStore, LeaseStore, AuditStore, ChangeStore {
+export interface Store extends KillStore, IncidentStore, LedgerStore, HostStore, LeaseStore, AuditStore, ChangeStore {
   /** Returns how many rows went. Open incidents, waiting deliveries and the audit log always stay. */
   prune: (retention: Retention) => Promise<number>;
   close: () => Promise<void>;

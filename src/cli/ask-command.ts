@@ -45,7 +45,6 @@ export async function askWords({ name, read, terminal }: Command, words: readonl
     store,
     clock,
     log,
-    newId: () => '',
     channelOf: () => '',
     onSaved: () => undefined,
     onLines: () => undefined,

@@ -1,5 +1,5 @@
 import type { LinkState, Watched } from '../app/host-link.ts';
-import type { DeliveryStore } from '../app/store-port.ts';
+import type { LedgerStore } from '../app/ledger.ts';
 import type { WatchedHosts } from '../app/host-link.ts';
 
 /** How a host is watched, and while it is not connected why not. `elsewhere`: by another process. */
@@ -32,7 +32,7 @@ export interface Health {
 }
 
 /** Well: the record can be read, and the chat is connected. A host that is away is its own matter. */
-export async function healthOf(fleet: WatchedHosts, store: DeliveryStore, hasChat: boolean): Promise<Health> {
+export async function healthOf(fleet: WatchedHosts, store: LedgerStore, hasChat: boolean): Promise<Health> {
   const hasRecord = await store.queueLengths().then(
     () => true,
     () => false,

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { DeliveryStore } from '../app/store-port.ts';
+import type { LedgerStore } from '../app/ledger.ts';
 import type { Saved } from '../app/watch/save-queue.ts';
 import type { WatchedHosts } from '../app/host-link.ts';
 import { NO_HOSTS, stateOf } from './health.ts';
@@ -71,7 +71,7 @@ export function watchFleet(metrics: Metrics, fleet: WatchedHosts): void {
 }
 
 /** Deliveries that wait, by channel. */
-export function watchOutbox(metrics: Metrics, store: DeliveryStore): void {
+export function watchOutbox(metrics: Metrics, store: LedgerStore): void {
   const gauge = new Gauge({
     name: 'oombot_deliveries_waiting',
     help: 'Messages not yet in the chat',

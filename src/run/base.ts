@@ -29,6 +29,8 @@ export interface Base {
   ssh: Ssh;
   /** Kills went on record. */
   saved: Bell<Saved>;
+  /** An incident that the database does not take, and the channel that must hear of it. */
+  unsaved: Bell<{ incident: Incident; channel: string }>;
   /** Messages wait to be sent. */
   outbox: Bell;
   /** A change moved on. */
@@ -50,6 +52,7 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
     store,
     ssh,
     saved: openBell<Saved>(),
+    unsaved: openBell<{ incident: Incident; channel: string }>(),
     outbox: openBell(),
     changed: openBell(),
   };
@@ -58,7 +61,8 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
 /** An incident's message as it should read now. */
 export function describer({ store }: Base): (incident: Incident) => Promise<Notice> {
   return async (incident) => {
-    const past = await seenBefore(store, incident);
+    // Without the past while the database cannot be read: what people must hear does not wait for it.
+    const past = await seenBefore(store, incident).catch(() => null);
     return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: true });
   };
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { openLiveScans, type LiveScans } from '../app/live-scan.ts';
 import { addedHostConfig, type HostConfig } from '../config/config.ts';
 import type { Base, Opened } from './base.ts';
@@ -14,7 +13,7 @@ export interface Hosts {
   channelOf: (of: { host: string }) => string;
 }
 
-export function openHosts({ settings, log, metrics, store, ssh, saved }: Base, opened: Opened): Hosts {
+export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }: Base, opened: Opened): Hosts {
   function channelOf({ host }: { host: string }): string {
     return channelFor(settings.now(), hostCalled(host));
   }
@@ -28,13 +27,13 @@ export function openHosts({ settings, log, metrics, store, ssh, saved }: Base, o
     store,
     clock,
     log,
-    newId: randomUUID,
     channelOf,
     onLines: (count) => metrics.lines.inc(count),
     onGap: (host) => metrics.gaps.inc({ host }),
     sampleEveryMs: () => settings.now().sampleEveryMs,
     warnWithinMs: (host) => warningFor(settings.now(), hostCalled(host)),
     onSaved: saved.ring,
+    onUnsaved: (incident, channel) => unsaved.ring({ incident, channel }),
   });
   opened.push(fleet.close);
   return { fleet, scans: openLiveScans(fleet, clock), channelOf };

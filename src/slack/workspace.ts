@@ -52,11 +52,13 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
     threadTs: string;
     notice: Notice;
     mark: MessageMark;
+    broadcast?: boolean;
   }): Promise<SendOutcome> {
     return send(to, (channel, content) =>
       client.apiCall('chat.postMessage', {
         channel,
         thread_ts: to.threadTs,
+        ...(to.broadcast ? { reply_broadcast: true } : {}),
         ...content,
         unfurl_links: false,
         unfurl_media: false,

@@ -6,7 +6,7 @@ import { problemOf, serviceOf } from '../incident/service.ts';
 import { isByKernel } from '../oom/by-kernel.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenAbout, saveIncident } from './incidents.ts';
-import { insertDeliveries } from './outbox.ts';
+import { insertDeliveries } from './ledger-entries.ts';
 import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';
 import type { Database, Tables, Trx } from './schema.ts';
 

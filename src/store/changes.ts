@@ -1,10 +1,9 @@
-import type { Card, ChangeSaved } from '../app/store-port.ts';
-import type { AuditEntry, NewDelivery } from '../app/store-port.ts';
+import type { AuditEntry, ChangeSaved, NewDelivery } from '../app/store-port.ts';
 import type { Change, ChangeState } from '../change/change.ts';
 import { MEND, type Rule } from '../change/rule.ts';
 import { appendAuditIn } from './audit.ts';
-import { insertDeliveries } from './outbox.ts';
-import type { Database, Reader, Tables, Trx } from './schema.ts';
+import { insertCard, insertDeliveries, showChange } from './ledger-entries.ts';
+import type { Database, Reader, Tables } from './schema.ts';
 
 const OPEN: ChangeState['kind'][] = ['proposed', 'approved', 'applying', 'applied', 'unknown', 'undoing'];
 const OPEN_MAX = 2_000;
@@ -15,17 +14,7 @@ export function addChange(database: Database, change: Change, entry: AuditEntry)
   return database.transact(async (trx) => {
     const saved = { ...change, revision: 1 };
     await trx.insertInto('changes').values(rowOf(saved)).execute();
-    await trx
-      .insertInto('cards')
-      .values({
-        change_id: saved.id,
-        channel: saved.channel,
-        shown: -1,
-        attempts: 0,
-        not_before_ms: 0,
-        claimed_until_ms: 0,
-      })
-      .execute();
+    await insertCard(trx, saved.id, saved.channel, saved.proposedAtMs);
     await appendAuditIn(database, trx, entry);
     return saved;
   });
@@ -49,7 +38,8 @@ export function updateChange(
       .executeTakeFirst();
     if (done.numUpdatedRows !== 1n) return { kind: 'conflict', current: await loadChange(trx, id) };
     for (const entry of entries) await appendAuditIn(database, trx, entry);
-    await insertDeliveries(trx, [...deliveries]);
+    await showChange(trx, id);
+    await insertDeliveries(trx, deliveries);
     return { kind: 'saved', change: saved };
   });
 }
@@ -81,55 +71,6 @@ export async function loadOpenChanges(db: Reader): Promise<Change[]> {
     .limit(OPEN_MAX)
     .execute();
   return rows.map(changeOf);
-}
-
-export function claimCards(
-  database: Database,
-  { owner, nowMs, ttlMs, limit }: { owner: string; nowMs: number; ttlMs: number; limit: number },
-): Promise<Card[]> {
-  return database.transact(async (trx) => {
-    // One claimer at a time: two would both find a card free.
-    await database.lock(trx, 'cards');
-    const rows = await trx
-      .selectFrom('cards')
-      .innerJoin('changes', 'changes.id', 'cards.change_id')
-      .selectAll('cards')
-      .whereRef('cards.shown', '<', 'changes.revision')
-      .where('cards.not_before_ms', '<=', nowMs)
-      .where((at) => at.or([at('cards.claimed_until_ms', '<=', nowMs), at('cards.claimed_by', '=', owner)]))
-      .orderBy('changes.proposed_at_ms')
-      .limit(limit)
-      .execute();
-    for (const row of rows)
-      await trx
-        .updateTable('cards')
-        .set({ claimed_by: owner, claimed_until_ms: nowMs + ttlMs })
-        .where('change_id', '=', row.change_id)
-        .execute();
-    return rows.map(cardOf);
-  });
-}
-
-export async function saveCard(trx: Trx, card: Card, owner: string): Promise<boolean> {
-  const done = await trx
-    .updateTable('cards')
-    .set({
-      ts: card.ts,
-      shown: card.shown,
-      told: card.told,
-      trying: card.trying,
-      trying_since_ms: card.tryingSinceMs,
-      attempts: card.attempts,
-      not_before_ms: card.notBeforeMs,
-    })
-    .where('change_id', '=', card.changeId)
-    .where('claimed_by', '=', owner)
-    .executeTakeFirst();
-  return done.numUpdatedRows === 1n;
-}
-
-export async function repairCard(trx: Trx, changeId: string): Promise<void> {
-  await trx.updateTable('cards').set({ shown: -1 }).where('change_id', '=', changeId).execute();
 }
 
 export function putRule(database: Database, rule: Rule): Promise<Rule | null> {
@@ -183,22 +124,3 @@ function rowOf(change: Change): Tables['changes'] {
 function changeOf(row: Tables['changes']): Change {
   return { ...(JSON.parse(row.body) as Change), revision: row.revision };
 }
-
-function cardOf(row: CardRow): Card {
-  return {
-    changeId: row.change_id,
-    channel: row.channel,
-    ts: row.ts,
-    shown: row.shown,
-    told: row.told,
-    trying: row.trying,
-    tryingSinceMs: row.trying_since_ms,
-    attempts: row.attempts,
-    notBeforeMs: row.not_before_ms,
-  };
-}
-
-type CardRow = Pick<
-  Tables['cards'],
-  'change_id' | 'channel' | 'ts' | 'shown' | 'told' | 'trying' | 'trying_since_ms' | 'attempts' | 'not_before_ms'
->;

@@ -1,5 +1,5 @@
 import type { NewDelivery, HostProfile } from '../app/store-port.ts';
-import { insertDeliveries } from './outbox.ts';
+import { insertDeliveries } from './ledger-entries.ts';
 import type { Reader, Trx } from './schema.ts';
 
 export async function saveHostProfile(db: Reader, hostProfile: HostProfile): Promise<void> {
@@ -36,22 +36,4 @@ async function setMarker(trx: Trx, name: string, atMs: number): Promise<boolean>
     .onConflict((on) => on.column('name').doNothing())
     .executeTakeFirst();
   return (done.numInsertedOrUpdatedRows ?? 0n) > 0n;
-}
-
-export async function loadPostedNews(db: Reader, key: string): Promise<{ channel: string; ts: string } | null> {
-  const row = await db.selectFrom('posted_news').select(['channel', 'ts']).where('name', '=', key).executeTakeFirst();
-  return row ?? null;
-}
-
-export async function savePostedNews(
-  db: Reader,
-  key: string,
-  { channel, ts, atMs }: { channel: string; ts: string; atMs: number },
-): Promise<void> {
-  const row = { channel, ts, at_ms: atMs };
-  await db
-    .insertInto('posted_news')
-    .values({ name: key, ...row })
-    .onConflict((on) => on.column('name').doUpdateSet(row))
-    .execute();
 }

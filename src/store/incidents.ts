@@ -2,7 +2,7 @@ import type { NewDelivery, UpdateResult } from '../app/store-port.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';
-import { insertDeliveries } from './outbox.ts';
+import { insertDeliveries } from './ledger-entries.ts';
 import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 const OPEN_MAX = 200;

@@ -1,5 +1,6 @@
 import { Migrator, sql } from 'kysely';
 import type { Kysely, Migration } from 'kysely';
+import { makeLedger } from './ledger-migration.ts';
 import type { Database } from './schema.ts';
 
 function migrations(countingKey: string): Record<string, Migration> {
@@ -16,6 +17,7 @@ function migrations(countingKey: string): Record<string, Migration> {
     '005-moments': { up: addMoments },
     '006-receipts': { up: addReceipts },
     '007-problems': { up: addProblems },
+    '008-ledger': { up: (db: Kysely<unknown>) => makeLedger(db, countingKey, Date.now()) },
   };
 }
 
@@ -136,5 +138,7 @@ export async function migrate(database: Database, place: string, readOnly: boole
   if (Object.keys(known).every((name) => done.includes(name))) return;
   if (readOnly) throw new Error(`${place} is not up to date; start \`oombot run\` once.`);
   const { error } = await migrator.migrateToLatest();
+  if (error instanceof Error && error.message.startsWith('is '))
+    throw new Error(`${place} ${error.message}`, { cause: error });
   if (error !== undefined) throw error instanceof Error ? error : new Error('migration failed', { cause: error });
 }

@@ -8,6 +8,9 @@ const ROWS_PER_DELETE = 500;
 /** Samples of every minute; of the day before only every tenth or so is left. */
 const KEEP_FINE_MS = 3 * 60 * 60_000;
 
+/** How long it is known that something was said once: nobody asks for it again later. */
+const KEEP_SAID_MS = 30 * 24 * 60 * 60_000;
+
 /** What is asked of each kill that goes. */
 const GONE = sql.raw('returning host, boot_id, killer, outcome, source');
 
@@ -28,12 +31,14 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
           (select id, row_number() over (partition by host order by at_ms desc, id desc) as place from kills
            where host in (select host from kills group by host having count(*) > ${maxKillsPerHost})) as ranked
         where place > ${maxKillsPerHost} limit ${ROWS_PER_DELETE}) ${GONE}`,
-    sql`delete from outbox where id in
-          (select id from outbox where failed_at_ms < ${before} limit ${ROWS_PER_DELETE})`,
-    // Once its kills are gone and nothing waits for it; its posted messages go with it.
+    // What was said once and what was given up; messages of incidents and changes go with these.
+    sql`delete from ledger where id in
+          (select id from ledger where created_at_ms < ${Math.max(before, nowMs - KEEP_SAID_MS)}
+             and kind in ('reply', 'news') and (open = 0 or failed_at_ms is not null) limit ${ROWS_PER_DELETE})`,
+    // Once its kills are gone and nothing waits for it; its messages in the ledger go with it.
     sql`delete from incidents where id in (select id from incidents where closed_at_ms < ${before}
           and not exists (select 1 from kills where incident_id = incidents.id)
-          and not exists (select 1 from outbox where incident_id = incidents.id) limit ${ROWS_PER_DELETE})`,
+          and not exists (select 1 from ledger where incident_id = incidents.id and open = 1 and failed_at_ms is null) limit ${ROWS_PER_DELETE})`,
     // What came of a change stays in the audit log.
     sql`delete from changes where id in (select id from changes where proposed_at_ms < ${before}
           and state in ('declined', 'expired', 'refused', 'failed', 'undone') limit ${ROWS_PER_DELETE})`,
@@ -44,7 +49,6 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
     sql`delete from counters where at_ms < ${before}`,
     sql`delete from snapshots where at_ms < ${before}`,
     sql`delete from outlooks where at_ms < ${before}`,
-    sql`delete from posted_news where at_ms < ${before}`,
     // Names of what is done once have a blank; what has none is a beginning, which stays.
     sql`delete from markers where at_ms < ${before} and name like '% %'`,
     sql`delete from mutes where until_ms <= ${nowMs}`,

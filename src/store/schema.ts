@@ -41,23 +41,33 @@ export interface Tables {
     /** Without its kills, problem and revision. */
     body: string;
   };
-  outbox: {
+  /** What should stand where, and what stands there; see app/ledger.ts. */
+  ledger: {
     id: Generated<number>;
-    /** null: about no incident. */
+    destination: string;
+    /** Unique in its destination. */
+    key: string;
+    kind: 'incident' | 'card' | 'reply' | 'news';
     incident_id: string | null;
-    channel: string;
-    kind: 'incident' | 'reply' | 'news';
+    change_id: string | null;
     body: string | null;
+    wanted: number;
+    /** 1: something is to be done. */
+    open: number;
+    ts: string | null;
+    shown: number;
+    /** JSON. */
+    told: string;
+    /** JSON; null: nothing is in doubt. */
+    attempt: string | null;
+    tried_by: string | null;
     attempts: number;
     not_before_ms: number;
-    in_flight: number;
-    claimed_by: string | null;
-    /** Unique: set while an incident's own message waits, so that a second one is not queued. */
-    waiting_key: string | null;
+    created_at_ms: number;
+    sent_at_ms: number | null;
     failed_reason: string | null;
     failed_at_ms: number | null;
   };
-  posted: { incident_id: string; channel: string; ts: string; revision: number };
   mutes: { target: string; until_ms: number; body: string };
   added_hosts: { name: string; body: string };
   snapshots: { host: string; at_ms: number; body: string };
@@ -77,23 +87,9 @@ export interface Tables {
   outlooks: { host: string; at_ms: number; body: string };
   /** What was done once for ever, or since when something is done. */
   markers: { name: string; at_ms: number };
-  posted_news: { name: string; channel: string; ts: string; at_ms: number };
   owners: { owner: string; expires_ms: number };
   leases: { kind: string; name: string; owner: string; expires_ms: number };
   changes: { id: string; host: string; state: string; revision: number; proposed_at_ms: number; body: string };
-  cards: {
-    change_id: string;
-    channel: string;
-    ts: string | null;
-    shown: number;
-    told: string | null;
-    trying: 'post' | 'reply' | null;
-    trying_since_ms: number | null;
-    attempts: number;
-    not_before_ms: number;
-    claimed_by: string | null;
-    claimed_until_ms: number;
-  };
   rules: { id: string; state: string; revision: number; made_at_ms: number; body: string };
   audit_head: { id: number; seq: number; hash: string; mac: string | null };
   audit: { seq: number; host: string | null; previous_hash: string; hash: string; body: string };

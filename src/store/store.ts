@@ -1,18 +1,7 @@
 import path from 'node:path';
 import type { Store } from '../app/store-port.ts';
 import { appendAudit, loadAudit, verifyAudit } from './audit.ts';
-import {
-  addChange,
-  claimCards,
-  loadChange,
-  loadChanges,
-  loadOpenChanges,
-  loadRules,
-  putRule,
-  repairCard,
-  saveCard,
-  updateChange,
-} from './changes.ts';
+import { addChange, loadChange, loadChanges, loadOpenChanges, loadRules, putRule, updateChange } from './changes.ts';
 import { saveBatch } from './batches.ts';
 import {
   loadAddedHosts,
@@ -38,26 +27,11 @@ import {
   loadPositions,
   saveCounter,
 } from './kills.ts';
-import {
-  enqueueOnce,
-  loadHostProfiles,
-  loadPostedNews,
-  readMarker,
-  saveHostProfile,
-  savePostedNews,
-} from './host-profile.ts';
+import { enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
-import {
-  adoptDeliveries,
-  claimDeliveries,
-  failedDeliveries,
-  forgetPosted,
-  insertDeliveries,
-  loadPosted,
-  queueLengths,
-  settleDelivery,
-} from './outbox.ts';
+import { failedDeliveries, loadLedger, loadPosted, queueLengths, saveLedger, sentSince } from './ledger.ts';
+import { insertDeliveries, showChange } from './ledger-entries.ts';
 import { openPostgres } from './postgres.ts';
 import { prune } from './retention.ts';
 import type { Database } from './schema.ts';
@@ -125,15 +99,12 @@ function storeOf(database: Database): Store {
     updateIncident: (incident, deliveries) => updateIncident(database, incident, deliveries),
 
     enqueue: (deliveries) => transact((trx) => insertDeliveries(trx, deliveries)),
-    claimDeliveries: (channel, owner, nowMs, limit, kind) =>
-      claimDeliveries(database, channel, owner, nowMs, limit, kind),
-    settleDelivery: (id, outcome) => settleDelivery(database, id, outcome),
-    adoptDeliveries: (owner, nowMs) => adoptDeliveries(database, owner, nowMs),
+    ledger: (destination, nowMs) => loadLedger(db, destination, nowMs),
+    saveLedger: (owner, nowMs, patches, more = []) => saveLedger(database, owner, nowMs, patches, more),
+    sentSince: (destination, sinceMs) => sentSince(db, destination, sinceMs),
     queueLengths: () => queueLengths(db),
     failedDeliveries: (limit) => failedDeliveries(db, limit),
-    postedOf: (incidentId) => loadPosted(db, { incidentId }),
-    postedTogether: (channel, ts) => loadPosted(db, { channel, ts }),
-    forgetPosted: (incidentId, channel) => transact((trx) => forgetPosted(trx, incidentId, channel)),
+    postedOf: (incidentId) => loadPosted(db, incidentId),
 
     putMute: (mute) => transact((trx) => putMute(trx, mute)),
     removeMute: (target) => transact((trx) => removeMute(trx, target)),
@@ -152,9 +123,6 @@ function storeOf(database: Database): Store {
     marker: (name, atMs) => transact((trx) => readMarker(trx, name, atMs)),
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),
 
-    postedNews: (key) => loadPostedNews(db, key),
-    savePostedNews: (key, at) => transact((trx) => savePostedNews(trx, key, at)),
-
     claimLeases: (request) => claimLeases(database, request),
     releaseLeases: (owner) => releaseLeases(database, owner),
 
@@ -163,9 +131,7 @@ function storeOf(database: Database): Store {
     change: (id) => loadChange(db, id),
     changes: (host, limit) => loadChanges(db, host, limit),
     openChanges: () => loadOpenChanges(db),
-    claimCards: (claim) => claimCards(database, claim),
-    saveCard: (card, owner) => transact((trx) => saveCard(trx, card, owner)),
-    repairCard: (changeId) => transact((trx) => repairCard(trx, changeId)),
+    repairCard: (changeId) => transact((trx) => showChange(trx, changeId, true)),
     putRule: (rule) => putRule(database, rule),
     rules: () => loadRules(db),
 

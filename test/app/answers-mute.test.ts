@@ -6,6 +6,7 @@ import { plainText } from '../../src/notice/render-text.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, type AnsweringBot } from '../support/an-answering-bot.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
+import { takeAsked } from '../support/taken.ts';
 
 const ASKER = { userId: 'U1', channelId: 'C1' };
 const HOUR_MS = 3_600_000;
@@ -13,17 +14,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** What waits to be said in #oom; taken off the queue. */
 async function saidBy(bot: AnsweringBot): Promise<string[]> {
-  const said: string[] = [];
-  for (;;) {
-    const deliveries = await bot.store.claimDeliveries('#oom', 'sender', bot.clock.nowMs(), 100);
-    if (deliveries.length === 0) return said;
-    for (const { id, incidentId, kind } of deliveries) {
-      said.push(kind);
-      const incident = await bot.store.incident(incidentId);
-      const posted = { incidentId, channel: '#oom', ts: `1.${id}`, revision: incident!.revision };
-      await bot.store.settleDelivery(id, { kind: 'done', posted: kind === 'incident' ? posted : null });
-    }
-  }
+  return (await takeAsked(bot.store, '#oom', { nowMs: bot.clock.nowMs() })).map(({ kind }) => kind);
 }
 
 describe('muting', () => {
@@ -52,7 +43,7 @@ describe('muting', () => {
 
     await bot.handlers.mute({ target: 'db01', forMs: HOUR_MS }, ASKER);
 
-    const [said, ...others] = await bot.store.claimDeliveries('#db', 'sender', NOW_MS, 10);
+    const [said, ...others] = await bot.store.ledger('#db', NOW_MS);
     const notice = readReply(said?.body ?? null)?.notice;
     expect(notice?.headline).toContainEqual({ userId: 'U1' });
     expect(notice?.headline).toContainEqual({ atMs: NOW_MS + HOUR_MS });

@@ -8,6 +8,7 @@ import { plainText } from '../../src/notice/render-text.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { aSampleText, type SampleGiven } from '../support/a-sample.ts';
 import { anAnsweringBot, type AnsweringBot } from '../support/an-answering-bot.ts';
+import { takeAsked } from '../support/taken.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -49,17 +50,9 @@ async function die(bot: AnsweringBot, sizeMiB: number): Promise<Notice[]> {
   await tellBefore(saved, world);
   // Another process that saw the same, or a restart.
   await tellBefore(saved, world);
-  const bodies: (string | null)[] = [];
-  for (;;) {
-    const claimed = await bot.store.claimDeliveries('#oom', 'test', bot.clock.nowMs(), 10);
-    if (claimed.length === 0) break;
-    for (const { id, body, kind } of claimed) {
-      if (kind === 'reply') bodies.push(body);
-      await bot.store.settleDelivery(id, { kind: 'done', posted: null });
-    }
-  }
-  const notices = bodies.flatMap((body) => readReply(body)?.notice ?? []);
-  return notices.filter((notice) => !plainText(notice.headline).startsWith('What the log'));
+  const rows = await takeAsked(bot.store, '#oom', { nowMs: bot.clock.nowMs() });
+  const bodies = rows.filter(({ kind }) => kind === 'reply').map(({ body }) => body);
+  return bodies.flatMap((body) => readReply(body)?.notice ?? []);
 }
 
 describe('the minutes before a kill', () => {

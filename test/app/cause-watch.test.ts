@@ -11,6 +11,7 @@ import { openStore } from '../../src/store/store.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedFleet, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
+import { takeAsked } from '../support/taken.ts';
 
 const DIED_AT_MS = Date.UTC(2026, 10, 22, 12);
 const GROUP = '/system.slice/mysql.service';
@@ -41,13 +42,7 @@ async function aScene(): Promise<Scene> {
   });
 
   async function waiting(): Promise<string[]> {
-    const taken = await store.claimDeliveries('#oom', 'me', clock.nowMs(), 10);
-    for (const { id, incidentId, kind } of taken) {
-      const revision = (await store.incident(incidentId))?.revision ?? 1;
-      const posted = kind === 'incident' ? { incidentId, channel: '#oom', ts: '1.1', revision } : null;
-      await store.settleDelivery(id, { kind: 'done', posted });
-    }
-    return taken.map(({ kind }) => kind);
+    return (await takeAsked(store, '#oom', { nowMs: clock.nowMs() })).map(({ kind }) => kind);
   }
 
   async function happen({ told = true }: { told?: boolean } = {}): Promise<void> {
@@ -168,11 +163,9 @@ describe('a look at the host after a kill', () => {
     const { store, clock, host, happen, waiting } = await aScene();
     host.lookSays(answer(...UNIT));
     await happen({ told: false });
-    const [underWay] = await store.claimDeliveries('#oom', 'me', clock.nowMs(), 1);
     await clock.advance(1_000);
     expect(await store.incident('i1')).toMatchObject({ revision: 2, hostFacts: { unit: { restarts: 3 } } });
-    const posted = { incidentId: 'i1', channel: '#oom', ts: '1.1', revision: 1 };
-    await store.settleDelivery(underWay?.id ?? 0, { kind: 'done', posted });
+    await takeAsked(store, '#oom', { nowMs: clock.nowMs(), revision: 1 });
     await clock.advance(5_000);
 
     expect([...(await waiting()), ...(await waiting())]).toContain('incident');

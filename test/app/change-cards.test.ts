@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openChangeCards } from '../../src/app/change/change-cards.ts';
+import { openTelling } from '../../src/app/tell/telling.ts';
+import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import type { Change } from '../../src/change/change.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';
@@ -18,7 +19,19 @@ async function aBench(owner = 'me') {
   const clock = fakeClock(PROPOSED_AT_MS);
   const chat = scriptedChat(clock);
   const log = { info: () => {}, warn: () => {}, error: () => {} };
-  const cards = openChangeCards({ store, workspace: chat, clock, log, owner });
+  function start(as: string, isMine = () => true) {
+    return openTelling({
+      store,
+      workspace: chat,
+      clock,
+      log,
+      owner: as,
+      isMine,
+      describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
+    });
+  }
+  let alive = true;
+  const cards = start(owner, () => alive);
   onTestFinished(async () => {
     chat.script.fate = () => undefined;
     // One that hangs in a request cannot be closed: its process is dead.
@@ -41,7 +54,7 @@ async function aBench(owner = 'me') {
     await clock.advance(5_000);
   }
 
-  return { store, clock, chat, cards, move, propose, log };
+  return { store, clock, chat, cards, move, propose, start, die: () => (alive = false) };
 }
 
 const APPLIED = {
@@ -98,12 +111,13 @@ describe('the card of a change', () => {
   });
 
   it('is looked for, not repeated, when the bot ended between the request and its answer', async () => {
-    const { store, chat, clock, propose, log } = await aBench('dead');
+    const { chat, clock, propose, start, die } = await aBench('dead');
     chat.script.fate = (method) => (method === 'post' ? { taken: true, told: 'hang' } : undefined);
     await propose();
     chat.script.fate = () => undefined;
 
-    const next = openChangeCards({ store, workspace: chat, clock, log, owner: 'next' });
+    die();
+    const next = start('next');
     await clock.advance(120_000);
     await next.close();
 

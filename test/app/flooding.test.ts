@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,7 +26,6 @@ it('a host that floods its log with kills delays those of another by 50 ms at mo
       turns,
       clock: realClock,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-      newId: randomUUID,
       channelOf: () => '#oom',
       onLines: () => undefined,
       onGap: () => undefined,

@@ -12,6 +12,7 @@ import { aKill } from '../support/a-kill.ts';
 import { aScan } from '../support/a-scan.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedFleet, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
+import { takeAsked } from '../support/taken.ts';
 
 const BOOT_AT_MS = Date.UTC(2026, 10, 22, 12);
 const DIED_AT_MS = BOOT_AT_MS + 600_000;
@@ -68,12 +69,7 @@ async function aScene(learnedAfterMs = 0): Promise<Scene> {
         channelOf: () => '#oom',
       }),
     );
-    for (let round = 0; round < 2; round += 1) {
-      for (const { id, incidentId, kind } of await store.claimDeliveries('#oom', 'me', clock.nowMs(), 10)) {
-        const posted = kind === 'incident' ? { incidentId, channel: '#oom', ts: '1.1', revision: 1 } : null;
-        await store.settleDelivery(id, { kind: 'done', posted });
-      }
-    }
+    await takeAsked(store, '#oom', { nowMs: clock.nowMs() });
     return saved;
   }
 
@@ -135,9 +131,9 @@ describe('is it back?', () => {
     const told = await store.incident('i1');
     expect(told).toMatchObject({ back: { kind: 'restarted' }, next: { atMs: DIED_AT_MS + 3_000 }, revision: 2 });
     expect(told?.next?.candidates.map((one) => one.name)).toEqual(['icinga2', 'mysqld']);
-    expect(await store.claimDeliveries('#oom', 'me', clock.nowMs(), 10)).toMatchObject([
-      // Its thread waits until the message is up to date.
-      { incidentId: 'i1', kind: 'incident' },
+    expect(await store.ledger('#oom', clock.nowMs())).toMatchObject([
+      { key: 'i1', kind: 'incident', ts: '1.1', shown: 1 },
+      { incidentId: 'i1', kind: 'reply' },
     ]);
   });
 

@@ -24,6 +24,11 @@ function restart(bot: ChangingBot, given: { pid: number; uid?: number; adj?: num
   bot.db.rows = [...bot.db.rows.filter((one) => one.name !== 'mysqld' || one.pid === given.pid), row];
 }
 
+/** What waits for the channel beside cards. */
+async function newsIn(bot: Awaited<ReturnType<typeof aKeptProcess>>) {
+  return (await bot.store.ledger('C0000001', bot.clock.nowMs())).filter(({ kind }) => kind === 'news');
+}
+
 describe('a rule', () => {
   it('is made by an approved change, and puts a restarted process right within half a minute', async () => {
     const bot = await aKeptProcess();
@@ -34,7 +39,7 @@ describe('a rule', () => {
 
     expect(bot.db.adj(2_000)).toBe(-500);
     expect((await bot.actions()).filter((one) => one === 'mend')).toHaveLength(1);
-    const [told] = await bot.store.claimDeliveries('C0000001', 'me', bot.clock.nowMs(), 10, 'news');
+    const [told] = await newsIn(bot);
     expect(told?.body).toContain('is at -500 again');
   });
 
@@ -100,7 +105,7 @@ describe('a rule', () => {
 
     await bot.clock.advance(120_000);
 
-    const told = await bot.store.claimDeliveries('C0000001', 'me', bot.clock.nowMs(), 10, 'news');
+    const told = await newsIn(bot);
     expect(told).toHaveLength(1);
     expect(told[0]?.body).toContain('CAP_SYS_RESOURCE');
   });
@@ -126,9 +131,9 @@ describe('a rule on a tag', () => {
     const proposed = (await bot.store.changes('db02', 10)).map((one) => [one.state.kind, one.to, one.proposedBy]);
     expect(proposed).toEqual([['proposed', -500, 'UANN']]);
     expect((await bot.store.rules())[0]?.hosts).toEqual(['db01']);
-    const cards = await bot.store.claimCards({ owner: 'x', nowMs: bot.clock.nowMs(), ttlMs: 1, limit: 10 });
+    const cards = await bot.store.ledger('C0000001', bot.clock.nowMs());
     const { id } = (await bot.store.changes('db02', 1))[0]!;
-    expect(cards.find((card) => card.changeId === id)).toMatchObject({ channel: 'C0000001', ts: null });
+    expect(cards.find((card) => card.changeId === id)).toMatchObject({ kind: 'card', ts: null });
     expect(await bot.store.changes('web1', 10)).toEqual([]);
   });
 
@@ -255,7 +260,7 @@ describe('a rule that shows', () => {
     await bot.clock.advance(60_000);
 
     expect(bot.db.adj(2_000)).toBe(0);
-    const told = await bot.store.claimDeliveries('C0000001', 'me', bot.clock.nowMs(), 10, 'news');
+    const told = await newsIn(bot);
     expect(told).toHaveLength(1);
     expect(told[0]?.body).toContain('pid 2000 is at 0');
     expect(await bot.actions()).not.toContain('mend');

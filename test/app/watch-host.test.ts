@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Delivery } from '../../src/app/ports.ts';
+import type { LedgerRow } from '../../src/app/ledger.ts';
 import { watchHost, type HostWatch, type WatchWorld } from '../../src/app/watch/watch-host.ts';
 import type { Saved } from '../../src/app/watch/save-queue.ts';
 import type { Store } from '../../src/app/store-port.ts';
@@ -16,6 +16,7 @@ import { aKill } from '../support/a-kill.ts';
 import { aSampleText } from '../support/a-sample.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { BOOT_ID, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
+import { takeAsked } from '../support/taken.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const MINUTE_MS = 60_000;
@@ -34,7 +35,7 @@ interface Scene {
   restart: () => Promise<void>;
   kills: () => Promise<Kill[]>;
   /** What waits for the channel. */
-  told: () => Promise<Delivery[]>;
+  told: () => Promise<LedgerRow[]>;
 }
 
 async function aScene(
@@ -46,13 +47,11 @@ async function aScene(
   const record = store ?? (await aStore());
   const host = scriptedHost('db01', clock);
   prepare(host);
-  let ids = 0;
   function begin(): HostWatch {
     return watchHost(host, {
       store: record,
       clock,
       log: { info: () => {}, warn: () => {}, error: () => {} },
-      newId: () => `incident-${(ids += 1)}`,
       channelOf: () => '#oom',
       onSaved: () => {},
       onLines: () => {},
@@ -71,10 +70,7 @@ async function aScene(
       await clock.advance(100);
     },
     kills: () => record.kills({ hosts: null, sinceMs: null, untilMs: null, service: null, limit: 1_000 }),
-    told: async () => {
-      await record.claimLeases({ kind: 'channel', owner: 'test', names: ['#oom'], nowMs: clock.nowMs(), ttlMs: 1 });
-      return record.claimDeliveries('#oom', 'test', clock.nowMs(), 1_000);
-    },
+    told: () => takeAsked(record, '#oom', { nowMs: clock.nowMs() }),
   };
   toClose.push(() => scene.watch.close());
   await clock.advance(100);
@@ -123,7 +119,7 @@ function fileLine(pid: number, usec: number): string {
 }
 
 describe('news and history', () => {
-  function headlines(deliveries: Delivery[]): string[] {
+  function headlines(deliveries: LedgerRow[]): string[] {
     return deliveries.map(({ kind, body }) =>
       kind === 'news' ? plainText(readReply(body)?.notice.headline ?? []) : kind,
     );
@@ -409,7 +405,7 @@ describe('the kernel’s counter', () => {
 });
 
 describe('silence means health', () => {
-  function headlines(deliveries: Delivery[]): string[] {
+  function headlines(deliveries: LedgerRow[]): string[] {
     return deliveries.filter(({ kind }) => kind === 'news').map(({ body }) => body ?? '');
   }
 

@@ -32,8 +32,10 @@ function start(bot: AnsweringBot, schedule: WeekTime | null = MONDAY): () => voi
 
 /** Headlines of what waits for a channel beside kills. */
 async function digestsFor(bot: AnsweringBot, channel: string): Promise<string[]> {
-  const claimed = await bot.store.claimDeliveries(channel, 'test', bot.clock.nowMs(), 100, 'news');
-  return claimed.map((delivery) => plainText(readReply(delivery.body)?.notice.headline ?? []));
+  const rows = await bot.store.ledger(channel, bot.clock.nowMs());
+  return rows
+    .filter(({ kind }) => kind === 'news')
+    .map(({ body }) => plainText(readReply(body)?.notice.headline ?? []));
 }
 
 describe('the weekly digest', () => {

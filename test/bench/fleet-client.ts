@@ -2,7 +2,6 @@
 // node fleet-client.ts COUNT TARGET-JSON SQLITE-FILE
 // With COUNT 0 it ends at once: what it compiled is kept. Prints "connected MS" when all are watched, and "kill PID MS-SINCE-1970" as soon as an incident with it is on record.
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '../../src/app/ports.ts';
@@ -49,7 +48,6 @@ const fleet = openFleet(hosts, {
     warn: () => {},
     error: (facts, text) => process.stderr.write(`${text} ${JSON.stringify(facts)}\n`),
   },
-  newId: randomUUID,
   channelOf: () => '#oom',
   onLines: () => {},
   onGap: () => {},

@@ -4,6 +4,7 @@ import { decideApproval, decideDecline } from '../../src/change/decisions.ts';
 import type { Rule } from '../../src/change/rule.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';
+import { patchOf } from '../../src/app/tell/row-patch.ts';
 
 const NOW = PROPOSED_AT_MS + 1_000;
 
@@ -79,44 +80,28 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
   });
 
   describe('cards', () => {
-    const claim = { owner: 'me', nowMs: NOW, ttlMs: 1_000, limit: 10 };
-
-    it('wait until they show the change as it is, for one owner at a time', async () => {
-      const [store, other] = await openTwo();
+    it('stand in the ledger until they show the change as it is', async () => {
+      const [store] = await openTwo();
       const change = await store.addChange(aChange(), anEntry('propose'));
 
-      const [card] = await store.claimCards(claim);
-      expect(card).toEqual({
-        changeId: 'c1',
-        channel: 'C1',
-        ts: null,
-        shown: -1,
-        told: null,
-        trying: null,
-        tryingSinceMs: null,
-        attempts: 0,
-        notBeforeMs: 0,
-      });
-      expect(await other.claimCards({ ...claim, owner: 'other' })).toEqual([]);
-      expect(await store.saveCard({ ...card!, ts: '1.2', shown: change.revision }, 'me')).toBe(true);
-      expect(await store.claimCards(claim)).toEqual([]);
+      const [card] = await store.ledger('C1', NOW);
+      expect(card).toMatchObject({ kind: 'card', key: 'change-c1', changeId: 'c1', ts: null, shown: -1, wanted: 1 });
+      await store.saveLedger('me', NOW, [patchOf(card!, { ts: '1.2', shown: change.revision, doneUpTo: 1 })]);
+      expect(await store.ledger('C1', NOW)).toEqual([]);
 
       await store.updateChange(declined(change), []);
-      expect(await other.claimCards({ ...claim, owner: 'other', nowMs: NOW + 2_000 })).toMatchObject([
-        { ts: '1.2', shown: 1 },
-      ]);
-      expect(await store.saveCard({ ...card!, shown: 9 }, 'me')).toBe(false);
+      expect(await store.ledger('C1', NOW)).toMatchObject([{ ts: '1.2', shown: 1, wanted: 2 }]);
     });
 
     it('are shown anew when somebody asks for it', async () => {
       const [store] = await openTwo();
       const change = await store.addChange(aChange(), anEntry('propose'));
-      const [card] = await store.claimCards(claim);
-      await store.saveCard({ ...card!, ts: '1.2', shown: change.revision }, 'me');
+      const [card] = await store.ledger('C1', NOW);
+      await store.saveLedger('me', NOW, [patchOf(card!, { ts: '1.2', shown: change.revision, doneUpTo: 1 })]);
 
       await store.repairCard('c1');
 
-      expect(await store.claimCards(claim)).toMatchObject([{ ts: '1.2', shown: -1 }]);
+      expect(await store.ledger('C1', NOW)).toMatchObject([{ ts: '1.2', shown: -1 }]);
     });
   });
 
@@ -129,7 +114,7 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
       await store.updateChange(change, [anEntry('approve')], [news]);
       expect(await other.updateChange(change, [anEntry('approve')], [news])).toMatchObject({ kind: 'conflict' });
 
-      expect(await store.queueLengths()).toMatchObject([{ channel: 'C1', waiting: 1 }]);
+      expect(await store.queueLengths()).toMatchObject([{ channel: 'C1', waiting: 2 }]);
     });
   });
 

@@ -93,7 +93,11 @@ describe('how late kills are on record', () => {
     }
     const news = [killAgo(20), killAgo(300_000)];
 
-    countKills(metrics, { fresh: [...news, killAgo(86_400_000)], amended: [], incidents: [], news, told: [] }, nowMs);
+    countKills(
+      metrics,
+      { fresh: [...news, killAgo(86_400_000)], amended: [], incidents: [], news, told: [], asked: [] },
+      nowMs,
+    );
 
     const lags = await valuesOf(metrics, 'oombot_kill_lag_seconds');
     expect(lags).toMatchObject({

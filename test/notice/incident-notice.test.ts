@@ -8,7 +8,7 @@ import { judgeRecord } from '../../src/cause/cause.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { renderText } from '../../src/notice/render-text.ts';
 import { shellWord } from '../../src/notice/host-text.ts';
-import { describeStorm } from '../../src/notice/incident/storm-notice.ts';
+import { describeSummary, describeSummaryLines } from '../../src/notice/incident/storm-notice.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
@@ -498,11 +498,14 @@ describe('an incident of several kills', () => {
   });
 });
 
-describe('a storm over hosts', () => {
-  it('is no storm with two kills', () => {
-    const incidents = ['web1', 'web2'].map((host, pid) => anIncident({ kills: [aKill({ host, pid })] }));
+describe('a summary of several incidents', () => {
+  it('says how many, how much and where', () => {
+    const members = ['web1', 'web2'].map((host, pid) => ({
+      incident: anIncident({ kills: [aKill({ host, pid })] }),
+      anew: null,
+    }));
 
-    expect(headline(describeStorm(incidents))).toBe('Out of memory: 2 kills on 2 hosts within 1 s');
+    expect(headline(describeSummary(members))).toBe('Out of memory: 2 incidents, 2 kills on 2 hosts within 1 s');
   });
 
   it('is not lost that was never reached', () => {
@@ -511,16 +514,28 @@ describe('a storm over hosts', () => {
     );
   });
 
-  it('says how much, where, and what they have in common', () => {
+  it('names each host and service, and what they have in common', () => {
     const incidents = Array.from({ length: 20 }, (_, at) =>
       anIncident({ kills: [aKill({ host: `web${at}`, pid: at, atMs: T0 + at * 500 })] }),
     );
 
-    const text = renderText(describeStorm(incidents));
+    const text = renderText(describeSummary(incidents.map((incident) => ({ incident, anew: null }))));
 
-    expect(text).toContain('Out-of-memory storm: 20 kills on 20 hosts within 10 s');
-    expect(text).toContain('mysql.service died on 20 of 20 hosts: rather a release, traffic or data than the hosts.');
-    expect(text).toContain('5 more hosts with 5 kills.');
-    expect(text).toContain('/oom last web0');
+    expect(text).toContain('Out of memory: 20 incidents, 20 kills on 20 hosts within 10 s');
+    expect(text).toContain('mysql.service was killed on 20 of 20 hosts: suspect a release, traffic or data');
+    for (const { host } of incidents) expect(text).toContain(`${host}: mysql.service (1 kill)`);
+  });
+
+  it('says what it leaves to the thread, where each incident has a line with its id', () => {
+    const incidents = Array.from({ length: 150 }, (_, at) =>
+      anIncident({ id: `${String(at).padStart(8, '0')}-x`, kills: [aKill({ host: `host-with-a-long-name-${at}` })] }),
+    );
+
+    const text = renderText(describeSummary(incidents.map((incident) => ({ incident, anew: null }))));
+    const [, more] = /and (\d+) more hosts, named in the thread/.exec(text) ?? [];
+    expect(150 - Number(more)).toBe(incidents.filter(({ host }) => text.includes(`${host}:`)).length);
+    const lines = renderText(describeSummaryLines(incidents));
+    for (const { host, id } of incidents)
+      expect(lines).toMatch(new RegExp(`${host}: mysql.service: the host ran out of memory +${id.slice(0, 8)}`));
   });
 });

@@ -38,7 +38,7 @@ async function lateKill(store: Store, isHistory: boolean): Promise<Saved> {
   const kills: Kill[] = [aKill({ atMs: nowMs - 5 * HOUR_MS, seenAtMs: nowMs })];
   const placing = { nowMs, newId: () => 'i1', isHistory: () => isHistory, mutes: [], channelOf: () => '#oom' };
   const saved = await store.saveBatch({ host: 'db01', kills, positions: [] }, (view) => assignIncidents(view, placing));
-  return { ...saved, news: isHistory ? [] : saved.fresh, told: [] };
+  return { ...saved, news: isHistory ? [] : saved.fresh, told: [], asked: [] };
 }
 
 async function printedOf(saved: Saved, store: Store): Promise<string> {
@@ -77,12 +77,12 @@ describe('the terminal', () => {
         incidentId: '',
         channel: '#oom',
         kind: 'news' as const,
-        body: writeReply({ notice, upToKill: null }),
+        body: writeReply({ notice }),
         notBeforeMs: 0,
       },
     ];
 
-    const printed = await printedOf({ fresh: [], amended: [], incidents: [], news: [], told }, store);
+    const printed = await printedOf({ fresh: [], amended: [], incidents: [], news: [], told, asked: [] }, store);
 
     expect(printed).toContain('db01 is unreachable: I can’t see kills there right now');
     expect(printed).toContain('db01 does not answer.');

@@ -25,7 +25,7 @@ import { describeWarning, describeWarningOver } from '../../src/notice/incident/
 import { describeWeek } from '../../src/notice/answer/report-notice.ts';
 import { describeRefusal } from '../../src/notice/answer/refusal-text.ts';
 import { describeScores, type ScoreRow } from '../../src/notice/scores-notice.ts';
-import { describeStorm } from '../../src/notice/incident/storm-notice.ts';
+import { describeSummary } from '../../src/notice/incident/storm-notice.ts';
 import { describeEvidence, describeLaterKill, describeReport } from '../../src/notice/incident/thread-notice.ts';
 import { renderContent } from '../../src/slack/blocks.ts';
 import { escapeEntities, toMrkdwn } from '../../src/slack/mrkdwn.ts';
@@ -137,7 +137,7 @@ describe('whatever a host writes, Slack takes the message', () => {
             ...incidents.map((incident) => describeReport(incident, incident.kills)),
             ...unique.map(describeEvidence),
             ...unique.map(describeLaterKill),
-            describeStorm(incidents),
+            describeSummary(incidents.map((incident) => ({ incident, anew: null }))),
             describeExplanation(unique.map((kill) => kill.record)),
           ];
 

@@ -7,7 +7,7 @@ import { checkBlocks } from '../../src/local/block-rules.ts';
 import { describeExplanation } from '../../src/notice/answer/answer-notice.ts';
 import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import type { Notice } from '../../src/notice/notice.ts';
-import { describeStorm } from '../../src/notice/incident/storm-notice.ts';
+import { describeSummary } from '../../src/notice/incident/storm-notice.ts';
 import { describeEvidence, describeLaterKill, describeReport } from '../../src/notice/incident/thread-notice.ts';
 import { openLogParser } from '../../src/oom/report/log-parser.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
@@ -35,7 +35,7 @@ function noticesOf(kills: Kill[]): Notice[] {
     ...incidents.map((incident) => describeIncident(incident, { nowMs: NOW, protect: true, seenBefore: null })),
     ...incidents.map((incident) => describeReport(incident, incident.kills)),
     ...kills.slice(0, 30).flatMap((kill) => [describeEvidence(kill), describeLaterKill(kill)]),
-    describeStorm(incidents),
+    describeSummary(incidents.map((incident) => ({ incident, anew: null }))),
     describeExplanation(kills.map((kill) => kill.record)),
   ];
 }

@@ -5,6 +5,7 @@ import { aClaim, anEdit, batchOf, describeStore, openOneAs, openTested, saveMany
 import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { needs } from '../support/needs.ts';
+import { patchOf } from '../../src/app/tell/row-patch.ts';
 
 const postgres = await startPostgres();
 afterAll(() => postgres?.stop(), 60_000);
@@ -59,54 +60,29 @@ describe('on PostgreSQL', needs('postgres'), () => {
       expect(held.map((mine) => mine.length)).toEqual([30, 30]);
     });
 
-    it('never send one delivery twice nor let one overtake another', async () => {
+    it('never try one row at once: who notes it first sends it', async () => {
       const url = await createDatabase();
       const stores = await Promise.all([1, 2, 3].map(() => openTested(url)));
-      const [first] = stores;
-      const ids = Array.from({ length: 20 }, (_, at) => `i${at}`);
-      await saveMany(first!, ids);
-      for (let at = 0; at < 5; at += 1) {
-        await first!.enqueue(ids.map((id) => anEdit(id, { kind: 'reply', body: String(at) })));
-      }
-      const sent: string[] = [];
-
-      await Promise.all(
-        stores.map(async (store, at) => {
-          while (sent.length < 100) {
-            for (const delivery of await store.claimDeliveries('#oom', `p${at}`, 0, 3)) {
-              sent.push(`${delivery.incidentId} ${delivery.body}`);
-              await store.settleDelivery(delivery.id, { kind: 'done', posted: null });
-            }
-          }
-        }),
-      );
-
-      expect(new Set(sent).size).toBe(100);
-      expect(sent).toHaveLength(100);
-      for (const id of ids) {
-        const bodies = sent.filter((line) => line.startsWith(`${id} `)).map((line) => line.split(' ')[1]);
-        expect(bodies).toEqual(['0', '1', '2', '3', '4']);
-      }
-    });
-
-    it('share out what a dead one left in flight', async () => {
-      const url = await createDatabase();
-      const stores = await Promise.all([1, 2].map(() => openTested(url)));
       const ids = Array.from({ length: 30 }, (_, at) => `i${at}`);
       await saveMany(stores[0]!, ids);
       await stores[0]!.enqueue(ids.map((id) => anEdit(id)));
-      await stores[0]!.claimDeliveries('#oom', 'dead', 0, 100);
-      await Promise.all(stores.map((store, at) => store.claimLeases(aClaim({ owner: `p${at}`, nowMs: 0 }))));
+      const rows = await stores[0]!.ledger('#oom', 0);
 
-      const adopted = await Promise.all(stores.map((store, at) => store.adoptDeliveries(`p${at}`, 0)));
+      const results = await Promise.all(
+        rows.flatMap((row) =>
+          stores.map(async (store, at) => {
+            const owner = `p${at}`;
+            const attempt = { owner, mark: row.key, threadTs: null, sinceMs: 0, after: null };
+            const [result] = await store.saveLedger(owner, 0, [patchOf(row, { attempt })]);
+            return `${row.key} ${result}`;
+          }),
+        ),
+      );
 
-      expect(
-        adopted
-          .flat()
-          .map((delivery) => delivery.incidentId)
-          .toSorted(),
-      ).toEqual(ids.toSorted());
-      expect(await stores[0]!.adoptDeliveries('p0', 0)).toEqual([]);
+      expect(results.filter((one) => one.endsWith('saved')).toSorted()).toEqual(
+        ids.map((id) => `${id} saved`).toSorted(),
+      );
+      expect(results.filter((one) => one.endsWith('taken'))).toHaveLength(60);
     });
 
     it('count a kill once that two of them saw, and grow one incident', async () => {

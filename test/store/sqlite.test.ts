@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { deathKey } from '../../src/incident/death-key.ts';
@@ -121,10 +123,15 @@ describe('the file', () => {
     const file = newFile();
     const boot = 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6';
     const [named, unnamed] = [boot, null].map((bootId) => aKill({ key: deathKey(bootId, 12.5, '7'), bootId }));
-    const old = await openStore(`sqlite:${file}`);
-    await old.saveBatch({ host: 'db01', kills: [unnamed!], positions: [] }, nothing);
-    await old.close();
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, gunzipSync(readFileSync(path.join(import.meta.dirname, 'before-ledger/sqlite.db.gz'))));
     const raw = new DatabaseSync(file);
+    raw
+      .prepare(
+        `insert into kills (host, key, at_ms, killer, outcome, source, service, body)
+           values ('db01', ?, 1, 'kernel', 'killed', 'kmsg', 'mysqld', ?)`,
+      )
+      .run(unnamed!.key, JSON.stringify(unnamed));
     raw.exec(`drop index kills_by_moment; alter table kills drop column moment;
       drop table receipts; drop table audit_head; drop index incidents_by_problem; alter table incidents drop column problem;
       delete from kysely_migration where name >= '005-moments'`);

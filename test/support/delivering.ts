@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
-import { openDelivery, type Deliveries } from '../../src/app/tell/delivery.ts';
+import { openTelling, type Telling } from '../../src/app/tell/telling.ts';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
@@ -12,7 +12,7 @@ import { realClock } from './sshd.ts';
 export interface Delivering {
   /** Records kills of one host as watching it does, and has them told in the channel. */
   happen: (host: string, kills: Kill[], channel: string) => Promise<void>;
-  delivery: Deliveries;
+  delivery: Telling;
   close: () => Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export async function openDelivering(
   const log = pino({ level: 'silent' });
   const slack = openSlack({ botToken, appToken, apiUrl, logger: log, clock: realClock });
   await slack.start(answeringHandlers(), new AbortController().signal);
-  const delivery = openDelivery({
+  const delivery = openTelling({
     store,
     workspace: slack,
     clock: realClock,

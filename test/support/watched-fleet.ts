@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -77,7 +76,6 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     store,
     clock,
     log,
-    newId: randomUUID,
     channelOf: () => '#oom',
     onLines: () => {},
     onGap: (_, gap) => gaps.push(gap.sentence),

@@ -67,7 +67,7 @@ export function openMuteAnswers(
     const nowMs = clock.nowMs();
     const muted = describeMuted(target, untilMs, untilMs - nowMs);
     const notice = { ...muted, headline: [...muted.headline, { words: ', by ' }, { userId: by }] };
-    const body = writeReply({ notice, upToKill: null });
+    const body = writeReply({ notice });
     const channels = new Set(hosts.map((host) => channelOf({ host })));
     await store.enqueue(
       [...channels].map((channel) => ({ incidentId: '', channel, kind: 'news', body, notBeforeMs: nowMs })),

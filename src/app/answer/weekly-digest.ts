@@ -68,7 +68,7 @@ async function tellDue(world: DigestWorld, done: Set<string>): Promise<void> {
       keepKillsMs,
     };
     const report = await makeReport(store, clock, of);
-    const body = writeReply({ notice: describeWeek(report), upToKill: null });
+    const body = writeReply({ notice: describeWeek(report) });
     const told = isWorthTelling(report)
       ? [{ incidentId: '', channel, kind: 'news' as const, body, notBeforeMs: nowMs }]
       : [];

@@ -196,7 +196,7 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
     const { incidentId } = change;
     const notice = incidentId === null ? null : describeChangeOutcome(change);
     if (notice === null || incidentId === null) return [];
-    const body = writeReply({ notice, upToKill: null });
+    const body = writeReply({ notice });
     const posted = await store.postedOf(incidentId);
     return posted.map(({ channel }) => ({ incidentId, channel, kind: 'reply', body, notBeforeMs: clock.nowMs() }));
   }

@@ -103,7 +103,7 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
     shown.set(key, { ids: new Set(now.keys()), quietUntilMs });
     if (first === undefined) return;
     const seen = fresh.map(([, { pid, oomScoreAdj }]) => ({ pid, adj: oomScoreAdj }));
-    const body = writeReply({ notice: describeShownDrift(rule, host, seen), upToKill: null });
+    const body = writeReply({ notice: describeShownDrift(rule, host, seen) });
     const atMs = clock.nowMs();
     const news = { incidentId: '', channel: rule.channel, kind: 'news' as const, body, notBeforeMs: atMs };
     // Marked on record as well: a bot that was started anew does not tell it again.
@@ -151,7 +151,7 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   ): Promise<void> {
     const pids = mended.map((one) => one.pid);
     const notice = describeDrift(rule, host, pids, why === null ? null : changeRefusalText(why));
-    const body = writeReply({ notice, upToKill: null });
+    const body = writeReply({ notice });
     await store.enqueue([{ incidentId: '', channel: rule.channel, kind: 'news', body, notBeforeMs: clock.nowMs() }]);
     world.wake();
   }

@@ -83,7 +83,7 @@ export function openRuleWidening(world: ChangeWorld): RuleWidening {
     const atMs = clock.nowMs();
     const details = { rule: rule.id, target: ruleSubject(rule), refusal: why.kind };
     await store.appendAudit({ atMs, actor: OWN_NAME, action: 'propose: no', host, details });
-    const body = writeReply({ notice: describeNotWidened(rule, host, changeRefusalText(why)), upToKill: null });
+    const body = writeReply({ notice: describeNotWidened(rule, host, changeRefusalText(why)) });
     await store.enqueue([{ incidentId: '', channel: rule.channel, kind: 'news', body, notBeforeMs: atMs }]);
     world.wake();
   }

@@ -1,63 +1,85 @@
-import { POSTS_WINDOW_MS, type ChannelView } from './delivery-plan.ts';
 import type { SendOutcome } from '../ports.ts';
+import { POSTS_WINDOW_MS, STORM_QUIET_MS, type ChannelView, type Storm } from './send-plan.ts';
 
-/** What was done in a channel lately. Lost with the process: then it only costs a few messages more or an edit too soon. */
+/** What was done in a channel lately. Lost with the process: then it only costs an edit too soon, or a line too many. */
 export interface ChannelMemory {
+  /** What the ledger knows of the time before. */
+  begin: (sentAtMs: readonly number[]) => void;
   /** Counts against the channel's allowance what is, or may be, in the channel now. Gives the outcome back. */
   counted: (outcome: SendOutcome) => SendOutcome;
-  /** A message was posted or edited; with how many incidents it tells of, where that makes it a single one's or a storm's. */
-  posted: (ts: string, incidentCount: number) => void;
-  edited: (ts: string, stormMembers: number | null) => void;
+  touched: (ts: string, wasEdited: boolean) => void;
   /** When a message was changed last; unknown ones count as edited long ago. */
   changeOf: (ts: string) => { touchedAtMs: number; wasEdited: boolean };
-  view: () => Pick<ChannelView, 'sentAtMs' | 'newestSingle' | 'storm'>;
+  /** A summary was posted. */
+  summarized: () => void;
+  /** Something to announce came at that moment: a storm that goes on lasts longer. */
+  came: (atMs: number) => void;
+  /** Something was said in a thread; the faster it comes, the longer the thread rests. */
+  said: (threadTs: string) => void;
+  /** When the thread may be told more. */
+  restsUntil: (threadTs: string) => number;
+  view: () => Pick<ChannelView, 'sentAtMs' | 'storm'>;
 }
 
-const TOUCHED_KEPT = 500;
+const KEPT = 500;
+const GAP_FIRST_MS = 5_000;
+const GAP_MAX_MS = 60_000;
 
 /** An empty memory; `nowMs` is the clock. */
 export function openChannelMemory(nowMs: () => number): ChannelMemory {
   const touched = new Map<string, { atMs: number; edited: boolean }>();
+  const threads = new Map<string, { atMs: number; gapMs: number }>();
   let sentAtMs: number[] = [];
-  let newestSingle: { ts: string; atMs: number } | null = null;
-  let storm: { ts: string; members: number; joinedAtMs: number } | null = null;
+  let storm: Storm | null = null;
 
-  function counted(outcome: SendOutcome): SendOutcome {
-    if (outcome.kind === 'sent' || outcome.kind === 'unknown') sentAtMs.push(nowMs());
-    return outcome;
+  function keep<T>(map: Map<string, T>, key: string, value: T): void {
+    map.delete(key);
+    map.set(key, value);
+    const oldest = map.keys().next();
+    if (map.size > KEPT && !oldest.done) map.delete(oldest.value);
   }
 
-  function posted(ts: string, incidentCount: number): void {
-    note(ts, false);
-    if (incidentCount === 1) newestSingle = { ts, atMs: nowMs() };
-    else storm = { ts, members: incidentCount, joinedAtMs: nowMs() };
+  function said(threadTs: string): void {
+    const before = threads.get(threadTs);
+    const fast = before !== undefined && nowMs() - before.atMs < before.gapMs * 2;
+    const gapMs = fast ? Math.min(GAP_MAX_MS, before.gapMs * 2) : GAP_FIRST_MS;
+    keep(threads, threadTs, { atMs: nowMs(), gapMs });
   }
 
-  function edited(ts: string, stormMembers: number | null): void {
-    note(ts, true);
-    if (stormMembers !== null) storm = { ts, members: stormMembers, joinedAtMs: nowMs() };
+  function view(): Pick<ChannelView, 'sentAtMs' | 'storm'> {
+    sentAtMs = sentAtMs.filter((at) => at >= nowMs() - POSTS_WINDOW_MS);
+    if (storm && nowMs() - storm.newestAtMs >= STORM_QUIET_MS) storm = null;
+    return { sentAtMs, storm };
   }
 
-  function note(ts: string, wasEdited: boolean): void {
-    touched.delete(ts);
-    touched.set(ts, { atMs: nowMs(), edited: wasEdited });
-    const oldest = touched.keys().next();
-    if (touched.size > TOUCHED_KEPT && !oldest.done) touched.delete(oldest.value);
-  }
-
-  function changeOf(ts: string): { touchedAtMs: number; wasEdited: boolean } {
-    const change = touched.get(ts);
-    return { touchedAtMs: change?.atMs ?? 0, wasEdited: change?.edited ?? true };
-  }
-
-  function view(): Pick<ChannelView, 'sentAtMs' | 'newestSingle' | 'storm'> {
-    sentAtMs = sentAtMs.filter((at) => at > nowMs() - POSTS_WINDOW_MS);
-    return {
-      sentAtMs,
-      newestSingle: newestSingle ? { ...newestSingle, ...changeOf(newestSingle.ts) } : null,
-      storm: storm ? { ...storm, touchedAtMs: changeOf(storm.ts).touchedAtMs } : null,
-    };
-  }
-
-  return { counted, posted, edited, changeOf, view };
+  return {
+    begin: (before) => {
+      sentAtMs = [...before, ...sentAtMs];
+    },
+    counted: (outcome) => {
+      if (outcome.kind === 'sent' || outcome.kind === 'unknown') sentAtMs.push(nowMs());
+      return outcome;
+    },
+    touched: (ts, wasEdited) => keep(touched, ts, { atMs: nowMs(), edited: wasEdited }),
+    changeOf: (ts) => {
+      const change = touched.get(ts);
+      return { touchedAtMs: change?.atMs ?? 0, wasEdited: change?.edited ?? true };
+    },
+    summarized: () => {
+      storm = {
+        newestAtMs: storm?.newestAtMs ?? nowMs(),
+        summaryAtMs: nowMs(),
+        summaries: (storm?.summaries ?? 0) + 1,
+      };
+    },
+    came: (atMs) => {
+      if (storm && atMs > storm.newestAtMs && atMs - storm.newestAtMs < STORM_QUIET_MS) storm.newestAtMs = atMs;
+    },
+    said,
+    restsUntil: (threadTs) => {
+      const thread = threads.get(threadTs);
+      return thread === undefined ? 0 : thread.atMs + thread.gapMs;
+    },
+    view,
+  };
 }

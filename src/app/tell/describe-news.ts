@@ -3,14 +3,14 @@ import { sayCount } from '../../notice/units.ts';
 
 const SHOWN_MAX = 30;
 
-/** News that waited together as one message, newest last; with a single one, that one. `notices` has at least one. */
-export function describeNews(first: Notice, others: readonly Notice[]): Notice {
+/** What waited together as one message, newest last; with a single one, that one. */
+export function describeNews(first: Notice, others: readonly Notice[], noun: 'change' | 'note' = 'change'): Notice {
   if (others.length === 0) return first;
   const all = [first, ...others];
   const more = all.length - SHOWN_MAX;
   return aNotice({
     tone: all.some(({ tone }) => tone === 'bad' || tone === 'warn') ? 'warn' : first.tone,
-    headline: [{ words: `${sayCount(all.length, 'change')} at once` }],
+    headline: [{ words: `${sayCount(all.length, noun)} at once` }],
     parts: [
       {
         kind: 'rows',
@@ -18,10 +18,10 @@ export function describeNews(first: Notice, others: readonly Notice[]): Notice {
           ...all
             .slice(0, SHOWN_MAX)
             .map(({ headline, sentence }) => ({ text: joinTexts([headline, sentence ?? []], '. ') })),
-          ...(more > 0 ? [{ text: [{ words: `and ${sayCount(more, 'more change')}` }] }] : []),
+          ...(more > 0 ? [{ text: [{ words: `and ${sayCount(more, `more ${noun}`)}` }] }] : []),
         ],
       },
     ],
-    buttons: [{ id: 'run', label: 'Show hosts', value: 'hosts' }],
+    buttons: noun === 'change' ? [{ id: 'run', label: 'Show hosts', value: 'hosts' }] : [],
   });
 }

@@ -1,9 +1,8 @@
 import { amendKills, closeQuiet, groupKills, type Grouping } from '../../incident/grouping.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
-import { describeEvidence, describeLaterKill, describeMoreKills } from '../../notice/incident/thread-notice.ts';
 import { mutedUntil } from '../mute-target.ts';
-import type { Mute, Posted } from '../ports.ts';
-import { writeReply, type ReplyBody } from '../reply-body.ts';
+import type { Posted } from '../ledger.ts';
+import type { Mute } from '../ports.ts';
 import type { BatchDecision, BatchView, NewDelivery } from '../store-port.ts';
 
 export interface Placing {
@@ -13,9 +12,12 @@ export interface Placing {
   isHistory: (kill: Kill) => boolean;
   mutes: readonly Mute[];
   channelOf: (incident: Incident) => string;
+  /** Since when this process runs: one before it may have told of earlier kills that it could not save. */
+  aliveSinceMs?: number;
 }
 
-const REPLIES_MAX = 20;
+/** How far before the death of a process it may have been told of: clocks differ. */
+const LOOK_BACK_MS = 60_000;
 
 /** Puts the kills of a batch into incidents and says what the channels must hear of it. Pure. */
 export function assignIncidents(view: BatchView, placing: Placing): BatchDecision {
@@ -24,14 +26,10 @@ export function assignIncidents(view: BatchView, placing: Placing): BatchDecisio
   const changed = changedOf(view.nowOpen, grouped.incidents);
   const placed: Record<string, string> = {};
   for (const change of grouped.changes) for (const kill of change.newKills) placed[kill.key] = change.incidentId;
-  const kinds = new Map(grouped.changes.map((change) => [change.incidentId, change.kind]));
   return {
     incidents: changed,
     placed,
-    deliveries: changed.flatMap((incident) => {
-      const fresh = grouped.changes.find((change) => change.incidentId === incident.id)?.newKills ?? [];
-      return deliveriesFor(incident, kinds.get(incident.id) ?? 'amended', fresh, placing);
-    }),
+    deliveries: changed.flatMap((incident) => deliveriesFor(incident, placing)),
   };
 }
 
@@ -57,39 +55,17 @@ function changedOf(before: readonly Incident[], after: Grouping['incidents']): I
   return after.filter((incident) => known.get(incident.id) !== incident);
 }
 
-function deliveriesFor(incident: Incident, kind: string, fresh: readonly Kill[], placing: Placing): NewDelivery[] {
+function deliveriesFor(incident: Incident, placing: Placing): NewDelivery[] {
   if (mutedUntil(placing.mutes, incident, placing.nowMs) !== null) return [];
   // What is only history is told to nobody, nor when more of the past or a detail of it comes.
   if (incident.kills.every(placing.isHistory)) return [];
-  const channel = placing.channelOf(incident);
   const message: NewDelivery = {
     incidentId: incident.id,
-    channel,
+    channel: placing.channelOf(incident),
     kind: 'incident',
     body: null,
     notBeforeMs: placing.nowMs,
   };
-  const news = fresh.filter((kill) => !placing.isHistory(kill));
-  return [
-    message,
-    ...repliesFor(incident, kind, news).map((body): NewDelivery => ({
-      ...message,
-      kind: 'reply',
-      body: writeReply(body),
-    })),
-  ];
-}
-
-/** The first kill’s evidence (told for it, so that a storm leaves it out), then a line for each later one; many at once are told together. */
-function repliesFor(incident: Incident, kind: string, news: readonly Kill[]): ReplyBody[] {
-  const first = kind === 'opened' ? news[0] : undefined;
-  const rest = first === undefined ? news : news.slice(1);
-  const evidence: ReplyBody[] = first === undefined ? [] : [{ notice: describeEvidence(first), upToKill: 0 }];
-  if (rest.length > REPLIES_MAX) {
-    const times = rest.map((kill) => kill.atMs);
-    const withinMs = Math.max(...times) - Math.min(...times);
-    return [...evidence, { notice: describeMoreKills(incident, rest.length, withinMs), upToKill: incident.killCount }];
-  }
-  const before = incident.killCount - rest.length;
-  return [...evidence, ...rest.map((kill, at) => ({ notice: describeLaterKill(kill), upToKill: before + at + 1 }))];
+  const mayBeTold = incident.revision === 0 && incident.firstAtMs < (placing.aliveSinceMs ?? 0);
+  return [mayBeTold ? { ...message, lookSinceMs: incident.firstAtMs - LOOK_BACK_MS } : message];
 }

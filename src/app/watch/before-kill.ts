@@ -6,10 +6,11 @@ import { residentKiB } from '../../oom/resident.ts';
 import type { Log } from '../ports.ts';
 import type { Clock } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
-import type { DeliveryStore, HostStore, SavedBatch } from '../store-port.ts';
+import type { LedgerStore } from '../ledger.ts';
+import type { HostStore, SavedBatch } from '../store-port.ts';
 
 export interface BeforeWorld {
-  store: HostStore & DeliveryStore;
+  store: HostStore & LedgerStore;
   clock: Clock;
   log: Log;
   channelOf: (incident: Incident) => string;
@@ -50,7 +51,7 @@ async function tellOne(incident: Incident, { store, clock, channelOf, wake }: Be
       incidentId: incident.id,
       channel: channelOf(incident),
       kind: 'reply',
-      body: writeReply({ notice, upToKill: null }),
+      body: writeReply({ notice }),
       notBeforeMs: clock.nowMs(),
     },
   ]);

@@ -145,7 +145,7 @@ export function openEarlyWarning(host: string, world: WarningWorld): EarlyWarnin
   }
 
   function news(notice: Notice, startedAtMs: number): NewDelivery {
-    const body = writeReply({ notice, upToKill: null, key: `warning ${host} ${startedAtMs}` });
+    const body = writeReply({ notice, key: `warning ${host} ${startedAtMs}` });
     return { incidentId: '', channel: world.channel(), kind: 'news', body, notBeforeMs: clock.nowMs() };
   }
 

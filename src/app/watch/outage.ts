@@ -82,7 +82,7 @@ export async function tellOutages(host: string, world: OutageWorld, signal: Abor
       incidentId: '',
       channel: world.channel(),
       kind: 'news',
-      body: writeReply({ notice, upToKill: null }),
+      body: writeReply({ notice }),
       notBeforeMs: Math.ceil(clock.nowMs() / GATHER_MS) * GATHER_MS,
     };
   }

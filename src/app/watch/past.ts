@@ -87,7 +87,7 @@ export function openPast(host: string, { store, clock, log, channel, saves }: Pa
     const notice = isMuted ? null : describePast(host, kills);
     saves.add({
       positions: [PAST_TOLD],
-      deliveries: notice === null ? [] : [news(writeReply({ notice, upToKill: null }))],
+      deliveries: notice === null ? [] : [news(writeReply({ notice }))],
     });
   }
 

@@ -164,8 +164,7 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
       notBeforeMs: clock.nowMs(),
     };
     const notice = back === null ? null : describeReturn(changed);
-    const reply: NewDelivery[] =
-      notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice, upToKill: null }) }];
+    const reply: NewDelivery[] = notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice }) }];
     const result = await store.updateIncident(
       changed,
       (await isAnnounced(store, incident, clock.nowMs())) ? [message, ...reply] : [],

@@ -11,6 +11,8 @@ export interface SaveWorld {
   /** Kills that are only history. */
   isHistory: (kill: Kill) => boolean;
   onSaved: (saved: Saved) => void;
+  /** These have waited for the store too long: people are told without it. Called again while more comes. */
+  onUnsaved: (kills: readonly Kill[]) => void;
 }
 
 /** What went on record, and what of it people hear. */
@@ -19,6 +21,8 @@ export interface Saved extends SavedBatch {
   news: readonly Kill[];
   /** What is told that is not about a kill. */
   told: readonly NewDelivery[];
+  /** What the channels are asked to show of its incidents. */
+  asked: readonly NewDelivery[];
 }
 
 export interface ToSave {
@@ -46,6 +50,9 @@ export interface SaveQueue {
 }
 
 const RETRY_MS = 1_000;
+/** Kills that are not on record by then are told from memory: the channel must hear of them within 30 s. */
+const UNSAVED_AFTER_MS = 10_000;
+const UNSAVED_EVERY_MS = 2_000;
 /** A kill with its report may take tens of kilobytes, and many hosts may wait for the same store. */
 const KILLS_MAX = 400;
 /** One transaction keeps the event loop, and the store, for so many kills. */
@@ -60,20 +67,25 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
   let deliveries: NewDelivery[] = [];
   let running: Promise<void> | null = null;
   /** Kills that are being saved. */
-  let underWay = 0;
+  let underWay: readonly Kill[] = [];
   /** In a row. */
   let failures = 0;
   let waiters: (() => void)[] = [];
+  /** When kills came that are not on record yet; those of one moment together. */
+  let arrivals: { atMs: number; count: number }[] = [];
+  let guarding = false;
 
   function add(more: ToSave): void {
     kills.push(...(more.kills ?? []));
+    if (more.kills?.length) arrivals.push({ atMs: clock.nowMs(), count: more.kills.length });
     for (const position of more.positions ?? []) positions.set(position.source, position);
     deliveries.push(...(more.deliveries ?? []));
     running ??= run();
+    if (arrivals.length > 0 && !guarding) void guard();
   }
 
   function room(): Promise<void> | null {
-    return kills.length + underWay < KILLS_MAX ? null : new Promise((resolve) => waiters.push(resolve));
+    return kills.length + underWay.length < KILLS_MAX ? null : new Promise((resolve) => waiters.push(resolve));
   }
 
   function isStuck(): boolean {
@@ -81,10 +93,37 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
   }
 
   function makeRoom(): void {
-    if (kills.length + underWay > KILLS_MAX / 2) return;
+    if (kills.length + underWay.length > KILLS_MAX / 2) return;
     const ready = waiters;
     waiters = [];
     for (const resolve of ready) resolve();
+  }
+
+  /** Tells of kills that the store does not take, also while a save hangs. */
+  async function guard(): Promise<void> {
+    guarding = true;
+    let told = 0;
+    while (!closing.signal.aborted && arrivals.length > 0) {
+      await clock.sleep(UNSAVED_EVERY_MS, closing.signal).catch(() => undefined);
+      const late = clock.nowMs() - UNSAVED_AFTER_MS;
+      if (!arrivals.some(({ atMs }) => atMs <= late)) continue;
+      const waiting = [...underWay, ...kills];
+      if (waiting.length !== told) world.onUnsaved(waiting);
+      told = waiting.length;
+    }
+    guarding = false;
+  }
+
+  /** So many of the oldest are on record now. */
+  function arrived(count: number): void {
+    let left = count;
+    while (left > 0 && arrivals[0] !== undefined) {
+      const [first] = arrivals;
+      const taken = Math.min(left, first.count);
+      first.count -= taken;
+      left -= taken;
+      if (first.count === 0) arrivals = arrivals.slice(1);
+    }
   }
 
   async function run(): Promise<void> {
@@ -97,10 +136,11 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       const tell = isAll ? deliveries : [];
       kills = kills.slice(some.length);
       if (isAll) [positions, deliveries] = [new Map(), []];
-      underWay = some.length;
+      underWay = some;
       const fault = await save(some, [...where.values()], tell);
-      underWay = 0;
+      underWay = [];
       if (fault === null) {
+        arrived(some.length);
         if (failures > 0) log.info({ host, failures }, 'Kills can be saved again');
         failures = 0;
         makeRoom();
@@ -122,12 +162,26 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
     try {
       const mutes = some.length === 0 ? [] : await store.mutes(clock.nowMs());
       const batch = { host, kills: some, positions: where, deliveries: tell };
-      const saved = await store.saveBatch(batch, (view) => world.decide(view, mutes));
-      if (some.length + tell.length > 0)
-        world.onSaved({ ...saved, news: saved.fresh.filter((kill) => !world.isHistory(kill)), told: tell });
+      let asked: readonly NewDelivery[] = [];
+      const saved = await store.saveBatch(batch, (view) => {
+        const decision = world.decide(view, mutes);
+        asked = decision.deliveries;
+        return decision;
+      });
+      if (some.length + tell.length > 0) tellOf(saved, tell, asked);
       return null;
     } catch (error) {
       return error;
+    }
+  }
+
+  /** What is on record stays so whatever those who hear of it do: a fault there must not save it twice. */
+  function tellOf(saved: SavedBatch, told: readonly NewDelivery[], asked: readonly NewDelivery[]): void {
+    const news = saved.fresh.filter((kill) => !world.isHistory(kill));
+    try {
+      world.onSaved({ ...saved, news, told, asked });
+    } catch (error) {
+      log.error({ err: error, host }, 'What was saved could not be passed on');
     }
   }
 
@@ -143,7 +197,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
     drained: async () => {
       while (running !== null) await running;
     },
-    waiting: () => kills.length + underWay,
+    waiting: () => kills.length + underWay.length,
     close: async () => {
       closing.abort();
       await running;

@@ -8,6 +8,8 @@ import { openLineQueue, type LineQueue } from './line-queue.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
 import { assignIncidents } from './assign-incidents.ts';
+import { incidentIdOf } from './incident-id.ts';
+import { tellUnsaved } from './unsaved-kills.ts';
 import type { Clock } from '../ports.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
 import { beginWatching, isPast, openPast } from './past.ts';
@@ -22,11 +24,11 @@ export interface WatchWorld {
   store: Store;
   clock: Clock;
   log: Log;
-  /** A name for a new incident. */
-  newId: () => string;
   channelOf: (incident: Pick<Incident, 'host'>) => string;
   /** Called after kills, or news beside them, are in the record. */
   onSaved: (saved: Saved) => void;
+  /** Called with an incident that the store does not take, and the channel that must hear of it. */
+  onUnsaved?: (incident: Incident, channel: string) => void;
   /** Told of what went by: metrics. */
   onLines: (count: number) => void;
   onGap: (host: string, gap: LogGap) => void;
@@ -67,13 +69,14 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const { signal } = closing;
   const { sampleEveryMs = () => null, turns = openTurns() } = world;
   const snapshots = openSnapshots(host, link, store, clock, () => sampleEveryMs() !== null);
+  const placing = { newId: incidentIdOf, isHistory, channelOf: world.channelOf, aliveSinceMs: clock.nowMs() };
   const saves = openSaveQueue(host, {
     store,
     clock,
     log,
-    decide: (view, mutes) =>
-      assignIncidents(view, { nowMs: clock.nowMs(), newId: world.newId, isHistory, mutes, channelOf: world.channelOf }),
+    decide: (view, mutes) => assignIncidents(view, { ...placing, nowMs: clock.nowMs(), mutes }),
     isHistory,
+    onUnsaved: (kills) => void tellUnsaved(host, kills, placing, world),
     onSaved: (saved) => {
       // First what people wait for.
       world.onSaved(saved);

@@ -1,63 +1,54 @@
 import type { Incident } from '../../incident/incident.ts';
-import { aNotice, type Cell, type Notice, type Text } from '../notice.ts';
-import { sayCount, sayDuration, sayNumber } from '../units.ts';
+import { aNotice, type Notice, type Text } from '../notice.ts';
+import { shortageText } from '../roles.ts';
+import { sayCount, sayDuration } from '../units.ts';
+import type { Anew } from './anew-notice.ts';
 
-const ROWS_SHOWN = 15;
-const SERVICES_SHOWN = 3;
-/** Fewer kills are several at once, and no storm. */
-const STORM_FROM = 3;
+/** One incident in a summary; `anew`: people were told of it before. */
+export interface SummaryMember {
+  incident: Incident;
+  anew: Anew | null;
+}
 
-/** Many incidents at once as one message: who is hit, how hard, and where to read on. `incidents` has at least one. */
-export function describeStorm(incidents: readonly Incident[]): Notice {
-  const hosts = Map.groupBy(incidents, (incident) => incident.host);
+/** Services in the sentence that a lock screen shows. */
+const SENTENCE_CHARS = 400;
+/** Lines in the message itself, in characters; the thread has all of them. */
+const MESSAGE_CHARS = 2_600;
+/** One quoted block in the thread. */
+const BLOCK_CHARS = 2_600;
+/** The first characters of an incident's id, enough for `/oom show`. */
+const ID_CHARS = 8;
+
+/** Several incidents announced by one message: which hosts and services, and where each can be read. `members` has at least one. */
+export function describeSummary(members: readonly SummaryMember[]): Notice {
+  const incidents = members.map(({ incident }) => incident);
   const kills = sumKills(incidents);
   const firstAtMs = Math.min(...incidents.map((incident) => incident.firstAtMs));
   const lastAtMs = Math.max(...incidents.map((incident) => incident.lastAtMs));
-  const rows = [...hosts]
+  const hosts = [...Map.groupBy(incidents, (incident) => incident.host)]
     .map(([host, ofHost]) => ({ host, ofHost, kills: sumKills(ofHost) }))
     .toSorted((a, b) => b.kills - a.kills);
-  const rest = rows.slice(ROWS_SHOWN);
-  const worst = rows[0]?.host;
+  const lines = hosts.map(
+    ({ host, ofHost, kills: count }) => `${host}: ${namesOf(ofHost).join(', ')} (${sayCount(count, 'kill')})`,
+  );
+  const [shown = [], ...rest] = blocksOf(lines, MESSAGE_CHARS);
+  const more = rest.flat().length;
+  const common = commonText(incidents);
+  const goOn = members.filter(({ anew }) => anew !== null).length;
   return aNotice({
     tone: 'bad',
     headline: [
       {
-        words: `${kills < STORM_FROM ? 'Out of memory' : 'Out-of-memory storm'}: ${sayCount(kills, 'kill')} on ${sayCount(hosts.size, 'host')} within ${sayDuration(Math.max(1_000, lastAtMs - firstAtMs))}`,
+        words: `Out of memory: ${sayCount(incidents.length, 'incident')}, ${sayCount(kills, 'kill')} on ${sayCount(hosts.length, 'host')} within ${sayDuration(Math.max(1_000, lastAtMs - firstAtMs))}`,
       },
     ],
-    sentence: commonText(incidents),
+    sentence: servicesText(namesOf(incidents)),
     parts: [
-      {
-        kind: 'table',
-        caption: rest.length > 0 ? `The ${ROWS_SHOWN} hosts with the most kills` : 'Kills by host',
-        columns: [
-          { title: 'Host', align: 'left' },
-          { title: 'Kills', align: 'right' },
-          { title: 'Services', align: 'left' },
-        ],
-        rows: rows
-          .slice(0, ROWS_SHOWN)
-          .map((row): Cell[] => [
-            { text: [{ hostText: row.host }] },
-            { text: [{ words: sayNumber(row.kills) }], sortBy: row.kills },
-            { text: servicesText(row.ofHost) },
-          ]),
-      },
-      ...(rest.length > 0
-        ? [
-            {
-              kind: 'text' as const,
-              text: [
-                {
-                  words: `${sayCount(rest.length, 'more host')} with ${sayCount(
-                    rest.reduce((sum, row) => sum + row.kills, 0),
-                    'kill',
-                  )}.`,
-                },
-              ],
-            },
-          ]
-        : []),
+      ...(common === null ? [] : [{ kind: 'text' as const, text: common }]),
+      { kind: 'lines', caption: 'What was killed where', lines: shown },
+      ...(more === 0
+        ? []
+        : [{ kind: 'text' as const, text: [{ words: `and ${sayCount(more, 'more host')}, named in the thread` }] }]),
     ],
     small: [
       [
@@ -65,25 +56,73 @@ export function describeStorm(incidents: readonly Incident[]): Notice {
         { atMs: firstAtMs },
         { words: ' to ' },
         { atMs: lastAtMs },
-        { words: '. Every kill is on record.' },
+        {
+          words: `. The thread has a line for each incident, with its id for /oom show.${goOn === 0 ? '' : ` ${sayCount(goOn, 'incident')} announced before and still going on.`}`,
+        },
       ],
-      ...(worst === undefined ? [] : [[{ words: 'Read on with ' }, { hostText: `/oom last ${worst}` }]]),
     ],
-    buttons: worst === undefined ? [] : [{ id: 'run', label: `Last on ${worst}`.slice(0, 70), value: `last ${worst}` }],
   });
+}
+
+/** The incidents of a summary for its thread, one line each: host, services, what ran out, id. */
+export function describeSummaryLines(incidents: readonly Incident[]): Notice {
+  return aNotice({
+    tone: 'bad',
+    headline: [{ words: `${sayCount(incidents.length, 'incident')} of this summary` }],
+    parts: blocksOf(incidents.map(summaryLine), BLOCK_CHARS).map((lines) => ({
+      kind: 'lines' as const,
+      caption: 'Host: services, what ran out, id',
+      lines,
+    })),
+  });
+}
+
+/** Lines in blocks of at most so many characters; a longer line has a block of its own. */
+function blocksOf(lines: readonly string[], chars: number): string[][] {
+  const blocks: string[][] = [];
+  let room = 0;
+  for (const line of lines) {
+    room -= line.length + 1;
+    if (room < 0 || blocks.length === 0) {
+      blocks.push([]);
+      room = chars - line.length;
+    }
+    blocks.at(-1)?.push(line);
+  }
+  return blocks;
+}
+
+function namesOf(incidents: readonly Incident[]): string[] {
+  return [...new Set(incidents.flatMap((one) => [one.service, ...one.victims.map(({ service }) => service)]))];
+}
+
+function summaryLine(incident: Incident): string {
+  const services = incident.victims.map(({ service, count }) => (count > 1 ? `${service} (${count})` : service));
+  const named = services.length === 0 ? incident.service : services.join(', ');
+  const kill = incident.kills.at(-1);
+  const shortage = kill === undefined ? '' : `: ${plain(shortageText(kill))}`;
+  return `${incident.host}: ${named}${shortage}  ${incident.id.slice(0, ID_CHARS)}`;
+}
+
+function plain(text: Text): string {
+  return text.map((piece) => ('words' in piece ? piece.words : 'hostText' in piece ? piece.hostText : '')).join('');
 }
 
 function sumKills(incidents: readonly Incident[]): number {
   return incidents.reduce((sum, incident) => sum + incident.killCount, 0);
 }
 
-function servicesText(incidents: readonly Incident[]): Text {
-  const services = [...new Set(incidents.flatMap((incident) => incident.victims.map((victim) => victim.service)))];
-  const more = services.length - SERVICES_SHOWN;
+function servicesText(services: readonly string[]): Text {
+  const shown: string[] = [];
+  let chars = 0;
+  for (const service of services) {
+    chars += service.length + 2;
+    if (shown.length > 0 && chars > SENTENCE_CHARS) break;
+    shown.push(service);
+  }
+  const more = services.length - shown.length;
   return [
-    ...services
-      .slice(0, SERVICES_SHOWN)
-      .flatMap((service, at): Text => [...(at === 0 ? [] : [{ words: ', ' }]), { hostText: service }]),
+    ...shown.flatMap((service, at): Text => [...(at === 0 ? [] : [{ words: ', ' }]), { hostText: service }]),
     ...(more > 0 ? [{ words: ` and ${more} more` }] : []),
   ];
 }
@@ -97,6 +136,6 @@ function commonText(incidents: readonly Incident[]): Text | null {
   if (service === undefined || hosts < 2 || hosts * 2 < all) return null;
   return [
     { hostText: service },
-    { words: ` died on ${hosts} of ${all} hosts: rather a release, traffic or data than the hosts.` },
+    { words: ` was killed on ${hosts} of ${all} hosts: suspect a release, traffic or data, not the hosts.` },
   ];
 }

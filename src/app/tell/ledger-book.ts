@@ -1,0 +1,217 @@
+import type { Incident } from '../../incident/incident.ts';
+import { NOTHING_TOLD, type LedgerPatch, type LedgerRow, type PatchResult } from '../ledger.ts';
+import type { NewDelivery } from '../ports.ts';
+import { withTimeout } from '../with-timeout.ts';
+import type { TellWorld } from './tell-world.ts';
+
+/** What one destination's ledger holds, also while the store fails: what could not be written is known here and written later. */
+export interface LedgerBook {
+  /** What is to be done or is in doubt now. Never throws: while the store cannot be read, what is known. */
+  rows: () => Promise<LedgerRow[]>;
+  /** Writes before a request. `taken`: somebody else sends it now; `failed`: it is not written. */
+  note: (patches: readonly LedgerPatch[]) => Promise<PatchResult | 'failed'>;
+  /** Notes what is so; while that cannot be written it is kept and written later. */
+  settle: (patches: readonly LedgerPatch[], more?: readonly NewDelivery[]) => Promise<void>;
+  /** The incident of a row, from what the watch handed over or from the store. null: gone. Throws when it cannot be read. */
+  incident: (row: LedgerRow) => Promise<Incident | null>;
+  /** An incident that people must hear of, as it is now. `isOnRecord`: false while it could not be saved. */
+  hand: (incident: Incident, isOnRecord: boolean) => void;
+  /** Not on record when it was handed over last. */
+  isUnrecorded: (key: string) => boolean;
+  /** The store failed lately. */
+  isFaulty: () => boolean;
+  /** What waits for the store: nothing when all is written. */
+  unwritten: () => number;
+}
+
+/** A store that takes longer is as good as none: what people must hear goes on. */
+const STORE_WITHIN_MS = 3_000;
+/** What the watch handed over is of use while the store does not answer. */
+const HANDED_FOR_MS = 30 * 60_000;
+const HANDED_MAX = 2_000;
+/** What was told but never came on record: its kills were placed otherwise. */
+const UNWRITTEN_FOR_MS = 24 * 60 * 60_000;
+const UNWRITTEN_MAX = 5_000;
+
+interface Handed {
+  incident: Incident;
+  atMs: number;
+  isOnRecord: boolean;
+}
+
+/** An empty book of one destination. */
+export function openLedgerBook(destination: string, world: TellWorld): LedgerBook {
+  const { store, clock, log, owner } = world;
+  const pending = new Map<string, { patch: LedgerPatch; sinceMs: number }>();
+  const asked: NewDelivery[] = [];
+  /** Told by this process, the newest of them. */
+  const told = new Set<string>();
+  /** Told, and not on record yet. */
+  const unrecorded = new Set<string>();
+  const handed = new Map<string, Handed>();
+  let known = new Map<string, LedgerRow>();
+  let isFaulty = false;
+
+  /** Throws when the store fails or takes too long. */
+  async function ask<T>(what: () => Promise<T>): Promise<T> {
+    const done = await withTimeout(clock, STORE_WITHIN_MS, what);
+    if (done.kind === 'late') throw new Error('the store did not answer in time');
+    return done.value;
+  }
+
+  function failed(error: unknown): void {
+    if (!isFaulty) log.error({ err: error, channel: destination }, 'The ledger cannot be read or written');
+    isFaulty = true;
+  }
+
+  async function rows(): Promise<LedgerRow[]> {
+    const isWritten = await attempted(flush);
+    const isRead = await attempted(async () => {
+      const loaded = await ask(() => store.ledger(destination, clock.nowMs()));
+      known = new Map(loaded.map((row) => [row.key, row]));
+      for (const { patch } of pending.values()) apply(patch);
+      for (const { key } of loaded) recorded(key);
+      forgetOld();
+    });
+    isFaulty = !isWritten || !isRead;
+    const fromMemory = [...handed].filter(([key, one]) => !known.has(key) && (!one.isOnRecord || isFaulty));
+    for (const [key, one] of fromMemory) {
+      known.set(key, rowOf(key, one));
+      const patch = pending.get(key)?.patch;
+      if (patch) apply(patch);
+    }
+    return [...known.values()];
+  }
+
+  /** False: it failed, which is logged once. */
+  async function attempted(what: () => Promise<void>): Promise<boolean> {
+    try {
+      await what();
+      return true;
+    } catch (error) {
+      failed(error);
+      return false;
+    }
+  }
+
+  /** What is known of a row after this. */
+  function apply(patch: LedgerPatch): void {
+    const row = known.get(patch.key);
+    if (row === undefined) return;
+    const isDone = patch.failed !== null || (patch.doneUpTo !== null && row.wanted <= patch.doneUpTo);
+    if (isDone || (patch.attempt === null && patch.notBeforeMs > clock.nowMs())) {
+      known.delete(patch.key);
+      return;
+    }
+    const { ts, shown, told, attempt, attempts, notBeforeMs } = patch;
+    known.set(patch.key, { ...row, ts, shown, told, attempt, attempts, notBeforeMs });
+  }
+
+  function recorded(key: string): void {
+    unrecorded.delete(key);
+    const one = handed.get(key);
+    if (one) one.isOnRecord = true;
+  }
+
+  function rowOf(key: string, { atMs }: Handed): LedgerRow {
+    return {
+      destination,
+      key,
+      kind: 'incident',
+      incidentId: key,
+      changeId: null,
+      body: null,
+      wanted: 1,
+      ts: null,
+      shown: -1,
+      told: NOTHING_TOLD,
+      attempt: null,
+      attempts: 0,
+      notBeforeMs: 0,
+      createdAtMs: atMs,
+      parent: null,
+    };
+  }
+
+  /** What is on record is read from there once the store answers. */
+  function forgetOld(): void {
+    const nowMs = clock.nowMs();
+    for (const [key, one] of handed)
+      if ((one.isOnRecord && !known.has(key)) || nowMs - one.atMs > HANDED_FOR_MS) handed.delete(key);
+    for (const [key, one] of pending)
+      if (nowMs - one.sinceMs > UNWRITTEN_FOR_MS || pending.size > UNWRITTEN_MAX) pending.delete(key);
+  }
+
+  async function flush(): Promise<void> {
+    if (pending.size + asked.length === 0) return;
+    const patches = [...pending.values()].map(({ patch }) => patch);
+    // A reply needs its incident on record.
+    const more = asked.filter((one) => !unrecorded.has(one.incidentId));
+    const results = await ask(() => store.saveLedger(owner, clock.nowMs(), patches, more));
+    asked.splice(0, asked.length, ...asked.filter((one) => !more.includes(one)));
+    for (const [at, patch] of patches.entries()) {
+      if (results[at] === 'missing' || pending.get(patch.key)?.patch !== patch) continue;
+      pending.delete(patch.key);
+      recorded(patch.key);
+    }
+  }
+
+  async function note(patches: readonly LedgerPatch[]): Promise<PatchResult | 'failed'> {
+    try {
+      const results = await ask(() => store.saveLedger(owner, clock.nowMs(), patches));
+      for (const [at, { key }] of patches.entries()) if (results[at] !== 'missing') recorded(key);
+      if (results.includes('taken')) return 'taken';
+      return results.includes('missing') ? 'missing' : 'saved';
+    } catch (error) {
+      failed(error);
+      return 'failed';
+    }
+  }
+
+  async function settle(patches: readonly LedgerPatch[], more: readonly NewDelivery[] = []): Promise<void> {
+    for (const patch of patches) {
+      pending.set(patch.key, { patch, sinceMs: clock.nowMs() });
+      apply(patch);
+      // From here on the ledger, or what waits for it, knows where it stands.
+      if (patch.ts === null) continue;
+      if (handed.get(patch.key)?.isOnRecord === false) unrecorded.add(patch.key);
+      handed.delete(patch.key);
+      told.add(patch.key);
+      const [oldest] = told;
+      if (told.size > UNWRITTEN_MAX && oldest !== undefined) told.delete(oldest);
+    }
+    asked.push(...more);
+    await attempted(flush);
+  }
+
+  async function incident(row: LedgerRow): Promise<Incident | null> {
+    const one = handed.get(row.key);
+    // Nothing was asked since it was handed over.
+    if (one && (!one.isOnRecord || row.wanted <= 1)) return one.incident;
+    try {
+      return await ask(() => store.incident(row.key));
+    } catch (error) {
+      failed(error);
+      if (one) return one.incident;
+      throw error;
+    }
+  }
+
+  return {
+    rows,
+    note,
+    settle,
+    incident,
+    hand: (incident, isOnRecord) => {
+      // What was told and is written needs no help; a save may have succeeded meanwhile.
+      if (told.has(incident.id) && !pending.has(incident.id)) return;
+      handed.delete(incident.id);
+      handed.set(incident.id, { incident, isOnRecord, atMs: clock.nowMs() });
+      const oldest = handed.keys().next();
+      if (handed.size > HANDED_MAX && !oldest.done) handed.delete(oldest.value);
+    },
+    isUnrecorded: (key) => handed.get(key)?.isOnRecord === false,
+    isFaulty: () => isFaulty,
+    unwritten: () => pending.size + asked.length,
+  };
+}

@@ -1,0 +1,133 @@
+import { NOTHING_TOLD, type LedgerPatch, type LedgerRow } from '../ledger.ts';
+import { SUMMARY_MAX } from './send-plan.ts';
+import { linesOf, patchOf } from './row-patch.ts';
+import type { LedgerBook } from './ledger-book.ts';
+import type { TellWorld } from './tell-world.ts';
+
+/** A request of another process may still be on its way for so long. */
+const ON_ITS_WAY_MS = 3_000;
+/** The chat's clock is not ours, and what waited since before may have been sent at any time. */
+const LOOK_BACK_MS = 10 * 60_000;
+/** A chat that will not be searched does not block its channel for ever. */
+const REFUSED_MAX = 2;
+const FAILED_MAX = 5;
+
+export type Looked = { kind: 'looked' } | { kind: 'rest'; reason: string } | { kind: 'wait'; forMs: number };
+
+export interface Looking {
+  /** Rows whose message may have arrived, or that a process before this one may have told without writing it down. */
+  inDoubt: (rows: readonly LedgerRow[]) => LedgerRow[];
+  /** False: a request of another process may be under way; look a little later. */
+  isRipe: (row: LedgerRow) => boolean;
+  /** Finds out what became of doubtful messages of one place before any of them is repeated. */
+  look: (doubtful: readonly LedgerRow[]) => Promise<Looked>;
+}
+
+/** Searches one destination for what may have been sent there. */
+export function openLooking(destination: string, world: TellWorld, book: LedgerBook): Looking {
+  const { workspace, clock, log, owner } = world;
+  const openedAtMs = clock.nowMs();
+  /** Rows that were looked for and not found, so that they are not looked for again. */
+  const sought = new Set<string>();
+  let refused = 0;
+  let failed = 0;
+
+  function inDoubt(rows: readonly LedgerRow[]): LedgerRow[] {
+    return rows.filter(
+      (row) =>
+        row.attempt !== null ||
+        (row.kind === 'incident' && row.ts === null && row.createdAtMs < openedAtMs && !sought.has(row.key)),
+    );
+  }
+
+  function isRipe({ attempt }: LedgerRow): boolean {
+    if (attempt === null || attempt.owner === owner || attempt.owner === '') return true;
+    const ageMs = clock.nowMs() - attempt.sinceMs;
+    return ageMs >= ON_ITS_WAY_MS || ageMs < 0;
+  }
+
+  async function look(doubtful: readonly LedgerRow[]): Promise<Looked> {
+    const threadTs = doubtful[0]?.attempt?.threadTs ?? null;
+    const here = doubtful.filter((row) => (row.attempt?.threadTs ?? null) === threadTs);
+    const sinceMs = Math.min(...here.map((row) => row.attempt?.sinceMs ?? row.createdAtMs)) - LOOK_BACK_MS;
+    const seen = await workspace.find({ channel: destination, threadTs, sinceMs });
+    switch (seen.kind) {
+      case 'looked':
+        [refused, failed] = [0, 0];
+        await settle(here, seen.byId);
+        return { kind: 'looked' };
+      case 'rate-limited':
+        return { kind: 'wait', forMs: seen.retryAfterMs };
+      case 'unknown':
+        failed += 1;
+        if (failed < FAILED_MAX) return { kind: 'rest', reason: seen.reason };
+        break;
+      case 'refused':
+        refused += 1;
+        if (refused < REFUSED_MAX) return { kind: 'rest', reason: seen.reason };
+    }
+    log.error({ channel: destination, reason: seen.reason }, 'Slack cannot be searched; a message may be posted twice');
+    await settle(here, new Map());
+    return { kind: 'looked' };
+  }
+
+  async function settle(here: readonly LedgerRow[], byId: ReadonlyMap<string, string>): Promise<void> {
+    const found = here.flatMap((row) => {
+      const ts = byId.get(row.attempt?.mark ?? row.key);
+      return ts === undefined ? [] : [{ row, ts }];
+    });
+    for (const { row } of found)
+      log.info(
+        { channel: destination, key: row.key },
+        'A message that might not have been sent did arrive; not repeated',
+      );
+    const lost = here.filter((row) => !found.some((one) => one.row === row));
+    for (const row of lost) sought.add(row.key);
+    const summaries = Map.groupBy(
+      found.filter(({ row }) => row.kind === 'incident' && row.ts === null),
+      ({ ts }) => ts,
+    );
+    await book.settle(
+      [...lost.map((row) => patchOf(row, { attempt: null })), ...found.map(({ row, ts }) => arrived(row, ts, byId))],
+      // The summary may have been sent, and its thread not.
+      [...summaries.values()].flatMap((members) =>
+        members.length < 2
+          ? []
+          : linesOf(
+              destination,
+              members.map(({ row }) => row.key),
+              clock.nowMs(),
+            ),
+      ),
+    );
+  }
+
+  function arrived(row: LedgerRow, ts: string, byId: ReadonlyMap<string, string>): LedgerPatch {
+    const after = row.attempt?.after ?? null;
+    if (after !== null)
+      return patchOf(row, {
+        attempt: null,
+        told: after.told,
+        ts: after.isMessage ? ts : row.ts,
+        // What it shows may be older than what is known: it is edited.
+        shown: after.isMessage ? -1 : row.shown,
+        doneUpTo: after.isDone ? row.wanted : null,
+        sentAtMs: clock.nowMs(),
+      });
+    const others = [...byId.values()].filter((one) => one === ts).length;
+    const told = {
+      ...NOTHING_TOLD,
+      alone: others < 2,
+      announcedAtMs: row.createdAtMs,
+      kills: 1,
+      evidence: others >= 2,
+    };
+    return patchOf(row, { attempt: null, ts, shown: -1, told, sentAtMs: clock.nowMs() });
+  }
+
+  return {
+    inDoubt: (rows) => inDoubt(rows).slice(0, SUMMARY_MAX * 4),
+    isRipe,
+    look,
+  };
+}
