@@ -337,13 +337,12 @@ describe('a backlog of words', () => {
     const delivery = start('one');
     const kills = Array.from({ length: 20 }, (_, at) => on(`web${at}`, 0, at));
     await happen(kills);
-    const notice = (host: string) => describeLaterKill(on(host, 1));
     await store.enqueue(
       kills.map((kill): NewDelivery => ({
         incidentId: `i-${kill.key}`,
         channel: '#oom',
         kind: 'reply',
-        body: writeReply({ notice: notice(kill.host) }),
+        body: writeReply({ notice: describeLaterKill(on(kill.host, 1)) }),
         notBeforeMs: clock.nowMs(),
       })),
     );

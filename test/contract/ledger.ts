@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NOTHING_TOLD, type Attempt } from '../../src/app/ledger.ts';
 import type { NewDelivery, Store } from '../../src/app/store-port.ts';
 import { patchOf } from '../../src/app/tell/row-patch.ts';
-import { aClaim, anEdit, saveMany } from './store.ts';
+import { aClaim, anEdit, saveMany } from '../support/store-steps.ts';
 
 const ATTEMPT: Attempt = { owner: 'me', mark: 'i1', threadTs: null, sinceMs: 5, after: null };
 

@@ -5,12 +5,13 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { KillQuery } from '../../src/app/ports.ts';
-import type { BatchDecision, BatchView, LeaseRequest, NewDelivery, Store } from '../../src/app/store-port.ts';
+import type { BatchDecision, BatchView, NewDelivery, Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
 import { describeChanges } from './changes.ts';
 import { describeLedger } from './ledger.ts';
 import { aKill, anIncident } from '../support/a-stored-kill.ts';
+import { aClaim, anEdit, batchOf, openOneAs, saveMany } from '../support/store-steps.ts';
 
 const HOUR_MS = 3_600_000;
 const EVERYTHING: KillQuery = { hosts: null, sinceMs: null, untilMs: null, service: null, limit: 10_000 };
@@ -570,10 +571,10 @@ export function describeStore(createDatabase: () => Promise<string>): void {
 
     it('queues what is to be told once only once, whoever asks', async () => {
       const store = await openNew();
-      const news = (body: string) => ({ incidentId: '', channel: '#a', kind: 'news' as const, body, notBeforeMs: 0 });
+      const news = { incidentId: '', channel: '#a', kind: 'news' as const, body: '{}', notBeforeMs: 0 };
 
-      const asked = await Promise.all([1, 2, 3].map((atMs) => store.enqueueOnce('digest #a 1', atMs, [news('{}')])));
-      await store.enqueueOnce('digest #a 2', 4, [news('{"a":1}')]);
+      const asked = await Promise.all([1, 2, 3].map((atMs) => store.enqueueOnce('digest #a 1', atMs, [news])));
+      await store.enqueueOnce('digest #a 2', 4, [{ ...news, body: '[]' }]);
 
       expect(asked.filter(Boolean)).toHaveLength(1);
       expect((await store.queueLengths())[0]?.waiting).toBe(2);
@@ -847,19 +848,6 @@ function memcgKill(name: string, at: number): Kill {
   return aKill({ key: `k${at}`, atMs: at, record: { name, domain: 'memcg', oomMemcg: `/${name}` } });
 }
 
-export function batchOf(kills: Kill[], position?: string) {
-  const positions = position === undefined ? [] : [{ source: 'kmsg', value: position }];
-  return { host: kills[0]?.host ?? 'db01', kills, positions };
-}
-
-export function openOneAs(id: string, fresh: Kill[], deliveries = [anEdit(id)]): BatchDecision {
-  return {
-    incidents: [anIncident({ id, kills: fresh })],
-    placed: Object.fromEntries(fresh.map((kill) => [kill.key, id])),
-    deliveries,
-  };
-}
-
 function openOne({ fresh }: BatchView): BatchDecision {
   return openOneAs('incident-1', fresh);
 }
@@ -888,26 +876,12 @@ async function saveOne(store: Store) {
   return saved.incidents[0]!;
 }
 
-export async function saveMany(store: Store, ids: string[]): Promise<void> {
-  for (const id of ids) {
-    await store.saveBatch(batchOf([aKill({ key: id })]), ({ fresh }) => openOneAs(id, fresh, []));
-  }
-}
-
-export function anEdit(incidentId: string, facts: Partial<NewDelivery> = {}): NewDelivery {
-  return { incidentId, channel: '#oom', kind: 'incident', body: null, notBeforeMs: 0, ...facts };
-}
-
 function aReply(body: string): NewDelivery {
   return { incidentId: 'incident-1', channel: '#oom', kind: 'reply', body, notBeforeMs: 0 };
 }
 
 async function waitingIn(store: Store, channel: string): Promise<number> {
   return (await store.queueLengths()).find((queue) => queue.channel === channel)?.waiting ?? 0;
-}
-
-export function aClaim(facts: Partial<LeaseRequest> = {}): LeaseRequest {
-  return { kind: 'host', owner: 'a', names: ['h1', 'h2', 'h3', 'h4', 'h5'], nowMs: 0, ttlMs: 1000, ...facts };
 }
 
 function aProcess() {

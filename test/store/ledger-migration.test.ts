@@ -116,7 +116,7 @@ describe.each([
       const store = await open(await anOld());
       const clock = fakeClock(NOW);
       const chat = scriptedChat(clock);
-      const there = (ts: string, id: string, threadTs: string | null) =>
+      function there(ts: string, id: string, threadTs: string | null): void {
         chat.messages.push({
           channel: '#oom',
           ts,
@@ -127,6 +127,7 @@ describe.each([
           postedAtMs: 0,
           edits: [],
         });
+      }
       for (const at of [0, 1, 2, 3, 4, 5, 6, 7]) there(`176761440${at}.000100`, `m${at}`, null);
       there('1767614410.000100', 'doubt', null);
       there('1767614411.000100', 'reply-7', '1767614403.000100');

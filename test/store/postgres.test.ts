@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/store.ts';
-import { aClaim, anEdit, batchOf, describeStore, openOneAs, openTested, saveMany } from '../contract/store.ts';
+import { describeStore, openTested } from '../contract/store.ts';
+import { aClaim, anEdit, batchOf, openOneAs, saveMany } from '../support/store-steps.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { needs } from '../support/needs.ts';

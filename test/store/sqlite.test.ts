@@ -18,7 +18,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { deathKey } from '../../src/incident/death-key.ts';
 import { openStore } from '../../src/store/store.ts';
-import { aClaim, batchOf, describeStore, nothing, openOneAs, openTested } from '../contract/store.ts';
+import { describeStore, nothing, openTested } from '../contract/store.ts';
+import { aClaim, batchOf, openOneAs } from '../support/store-steps.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'oombot-sqlite-'));
