@@ -21,7 +21,7 @@ const Body = z.object({
   }),
 });
 
-/** A reply as the outbox keeps it. */
+/** A reply as the ledger keeps it. */
 export function writeReply(body: ReplyBody): string {
   return JSON.stringify(body);
 }

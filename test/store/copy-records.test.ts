@@ -6,7 +6,7 @@ import type { Store } from '../../src/app/store-port.ts';
 import { copyRecords } from '../../src/store/copy-records.ts';
 import { backUpSqlite } from '../../src/store/sqlite-backup.ts';
 import { openStore } from '../../src/store/store.ts';
-import { batchOf, openOneAs } from '../contract/store.ts';
+import { batchOf, openOneAs } from '../support/store-steps.ts';
 import { aChange } from '../support/a-change.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
