@@ -5,7 +5,7 @@ import { statusText } from '../recurrence-text.ts';
 import { backService } from './headline.ts';
 import { residentKiB } from '../../oom/resident.ts';
 import { freedKiB, shortageText, victimText } from '../roles.ts';
-import { sayCount, sayDuration, sayUtc } from '../units.ts';
+import { sayCount, sayUtc } from '../units.ts';
 
 const EVIDENCE_LINES = 40;
 
@@ -39,18 +39,6 @@ export function describeLaterKill(kill: Kill): Notice {
       { atMs: kill.atMs },
       { words: `${freed === null ? '' : `, ${sayKiB(freed)} freed`}: ` },
       ...shortageText(kill),
-    ],
-  });
-}
-
-/** Many later kills as one line: `12 more in 40 s, 25 in all`. */
-export function describeMoreKills(incident: Incident, moreCount: number, withinMs: number): Notice {
-  return aNotice({
-    tone: 'bad',
-    headline: [
-      {
-        words: `${sayCount(moreCount, 'more kill')} in ${sayDuration(withinMs)}, ${sayCount(incident.killCount, 'kill')} in all`,
-      },
     ],
   });
 }
