@@ -76,7 +76,7 @@ describe('messages with different causes in the local workspace', { ...needs('ch
     ['hog', 'Host out of memory', /mysql.* was killed/, /mysqld alone held/],
     ['limit', 'Container at its limit', /redis-server.* was killed|container .* was killed/, /the group’s 128 MiB/],
     ['group', 'A whole service', /web\.service/, /memory\.oom\.group is set/],
-    ['oomd', 'systemd-oomd', /nightly-import\.service/, /systemd-oomd killed the whole group/],
+    ['oomd', 'systemd-oomd', /nightly-import\.service/, /systemd-oomd killed everything in this group/],
   ])('shows %s with its cause and what to do on one screen', async (name, button, headline, cause) => {
     await open();
 

@@ -184,7 +184,7 @@ describe('protecting a process in the local workspace', { ...needs('chromium'), 
       .last()
       .waitFor(SLOW);
     await type(page, '/oom unprotect demo-db01 mysqld');
-    const back = card(page, /Take back.*mysql\.service/);
+    const back = card(page, /Undo.*mysql\.service/);
     await back.waitFor(SLOW);
     await become(page, 'Ana');
     await back.getByRole('button', { name: 'Approve' }).click();
