@@ -64,28 +64,39 @@ function buildProgram(setExit: (status: number) => void): Command {
     .command('setup')
     .description('Print the script that prepares a host: read it, then run it there as root.')
     .option('--user <name>', 'the account to create', 'oombot')
-    .option('--key <file>', 'public key that may log in to it')
+    .option('--key <file...>', "public key that may log in to it; two while one takes the other's place")
     .option('--separate-writer [file]', 'public key of a second account, which alone may apply changes')
     .option('--min <value>', 'lowest oom_score_adj that the helper will set, from -1000 to 0', readMin, '-900')
     .option('--allow-raise', 'let the helper make processes more likely to be killed, but never those of root')
+    .option('--from <address...>', 'addresses that its keys may be used from')
+    .option('--jump-to <host:port...>', 'make this host a bastion: let the bot go on to these')
+    .option('--log-groups', 'let it read the whole journal and all log files (groups systemd-journal and adm)')
+    .option('--log-file <path...>', 'log files that it may read besides kern.log, messages and syslog')
     .option('--remove', 'print the script that removes all of it')
     .action(
       async (options: {
         user: string;
-        key?: string;
+        key?: string[];
         separateWriter?: string | true;
         min: string;
         allowRaise?: boolean;
+        from?: string[];
+        jumpTo?: string[];
+        logGroups?: boolean;
+        logFile?: string[];
         remove?: boolean;
       }) => {
         const { renderSetup } = await import('./setup/setup-script.ts');
-        const key = options.key === undefined ? null : await readKey(options.key);
         const { separateWriter } = options;
         const writerKey = typeof separateWriter === 'string' ? await readKey(separateWriter) : null;
         process.stdout.write(
           renderSetup({
             user: options.user,
-            publicKey: key,
+            publicKeys: await Promise.all((options.key ?? []).map(readKey)),
+            from: options.from ?? [],
+            jumpTo: options.jumpTo ?? [],
+            logGroups: options.logGroups === true,
+            logFiles: options.logFile ?? [],
             writer: separateWriter === undefined ? null : { publicKey: writerKey },
             minOomScoreAdj: Number(options.min),
             allowRaise: options.allowRaise === true,

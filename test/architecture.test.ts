@@ -19,6 +19,7 @@ const ORDER = [
   ['app/watch', 'app/tell'],
   ['app/change'],
   ['app/answer'],
+  ['remote'],
   ['ssh', 'slack', 'store', 'local', 'parse', 'setup'],
   ['demo', 'config'],
   ['http'],

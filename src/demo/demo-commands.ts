@@ -1,15 +1,5 @@
 import type { Clock } from '../app/ports.ts';
-import { MEMORY_SAMPLE } from '../oom/proc/memory-sample-script.ts';
-import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc/proc-scan-script.ts';
-import { GROUPS_COMMAND } from '../ssh/group-kills.ts';
-import { SCAN_COMMAND } from '../ssh/host-link.ts';
-import { LOOK_COMMAND } from '../ssh/host-look.ts';
-import { HELPER_COMMANDS, LIMIT_COMMAND } from '../ssh/change-requests.ts';
-import { journalCommand } from '../ssh/journal-source.ts';
-import { KMSG_COMMANDS } from '../ssh/kmsg-source.ts';
-import { PROBE_COMMAND } from '../ssh/probe-script.ts';
-import { COUNTERS_COMMAND } from '../ssh/probe.ts';
-import { UNIT_COMMAND } from '../ssh/unit-state.ts';
+import { COMMANDS, helperCommand, VERBS } from '../remote/scripts.ts';
 import { openAdjHelper, type HelperAnswer } from './adj-helper.ts';
 import type { JournalFilter, JournalFrom } from './journal.ts';
 import { renderKmsg } from './kernel-ring.ts';
@@ -53,29 +43,29 @@ export function openDemoCommands(
 ): (command: string, session: CommandSession) => Promise<void> {
   const helper = openAdjHelper(machine);
   const answers = new Map<string, Answer>([
-    [PROBE_COMMAND, answerWhole(() => probeText(machine, clock, helper))],
-    [GROUPS_COMMAND, answerWhole(() => '#groups 1\n#end\n')],
-    [COUNTERS_COMMAND, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()} no\n`)],
-    [SCAN_COMMAND, scan],
-    [UNIT_COMMAND, showUnit],
-    [LOOK_COMMAND, collectFacts],
-    [HELPER_COMMANDS.sudo, askHelper],
-    [LIMIT_COMMAND, showLimit],
-    [KMSG_COMMANDS.sudo, followRing],
+    [COMMANDS.probe, answerWhole(() => probeText(machine, clock, helper))],
+    [COMMANDS.groups, answerWhole(() => '#groups 1\n#end\n')],
+    [COMMANDS.counters, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()} no\n`)],
+    [COMMANDS.scan, (io) => scan(io, 0)],
+    [COMMANDS['scan-light'], (io) => scan(io, 8_192)],
+    [COMMANDS.sample, sample],
+    [COMMANDS.unit, showUnit],
+    [COMMANDS.look, collectFacts],
+    [helperCommand('oom-adj', 'sudo'), askHelper],
+    [COMMANDS.limit, showLimit],
+    [helperCommand('oom-kmsg', 'sudo'), followRing],
+    [helperCommand('oom-journal', 'sudo'), readJournal],
   ]);
-  for (const filter of ['all', 'killers'] as const) {
-    for (const kind of ['follow', 'past', 'since'] as const)
-      answers.set(journalCommand({ filter, outputFields: true }, kind), (io) => readJournal(io, filter, kind));
+  /** As the dispatcher of a host does, none runs what comes over the input. */
+  async function scan(io: Io, leastKiB: number): Promise<number> {
+    await io.input();
+    io.write(scanText(machine, clock, leastKiB));
+    return 0;
   }
 
-  async function scan(io: Io): Promise<number> {
-    const script = await io.input();
-    if (script === MEMORY_SAMPLE) {
-      io.write(sampleText(machine));
-      return 0;
-    }
-    if (script !== PROC_SCAN && script !== PROC_SCAN_LIGHT) return 127;
-    io.write(scanText(machine, clock, script === PROC_SCAN ? 0 : 8_192));
+  async function sample(io: Io): Promise<number> {
+    await io.input();
+    io.write(sampleText(machine));
     return 0;
   }
 
@@ -130,12 +120,14 @@ export function openDemoCommands(
     return follow(io, (listener) => machine.ring.onRecord((record) => listener(renderKmsg(record))));
   }
 
-  async function readJournal(io: Io, filter: JournalFilter, kind: 'follow' | 'past' | 'since'): Promise<number> {
-    const from = journalFrom(await io.firstLine(), kind === 'since');
-    if (from === null) return 64;
+  async function readJournal(io: Io): Promise<number> {
+    const asked = /^(follow|past|since) (all|killers) (?:fields|plain) (\S+)$/.exec((await io.firstLine()) ?? '');
+    const from = journalFrom(asked?.[3] ?? null, asked?.[1] === 'since');
+    if (asked === null || from === null) return 64;
+    const filter: JournalFilter = asked[2] === 'all' ? 'all' : 'killers';
     io.write(`#journal 1 ${epochOf(clock)}\n`);
     io.write(machine.journal.entries(filter, from).join(''));
-    return kind === 'follow' ? follow(io, (listener) => machine.journal.onEntry(filter, listener)) : 0;
+    return asked[1] === 'follow' ? follow(io, (listener) => machine.journal.onEntry(filter, listener)) : 0;
   }
 
   return async (command, session) => {
@@ -219,14 +211,14 @@ function journalFrom(line: string | null, isSince: boolean): JournalFrom | null 
   return line !== null && /^[A-Za-z0-9=;_-]{1,400}$/.test(line) ? { kind: 'cursor', cursor: line } : null;
 }
 
-// A host as `oombot setup` leaves it: Debian 12, no rsyslog, the kernel's log through the helper, the journal by its group.
+// A host as `oombot setup` leaves it: Debian 12, no rsyslog, the kernel's log and the journal through the readers.
 function probeText(machine: DemoMachine, clock: Clock, helper: (request: string) => HelperAnswer): string {
   return `#oombot probe 1
 uptime ${uptimeOf(machine, clock)}
 epoch ${epochOf(clock)}
 user oombot
 uid 994
-groups oombot systemd-journal
+groups oombot
 kernel ${KERNEL_RELEASE}
 boot ${machine.bootId}
 os Debian GNU/Linux 12 (bookworm)
@@ -239,7 +231,8 @@ kmsg-helper yes
 kmsg-error dd: failed to open '/dev/kmsg': Operation not permitted
 kmsg sudo
 journal yes
-journal-readable yes
+journal-reader sudo
+journal-reader-helper yes
 journal-fields yes
 journal-persistent yes
 killer systemd-oomd
@@ -248,6 +241,7 @@ oom-adj sudo
 oom-adj-says ${helper('v1 hello\n').line}
 helper-rights 0 755 /usr/local/sbin/oom-kmsg
 helper-rights 0 755 /usr/local/sbin/oom-adj
+dispatcher 1 ${VERBS.join(' ')}
 cap-bnd 000001ffffffffff
 oom-score-adj yes
 oom-adj-file yes

@@ -1,3 +1,4 @@
+import { VERBS } from '../remote/scripts.ts';
 import { showHostText } from '../notice/host-text.ts';
 import type { CheckedHost, Finding, HostFacts } from './finding.ts';
 import { setupLine } from './fix-line.ts';
@@ -52,11 +53,34 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
     where: 'bot',
     // An older helper's lowest was -1000 whether somebody wanted that or not.
     line: setupLine(host, {
+      known: setup.options,
       writer: setup.writer,
       min: hello === null || (hello.raises === null && hello.min === -1000) ? null : hello.min,
       allowRaise: hello?.raises === true,
     }),
   } as const;
+
+  // Prepared, but the key is not kept to one command.
+  const isWide = setup.dispatcher === null && probe.uid !== 0 && (probe.oomAdjHelper || probe.kmsgHelper);
+  if (isWide)
+    found.push({
+      code: 'wide-setup',
+      about: 'login',
+      severity: 'note',
+      what: `The bot’s key may run any command as ${host.user}: the host was set up by an older version.`,
+      cost: `Whoever steals the key can read all that ${host.user} can read, copy files and connect to other hosts from there.`,
+      fix: again,
+    });
+  const missing = VERBS.filter((verb) => setup.dispatcher?.verbs.includes(verb) === false);
+  if (missing.length > 0)
+    found.push({
+      code: 'old-dispatcher',
+      about: 'login',
+      severity: 'note',
+      what: `/usr/local/bin/oombot-host is too old for this version: it does not know ${missing.join(', ')}.`,
+      cost: 'What the bot asks by these names gets no answer.',
+      fix: again,
+    });
 
   for (const { path, uid, mode } of setup.helperRights)
     if (uid !== 0 || (Number.parseInt(mode, 8) & 0o022) !== 0)
@@ -102,7 +126,7 @@ export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
       cost: 'The bot does not use it to change oom_score_adj.',
       fix: again,
     });
-  } else if (hello?.raises === null) {
+  } else if (hello?.raises === null && !isWide) {
     found.push({
       code: 'old-helper',
       about,

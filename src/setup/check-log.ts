@@ -15,6 +15,15 @@ function checkFiles(host: CheckedHost, probe: HostFacts, logFiles: readonly stri
   const severity = unread.length < logFiles.length ? 'watches-worse' : 'cannot-watch';
   return unread.map((path) => {
     const isThere = known.has(path);
+    if (probe.setup.closedFiles.includes(path))
+      return {
+        code: 'unreadable-file',
+        about: 'log',
+        severity,
+        what: `/usr/local/bin/oombot-host does not read ${words(path)}. It is listed under logFiles in the configuration.`,
+        cost: 'What stands in this file alone is not seen.',
+        fix: { where: 'bot', line: setupLine(host, { known: probe.setup.options, logFile: path }) },
+      };
     const wrong = isThere
       ? `${host.user} cannot read ${words(path)}`
       : `${host.user} cannot find ${words(path)}: it does not exist, or ${host.user} cannot open its folder`;
@@ -51,17 +60,19 @@ function checkSources(host: CheckedHost, probe: HostFacts): Finding[] {
         severity === 'cannot-watch'
           ? 'Kills go unseen.'
           : 'Kills are seen half a second late or more, and lost records go unnoticed.',
-      fix: { where: 'bot', line: setupLine(host) },
+      fix: { where: 'bot', line: setupLine(host, { known: setup.options }) },
     });
 
   if (journal.present && !journal.readable)
     found.push({
-      code: mayReadJournal(probe) ? 'no-kernel-entries' : 'no-group',
+      code: mayReadJournal(probe) ? 'no-kernel-entries' : isPrepared(probe) ? 'no-journal-reader' : 'no-group',
       about,
       severity,
       what: mayReadJournal(probe)
         ? 'The journal has no kernel entries: is systemd-journald running?'
-        : `${host.user} cannot read the journal: it is not in group ${groupOf(probe)}.`,
+        : isPrepared(probe)
+          ? `${host.user} cannot read the journal: /usr/local/sbin/oom-journal is ${setup.journalReader === 'none' ? 'not there' : 'not allowed by sudo or doas'}.`
+          : `${host.user} cannot read the journal: it is not in group ${groupOf(probe)}.`,
       cost: 'While the bot is away it depends on what the kernel ring still holds; userspace killers (systemd-oomd, earlyoom) go unseen.',
       fix: journalFix(host, probe),
     });
@@ -155,14 +166,19 @@ function groupOf(probe: HostFacts): string {
 
 /** It has the right, so what it does not find is not there. */
 function mayReadJournal(probe: HostFacts): boolean {
-  return probe.uid === 0 || probe.groups.includes(groupOf(probe));
+  return probe.uid === 0 || probe.groups.includes(groupOf(probe)) || probe.setup.journalReader === 'empty';
 }
 
 function journalFix(host: CheckedHost, probe: HostFacts): Finding['fix'] {
-  const line = mayReadJournal(probe)
-    ? 'systemctl restart systemd-journald'
-    : groupLine(host, groupOf(probe), probe.setup.tools);
-  return { where: 'host', line };
+  if (mayReadJournal(probe)) return { where: 'host', line: 'systemctl restart systemd-journald' };
+  return isPrepared(probe)
+    ? { where: 'bot', line: setupLine(host, { known: probe.setup.options }) }
+    : { where: 'host', line: groupLine(host, groupOf(probe), probe.setup.tools) };
+}
+
+/** By `oombot setup`, of this version or an older one. */
+function isPrepared({ oomAdjHelper, kmsgHelper, setup }: HostFacts): boolean {
+  return oomAdjHelper || kmsgHelper || setup.dispatcher !== null;
 }
 
 function fileFix(host: CheckedHost, path: string, tools: readonly string[]): Finding['fix'] {

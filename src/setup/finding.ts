@@ -57,6 +57,10 @@ export interface HostFacts {
     oomAdjSays: string | null;
     helperRights: readonly { path: string; uid: number; mode: string }[];
     writer: boolean;
+    dispatcher: { version: number; verbs: readonly string[] } | null;
+    options: readonly string[] | null;
+    journalReader: 'none' | 'there' | 'empty';
+    closedFiles: readonly string[];
     capSysResource: boolean | null;
     procOptions: string;
     adjFiles: { oomScoreAdj: boolean; oomAdj: boolean };
@@ -88,6 +92,7 @@ export type FindingCode =
   | LoginTrouble['reason']
   | 'no-kmsg'
   | 'no-group'
+  | 'no-journal-reader'
   | 'no-kernel-entries'
   | 'no-journald'
   | 'volatile-journal'
@@ -102,6 +107,8 @@ export type FindingCode =
   | 'requiretty'
   | 'stale-helper'
   | 'old-helper'
+  | 'wide-setup'
+  | 'old-dispatcher'
   | 'no-host-log'
   | 'unsafe-helper'
   | 'read-only-proc'

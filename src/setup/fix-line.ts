@@ -1,17 +1,36 @@
 import { MIN_OOM_SCORE_ADJ } from './setup-script.ts';
 import type { CheckedHost } from './finding.ts';
 
+export interface SetupWish {
+  key?: boolean;
+  /** As the host says it was set up before; null or absent: it does not say, and these stand for it. */
+  known?: readonly string[] | null;
+  writer?: boolean;
+  min?: number | null;
+  allowRaise?: boolean;
+  /** What is to be added. */
+  logGroups?: boolean;
+  logFile?: string;
+}
+
 /** The set-up run on the host from where the bot runs: `oombot setup | ssh root@10.0.0.11 sh`. */
-export function setupLine(
-  host: CheckedHost,
-  options: { key?: boolean; writer?: boolean; min?: number | null; allowRaise?: boolean } = {},
-): string {
+export function setupLine(host: CheckedHost, wish: SetupWish = {}): string {
   const words = ['oombot', 'setup'];
   if (host.user !== 'oombot') words.push('--user', host.user);
-  if (options.key) words.push('--key', `${host.identityFile ?? '~/.ssh/id_ed25519'}.pub`);
-  if (options.writer) words.push('--separate-writer');
-  if (typeof options.min === 'number' && options.min !== MIN_OOM_SCORE_ADJ) words.push('--min', String(options.min));
-  if (options.allowRaise) words.push('--allow-raise');
+  if (wish.key) words.push('--key', `${host.identityFile ?? '~/.ssh/id_ed25519'}.pub`);
+  if (wish.known) words.push(...wish.known);
+  else {
+    if (wish.writer) words.push('--separate-writer');
+    if (typeof wish.min === 'number' && wish.min !== MIN_OOM_SCORE_ADJ) words.push('--min', String(wish.min));
+    if (wish.allowRaise) words.push('--allow-raise');
+  }
+  if (wish.logGroups && !words.includes('--log-groups')) words.push('--log-groups');
+  // The last option takes several: what stands behind it is one more.
+  if (wish.logFile) {
+    const at = words.indexOf('--log-file');
+    if (at < 0) words.push('--log-file', wish.logFile);
+    else words.splice(at + 1, 0, wish.logFile);
+  }
   return `${words.map(quoted).join(' ')} | ${asRoot(host)} sh`;
 }
 

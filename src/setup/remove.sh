@@ -13,11 +13,31 @@ without_block() {
     did "our lines in $1"
   fi
 }
+# Its logins end first, however busy the bot is: userdel leaves an account alone that has processes.
 account_gone() {
   [ "$(mark_of "$1")" = "$MARK" ] || return 0
-  if have userdel; then userdel "$1"; else deluser "$1"; fi
+  uid=$(id -u "$1")
+  gone "/home/$1/.ssh"
+  gone "/etc/systemd/system/user-$uid.slice.d/50-oombot.conf"
+  rmdir "/etc/systemd/system/user-$uid.slice.d" 2>/dev/null || true
+  tries=0
+  while [ "$tries" -lt 50 ] && end_processes "$uid"; do
+    tries=$((tries + 1))
+    sleep 0.2 2>/dev/null || sleep 1
+  done
+  if have userdel; then userdel "$1" 2>/dev/null || userdel -f "$1"; else deluser "$1"; fi
   did "account $1"
   gone "/home/$1"
+}
+# Ends what runs as that uid; false: nothing does.
+end_processes() {
+  any=1
+  for dir in /proc/[0-9]*; do
+    key='' real=''
+    { while read -r key real _; do [ "$key" != Uid: ] || break; done <"$dir/status"; } 2>/dev/null || continue
+    if [ "$key" = Uid: ] && [ "$real" = "$1" ] && kill -KILL "${dir#/proc/}" 2>/dev/null; then any=0; fi
+  done
+  return "$any"
 }
 
 if [ "$(id -u)" != 0 ]; then say '! This must be run as root. Nothing was done.' >&2 && exit 1; fi
@@ -28,6 +48,8 @@ gone "/etc/doas.d/$READER.conf"
 without_block /etc/doas.conf
 gone /usr/local/sbin/oom-adj
 gone /usr/local/sbin/oom-kmsg
+gone /usr/local/sbin/oom-journal
+gone /usr/local/bin/oombot-host
 gone /run/oom-adj
 for file in /etc/systemd/system/*.service.d/50-oombot.conf; do
   if [ -e "$file" ]; then say "! $file stays: a service was protected by it. To end that: rm '$file' && systemctl daemon-reload"; fi

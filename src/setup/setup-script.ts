@@ -1,10 +1,20 @@
 import { readFileSync } from 'node:fs';
 
+import { renderDispatcher, renderJournalReader } from './host-programs.ts';
+
 export interface SetupOptions {
   /** The account that the bot logs in as. */
   user: string;
-  /** Text of a public key file. null: a line to be replaced by hand. */
-  publicKey: string | null;
+  /** Texts of public key files; two while one takes the other's place. None: those that are there stay. */
+  publicKeys: readonly string[];
+  /** Where the keys may be used from, as `from=` of authorized_keys has it. None: from anywhere. */
+  from: readonly string[];
+  /** `host:port` that the bot may go on to from here; this host is a bastion then. */
+  jumpTo: readonly string[];
+  /** The account may read the whole journal and the log files of group adm. */
+  logGroups: boolean;
+  /** Log files that are read beside those of the system. */
+  logFiles: readonly string[];
   /** Applying changes through an account of its own, named as the user with `-w`; null: through the same. */
   writer: { publicKey: string | null } | null;
   /** The lowest oom_score_adj that the helper will set. */
@@ -26,6 +36,7 @@ const HERE_END = 'OOMBOT_END_OF_TEXT';
  */
 export function renderSetup(options: SetupOptions): string {
   const { user, writer, minOomScoreAdj, allowRaise, remove } = options;
+  checkLists(options);
   // useradd's own rule; two characters are left for the writer's name. Nothing else may reach a rule or a path.
   if (!/^[a-z_][a-z0-9_-]{0,29}$/.test(user) || user === 'root')
     throw new Error(
@@ -33,9 +44,9 @@ export function renderSetup(options: SetupOptions): string {
     );
   if (!Number.isInteger(minOomScoreAdj) || minOomScoreAdj < -1000 || minOomScoreAdj > 0)
     throw new Error(`--min ${minOomScoreAdj} cannot be used: expected a whole number from -1000 to 0`);
-  const readerKey = publicKeyLine(options.publicKey);
-  const writerKey = publicKeyLine(writer?.publicKey ?? null);
-  if (readerKey !== PASTE && readerKey.split(' ')[1] === writerKey.split(' ')[1])
+  const readerKeys = options.publicKeys.map(publicKeyLine);
+  const writerKeys = writer === null || writer.publicKey === null ? [] : [publicKeyLine(writer.publicKey)];
+  if (readerKeys.some((key) => writerKeys.some((other) => key.split(' ')[1] === other.split(' ')[1])))
     throw new Error('the key of the account for writing must be another than the one for reading');
   const what = remove ? 'takes away again what "oombot setup" put on a host' : 'prepares a host for oombot';
   const names = [
@@ -50,8 +61,13 @@ export function renderSetup(options: SetupOptions): string {
     : [
         ...names,
         `PASTE='${PASTE}'`,
-        `reader_key() {\n${hereDocument(readerKey)}\n}`,
-        `writer_key() {\n${hereDocument(writerKey)}\n}`,
+        `FROM='${options.from.join(',')}'`,
+        `JUMP_TO='${options.jumpTo.join(' ')}'`,
+        `LOG_GROUPS=${options.logGroups ? 'yes' : 'no'}`,
+        `reader_keys() {\n${hereDocument(keyLines(readerKeys))}\n}`,
+        `writer_keys() {\n${hereDocument(keyLines(writerKeys))}\n}`,
+        `oombot_host() {\n${hereDocument(renderDispatcher(options.logFiles, setupWords(options)))}\n}`,
+        `oom_journal() {\n${hereDocument(renderJournalReader())}\n}`,
         `oom_kmsg() {\n${hereDocument(textOf('oom-kmsg.sh'))}\n}`,
         `oom_adj() {\n${hereDocument(oomAdj(minOomScoreAdj, allowRaise))}\n}`,
         textOf('install.sh'),
@@ -73,17 +89,24 @@ export function renderSetup(options: SetupOptions): string {
   ].join('\n');
 }
 
-function summary(user: string, separate: boolean, { minOomScoreAdj, allowRaise }: SetupOptions): string[] {
+function summary(
+  user: string,
+  separate: boolean,
+  { minOomScoreAdj, allowRaise, jumpTo, logGroups }: SetupOptions,
+): string[] {
   return [
     '#',
-    `#   1. Account ${user}: no password, one key, no terminal and no forwarding; in the groups that may read the kernel log.`,
-    '#   2. /usr/local/sbin/oom-kmsg and oom-adj, owned by root: the first reads the kernel log. The second lowers one',
+    `#   1. Account ${user}: no password, no terminal and no forwarding${jumpTo.length > 0 ? ` but to ${jumpTo.join(' ')}` : ''}. Its key runs /usr/local/bin/oombot-host`,
+    '#      and nothing else: fixed scripts by name, which read what the bot needs.',
+    ...(logGroups ? ['#      It is in the groups that may read the whole journal and the log files.'] : []),
+    '#   2. /usr/local/sbin/oom-kmsg, oom-journal and oom-adj, owned by root: the first two read what the kernel and userspace',
+    '#      killers log. The third lowers one',
     `#      oom_score_adj, to ${minOomScoreAdj} at most, of the process that its start time names, or puts back what it lowered; and writes`,
     '#      the drop-in 50-oombot.conf by which systemd starts a service with such a value. It logs every request.',
     ...(allowRaise
       ? ["#      It may also raise values above where it found them, but never of root's own processes."]
       : []),
-    `#   3. The rule for sudo or doas by which ${separate ? `${user} may run the first and ${user}-w the second` : `${user} may run these two`}, and nothing else.`,
+    `#   3. The rule for sudo or doas by which ${separate ? `${user} may run the first two and ${user}-w the third` : `${user} may run these three`}, and nothing else.`,
     ...(separate ? [`#   4. Account ${user}-w: its key can do nothing but ask oom-adj.`] : []),
     '#',
     '# It can be run again at any time; what is there already is left alone. Undo: oombot setup --remove',
@@ -105,6 +128,40 @@ function withLine(text: string, line: string, instead: string): string {
   return text.replace(`\n${line}\n`, `\n${instead}\n`);
 }
 
+/** The options by which a host was set up, without its keys: all are words of few characters. */
+function setupWords({ writer, minOomScoreAdj, allowRaise, from, jumpTo, logGroups, logFiles }: SetupOptions): string[] {
+  return [
+    ...(writer === null ? [] : ['--separate-writer']),
+    ...(minOomScoreAdj === MIN_OOM_SCORE_ADJ ? [] : ['--min', String(minOomScoreAdj)]),
+    ...(allowRaise ? ['--allow-raise'] : []),
+    ...(from.length === 0 ? [] : ['--from', ...from]),
+    ...(jumpTo.length === 0 ? [] : ['--jump-to', ...jumpTo]),
+    ...(logGroups ? ['--log-groups'] : []),
+    ...(logFiles.length === 0 ? [] : ['--log-file', ...logFiles]),
+  ];
+}
+
+function keyLines(keys: readonly string[]): string {
+  return keys.length === 0 ? PASTE : keys.join('\n');
+}
+
+/** What goes into options of sshd or into a list of the dispatcher is of few characters. */
+function checkLists({ from, jumpTo, logFiles }: SetupOptions): void {
+  for (const address of from)
+    if (!/^!?[0-9A-Za-z.:*?/_-]{1,100}$/.test(address))
+      throw new Error(
+        `--from ${JSON.stringify(address)} cannot be used: expected an address such as 10.0.0.5 or 10.0.0.0/24`,
+      );
+  for (const target of jumpTo)
+    if (!/^(?:[0-9A-Za-z.-]{1,200}|\[[0-9a-fA-F:]{2,45}\]):\d{1,5}$/.test(target))
+      throw new Error(`--jump-to ${JSON.stringify(target)} cannot be used: expected HOST:PORT such as db01:22`);
+  for (const file of logFiles)
+    if (!/^\/[\w@%+=:,./-]{1,250}$/.test(file) || file.includes('/../'))
+      throw new Error(
+        `--log-file ${JSON.stringify(file)} cannot be used: expected an absolute path of plain characters`,
+      );
+}
+
 /** Nothing in a here-document with a quoted delimiter is expanded; only a line that is the delimiter ends it. */
 function hereDocument(text: string): string {
   if (text.split('\n').includes(HERE_END)) throw new Error(`the text holds the line ${HERE_END}`);
@@ -115,8 +172,7 @@ function hereDocument(text: string): string {
 const PUBLIC_KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) (AAAA[A-Za-z0-9+/]+={0,2})(?: (.*))?$/;
 
 /** A public key as one line, its comment cut to what cannot mean anything. */
-function publicKeyLine(text: string | null): string {
-  if (text === null) return PASTE;
+function publicKeyLine(text: string): string {
   if (text.includes('PRIVATE KEY'))
     throw new Error('--key was given a private key: give the file that ends in .pub, and keep this one to yourself');
   const found = PUBLIC_KEY.exec(text.trim());

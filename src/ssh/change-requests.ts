@@ -4,38 +4,12 @@ import type { ChangeAccess, LimitedGroup, RequestEnd } from '../app/host-link.ts
 import type { Clock } from '../app/ports.ts';
 import type { Connection } from './connection.ts';
 import { probeHost, type Probe } from './probe.ts';
-import { shCommand } from './remote-script.ts';
+import { remoteCommand } from '../remote/command.ts';
+import { COMMANDS, helperCommand } from '../remote/scripts.ts';
 
-const HELPER = '/usr/local/sbin/oom-adj';
 const HELPER_TEXT = path.join(import.meta.dirname, '../setup/oom-adj.sh');
 const TIMEOUT_MS = 20_000;
 const ANSWER_MAX_BYTES = 64 * 1024;
-
-/** How the root-owned helper is called. `$PATH` may lack the sbin folders, sudo and doas look for themselves. */
-export const HELPER_COMMANDS = {
-  root: shCommand(`exec ${HELPER}`),
-  sudo: shCommand(`exec sudo -n ${HELPER}`),
-  doas: shCommand(`exec doas -n ${HELPER}`),
-} as const;
-
-// A group without a limit holds "max" (v2) or a number near 2^63 (v1). The path comes over standard input, quoted everywhere.
-export const LIMIT_COMMAND = shCommand(`
-IFS= read -r p
-case $p in /*) ;; *) exit 2;; esac
-case $p in */../*|*/..) exit 2;; esac
-echo '#limit 1'
-n=0
-while [ -n "$p" ] && [ "$p" != / ] && [ $n -lt 40 ]; do
-  for f in "/sys/fs/cgroup/memory$p/memory.limit_in_bytes" "/sys/fs/cgroup$p/memory.max" "/sys/fs/cgroup/unified$p/memory.max"; do
-    [ -r "$f" ] || continue
-    IFS= read -r v < "$f" || continue
-    case $v in ''|*[!0-9]*) continue;; esac
-    [ "\${#v}" -lt 19 ] || continue
-    echo "limit $v $p"
-    exit 0
-  done
-  p=\${p%/*}; n=$((n + 1))
-done`);
 
 /** How changes are asked of one host, by the means that a look at it found. `openWriter`: the account that can do nothing else, if the host has one. */
 export function openChangeAccess(
@@ -70,14 +44,14 @@ export function openChangeAccess(
 
   async function requestBy(facts: Probe | string, line: string): Promise<RequestEnd> {
     if (typeof facts === 'string') return { kind: 'unsent', sentence: facts };
-    if (facts.oomAdj !== null) return send(connection, HELPER_COMMANDS[facts.oomAdj], line, null);
+    if (facts.oomAdj !== null) return send(connection, helperCommand('oom-adj', facts.oomAdj), line, null);
     if (facts.setup.writer) {
       writer ??= world.openWriter();
       // The forced command runs whatever is asked for.
       if (writer !== null) return throughWriter(writer, line);
     }
     // Without the helper the same checks are made by the same script as this user, who may raise values of its own processes.
-    return send(connection, shCommand(uninstalledHelper()), line, facts.uid);
+    return send(connection, remoteCommand('own-adj', uninstalledHelper()), line, facts.uid);
   }
 
   async function throughWriter(to: Connection, line: string): Promise<RequestEnd> {
@@ -87,12 +61,12 @@ export function openChangeAccess(
     } catch {
       return { kind: 'unsent', sentence: to.state().sentence };
     }
-    return send(to, HELPER_COMMANDS.sudo, line, null);
+    return send(to, helperCommand('oom-adj', 'sudo'), line, null);
   }
 
   async function limitOf(cgroup: string): Promise<LimitedGroup | null> {
     if (!/^\/[^\n\0]{1,4000}$/.test(cgroup)) return null;
-    const { stdout, end } = await connection.exec(LIMIT_COMMAND, {
+    const { stdout, end } = await connection.exec(COMMANDS.limit, {
       stdin: `${cgroup}\n`,
       timeoutMs: TIMEOUT_MS,
       maxBytes: ANSWER_MAX_BYTES,
@@ -127,6 +101,8 @@ async function send(connection: Connection, command: string, line: string, asUid
   switch (end.kind) {
     case 'exit':
       if (/^(?:ok|refused) /m.test(text)) return { kind: 'answered', text, asUid };
+      if (/^#oombot-host \d+ refused /m.test(text))
+        return { kind: 'no-helper', sentence: 'the bot’s key may not ask for changes there' };
       return refusedBySudo(stderr)
         ? { kind: 'no-helper', sentence: lastLine(stderr) }
         : { kind: 'unknown', sentence: `no answer, exit code ${end.code}` };

@@ -9,15 +9,11 @@ import { z } from 'zod';
 import type { Position } from '../app/ports.ts';
 import { openLineSplitter } from './line-splitter.ts';
 import { keepReading, readPosition, type SourceContext, type SourceEnd } from './log-source.ts';
-import { shCommand } from './remote-script.ts';
+import { COMMANDS } from '../remote/scripts.ts';
 
 const DmesgPosition = z.object({ bootId: z.string(), stamp: z.number(), line: z.string() });
 type DmesgPosition = z.output<typeof DmesgPosition>;
 
-const COMMAND = shCommand(`
-read -r b < /proc/sys/kernel/random/boot_id
-echo "#dmesg 1 $b"
-dmesg -r`);
 const HEADER = /^#dmesg 1 ([0-9a-f-]{36})$/;
 const RECORD = /^<(\d{1,4})>\[ *(\d+\.\d+)\]/;
 const EVERY_MS = 15_000;
@@ -30,7 +26,7 @@ export function followDmesg(context: SourceContext, options: { position: Positio
 
   async function once(): Promise<SourceEnd> {
     for (;;) {
-      const result = await context.connection.exec(COMMAND, {
+      const result = await context.connection.exec(COMMANDS.dmesg, {
         timeoutMs: 30_000,
         maxBytes: BYTES_MAX,
         signal: context.signal,

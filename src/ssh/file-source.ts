@@ -3,7 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
 import type { Position } from '../app/ports.ts';
-import { CUT_NOTICE, FILE_COMMAND } from './file-script.ts';
+import { CUT_NOTICE } from '../remote/file-script.ts';
+import { COMMANDS } from '../remote/scripts.ts';
 import { openLineSplitter, type SplitLines } from './line-splitter.ts';
 import { keepReading, NO_CUTS, readPosition, type SourceContext, type SourceEnd, type Span } from './log-source.ts';
 
@@ -156,7 +157,7 @@ export function followFile(context: SourceContext, options: FileOptions): Promis
       againInRow < AGAIN_MAX ? GUARD_SEC : 0,
       options.follow ? 1 : 0,
     ];
-    const { end, stderr } = await context.connection.stream(FILE_COMMAND, {
+    const { end, stderr } = await context.connection.stream(COMMANDS.file, {
       stdin: `${ask.join('\n')}\n`,
       signal: AbortSignal.any([context.signal, leave.signal]),
       onData,

@@ -12,13 +12,13 @@ import { steppingOver } from './step-over.ts';
 
 /** `lasting`: asked for the past and for what the ring lost. `unread`: configured, and not to be had. */
 export type FollowPlan =
-  | { kind: 'kmsg'; way: KmsgWay; lasting: Lasting | null; killers: boolean; outputFields: boolean }
-  | { kind: 'journal'; outputFields: boolean }
+  | { kind: 'kmsg'; way: KmsgWay; lasting: Lasting | null; killers: boolean; journal: JournalAccess }
+  | { kind: 'journal'; journal: JournalAccess }
   | { kind: 'files'; paths: string[]; unread: string[] }
   | { kind: 'dmesg' }
   | { kind: 'nothing'; sentence: string };
 
-export type Lasting = { kind: 'journal'; outputFields: boolean } | { kind: 'file'; path: string };
+export type Lasting = { kind: 'journal'; journal: JournalAccess } | { kind: 'file'; path: string };
 
 /** What to read on a host, if the configuration does not say: the ring for news and the journal for the past; else the journal; else log files; else dmesg. */
 export function planFollow(probe: Probe, logFiles: string[] | null): FollowPlan {
@@ -28,29 +28,36 @@ export function planFollow(probe: Probe, logFiles: string[] | null): FollowPlan 
     if (paths.length > 0) return { kind: 'files', paths, unread: logFiles.filter((path) => !paths.includes(path)) };
     return { kind: 'nothing', sentence: `none of the configured log files can be read: ${logFiles.join(', ')}` };
   }
-  const { outputFields } = probe.journal;
+  const journal = accessOf(probe);
   // kern.log is the kernel's alone; anybody can write to the others.
   const file = ['/var/log/kern.log', '/var/log/messages', '/var/log/syslog'].find((path) => readable.includes(path));
   if (probe.kmsg !== null) {
-    const journal: Lasting | null = probe.journal.readable ? { kind: 'journal', outputFields } : null;
+    const past: Lasting | null = probe.journal.readable ? { kind: 'journal', journal } : null;
     // A journal in /run is gone with the boot, as the ring is.
     const lasting: Lasting | null =
-      file !== undefined && !probe.journal.persistent ? { kind: 'file', path: file } : journal;
+      file !== undefined && !probe.journal.persistent ? { kind: 'file', path: file } : past;
     return {
       kind: 'kmsg',
       way: probe.kmsg,
       lasting,
       killers: probe.journal.readable && probe.killers.length > 0,
-      outputFields,
+      journal,
     };
   }
-  if (probe.journal.readable) return { kind: 'journal', outputFields };
+  if (probe.journal.readable) return { kind: 'journal', journal };
   if (file !== undefined) return { kind: 'files', paths: [file], unread: [] };
   if (probe.dmesg) return { kind: 'dmesg' };
   return {
     kind: 'nothing',
     sentence: 'the kernel log cannot be read: neither /dev/kmsg, the journal, a log file nor dmesg',
   };
+}
+
+/** How the journal is read there, and with how much of each entry. */
+type JournalAccess = Pick<Probe['journal'], 'way' | 'outputFields'>;
+
+function accessOf({ journal: { way, outputFields } }: Probe): JournalAccess {
+  return { way, outputFields };
 }
 
 export interface FollowOptions {
@@ -113,7 +120,7 @@ export async function followHost(connection: Connection, options: FollowOptions)
       case 'journal':
         return followJournal(context, {
           filter: 'all',
-          outputFields: plan.outputFields,
+          ...plan.journal,
           position: positionOf('journal'),
         });
       case 'files':
@@ -207,7 +214,7 @@ async function followRing(
         lasting.kind === 'journal'
           ? await readJournalPast(context, {
               filter: 'all',
-              outputFields: lasting.outputFields,
+              ...lasting.journal,
               position: positionOf('journal'),
             })
           : await followFile(context, {
@@ -222,7 +229,7 @@ async function followRing(
     if (!plan.killers || context.signal.aborted) return;
     const end = await followJournal(context, {
       filter: 'killers',
-      outputFields: plan.outputFields,
+      ...plan.journal,
       position: positionOf('journal'),
     });
     if (end.kind === 'failed') unavailable(`Userspace killers are not watched: ${end.sentence}`, ALWAYS);
@@ -244,8 +251,7 @@ async function followRing(
 
 /** What a lasting source has of a span; a file is read from the position on. */
 function readSpan(context: SourceContext, lasting: Lasting, span: Span, position: Position | null): Promise<SourceEnd> {
-  if (lasting.kind === 'journal')
-    return lookUpJournal(context, { filter: 'all', outputFields: lasting.outputFields, span });
+  if (lasting.kind === 'journal') return lookUpJournal(context, { filter: 'all', ...lasting.journal, span });
   return followFile(context, { path: lasting.path, position, follow: false, lookup: span });
 }
 
@@ -265,12 +271,11 @@ export async function lookUpSpan(
   options: { probe: Probe; logFiles: string[] | null; span: Span },
 ): Promise<boolean> {
   const plan = planFollow(options.probe, options.logFiles);
-  const { outputFields } = options.probe.journal;
   const sources: Lasting[] =
     plan.kind === 'kmsg' && plan.lasting !== null
       ? [plan.lasting]
       : plan.kind === 'journal'
-        ? [{ kind: 'journal', outputFields }]
+        ? [{ kind: 'journal', journal: plan.journal }]
         : plan.kind === 'files'
           ? plan.paths.map((path) => ({ kind: 'file', path }))
           : [];

@@ -1,31 +1,14 @@
 import type { GroupKills } from '../app/host-link.ts';
 import { decodeText } from '../oom/bytes.ts';
 import type { Connection } from './connection.ts';
-import { shCommand } from './remote-script.ts';
-
-// The kernel counts a kill in the victim's own group. `memory.events` sums up those below only on kernels that have
-// `memory.events.local` too (5.2), cgroup v1 never does. From inside a container paths are not the ones in the kernel's log:
-// the top group, known by its files, must be in sight. No path ever comes into shell text: `find` hands them to `grep`.
-export const GROUPS_COMMAND = shCommand(`
-if [ -e /sys/fs/cgroup/memory/memory.oom_control ]; then
-  cd /sys/fs/cgroup/memory && [ -e cgroup.sane_behavior ] || exit 1
-  f=memory.oom_control
-else
-  cd /sys/fs/cgroup && [ ! -e cgroup.events ] || exit 1
-  f=memory.events
-  set -- */memory.events.local
-  [ -e "$1" ] && f=memory.events.local
-fi
-echo '#groups 1'
-find . -name "$f" -exec grep -H '^oom_kill [1-9]' {} + 2>/dev/null | head -n 1000
-echo '#end'`);
+import { COMMANDS } from '../remote/scripts.ts';
 
 /** A kernel path may be 4,096 bytes long; groups of services and containers are far from it. The top group is no place. */
 const ROW = /^\.(\/[^\0]{1,1000})\/memory\.(events\.local|events|oom_control):oom_kill (\d{1,15})$/;
 
 /** The memory groups in which the kernel counted kills of its own; null: no answer, or not one about the whole host. */
 export async function readGroupKills(connection: Connection): Promise<GroupKills[] | null> {
-  const { stdout, end } = await connection.exec(GROUPS_COMMAND, { timeoutMs: 20_000, maxBytes: 256 * 1024 });
+  const { stdout, end } = await connection.exec(COMMANDS.groups, { timeoutMs: 20_000, maxBytes: 256 * 1024 });
   return end.kind === 'exit' ? parseGroupKills(stdout.toString('latin1')) : null;
 }
 

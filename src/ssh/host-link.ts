@@ -1,23 +1,18 @@
 import type { FollowRequest, HostLink, LinkState } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import { decodeText } from '../oom/bytes.ts';
-import { MEMORY_SAMPLE } from '../oom/proc/memory-sample-script.ts';
-import { PROC_SCAN, PROC_SCAN_LIGHT } from '../oom/proc/proc-scan-script.ts';
 import { openChangeAccess } from './change-requests.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
 import { readGroupKills } from './group-kills.ts';
 import { lookAtHost } from './host-look.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
-import { shCommand } from './remote-script.ts';
+import { COMMANDS, SCRIPTS } from '../remote/scripts.ts';
 import { readUnitState } from './unit-state.ts';
 
 const SCAN_MAX_BYTES = 32 * 1024 * 1024; // 2,500 processes with command lines were 0.2 MB
 const SCAN_TIMEOUT_MS = 20_000;
-// The script comes over stdin, so that an account with another login shell runs it too.
-export const SCAN_COMMAND = shCommand('exec sh -s');
-
-const SCRIPTS = { all: PROC_SCAN, light: PROC_SCAN_LIGHT, sample: MEMORY_SAMPLE };
+const SCANS = { all: 'scan', light: 'scan-light', sample: 'sample' } as const;
 
 /** A host of the configuration as the use cases see it, over its SSH connection. */
 export function openHostLink(
@@ -65,9 +60,9 @@ export function openHostLink(
     },
     groupKills: () => readGroupKills(connection),
     scan: async (which) => {
-      const stdin = SCRIPTS[which];
-      const { stdout, end } = await connection.exec(SCAN_COMMAND, {
-        stdin,
+      const name = SCANS[which];
+      const { stdout, end } = await connection.exec(COMMANDS[name], {
+        stdin: SCRIPTS[name],
         timeoutMs: SCAN_TIMEOUT_MS,
         maxBytes: SCAN_MAX_BYTES,
       });

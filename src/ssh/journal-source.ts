@@ -9,10 +9,10 @@
 import { z } from 'zod';
 
 import type { Position } from '../app/ports.ts';
+import { COMMANDS, helperCommand } from '../remote/scripts.ts';
 import { openLineSplitter } from './line-splitter.ts';
 import { keepReading, readPosition, type SourceContext, type SourceEnd, type Span } from './log-source.ts';
-import { KILLER_UNITS } from './probe-script.ts';
-import { shCommand, untilInputEnds } from './remote-script.ts';
+import type { JournalWay } from './probe.ts';
 
 /** `all`: the kernel and the userspace killers; `killers`: those alone, beside /dev/kmsg. */
 export type JournalFilter = 'all' | 'killers';
@@ -21,53 +21,25 @@ export interface JournalOptions {
   filter: JournalFilter;
   /** systemd 236 and newer can leave fields out. */
   outputFields: boolean;
+  way: JournalWay;
 }
 
 const CURSOR = /^s=[0-9a-f]{1,32}(;[a-z]=[0-9a-f]{1,32}){1,8}$/;
 const JournalPosition = z.object({ cursor: z.string().regex(CURSOR), filter: z.enum(['all', 'killers']) });
 
-const KILLERS = KILLER_UNITS.map((unit) => `_SYSTEMD_UNIT=${unit}.service`).join(' + ');
-/**
- * What systemd says of a unit, and no other of its lines: "A process of this unit has been killed by the OOM killer" and
- * "systemd-oomd killed …" (sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, SD_MESSAGE_UNIT_OOMD_KILL). Anybody may send such an id;
- * the path of the program is journald's own word. Managers of users run the same program.
- */
-const OUT_OF_MEMORY = 'fe6faa94e7774663a0da52717891d8ef';
-const OOMD_KILL = 'd989611b15e44c9dbf31e3c81256e4ed';
-const MANAGERS = ['/usr/lib/systemd/systemd', '/lib/systemd/systemd'];
-// Beside /dev/kmsg the kernel's kills need no witness, and would be told twice.
-const FILTERS: Record<JournalFilter, string> = {
-  all: `_TRANSPORT=kernel + ${KILLERS} + ${saidByManagers([OUT_OF_MEMORY, OOMD_KILL])}`,
-  killers: `${KILLERS} + ${saidByManagers([OOMD_KILL])}`,
-};
-
-function saidByManagers(ids: readonly string[]): string {
-  return [...MANAGERS.map((exe) => `_EXE=${exe}`), ...ids.map((id) => `MESSAGE_ID=${id}`)].join(' ');
-}
-
-const FIELDS =
-  '--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,_TRANSPORT,_SYSTEMD_UNIT,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP';
-/** How much of the past is read on first contact. */
-const PAST_ENTRIES = 20_000;
 const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;
 /** A look-up starts this much earlier: clocks step, and the journal's stamps are its own. */
 const LOOKUP_SLACK_MS = 600_000;
 const HEADER = /^#journal 1 (\d{1,12})(?: ([0-9a-f-]{36}) (\d{1,12}\.\d+)| *)$/;
 
-export function journalCommand(options: JournalOptions, kind: 'follow' | 'past' | 'since'): string {
-  const query = `"$@" ${FILTERS[options.filter]} -o json${options.outputFields ? ` ${FIELDS}` : ''}`;
-  const from = `
-read -r c
-case $c in -) set -- -n ${PAST_ENTRIES};; ''|*[!A-Za-z0-9=\\;_-]*) exit 64;; *) set -- "--cursor=$c";; esac`;
-  const since = `
-read -r s
-case $s in ''|*[!0-9]*) exit 64;; esac
-set -- "--since=@$s"`;
-  return shCommand(`
-${kind === 'since' ? since : from}
-read -r b < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
-echo "#journal 1 $(date +%s) $b $up"
-${untilInputEnds(`journalctl -q --no-pager ${kind === 'follow' ? '-f --no-tail ' : ''}${query}`)}`);
+/** The command by which it is read there; what is asked goes over standard input. */
+export function journalCommand(way: JournalWay): string {
+  return way === 'direct' ? COMMANDS.journal : helperCommand('oom-journal', way);
+}
+
+/** `follow all fields s=f4a2…;i=158` */
+export function journalRequest(options: JournalOptions, kind: 'follow' | 'past' | 'since', from: string): string {
+  return `${kind} ${options.filter} ${options.outputFields ? 'fields' : 'plain'} ${from}\n`;
 }
 
 /** The journal, live, from the position on; without one, from the last 20,000 matching entries. */
@@ -76,11 +48,10 @@ export function followJournal(
   options: JournalOptions & { position: Position | null },
 ): Promise<SourceEnd> {
   let last = readPosition(JournalPosition, options.position);
-  const text = journalCommand(options, 'follow');
 
   async function once(): Promise<SourceEnd | { kind: 'reopen' }> {
     const resumeAt = last;
-    const read = await readJournal(context, options, text, resumeAt === null ? '-' : resumeAt.cursor, {
+    const read = await readJournal(context, options, 'follow', resumeAt === null ? '-' : resumeAt.cursor, {
       lookup: null,
       onFirst: (cursor) => {
         if (resumeAt === null) return false;
@@ -115,7 +86,7 @@ export function readJournalPast(
   options: JournalOptions & { position: Position | null },
 ): Promise<SourceEnd> {
   const from = readPosition(JournalPosition, options.position);
-  return readJournal(context, options, journalCommand(options, 'past'), from === null ? '-' : from.cursor, {
+  return readJournal(context, options, 'past', from === null ? '-' : from.cursor, {
     lookup: null,
     onFirst: (cursor) => cursor === from?.cursor,
     onLast: () => {},
@@ -125,7 +96,7 @@ export function readJournalPast(
 /** What the journal has of a span that another source missed. Does not move the position. */
 export function lookUpJournal(context: SourceContext, options: JournalOptions & { span: Span }): Promise<SourceEnd> {
   const since = Math.max(0, Math.floor(((options.span.fromMs ?? 0) - LOOKUP_SLACK_MS) / 1000));
-  return readJournal(context, options, journalCommand(options, 'since'), String(since), {
+  return readJournal(context, options, 'since', String(since), {
     lookup: options.span,
     onFirst: () => false,
     onLast: () => {},
@@ -142,8 +113,8 @@ interface Reading {
 async function readJournal(
   context: SourceContext,
   options: JournalOptions,
-  text: string,
-  input: string,
+  kind: 'follow' | 'past' | 'since',
+  from: string,
   reading: Reading,
 ): Promise<SourceEnd> {
   const splitter = openLineSplitter();
@@ -199,8 +170,8 @@ async function readJournal(
     });
   }
 
-  const { end, stderr } = await context.connection.stream(text, {
-    stdin: `${input}\n`,
+  const { end, stderr } = await context.connection.stream(journalCommand(options.way), {
+    stdin: journalRequest(options, kind, from),
     signal,
     onData,
     hold: context.hold,

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { Position } from '../app/ports.ts';
 import { openLineSplitter, type SplitLines } from './line-splitter.ts';
 import { keepReading, readPosition, type SourceContext, type SourceEnd } from './log-source.ts';
-import { shCommand, untilInputEnds } from './remote-script.ts';
+import { COMMANDS, helperCommand } from '../remote/scripts.ts';
 
 export type KmsgWay = 'direct' | 'sudo' | 'doas';
 
@@ -18,13 +18,10 @@ const KmsgPosition = z.object({ bootId: z.string(), seq: z.number(), atMs: z.num
 type KmsgPosition = z.output<typeof KmsgPosition>;
 
 export const KMSG_COMMANDS: Record<KmsgWay, string> = {
-  direct: shCommand(`
-read -r b < /proc/sys/kernel/random/boot_id; read -r up _ < /proc/uptime
-echo "#kmsg 1 $b $(date +%s) $up"
-${untilInputEnds('cat /dev/kmsg')}`),
+  direct: COMMANDS.kmsg,
   // The helper that \`oombot setup\` installs does the same as root, header and watcher included.
-  sudo: shCommand('exec sudo -n /usr/local/sbin/oom-kmsg'),
-  doas: shCommand('exec doas -n /usr/local/sbin/oom-kmsg'),
+  sudo: helperCommand('oom-kmsg', 'sudo'),
+  doas: helperCommand('oom-kmsg', 'doas'),
 };
 /** The ring comes in one piece; after such a pause it has been read to its end. */
 const DRAINED_MS = 2_000;

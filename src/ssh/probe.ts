@@ -3,8 +3,7 @@ import type { Clock } from '../app/ports.ts';
 import type { ChannelEnd } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { KmsgWay } from './kmsg-source.ts';
-import { HAS_GROUP, KILLER_UNITS, PROBE_COMMAND } from './probe-script.ts';
-import { shCommand } from './remote-script.ts';
+import { COMMANDS, type HelperWay } from '../remote/scripts.ts';
 
 export interface ProbedFile {
   path: string;
@@ -33,6 +32,8 @@ export interface Probe extends HostFacts {
     /** It survives a restart of the host. */
     persistent: boolean;
     outputFields: boolean;
+    /** How it was read in a try: by the account's own rights, or through the reader that `setup` installs. */
+    way: JournalWay;
   };
   /** Userspace killers that are running, as far as systemd says. */
   killers: string[];
@@ -55,6 +56,14 @@ export interface SetupFacts {
   helperRights: { path: string; uid: number; mode: string }[];
   /** There is an account of its own for changes, which cannot be tried through this one. */
   writer: boolean;
+  /** What oombot-host, the one command of the bot's key, can do here. null: the key may run anything. */
+  dispatcher: { version: number; verbs: string[] } | null;
+  /** The options by which `setup` was run there last, as words; null: not known. */
+  options: string[] | null;
+  /** The reader of the journal that `setup` installs; `empty`: it is called, and finds no kernel entry. */
+  journalReader: 'none' | 'there' | 'empty';
+  /** Configured log files that oombot-host does not read. */
+  closedFiles: string[];
   /** CAP_SYS_RESOURCE is in the bounding set, so that root can have it. null: not known. */
   capSysResource: boolean | null;
   /** Mount options of /proc: `rw,nosuid,hidepid=2,gid=4`. */
@@ -67,6 +76,9 @@ export interface SetupFacts {
   hostGroups: string[];
 }
 
+/** As the account itself, or through the root-owned reader. */
+export type JournalWay = 'direct' | Exclude<HelperWay, 'root'>;
+
 export type ProbeResult = { kind: 'probed'; probe: Probe } | { kind: 'failed'; end: ChannelEnd; sentence: string };
 
 /** Looks at a host once: who we are there and what can be read. One round trip, some 40 short processes on the host. */
@@ -75,7 +87,7 @@ export async function probeHost(
   options: { logFiles: string[] | null; clock: Clock; signal?: AbortSignal },
 ): Promise<ProbeResult> {
   const askedAtMs = options.clock.nowMs();
-  const result = await connection.exec(PROBE_COMMAND, {
+  const result = await connection.exec(COMMANDS.probe, {
     stdin: (options.logFiles ?? []).map((file) => `${file}\n`).join(''),
     timeoutMs: 60_000,
     maxBytes: 256 * 1024,
@@ -139,6 +151,8 @@ function describeProbe(facts: Map<string, string[]>, askedAtMs: number, answered
   const uptimeMs = (number('uptime') ?? 0) * 1000;
   const way = one('kmsg');
   const adj = one('oom-adj');
+  const reads = one('journal-reader');
+  const reader = reads === 'sudo' || reads === 'doas' ? reads : null;
   return {
     user: one('user'),
     uid: number('uid'),
@@ -158,9 +172,10 @@ function describeProbe(facts: Map<string, string[]>, askedAtMs: number, answered
     kmsgHelper: yes('kmsg-helper'),
     journal: {
       present: yes('journal'),
-      readable: yes('journal-readable'),
+      readable: yes('journal-readable') || reader !== null,
       persistent: yes('journal-persistent'),
       outputFields: yes('journal-fields'),
+      way: yes('journal-readable') ? 'direct' : (reader ?? 'direct'),
     },
     killers: facts.get('killer') ?? [],
     files: (facts.get('file') ?? []).flatMap((line) => {
@@ -180,6 +195,10 @@ function describeProbe(facts: Map<string, string[]>, askedAtMs: number, answered
         return found ? [{ uid: Number(found[1]), mode: found[2] ?? '', path: found[3] ?? '' }] : [];
       }),
       writer: yes('writer'),
+      dispatcher: dispatcherOf(one('dispatcher')),
+      options: optionsOf(facts.get('setup-options')?.[0]),
+      journalReader: yes('journal-reader-empty') ? 'empty' : yes('journal-reader-helper') ? 'there' : 'none',
+      closedFiles: facts.get('file-closed') ?? [],
       capSysResource: hasCapSysResource(one('cap-bnd')),
       procOptions: one('proc-options') ?? '',
       adjFiles: { oomScoreAdj: yes('oom-score-adj'), oomAdj: yes('oom-adj-file') },
@@ -187,6 +206,17 @@ function describeProbe(facts: Map<string, string[]>, askedAtMs: number, answered
       hostGroups: facts.get('has-group') ?? [],
     },
   };
+}
+
+/** Words that `setup` takes: they come to stand in a line for a person to run. */
+function optionsOf(said: string | undefined): string[] | null {
+  return said === undefined || !/^[\w .:*?!/,[\]@%+=-]{0,2000}$/.test(said) ? null : said.split(' ').filter(Boolean);
+}
+
+/** `1 probe counters scan …` */
+function dispatcherOf(said: string | null): SetupFacts['dispatcher'] {
+  const [version = '', ...verbs] = (said ?? '').split(' ');
+  return /^\d{1,4}$/.test(version) ? { version: Number(version), verbs } : null;
 }
 
 /** Bit 24 of a capability set as /proc/PID/status prints it, in hexadecimal. */
@@ -216,17 +246,9 @@ export interface Counters {
   readAtMs: number;
 }
 
-export const COUNTERS_COMMAND = shCommand(`
-read -r b < /proc/sys/kernel/random/boot_id
-k=-
-while read -r name value; do [ "$name" = oom_kill ] && k=$value; done < /proc/vmstat
-killers=no
-for u in ${KILLER_UNITS.join(' ')}; do ${HAS_GROUP} && killers=yes; done
-echo "#counters 1 $b $k $killers"`);
-
 /** The kernel's own count of its kills, to compare with those that were read, and who kills beside it. null: no answer. One shell on the host. */
 export async function readCounters(connection: Connection, clock: Clock): Promise<Counters | null> {
-  const { stdout, end } = await connection.exec(COUNTERS_COMMAND, { timeoutMs: 20_000, maxBytes: 64 * 1024 });
+  const { stdout, end } = await connection.exec(COMMANDS.counters, { timeoutMs: 20_000, maxBytes: 64 * 1024 });
   const found =
     end.kind === 'exit' ? /^#counters 1 ([0-9a-f-]{36}) (\d+|-) (yes|no)$/m.exec(stdout.toString('latin1')) : null;
   if (!found) return null;

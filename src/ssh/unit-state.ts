@@ -1,20 +1,14 @@
 import type { UnitState } from '../app/host-link.ts';
 import type { Connection } from './connection.ts';
-import { shCommand } from './remote-script.ts';
+import { COMMANDS } from '../remote/scripts.ts';
 
-// The unit's name comes over standard input and is checked on the host too: systemd.unit(5) allows these characters.
-export const UNIT_COMMAND = shCommand(`
-IFS= read -r unit
-case $unit in ''|-*|*[!A-Za-z0-9:_.@\\\\-]*) exit 2;; esac
-echo '#unit 1'
-exec systemctl show -p ActiveState -p MainPID -p NRestarts -p ActiveEnterTimestampMonotonic -- "$unit"`);
 const UNIT_NAME = /^[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]{0,254}$/;
 const TIMEOUT_MS = 10_000;
 
 /** What systemd says of a unit. null: no systemd, no answer, or a name that is none. */
 export async function readUnitState(connection: Connection, unit: string): Promise<UnitState | null> {
   if (!UNIT_NAME.test(unit)) return null;
-  const { stdout, end } = await connection.exec(UNIT_COMMAND, {
+  const { stdout, end } = await connection.exec(COMMANDS.unit, {
     stdin: `${unit}\n`,
     timeoutMs: TIMEOUT_MS,
     maxBytes: 64 * 1024,

@@ -28,7 +28,7 @@ describe.each(['sudo', 'doas'] as const)(
       host = await openUnsharedHost();
       if (way === 'doas') host.run('rm /usr/bin/sudo');
       sshd = await openSshdOn(host);
-      const script = renderSetup(setupOptions({ publicKey: readFileSync(`${sshd.identityFile}.pub`, 'utf8') }));
+      const script = renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] }));
       const made = host.run(script);
       if (made.status !== 0) throw new Error(made.stderr);
       bot = await openWholeBot({

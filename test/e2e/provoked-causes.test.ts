@@ -8,7 +8,7 @@ import { groupKills } from '../../src/incident/grouping.ts';
 import { parseHostLook } from '../../src/cause/read-host-facts.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
-import { LOOK_COMMAND } from '../../src/ssh/host-look.ts';
+import { COMMANDS } from '../../src/remote/scripts.ts';
 import { aKill } from '../support/a-kill.ts';
 import { oomKills } from '../support/kernel-kill.ts';
 import { openScenario, type Scenario } from '../support/provoked.ts';
@@ -125,7 +125,7 @@ describe('the cause of a real kill', needs('kills', 'perl', 'x64'), () => {
     const diedAtMs = Date.now();
     run('head -c 22M /dev/zero | tail | sleep 60');
     await sleep(3_000);
-    const looked = spawnSync('sh', ['-c', LOOK_COMMAND], { input: `\n${group}\n`, encoding: 'latin1' });
+    const looked = spawnSync('sh', ['-c', COMMANDS.look], { input: `\n${group}\n`, encoding: 'latin1' });
     const facts = parseHostLook(looked.stdout, { unit: null, group }, Date.now());
     const [incident] = groupKills([], [killAt(record, diedAtMs)], diedAtMs, () => 'i1').incidents;
 

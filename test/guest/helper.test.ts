@@ -25,7 +25,7 @@ describe('the helper on a Debian with systemd and a root that lacks nothing', { 
     guest = await openGuest();
     dir = mkdtempSync(path.join(tmpdir(), 'oombot-guest-test-'));
     const publicKey = readFileSync(`${guest.identityFile}.pub`, 'utf8');
-    const { stdout } = guest.run('exec sh -s', { input: renderSetup(setupOptions({ publicKey })) });
+    const { stdout } = guest.run('exec sh -s', { input: renderSetup(setupOptions({ publicKeys: [publicKey] })) });
     expect(stdout).toContain('  oombot can change values through oom-adj\n');
     bootId = root('cat /proc/sys/kernel/random/boot_id').trim();
   }, 900_000);

@@ -60,7 +60,7 @@ describe('watching a Debian with systemd and cgroup v2', { timeout: 400_000 }, (
   beforeAll(async () => {
     guest = await openGuest();
     const publicKey = readFileSync(`${guest.identityFile}.pub`, 'utf8');
-    await root('exec sh -s', renderSetup(setupOptions({ publicKey })));
+    await root('exec sh -s', renderSetup(setupOptions({ publicKeys: [publicKey] })));
     await root(PREPARE);
     watched = await watchHosts({
       hosts: [hostConfig('guest', target())],
@@ -301,7 +301,7 @@ read -r to _ </proc/uptime; swapoff /swap; echo "0 $from $to"`),
     const before = await changes.request(processRequest({ ...about, from: 0, to: -100 })!);
 
     const { stdout } = await guest.ask('exec sh -s', {
-      input: renderSetup(setupOptions({ publicKey, writer: { publicKey: writerKey } })),
+      input: renderSetup(setupOptions({ publicKeys: [publicKey], writer: { publicKey: writerKey } })),
     });
     const after = await changes.request(processRequest({ ...about, from: -100, to: -200 })!);
 

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
+import { VERBS } from '../../src/remote/scripts.ts';
 import { readHelperHello } from '../../src/setup/check-changes.ts';
 import { checkHost } from '../../src/setup/check.ts';
 import {
   canWatch,
   type CheckedHost,
   type Finding,
+  type FindingCode,
   type HostFacts,
   type LoginTrouble,
 } from '../../src/setup/finding.ts';
@@ -58,6 +60,10 @@ function facts(change: Partial<HostFacts> = {}, setup: Partial<HostFacts['setup'
         { path: '/usr/local/sbin/oom-adj', uid: 0, mode: '755' },
       ],
       writer: false,
+      dispatcher: { version: 1, verbs: VERBS },
+      options: null,
+      journalReader: 'there',
+      closedFiles: [],
       capSysResource: true,
       procOptions: 'rw,relatime',
       adjFiles: { oomScoreAdj: true, oomAdj: true },
@@ -149,7 +155,7 @@ describe('checkHost', () => {
     expect(check(probe)).toMatchObject([expected]);
   });
 
-  it('names a killer that is not seen, with the group that sees it', () => {
+  it('names a killer that is not seen, with the line that lets it be seen', () => {
     const findings = check(
       facts({
         groups: ['oombot'],
@@ -159,9 +165,64 @@ describe('checkHost', () => {
     );
 
     expect(findings.map((finding) => [finding.code, finding.severity, finding.fix?.line])).toEqual([
-      ['no-group', 'watches-worse', 'usermod -aG systemd-journal oombot'],
-      ['userspace-killers', 'watches-worse', 'usermod -aG systemd-journal oombot'],
+      ['no-journal-reader', 'watches-worse', 'oombot setup | ssh root@10.0.0.11 sh'],
+      ['userspace-killers', 'watches-worse', 'oombot setup | ssh root@10.0.0.11 sh'],
     ]);
+  });
+
+  it('names the group on a host that was never set up', () => {
+    const findings = check(
+      facts(
+        {
+          groups: ['me'],
+          kmsg: 'direct',
+          kmsgHelper: false,
+          oomAdj: null,
+          oomAdjHelper: false,
+          journal: { present: true, readable: false, persistent: true },
+        },
+        { dispatcher: null, journalReader: 'none', helperRights: [] },
+      ),
+    );
+
+    expect(findings.map((finding) => [finding.code, finding.fix?.line])).toEqual([
+      ['no-group', 'usermod -aG systemd-journal oombot'],
+      ['no-helper', 'oombot setup | ssh root@10.0.0.11 sh'],
+    ]);
+  });
+
+  it.each<[string, Partial<HostFacts['setup']>, FindingCode, RegExp, string]>([
+    [
+      'an older set-up, whose key may run anything',
+      { dispatcher: null, oomAdjSays: OLD_HELLO },
+      'wide-setup',
+      /may run any command as oombot/,
+      'oombot setup | ssh root@10.0.0.11 sh',
+    ],
+    [
+      'a dispatcher that lacks a name',
+      { dispatcher: { version: 1, verbs: VERBS.filter((verb) => verb !== 'groups') }, options: ['--min', '-500'] },
+      'old-dispatcher',
+      /does not know groups\.$/,
+      'oombot setup --min -500 | ssh root@10.0.0.11 sh',
+    ],
+  ])('prints the upgrade of %s, and goes on', (_, setup, code, words, line) => {
+    const findings = check(facts({}, setup));
+
+    expect(findings).toMatchObject([{ code, severity: 'note', what: expect.stringMatching(words), fix: { line } }]);
+    expect(canWatch(findings)).toBe(true);
+  });
+
+  it('keeps all that a host was set up with when it asks for one thing more', () => {
+    const options = ['--from', '10.0.0.5', '--jump-to', 'db01:22', '--log-file', '/srv/a.log'];
+    const findings = check(
+      facts({ files: [] }, { options, closedFiles: ['/srv/b.log'] }),
+      aHost({ logFiles: ['/srv/b.log'] }),
+    );
+
+    expect(findings[0]?.fix?.line).toBe(
+      'oombot setup --from 10.0.0.5 --jump-to db01:22 --log-file /srv/b.log /srv/a.log | ssh root@10.0.0.11 sh',
+    );
   });
 
   const A = '/var/log/kern.log';
@@ -223,8 +284,8 @@ describe('checkHost', () => {
     [
       'an account outside of the group',
       { groups: ['oombot', 'adm'] },
-      'it is not in group systemd-journal',
-      'usermod -aG systemd-journal oombot',
+      'oom-journal is not allowed by sudo or doas',
+      'oombot setup | ssh root@10.0.0.11 sh',
     ],
     [
       'root',
@@ -244,8 +305,8 @@ describe('checkHost', () => {
     );
 
     expect(findings).toMatchObject([
-      { what: expect.stringContaining(words), fix: { where: 'host', line } },
-      { code: 'userspace-killers', fix: { where: 'host', line } },
+      { what: expect.stringContaining(words), fix: { line } },
+      { code: 'userspace-killers', fix: { line } },
     ]);
   });
 

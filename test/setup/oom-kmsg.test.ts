@@ -82,7 +82,7 @@ describe.each(['sudo', 'doas'] as const)('oom-kmsg through %s and sshd', needs('
     if (way === 'doas') host.run('rm /usr/bin/sudo');
     sshd = await openSshdOn(host);
     const publicKey = readFileSync(`${sshd.identityFile}.pub`, 'utf8');
-    expect(host.run(renderSetup(setupOptions({ publicKey }))).status).toBe(0);
+    expect(host.run(renderSetup(setupOptions({ publicKeys: [publicKey] }))).status).toBe(0);
   });
   afterAll(async () => {
     await sshd?.close();

@@ -6,7 +6,11 @@ export const ANOTHER_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5MBJc40HiE2gh6
 export function setupOptions(change: Partial<SetupOptions> = {}): SetupOptions {
   return {
     user: 'oombot',
-    publicKey: A_KEY,
+    publicKeys: [A_KEY],
+    from: [],
+    jumpTo: [],
+    logGroups: false,
+    logFiles: [],
     writer: null,
     minOomScoreAdj: MIN_OOM_SCORE_ADJ,
     allowRaise: false,

@@ -10,12 +10,14 @@ import { openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
 import { needs } from '../support/needs.ts';
 
 const WRITER = { writer: { publicKey: ANOTHER_KEY } };
+/** What the key of the bot runs where changes go through the same account. */
+const FORCED = 'restrict,command="/usr/local/bin/oombot-host watch change"';
 const HELPERS = ['oom-adj', 'oom-kmsg'].map((name) => path.join(import.meta.dirname, `../../src/setup/${name}.sh`));
 
 describe('the printed set-up script', () => {
   it.each([
     ['set-up', setupOptions()],
-    ['set-up without a key', setupOptions({ publicKey: null })],
+    ['set-up without a key', setupOptions({ publicKeys: [] })],
     ['set-up with an account for writing', setupOptions(WRITER)],
     ['undo', setupOptions({ remove: true })],
   ])('pleases shellcheck: %s', needs('shellcheck'), (_, options) => {
@@ -33,8 +35,10 @@ describe('the printed set-up script', () => {
   });
 
   it('holds the lowest value that was asked for', () => {
-    expect(renderSetup(setupOptions())).toContain('\nMIN=-1000\n');
-    expect(renderSetup(setupOptions({ minOomScoreAdj: -900 }))).toContain('\nMIN=-900\n');
+    expect(renderSetup(setupOptions())).toContain('\nMIN=-900\nMAX=1000\nRAISE=no\n');
+    expect(renderSetup(setupOptions({ minOomScoreAdj: -1000, allowRaise: true }))).toContain(
+      '\nMIN=-1000\nMAX=1000\nRAISE=yes\n',
+    );
   });
 
   it.each([
@@ -44,17 +48,17 @@ describe('the printed set-up script', () => {
     [{ user: '../x' }, /--user/],
     [{ minOomScoreAdj: -1001 }, /--min -1001/],
     [{ minOomScoreAdj: 0.5 }, /--min 0.5/],
-    [{ publicKey: '-----BEGIN OPENSSH PRIVATE KEY-----\nabc' }, /private key/],
-    [{ publicKey: 'ssh-ed25519 short' }, /no public key/],
-    [{ publicKey: `command="x" ${A_KEY}` }, /no public key/],
-    [{ publicKey: `${A_KEY}\n${ANOTHER_KEY}` }, /no public key/],
+    [{ publicKeys: ['-----BEGIN OPENSSH PRIVATE KEY-----\nabc'] }, /private key/],
+    [{ publicKeys: ['ssh-ed25519 short'] }, /no public key/],
+    [{ publicKeys: [`command="x" ${A_KEY}`] }, /no public key/],
+    [{ publicKeys: [`${A_KEY}\n${ANOTHER_KEY}`] }, /no public key/],
     [{ writer: { publicKey: A_KEY } }, /another/],
   ])('is not made from %j', (change, words) => {
     expect(() => renderSetup(setupOptions(change))).toThrow(words);
   });
 
   it('lets no comment of a key mean anything', () => {
-    const script = renderSetup(setupOptions({ publicKey: `${A_KEY} $(touch /x) '"\`\\` }));
+    const script = renderSetup(setupOptions({ publicKeys: [`${A_KEY} $(touch /x) '"\`\\`] }));
 
     expect(script).toContain(`${A_KEY}_touch_x_`);
   });
@@ -77,7 +81,7 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
   /** Everything that the script may touch, with rights. */
   function state(on: UnsharedHost): string {
     return on.run(
-      'cd /; ls -lAnR /etc/sudoers.d /etc/ssh /usr/local/sbin /home/oombot /etc/doas* 2>/dev/null; cat /etc/passwd /etc/group /etc/sudoers.d/* /etc/ssh/sshd_config /etc/ssh/sshd_config.d/* /etc/doas.conf 2>/dev/null',
+      'cd /; ls -lAnR /etc/sudoers.d /etc/ssh /usr/local/sbin /usr/local/bin /home/oombot /etc/systemd/system /etc/doas* 2>/dev/null; cat /etc/passwd /etc/group /etc/sudoers.d/* /etc/ssh/sshd_config /etc/ssh/sshd_config.d/* /etc/doas.conf 2>/dev/null',
     ).stdout;
   }
 
@@ -97,8 +101,8 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
     expect(second.stdout).not.toMatch(/^\+/m);
     expect(second.stdout).toContain('Nothing was changed: all was there.');
     expect(state(on)).toBe(between);
-    expect(on.run('cat /home/oombot/.ssh/authorized_keys').stdout).toBe(`restrict ${A_KEY}\n`);
-    expect(on.run('id -Gn oombot').stdout.trim().split(' ').toSorted()).toEqual(['adm', 'oombot', 'systemd-journal']);
+    expect(on.run('cat /home/oombot/.ssh/authorized_keys').stdout).toBe(`${FORCED} ${A_KEY}\n`);
+    expect(on.run('id -Gn oombot').stdout.trim().split(' ').toSorted()).toEqual(['oombot']);
     expect(on.run("grep '^oombot:' /etc/shadow").stdout).toMatch(/^oombot:\*:/);
     expect(on.run('visudo -c').status).toBe(0);
 
@@ -128,9 +132,9 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
     const before = state(on);
 
     const nobody = on.run('exec setpriv --reuid 65534 --clear-groups sh -s', { input: renderSetup(setupOptions()) });
-    const noKey = run(on, { publicKey: null });
+    const noKey = run(on, { publicKeys: [] });
     const wrongKey = on.run('exec sh -s', {
-      input: renderSetup(setupOptions({ publicKey: null })).replaceAll(/^PASTE THE.*$/gm, 'hello'),
+      input: renderSetup(setupOptions({ publicKeys: [] })).replaceAll(/^PASTE THE.*$/gm, 'hello'),
     });
 
     expect(nobody).toMatchObject({ status: 1, stderr: '! This must be run as root. Nothing more was done.\n' });
@@ -158,29 +162,30 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
     const on = await machine();
     run(on);
 
-    const without = run(on, { publicKey: null });
+    const without = run(on, { publicKeys: [] });
     const key = on.run('cat /home/oombot/.ssh/authorized_keys').stdout;
-    const changed = run(on, { publicKey: ANOTHER_KEY });
+    const changed = run(on, { publicKeys: [ANOTHER_KEY] });
 
     expect(without.stdout).toContain('Nothing was changed');
     expect(key).toContain(A_KEY);
     expect(changed.stdout).toContain('1 changed');
-    expect(on.run('cat /home/oombot/.ssh/authorized_keys').stdout).toBe(`restrict ${ANOTHER_KEY}\n`);
+    expect(on.run('cat /home/oombot/.ssh/authorized_keys').stdout).toBe(`${FORCED} ${ANOTHER_KEY}\n`);
   });
 
   it('mends what was bent, and leaves nothing half written', async () => {
     const on = await machine();
     run(on);
     on.run(`chmod 777 /usr/local/sbin/oom-adj; chown oombot /usr/local/sbin/oom-kmsg; chown oombot /home/oombot/.ssh
-      echo 'oombot ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/oombot; gpasswd -d oombot adm`);
+      echo 'oombot ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/oombot; gpasswd -a oombot adm; echo id > /usr/local/bin/oombot-host`);
 
     const mended = run(on);
 
     expect(mended.stdout.match(/^\+ .*/gm)).toEqual([
-      '+ /home/oombot belongs to root',
-      '+ oombot in group adm',
+      '+ /usr/local/bin/oombot-host',
       '+ /usr/local/sbin/oom-kmsg',
       '+ /usr/local/sbin/oom-adj',
+      '+ /home/oombot belongs to root',
+      '+ oombot out of group adm',
       '+ /etc/sudoers.d/oombot',
     ]);
     expect(
@@ -207,7 +212,7 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
     run(on, { user: 'ops', remove: true });
 
     expect(result.stdout).toContain(
-      `! ops is an account of your own, so its keys are left alone. The line for its authorized_keys: restrict ${A_KEY}`,
+      `! ops is an account of your own, so its keys are left alone. The line for its authorized_keys: ${FORCED} ${A_KEY}`,
     );
     expect(on.run('cat /home/ops/.ssh/authorized_keys').stdout).toBe('mine\n');
     expect(on.run('id ops').status).toBe(0);
@@ -268,7 +273,7 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path.join(dir, 'w')]);
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path.join(dir, 'r')]);
     const keys = {
-      publicKey: on.run(`cat ${dir}/r.pub`).stdout,
+      publicKeys: [on.run(`cat ${dir}/r.pub`).stdout],
       writer: { publicKey: on.run(`cat ${dir}/w.pub`).stdout },
     };
     on.run('ls /etc/ssh/ssh_host_ed25519_key || ssh-keygen -A');
@@ -289,12 +294,15 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
     expect(first.stdout).toContain('+ /etc/ssh/sshd_config.d/50-oombot.conf');
     expect(first.stdout).toMatch(/oombot-w can (?:change|raise) values/);
     expect(second.stdout).toContain('Nothing was changed');
-    expect(as('oombot-w', 'w', '"v1 anything"', 'v1 hello\n').stdout).toMatch(/^ok oom-adj=1 /);
-    expect(as('oombot-w', 'w', 'id', 'v1 hello\n').stdout).toMatch(/^ok oom-adj=1 /);
+    expect(as('oombot-w', 'w', "': oombot 1 adj; whatever'", 'v1 hello\n').stdout).toMatch(/^ok oom-adj=1 /m);
+    expect(as('oombot-w', 'w', 'id', 'v1 hello\n').stdout).toContain('refused command');
     expect(as('oombot-w', 'r', 'id').status).toBe(255);
     expect(as('oombot', 'w', 'id').status).toBe(255);
-    expect(as('oombot', 'r', 'id -un').stdout).toBe('oombot\n');
-    expect(as('oombot', 'r', '"sudo -n /usr/local/sbin/oom-adj"', 'v1 hello\n').stdout).toBe('');
+    expect(as('oombot', 'r', 'id -un').stdout).toContain('#oombot-host 1 refused command');
+    expect(as('oombot', 'r', "': oombot 1 hello;'").stdout).toContain('#oombot-host 1 probe ');
+    expect(as('oombot', 'r', "': oombot 1 adj;'", 'v1 hello\n').stdout).toContain('refused purpose');
+    expect(as('oombot-w', 'w', "': oombot 1 counters;'").stdout).toContain('refused purpose');
+    expect(as('oombot', 'r', '"sudo -n /usr/local/sbin/oom-adj"', 'v1 hello\n').stdout).toContain('refused command');
     expect(as('oombot', 'r', '"echo x >> .ssh/authorized_keys"').status).not.toBe(0);
     expect(as('oombot-w', 'w', '-W 127.0.0.1:22').status).not.toBe(0);
     expect(as('oombot-w', 'w', '-tt', 'v1 hello\n').stdout).not.toContain('$');
@@ -319,7 +327,7 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
 
     expect(first.status).toBe(0);
     expect(second.stdout).toContain('Nothing was changed');
-    expect(config).toContain('ForceCommand sudo -n /usr/local/sbin/oom-adj\n');
+    expect(config).toContain('ForceCommand /usr/local/bin/oombot-host change\n');
     expect(on.run('cat /etc/ssh/sshd_config').stdout).toBe(before);
   });
 });
@@ -364,7 +372,7 @@ describe('under busybox and doas, as on Alpine', needs('namespaces', 'busybox', 
       mkdir -p $R/etc/pam.d; for t in auth account session; do echo "$t required pam_permit.so"; done > $R/etc/pam.d/doas
       echo 'root:x:0:0:root:/root:/bin/sh' > $R/etc/passwd; echo 'root:*:1::::::' > $R/etc/shadow
       printf 'root:x:0:\\nadm:x:4:\\n' > $R/etc/group; echo /bin/sh > $R/etc/shells
-      ${hasAccounts ? '' : "echo 'oombot:x:990:990:oombot setup:/home/oombot:/bin/sh' >> $R/etc/passwd; echo 'oombot:*:1::::::' >> $R/etc/shadow; printf 'oombot:x:990:\\nadm:x:4:oombot\\n' >> $R/etc/group"}
+      ${hasAccounts ? '' : "echo 'oombot:x:990:990:oombot setup:/home/oombot:/bin/sh' >> $R/etc/passwd; echo 'oombot:*:1::::::' >> $R/etc/shadow; printf 'oombot:x:990:\\n' >> $R/etc/group"}
       mount --bind /proc $R/proc; mount --bind /dev $R/dev`,
       { input: readFileSync(BUSYBOX ?? '') },
     );
@@ -387,7 +395,7 @@ describe('under busybox and doas, as on Alpine', needs('namespaces', 'busybox', 
       'permit nopass oombot as root cmd /usr/local/sbin/oom-kmsg args',
     );
     expect(host.run("grep '^oombot:' /root/alpine/etc/shadow").stdout).toMatch(/^oombot:\*:/);
-    expect(host.run('chroot /root/alpine id -Gn oombot').stdout).toContain('adm');
+    expect(host.run('chroot /root/alpine id -Gn oombot').stdout).not.toContain('adm');
 
     if (hasAccounts) {
       expect(first.stdout).toMatch(/^ {2}oombot can read the kernel log through oom-kmsg$/m);

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { GROUPS_COMMAND, parseGroupKills, readGroupKills } from '../../src/ssh/group-kills.ts';
+import { parseGroupKills, readGroupKills } from '../../src/ssh/group-kills.ts';
+import { COMMANDS } from '../../src/remote/scripts.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import { openKillGroup } from '../support/kill-group.ts';
 import { openSshd, realClock, stateOf } from '../support/sshd.ts';
@@ -59,7 +60,7 @@ describe('the command, on a tree of groups', needs('namespaces'), () => {
       mkdirSync(path.dirname(path.join(tree, file)), { recursive: true });
       writeFileSync(path.join(tree, file), text);
     }
-    const command = GROUPS_COMMAND.replace('sh -c', `${shell} -c`);
+    const command = COMMANDS.groups.replace('sh -c', `${shell} -c`);
     const enter = 'mount --make-rprivate / && mount --bind "$0" /sys/fs/cgroup && export PATH="$1" && eval "$2"';
     const where = shell === 'sh' ? busybox : (process.env['PATH'] ?? '');
     const { stdout } = spawnSync('unshare', ['-m', '/bin/sh', '-c', enter, tree, where, command]);

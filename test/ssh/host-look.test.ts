@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseHostLook } from '../../src/cause/read-host-facts.ts';
-import { LOOK_COMMAND } from '../../src/ssh/host-look.ts';
+import { COMMANDS } from '../../src/remote/scripts.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 import { needs } from '../support/needs.ts';
 
@@ -14,7 +14,7 @@ const SHELLS = ['sh', 'dash', 'busybox sh', 'bash'].filter(
 const NOBODY = { unit: null, group: null };
 
 function run(shell: string, input: string, file?: { cwd: string }) {
-  const command = LOOK_COMMAND.replace('sh -c', `${shell} -c`);
+  const command = COMMANDS.look.replace('sh -c', `${shell} -c`);
   return spawnSync('sh', ['-c', command], { input, encoding: 'latin1', ...file });
 }
 

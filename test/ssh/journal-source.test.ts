@@ -68,7 +68,7 @@ describe('the journal over a real sshd', needs('sshd', 'journald', 'kmsg'), () =
   it('is found by the probe', () => {
     expect(withRing.journal).toMatchObject({ present: true, readable: true, outputFields: true });
     expect(planFollow(withRing, null)).toMatchObject({ kind: 'kmsg', lasting: { kind: 'journal' } });
-    expect(planFollow(journalOnly, null)).toEqual({ kind: 'journal', outputFields: true });
+    expect(planFollow(journalOnly, null)).toEqual({ kind: 'journal', journal: { way: 'direct', outputFields: true } });
   });
 
   it('gives the past, then each new entry, and goes on exactly after the position', async () => {
@@ -201,7 +201,7 @@ describe('an entry of the journal', () => {
         onLines: (batch) => lines.push(...batch.lines),
         onGap: () => {},
       },
-      { filter: 'all', outputFields: true, position: null },
+      { filter: 'all', outputFields: true, way: 'direct', position: null },
     );
 
     expect(lines).toHaveLength(1);
@@ -229,7 +229,7 @@ describe('an entry of the journal', () => {
         onLines: (batch) => batches.push(batch.live),
         onGap: () => {},
       },
-      { filter: 'all', outputFields: true, position: null },
+      { filter: 'all', outputFields: true, way: 'direct', position: null },
     );
 
     expect(batches).toEqual([false, false, true]);

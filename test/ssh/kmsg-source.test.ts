@@ -30,7 +30,7 @@ describe('/dev/kmsg over a real sshd', needs('sshd', 'kmsg'), () => {
     probe = {
       ...(await probeOf(connection)),
       files: [],
-      journal: { present: false, readable: false, persistent: false, outputFields: false },
+      journal: { present: false, readable: false, persistent: false, outputFields: false, way: 'direct' },
     };
   });
   afterAll(async () => {

@@ -10,7 +10,7 @@ import { planFollow } from '../../src/ssh/follow.ts';
 import { openHostLink } from '../../src/ssh/host-link.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeHost, readCounters, type Probe } from '../../src/ssh/probe.ts';
-import { PROBE_COMMAND } from '../../src/ssh/probe-script.ts';
+import { COMMANDS } from '../../src/remote/scripts.ts';
 import { following, probeOf } from '../support/follow.ts';
 import { causeKill, kernelLine } from '../support/kernel-kill.ts';
 import { openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
@@ -33,7 +33,7 @@ const A_PROBE: Probe = {
   kmsg: null,
   kmsgError: 'dd: failed to open',
   kmsgHelper: false,
-  journal: { present: false, readable: false, persistent: false, outputFields: false },
+  journal: { present: false, readable: false, persistent: false, outputFields: false, way: 'direct' },
   killers: [],
   files: [],
   dmesg: false,
@@ -46,6 +46,10 @@ const A_PROBE: Probe = {
     oomAdjSays: null,
     helperRights: [],
     writer: false,
+    dispatcher: null,
+    options: null,
+    journalReader: 'none',
+    closedFiles: [],
     capSysResource: true,
     procOptions: 'rw,relatime',
     adjFiles: { oomScoreAdj: true, oomAdj: true },
@@ -53,7 +57,7 @@ const A_PROBE: Probe = {
     hostGroups: ['adm'],
   },
 };
-const JOURNAL = { present: true, readable: true, persistent: true, outputFields: true };
+const JOURNAL = { present: true, readable: true, persistent: true, outputFields: true, way: 'direct' } as const;
 
 function aFile(file: string, readable = true): Probe['files'][number] {
   return { path: file, readable, bytes: 1 };
@@ -84,7 +88,7 @@ describe('planFollow', () => {
       'the journal alone',
       { journal: JOURNAL, files: [aFile('/var/log/kern.log')] },
       null,
-      { kind: 'journal', outputFields: true },
+      { kind: 'journal', journal: { way: 'direct', outputFields: true } },
     ],
     [
       'the kernel’s own file before those that anybody writes to',
@@ -156,7 +160,7 @@ describe('looking at a real host', needs('sshd'), () => {
   });
 
   it.each(['dash', 'bash', 'busybox sh'])('asks the same in %s', (shell) => {
-    const { stdout } = spawnSync('sh', ['-c', PROBE_COMMAND.replace('sh -c', `${shell} -c`)], { input: '' });
+    const { stdout } = spawnSync('sh', ['-c', COMMANDS.probe.replace('sh -c', `${shell} -c`)], { input: '' });
 
     expect(stdout.toString()).toMatch(/^\n#oombot probe 1\nuptime \d+\.\d+\nepoch \d+\nuser root\n[^]*#oombot end\n$/);
   });

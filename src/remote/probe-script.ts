@@ -1,14 +1,13 @@
-import { shCommand } from './remote-script.ts';
-
-/** Looks at everything that matters once. In: log files to look at, a path a line. Out: `key value` lines between two marks. */
 /** Userspace killers that log to the journal; and, for `$u`, whether it runs: a unit's control group is there as long as it does. */
 export const KILLER_UNITS = ['systemd-oomd', 'earlyoom', 'nohang', 'nohang-desktop', 'oomd'];
 export const HAS_GROUP =
   '{ [ -e "/sys/fs/cgroup/system.slice/$u.service" ] || [ -e "/sys/fs/cgroup/systemd/system.slice/$u.service" ]; }';
 
-export const PROBE_COMMAND = shCommand(`
+/** Looks at everything that matters once. In: log files to look at, a path a line. Out: `key value` lines between two marks. */
+export const PROBE_SCRIPT = `
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin; export PATH
 echo "#oombot probe 1"
+[ -z "\${OOMBOT_HOST-}" ] || { echo "dispatcher $OOMBOT_HOST"; echo "setup-options $OOMBOT_SETUP"; }
 read -r up _ < /proc/uptime; echo "uptime $up"
 echo "epoch $(date +%s)"
 echo "user $(id -un)"; echo "uid $(id -u)"; echo "groups $(id -Gn)"
@@ -42,6 +41,17 @@ if command -v journalctl >/dev/null 2>&1; then
   echo "journal yes"
   case $(journalctl -q --no-pager -n 1 _TRANSPORT=kernel -o json </dev/null 2>/dev/null) in *__CURSOR*) echo "journal-readable yes";; esac
   journalctl -q --no-pager -n 0 -o json --output-fields=MESSAGE </dev/null >/dev/null 2>&1 && echo "journal-fields yes"
+  reader=/usr/local/sbin/oom-journal
+  if [ -e "$reader" ]; then
+    echo "journal-reader-helper yes"
+    for way in sudo doas; do
+      command -v "$way" >/dev/null 2>&1 || continue
+      case $(echo probe | "$way" -n "$reader" 2>/dev/null) in
+        *'#journal-reader 1 yes'*) echo "journal-reader $way"; break;;
+        *'#journal-reader 1 no'*) echo "journal-reader-empty yes"; break;;
+      esac
+    done
+  fi
   for d in /var/log/journal/*/; do [ -d "$d" ] && echo "journal-persistent yes"; done
 fi
 if command -v systemctl >/dev/null 2>&1; then
@@ -64,7 +74,7 @@ if [ -e "$adj" ]; then
     echo "oom-adj-error $way $(echo "$a" | tail -n 1)"
   done
 fi
-for f in "$helper" "$adj"; do [ -e "$f" ] && stat -L -c "helper-rights %u %a %n" "$f"; done
+for f in "$helper" "$adj" /usr/local/sbin/oom-journal /usr/local/bin/oombot-host; do [ -e "$f" ] && stat -L -c "helper-rights %u %a %n" "$f"; done
 [ -e "/etc/ssh/authorized_keys.d/$(id -un)-w" ] && echo "writer yes"
 while read -r k x; do [ "$k" = CapBnd: ] && echo "cap-bnd $x"; done < /proc/self/status
 [ -e /proc/self/oom_score_adj ] && echo "oom-score-adj yes"
@@ -77,8 +87,11 @@ look() {
   if [ -r "$1" ]; then echo "file yes $s $1"; else echo "file no $s $1"; fi
 }
 for f in /var/log/kern.log /var/log/messages /var/log/syslog; do look "$f"; done
+nl='
+'
 while IFS= read -r f; do
+  case \${OOMBOT_HOST:+$nl$OOMBOT_FILES$nl} in ''|*"$nl$f$nl"*) ;; *) echo "file-closed $f"; continue;; esac
   case $f in /var/log/kern.log|/var/log/messages|/var/log/syslog) ;; /*) look "$f";; esac
 done
 echo "#oombot end"
-`);
+`;

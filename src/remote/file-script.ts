@@ -1,5 +1,3 @@
-import { shCommand } from './remote-script.ts';
-
 /**
  * Reads one log file and those that it was rotated to. POSIX sh with stat, tail, head, sort, sha1sum of coreutils or busybox.
  *
@@ -18,13 +16,17 @@ import { shCommand } from './remote-script.ts';
  * Rotated by rename, compressed or copied: the place is where the last line stands at the same offset. Of those files the
  * 10 newest are looked at, and 32 MiB of each are read at most.
  */
-export const FILE_COMMAND = shCommand(`
+export const FILE_SCRIPT = `
 IFS= read -r n; IFS= read -r f; IFS= read -r di; IFS= read -r off; IFS= read -r back; IFS= read -r hash; IFS= read -r since; IFS= read -r guard; IFS= read -r follow
 case $n in ''|*[!a-f0-9]*) exit 64;; esac
 case $hash in -) ;; ''|*[!a-f0-9]*) exit 64;; esac
 for v in "$off" "$back" "$since" "$guard" "$follow"; do case $v in ''|*[!0-9]*) exit 64;; esac; done
 case $di in -) ;; ''|*[!0-9:]*) exit 64;; esac
 case $f in /*) ;; *) exit 64;; esac
+# Where the key may read certain files only.
+nl='
+'
+case \${OOMBOT_HOST:+$nl$OOMBOT_FILES$nl} in ''|*"$nl$f$nl"*) ;; *) echo "oombot-host does not read $f" >&2; exit 77;; esac
 max=33554432
 now=$(date +%s)
 printf '%s hello %s\\n' "$n" "$now"
@@ -158,7 +160,7 @@ wait "$p"
 kill "$w" "$r" 2>/dev/null
 wait "$r" 2>/dev/null
 if [ "$?" = "$again" ]; then printf '%s again\\n' "$n"; else printf '%s rotated\\n' "$n"; fi
-`);
+`;
 
 /** What GNU tail says when the file became shorter than what it has read. */
 export const CUT_NOTICE = 'tail: /proc/self/fd/4: file truncated';

@@ -2,9 +2,12 @@
  * A fixed script as a command for the login shell, whichever that is. No outside data ever goes in here: scripts read
  * theirs from standard input, line by line, and check it. The answer begins with an empty line: what a login shell says before
  * may lack its line end, and the first line of the answer is known as a whole.
+ *
+ * The first words do nothing in a shell. Where `setup` made oombot-host the only command of the bot's key, they are all that
+ * counts: it runs its own script of that name and takes nothing from the rest.
  */
-export function shCommand(script: string): string {
-  return `env LC_ALL=C sh -c 'echo; ${script.trim().replaceAll("'", `'\\''`)}'`;
+export function remoteCommand(verb: string, script: string): string {
+  return `: oombot 1 ${verb}; exec env LC_ALL=C sh -c 'echo; ${script.trim().replaceAll("'", `'\\''`)}'`;
 }
 
 /**
