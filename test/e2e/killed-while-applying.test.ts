@@ -35,7 +35,9 @@ describe('a real host, and a bot that is killed with -9 while it applies', needs
   beforeAll(async () => {
     host = await openUnsharedHost();
     sshd = await openSshdOn(host);
-    const made = host.run(renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] })));
+    const made = host.run(
+      renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] })),
+    );
     if (made.status !== 0) throw new Error(made.stderr);
   }, 90_000);
 

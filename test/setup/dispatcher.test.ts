@@ -289,7 +289,13 @@ describe(
       const connection = connect();
       await stateOf(connection, 'connected');
       const stop = new AbortController();
-      const stream = connection.stream(': oombot 1 kmsg-helper;', { stdin: '', signal: stop.signal, onData: () => {} });
+      const isReading = Promise.withResolvers<void>();
+      const stream = connection.stream(': oombot 1 kmsg-helper;', {
+        stdin: '',
+        signal: stop.signal,
+        onData: () => isReading.resolve(),
+      });
+      await isReading.promise;
 
       const { status, stdout, stderr } = host.run('exec sh -s', { input: renderSetup(setupOptions({ remove: true })) });
       const again = host.run('exec sh -s', { input: renderSetup(setupOptions({ remove: true })) });
