@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import about from '../package.json' with { type: 'json' };
 import { COMMANDS } from './app/answer/registry.ts';
+import { readMoment } from './parse/selection.ts';
 import { addOperationVerbs, finishVerbs } from './cli/operation-verbs.ts';
 
 // Stripped and compiled modules are kept, so that the next start is quick.
@@ -10,6 +11,21 @@ enableCompileCache();
 
 const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
+
+interface ParseFlags {
+  json?: boolean;
+  summary?: boolean;
+  explain?: boolean;
+  since?: number;
+  until?: number;
+  host?: string;
+}
+
+function readTime(text: string): number {
+  const atMs = readMoment(text, Date.now());
+  if (atMs === null) throw new InvalidArgumentError('Give a time such as 2h, 7d, 2026-11-30 or 2026-11-30T01:35.');
+  return atMs;
+}
 
 /** Each verb loads its own code: `parse` must not wait for Slack's. */
 function buildProgram(setExit: (status: number) => void): Command {
@@ -25,7 +41,12 @@ function buildProgram(setExit: (status: number) => void): Command {
     )
     .argument('[files...]', 'log files, plain or compressed (gzip, xz, zstd); "-" is standard input', [])
     .option('--json', 'one JSON object a line for each kill')
-    .action(async (files: string[], options: { json?: boolean }) => {
+    .option('--summary', 'a line for each service in place of the reports')
+    .option('--explain', 'say what the words of each report mean, with its own numbers')
+    .option('--since <time>', 'only kills since then: 2h, 7d, 2026-11-30 or 2026-11-30T01:35', readTime)
+    .option('--until <time>', 'only kills until then', readTime)
+    .option('--host <name>', 'only kills on this host, by the name that the log has')
+    .action(async (files: string[], options: ParseFlags) => {
       const { parseFiles } = await import('./parse/parse-command.ts');
       if (files.length === 0 && process.stdin.isTTY) {
         process.stderr.write('oombot parse: name log files, or pipe one in: dmesg | oombot parse\n');
@@ -33,7 +54,10 @@ function buildProgram(setExit: (status: number) => void): Command {
         return;
       }
       const named = files.length === 0 ? ['-'] : files;
-      setExit(await parseFiles(named, { json: options.json === true, out: process.stdout, err: process.stderr }));
+      const { json = false, summary = false, explain = false, since = null, until = null, host = null } = options;
+      const isAll = since === null && until === null && host === null;
+      const select = isAll ? null : { sinceMs: since, untilMs: until, host };
+      setExit(await parseFiles(named, { json, summary, explain, select, out: process.stdout, err: process.stderr }));
     });
   program
     .command('run')

@@ -258,6 +258,8 @@ export interface KillRecord {
   warnings: string[];
 
   // Beyond the contract.
+  /** The name of the host as the log has it. */
+  host?: string | null;
   /** What a cut took away; missing in records of older versions. */
   missing?: Missing[];
   /** Another victim of the moment before, whose memory may just have come free. */

@@ -1,9 +1,12 @@
 import { styleText } from 'node:util';
 import { withCause } from '../cause/cause.ts';
-import { explainReport, listKills, NO_PAINT, type Paint } from '../notice/incident/kill-report.ts';
+import { explainReport, explainWords, listKills, NO_PAINT, type Look } from '../notice/incident/kill-report.ts';
+import { summarizeKills } from '../notice/answer/kill-summary.ts';
+import { showHostText } from '../notice/host-text.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { onceEach, type MemberRecord } from './members.ts';
 import { readLog, UnreadableInput } from './read-log.ts';
+import { isWanted, type Selection } from './selection.ts';
 
 export const EXIT_FOUND = 0;
 export const EXIT_NONE = 1;
@@ -11,6 +14,11 @@ export const EXIT_UNREADABLE = 2;
 
 export interface ParseOptions {
   json: boolean;
+  /** A line for each service in place of the reports. */
+  summary?: boolean;
+  /** The words of each report in plain words. */
+  explain?: boolean;
+  select?: Selection | null;
   out: NodeJS.WriteStream;
   err: NodeJS.WriteStream;
 }
@@ -32,6 +40,8 @@ const MEMBER_RECORDS_MAX = 20_000;
 export async function parseFiles(files: readonly string[], options: ParseOptions): Promise<number> {
   const found: Found[] = [];
   let count = 0;
+  let deaths = 0;
+  let undated = 0;
   let faults = 0;
   for (const file of files) {
     const printed = openPrinter(file, options, found);
@@ -44,20 +54,35 @@ export async function parseFiles(files: readonly string[], options: ParseOptions
     } catch (error) {
       if (!(error instanceof UnreadableInput)) throw error;
       faults += 1;
-      options.err.write(`oombot parse: ${error.message}\n`);
+      options.err.write(`oombot parse: ${showHostText(error.message, 2_000)}\n`);
     }
-    count += await printed.end();
+    const told = await printed.end();
+    count += told.count;
+    deaths += told.deaths;
+    undated += told.undated;
   }
-  if (!options.json) await write(options.out, explainAll(found, count, paintFor(options.out)));
+  if (!options.json) await write(options.out, explainAll(found, count, options));
+  if (undated > 0)
+    options.err.write(
+      `oombot parse: ${undated} left out, because the log does not say when or on which host they were\n`,
+    );
   if (count === 0 && faults === 0 && !options.json)
     options.err.write(`oombot parse: no out-of-memory kill in ${nameFiles(files)}\n`);
-  return faults > 0 ? EXIT_UNREADABLE : count > 0 ? EXIT_FOUND : EXIT_NONE;
+  return faults > 0 ? EXIT_UNREADABLE : deaths > 0 ? EXIT_FOUND : EXIT_NONE;
 }
 
 interface Printer {
   take: (records: readonly KillRecord[], member: string | null) => void;
   drain: () => Promise<void>;
-  end: () => Promise<number>;
+  end: () => Promise<Told>;
+}
+
+interface Told {
+  count: number;
+  /** Without attempts that failed, and dry runs. */
+  deaths: number;
+  /** Left out, since they do not say when or where. */
+  undated: number;
 }
 
 /** Records come when nothing more will be said of them, which is nearly the order of the log: a small window puts them in order. */
@@ -66,7 +91,14 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
   /** Of the members of an archive; one kill may stand in several. */
   let ofMembers: MemberRecord[] = [];
   let pending = '';
-  let count = 0;
+  const told: Told = { count: 0, deaths: 0, undated: 0 };
+  const { select = null } = options;
+
+  function isSelected(record: KillRecord): boolean {
+    const wanted = select === null || isWanted(record, select, Date.now());
+    if (wanted === null) told.undated += 1;
+    return wanted === true;
+  }
 
   function flush(): void {
     records.sort((a, b) => a.line - b.line);
@@ -77,7 +109,8 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
   }
 
   function print(record: KillRecord, member: string | null): void {
-    count += 1;
+    told.count += 1;
+    if (record.outcome !== 'attempted' && record.outcome !== 'dry-run') told.deaths += 1;
     if (options.json) pending += `${toJson(member === null ? { file, ...record } : { file, member, ...record })}\n`;
     else if (found.length < LISTED_MAX) found.push({ file: member === null ? file : `${file}: ${member}`, record });
   }
@@ -93,6 +126,7 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
     drain,
     take: (read, member) => {
       for (const record of read) {
+        if (!isSelected(record)) continue;
         if (member === null) records.push(withCause(record));
         else ofMembers.push({ record: withCause(record), member });
       }
@@ -101,23 +135,33 @@ function openPrinter(file: string, options: ParseOptions, found: Found[]): Print
     end: async () => {
       flush();
       await write(options.out, pending);
-      return count;
+      return told;
     },
   };
 }
 
-/** JSON leaves DEL and the C1 controls as they are, but some terminals obey them. */
+// Controls that JSON leaves as they are, and what reorders or hides text: a terminal obeys them.
+const UNSAFE = /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
 function toJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`);
+  return JSON.stringify(value).replace(UNSAFE, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-function explainAll(found: readonly Found[], count: number, paint: Paint): string {
+function explainAll(found: readonly Found[], count: number, options: ParseOptions): string {
   if (found.length === 0) return '';
-  const table = found.length > 1 ? `${listKills(found)}\n\n` : '';
+  const look = lookFor(options.out);
+  if (options.summary === true)
+    return summarizeKills(
+      found.map(({ record }) => record),
+      look.columns,
+    );
+  const table = found.length > 1 ? `${listKills(found, look.columns)}\n\n` : '';
   const reports = byReport(found);
-  const explained = reports.slice(0, EXPLAINED_MAX).map((records) => explainReport(records, paint));
+  const explained = reports
+    .slice(0, EXPLAINED_MAX)
+    .map((records) => explainReport(records, look) + (options.explain === true ? explainWords(records[0], look) : ''));
   const shown = reports.slice(0, EXPLAINED_MAX).reduce((sum, records) => sum + records.length, 0);
-  const note = count > shown ? `\n… and ${count - shown} more: see the table above, or use --json\n` : '';
+  const note = count > shown ? `\n… and ${count - shown} more: see the table above, or use --summary or --json\n` : '';
   return `${table}${explained.join('\n')}${note}`;
 }
 
@@ -142,12 +186,17 @@ function openProgress(file: string, options: ParseOptions): (bytes: number) => v
   };
 }
 
-function paintFor(out: NodeJS.WriteStream): Paint {
-  if (!out.isTTY || !out.hasColors()) return NO_PAINT;
+/** What the output can show; a pipe has neither colours nor a width. */
+function lookFor(out: NodeJS.WriteStream): Look {
+  const columns = out.isTTY ? Math.max(40, out.columns) : null;
+  if (!out.isTTY || !out.hasColors()) return { paint: NO_PAINT, columns };
   return {
-    bold: (text) => styleText('bold', text),
-    dim: (text) => styleText('dim', text),
-    alarm: (text) => styleText('red', text),
+    paint: {
+      bold: (text) => styleText('bold', text),
+      dim: (text) => styleText('dim', text),
+      alarm: (text) => styleText('red', text),
+    },
+    columns,
   };
 }
 

@@ -4,11 +4,14 @@ import type { Requester, Handlers, HostDraft } from '../app/answer/handlers.ts';
 import { hostMistakes } from '../app/answer/host-editing.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { noticeOf } from '../app/answer/answer-words.ts';
-import { inputValue, ViewPayload } from './payload.ts';
+import { aNotice, type Notice } from '../notice/notice.ts';
+import { inputFiles, inputValue, ViewPayload } from './payload.ts';
 import { readProtectForm } from './protect-view.ts';
 import { fillWindow, type ReplyTo } from './reply.ts';
 import { isRoute, type ViewRoute } from './routes.ts';
-import { hostConfirmView, REPORT_FIELDS, waitingView } from './views.ts';
+import { explainMistakes, FILE_FIELD, pastedText } from './explain-form.ts';
+import { readFiles, UnreadableFile } from './report-files.ts';
+import { hostConfirmView, waitingView } from './views.ts';
 
 type Client = webApi.WebClient;
 type Answered = (what: string, reply: ReplyTo, work: () => Promise<void>) => Promise<void>;
@@ -45,8 +48,7 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
       return;
     }
     const payload = read.data;
-    const mistakes =
-      route === 'host-add' ? mistakesIn(draftOf(payload)) : route === 'protect' ? protectMistakes(payload) : {};
+    const mistakes = mistakesOf(route, payload);
     if (Object.keys(mistakes).length > 0) {
       await ack({ response_action: 'errors', errors: mistakes });
       return;
@@ -67,8 +69,8 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
   ): Promise<void> {
     switch (route) {
       case 'explain': {
-        const text = REPORT_FIELDS.map((field) => inputValue(payload, field)).join('\n');
-        return reply(noticeOf(await handlers.explain({ text }, requester)));
+        const files = inputFiles(payload, FILE_FIELD);
+        return reply(await explainWithFiles(handlers, requester, client, { text: pastedText(payload), files }));
       }
       case 'protect': {
         const form = readProtectForm(payload);
@@ -90,6 +92,29 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
       case 'host-remove':
         return reply(noticeOf(await handlers.removeHost({ host: inputValue(payload, 'name') }, requester)));
     }
+  }
+}
+
+function mistakesOf(route: ViewRoute, payload: ViewPayload): Record<string, string> {
+  if (route === 'explain') return explainMistakes(payload);
+  if (route === 'host-add') return mistakesIn(draftOf(payload));
+  return route === 'protect' ? protectMistakes(payload) : {};
+}
+
+/** Explains what was pasted together with the files beside it. */
+export async function explainWithFiles(
+  handlers: Handlers,
+  requester: Requester,
+  client: Client,
+  given: { text: string; files: readonly string[] },
+): Promise<Notice> {
+  try {
+    const read = given.files.length === 0 ? '' : await readFiles(client, given.files);
+    const text = [given.text, read].filter((part) => part !== '').join('\n');
+    return noticeOf(await handlers.explain({ text }, requester));
+  } catch (error) {
+    if (!(error instanceof UnreadableFile)) throw error;
+    return aNotice({ headline: [{ prose: error.message }] });
   }
 }
 

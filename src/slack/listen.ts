@@ -21,7 +21,8 @@ import { openWindow, postDirectly, postPrivately, respondPrivately, respondToCha
 import { actionRoute, isRoute, type ActionRoute } from './routes.ts';
 import { protectView } from './protect-view.ts';
 import { explainView, homeView, hostAddView, hostRemoveView } from './views.ts';
-import { listenToForms } from './listen-forms.ts';
+import { explainWithFiles, listenToForms } from './listen-forms.ts';
+import { mayReadFiles } from './report-files.ts';
 
 type Client = webApi.WebClient;
 
@@ -71,6 +72,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     await answered('command', reply, async () => {
       if (!isRoute('command', body.command)) return reply(describeRefusal({ kind: 'unknown-action' }));
       const requester = { userId, channelId };
+      const pasted = pastedBehind(text);
+      if (pasted !== null) return reply(noticeOf(await handlers.explain({ text: pasted }, requester)));
       await deliver(await answerWords(parseCommand(text), handlers, requester), reply, client, triggerId);
     });
   });
@@ -171,7 +174,9 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     await answered('shortcut', reply, async () => {
       if (!isRoute('shortcut', payload.callback_id)) return reply(describeRefusal({ kind: 'unknown-action' }));
       const requester = { userId: payload.user.id, channelId: payload.channel?.id ?? null };
-      await reply(noticeOf(await handlers.explain({ text: messageText(payload) }, requester)));
+      const added = (payload.message?.files ?? []).flatMap((file) => file.id ?? []);
+      const files = added.length > 0 && (await mayReadFiles(client)) ? added : [];
+      await reply(await explainWithFiles(handlers, requester, client, { text: messageText(payload), files }));
     });
   });
 
@@ -204,10 +209,10 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
   async function answerTyped(message: MentionEvent, reply: ReplyTo): Promise<void> {
     // The bot's own mention stands before the words, or anywhere among them.
     const words = message.text.replace(/<@[A-Z0-9]+(?:\|[^>]*)?>/g, ' ');
-    const answer = await answerWords(parseCommand(words), handlers, {
-      userId: message.user,
-      channelId: message.channel,
-    });
+    const requester = { userId: message.user, channelId: message.channel };
+    const pasted = pastedBehind(words);
+    if (pasted !== null) return reply(noticeOf(await handlers.explain({ text: pasted }, requester)));
+    const answer = await answerWords(parseCommand(words), handlers, requester);
     if (answer.kind !== 'form') return reply(noticeOf(answer));
     await reply(describeRefusal({ kind: 'needs-window', command: `/oom ${answer.form}` }));
   }
@@ -232,7 +237,12 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
 
 async function deliver(answer: Reply, reply: ReplyTo, client: Client, triggerId: string): Promise<void> {
   if (answer.kind !== 'form') return reply(noticeOf(answer));
-  const views = { explain: explainView, 'hosts add': hostAddView, 'hosts remove': () => hostRemoveView(answer.host) };
+  const withFile = answer.form === 'explain' && (await mayReadFiles(client));
+  const views = {
+    explain: () => explainView(withFile),
+    'hosts add': hostAddView,
+    'hosts remove': () => hostRemoveView(answer.host),
+  };
   await client.apiCall('views.open', { trigger_id: triggerId, view: views[answer.form]() });
 }
 
@@ -253,6 +263,18 @@ function isForm(parsed: Parsed): boolean {
 
 function lateWindow(client: Client, triggerId: string): ReplyTo {
   return async (notice) => (await openWindow(client, triggerId, 'oombot'))(notice);
+}
+
+/** A report that stands behind the command itself; null: there is none. */
+function pastedBehind(text: string): string | null {
+  const rest = /^\s{0,100}explain\s+(?=\S)/i.exec(text);
+  return rest === null
+    ? null
+    : text
+        .slice(rest[0].length)
+        .split('\n')
+        .map((line) => plainTyping(line.replaceAll('```', '')))
+        .join('\n');
 }
 
 /** The text of a message as it was pasted, without the fence of a code block. */

@@ -27,6 +27,7 @@ export type ActionPayload = z.infer<typeof ActionPayload>;
 const Input = z.looseObject({
   value: z.string().nullish(),
   selected_option: z.object({ value: z.string() }).nullish(),
+  files: z.array(z.object({ id: z.string() })).nullish(),
 });
 
 export const ViewPayload = z.object({
@@ -48,7 +49,7 @@ export const ShortcutPayload = z.object({
   message: z
     .object({
       text: z.string().default(''),
-      files: z.array(z.unknown()).optional(),
+      files: z.array(z.looseObject({ id: z.string().optional() })).optional(),
       blocks: z.array(z.unknown()).optional(),
       attachments: z.array(z.object({ text: z.string().optional(), fallback: z.string().optional() })).optional(),
     })
@@ -85,4 +86,14 @@ export const HomeEvent = z.object({ user: z.string(), tab: z.string().default('h
 export function inputValue(view: ViewPayload, field: string): string {
   const input = Object.values(view.view.state.values[field] ?? {})[0];
   return (input?.value ?? input?.selected_option?.value ?? '').trim();
+}
+
+/** A text field as it was typed, blanks at its ends and all. */
+export function inputText(view: ViewPayload, field: string): string {
+  return Object.values(view.view.state.values[field] ?? {})[0]?.value ?? '';
+}
+
+/** The ids of the files in a field. */
+export function inputFiles(view: ViewPayload, field: string): string[] {
+  return (Object.values(view.view.state.values[field] ?? {})[0]?.files ?? []).map((file) => file.id);
 }

@@ -2,6 +2,7 @@ import type { types } from '@slack/bolt';
 import type { HostDraft, HostKeySeen } from '../app/answer/handlers.ts';
 import type { Notice, Text } from '../notice/notice.ts';
 import { cutToUnits, renderContent, type NoticeBlock } from './blocks.ts';
+import { explainFields } from './explain-form.ts';
 import { toMrkdwn } from './mrkdwn.ts';
 import type { ViewRoute } from './routes.ts';
 
@@ -11,31 +12,10 @@ export type HomeView = Omit<types.HomeView, 'blocks'> & { blocks: NoticeBlock[] 
 const TITLE_MAX = 24;
 /** `private_metadata`. */
 const METADATA_MAX = 3_000;
-/** The most that a text input takes. */
-const PASTE_MAX = 3_000;
 
-/** Fields of the form, in order. A whole report is longer than one field may be. */
-export const REPORT_FIELDS = ['report', 'report-2', 'report-3', 'report-4'] as const;
-
-/** Paste a report. */
-export function explainView(): View {
-  return form(
-    'explain',
-    'Explain a report',
-    'Explain',
-    REPORT_FIELDS.map((field, at): types.InputBlock => ({
-      type: 'input',
-      block_id: field,
-      optional: at > 0,
-      label: plain(at === 0 ? 'Kernel log lines' : 'More lines'),
-      hint: plain(
-        at === 0
-          ? 'From “invoked oom-killer” to “Killed process”. Only you see the answer.'
-          : `If the field above is full (${PASTE_MAX} characters)`,
-      ),
-      element: { type: 'plain_text_input', action_id: 'value', multiline: true, max_length: PASTE_MAX },
-    })),
-  );
+/** Paste a report, or give a file where the app may read one. */
+export function explainView(withFile = false): View {
+  return form('explain', 'Explain a report', 'Explain', explainFields(withFile));
 }
 
 /** Shown while something is read; replaced by what came of it. */

@@ -26,6 +26,8 @@ export interface SlackStandIn {
   command: (text: string, command?: string) => Promise<Ack>;
   click: (actionId: string, value: string, from?: 'message' | 'home') => Promise<Ack>;
   submit: (callbackId: string, values: Record<string, string>, metadata?: string) => Promise<Ack>;
+  /** The form with a field for files, whose ids are given. */
+  submitFiles: (callbackId: string, values: Record<string, string>, files: string[]) => Promise<Ack>;
   shortcut: (callbackId: string, text: string) => Promise<Ack>;
   event: (event: Json, eventId?: string) => Promise<Ack>;
   /** The first call of a method with the number `nth`, when it is there. */
@@ -184,6 +186,21 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
     throw new Error(`${what} did not come; calls: ${calls.map((call) => call.method).join(', ')}`);
   }
 
+  function textValues(values: Record<string, string>): Json {
+    return Object.fromEntries(
+      Object.entries(values).map(([id, value]) => [id, { value: { type: 'plain_text_input', value } }]),
+    );
+  }
+
+  function submit(callbackId: string, values: Json, metadata = ''): Promise<Ack> {
+    return send('interactive', {
+      type: 'view_submission',
+      user: { id: 'U00000001' },
+      team: { id: 'T00000001' },
+      view: { id: 'V1', type: 'modal', callback_id: callbackId, private_metadata: metadata, state: { values } },
+    });
+  }
+
   return {
     apiUrl: `${base}/api/`,
     calls,
@@ -210,22 +227,11 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
           : { view: { type: 'home', id: 'VHOME' } }),
         actions: [{ type: 'button', action_id: actionId, block_id: 'b', value }],
       }),
-    submit: (callbackId, values, metadata = '') =>
-      send('interactive', {
-        type: 'view_submission',
-        user: { id: 'U00000001' },
-        team: { id: 'T00000001' },
-        view: {
-          id: 'V1',
-          type: 'modal',
-          callback_id: callbackId,
-          private_metadata: metadata,
-          state: {
-            values: Object.fromEntries(
-              Object.entries(values).map(([id, value]) => [id, { value: { type: 'plain_text_input', value } }]),
-            ),
-          },
-        },
+    submit: (callbackId, values, metadata = '') => submit(callbackId, textValues(values), metadata),
+    submitFiles: (callbackId, values, files) =>
+      submit(callbackId, {
+        ...textValues(values),
+        file: { value: { type: 'file_input', files: files.map((id) => ({ id })) } },
       }),
     shortcut: (callbackId, text) =>
       send('interactive', {

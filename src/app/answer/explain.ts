@@ -7,13 +7,16 @@ import type { KillRecord } from '../../oom/report.ts';
 import type { Answer } from './handlers.ts';
 import { readingsOf } from './pasted-text.ts';
 
-/** Longer than a report of 1,000 tasks. */
-const TEXT_MAX = 100_000;
+/** A file of many reports; longer ones are for a terminal. */
+const TEXT_MAX = 5_000_000;
+/** So much a person may have pasted, which chats and mail mangle. A file is what it was. */
+const PASTED_MAX = 200_000;
 
 /** Explains the reports in a text that somebody pasted, as far as what came of it in the chat still tells. Keeps nothing. */
 export function explainText(text: string): Answer {
   const read = text.slice(0, TEXT_MAX);
-  const best = readingsOf(read)
+  const readings = read.length <= PASTED_MAX ? readingsOf(read) : [read.split(/\r?\n/)];
+  const best = readings
     .map((lines) => parseText(lines))
     .reduce<KillRecord[]>((most, records) => (worth(records) > worth(most) ? records : most), []);
   if (best.length === 0) {

@@ -13,11 +13,9 @@ const PREFIX =
 const MIDDLE =
   /^\s*(?:(?:anon|file|shmem)-rss:|total-vm:|UID:\d|pgtables:|oom_score_adj[:=]|order=|gfp_mask=|nodemask=|cpuset=|mems_allowed=|global_oom|oom_memcg=|task_memcg=|task=|pid=|uid=|score -?\d|or sacrifice child|[,)])/;
 
-const LINES_MAX = 10_000;
-
 /** What a pasted text may have been before it was mangled, as lines, the plainest reading first. The reader takes the one that says most. */
 export function readingsOf(pasted: string): string[][] {
-  const plain = unquote(plainSigns(pasted).split('\n').slice(0, LINES_MAX));
+  const plain = unquote(plainSigns(pasted).split('\n'));
   const apart = plain.flatMap((line) => line.replace(/(?<=\S) +(?=\[ *\d+\.\d{6}\] )/g, '\n').split('\n'));
   const isWhole = plain.some((line) => PREFIX.test(line))
     ? (line: string): boolean => PREFIX.test(line)

@@ -158,7 +158,7 @@ export const COMMANDS: readonly Command[] = [
   UNMUTE,
   command({
     name: 'explain',
-    usage: '',
+    usage: '[report]',
     does: 'explains a report that you paste, to you alone',
     examples: [{ words: () => 'explain', runs: false }],
     read: () => asking({}),

@@ -36,7 +36,11 @@ export function notReachedText(sentence: string): Text {
 
 /** Small print of an explanation of a text that was too long. */
 export function cutTextNote(readChars: number): Text {
-  return [{ words: `The text was longer than ${readChars / 1_000} kB; the rest was not read.` }];
+  return [
+    {
+      words: `The text was longer than ${readChars / 1_000_000} MB; the rest was not read. Run oombot parse on it in a terminal.`,
+    },
+  ];
 }
 
 const MUTES_SHOWN = 10;

@@ -5,6 +5,7 @@ import { scoreFacts } from '../incident/incident-facts.ts';
 import { alsoPart, causeText } from '../incident/incident-notice.ts';
 import { aNotice, type Button, type Notice, type Part, type Text } from '../notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from '../incident/pictures.ts';
+import { missingText } from '../missing-text.ts';
 import { domainText, freedWords, reapedOf } from '../roles.ts';
 import { sayCount, sayDuration } from '../units.ts';
 
@@ -22,6 +23,7 @@ export function describeExplanation(records: readonly KillRecord[]): Notice {
     parts: records.length === 1 && only ? explainOne(only) : records.slice(0, RECORDS_SHOWN).flatMap(explainShort),
     small: [
       ...(more > 0 ? [[{ words: `${sayCount(more, 'more report')} not shown.` }]] : []),
+      ...(only && records.length === 1 && missingText(only) !== null ? [[{ words: missingText(only) ?? '' }]] : []),
       ...(only && records.length === 1 ? only.warnings.slice(0, 5).map((warning): Text => [{ prose: warning }]) : []),
       [{ words: 'Only you can see this. None of it is stored.' }],
     ],

@@ -2,6 +2,9 @@ import { sayKiB } from '../../oom/units.ts';
 import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { Identity, KillRecord, Prediction } from '../../oom/report.ts';
 import { showHostLine, showHostText } from '../host-text.ts';
+import { cutRow, shortenIds, shortenMiddle, wrapWords } from '../fit-text.ts';
+import { missingText } from '../missing-text.ts';
+import { explainTerms } from './glossary.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from '../render-text.ts';
 import { residentKiB } from '../../oom/resident.ts';
@@ -17,44 +20,95 @@ export interface Paint {
 
 export const NO_PAINT: Paint = { bold: String, dim: String, alarm: String };
 
+/** How a terminal shows it; without a width nothing is wrapped. */
+export interface Look {
+  paint: Paint;
+  columns: number | null;
+}
+
 const BAR_WIDTH = 40;
 const LABEL_WIDTH = 10;
+/** Where no terminal says how wide it is. */
+const PART_WIDTH = 90;
 const SHADES = ['█', '▓', '▒', '░', '▞', '▚', '▖', '·'];
+
+interface Line {
+  label: string;
+  text: string;
+  /** Columns stand under each other: cut, not wrapped. */
+  isRow?: true;
+}
 
 /**
  * One report explained for a terminal, in the order of what somebody woken up wants to know. All who died of it (`memory.oom.group`)
  * are told together; `records` are theirs, at least one. Lines end in `\n`.
  */
-export function explainReport(records: readonly [KillRecord, ...KillRecord[]], paint: Paint = NO_PAINT): string {
+export function explainReport(
+  records: readonly [KillRecord, ...KillRecord[]],
+  look: Look = { paint: NO_PAINT, columns: null },
+): string {
   const [record] = records;
-  const lines = [
-    paint.bold(paint.alarm(headline(records))),
+  const { paint } = look;
+  const missing = missingText(record);
+  const told = [
+    ...wrapped(headline(records), look).map((line) => paint.bold(paint.alarm(line))),
     ...(record.cause === null
       ? []
-      : [`${showHostText(record.cause.text, 1_000)} ${paint.dim(sureWords(record.cause.sure))}`]),
-    ...(record.cause?.also ?? []).map((one, at) =>
-      labelled(at === 0 ? 'also' : '', `${showHostText(one.text, 500)} ${sureWords(one.sure)}`, paint),
-    ),
-    ...factLines(record, paint),
-    ...(records.length === 1
-      ? []
-      : wrap(records.map(victimWords), 90).map((line, at) => labelled(at === 0 ? 'victims' : '', line, paint))),
-    ...memoryLines(record, paint),
-    ...holderLines(record, paint),
-    ...record.slabs
-      .slice(0, 3)
-      .map((slab) => labelled('kernel', `${showHostText(slab.name)} ${sayKiB(slab.totalKiB)}`, paint)),
-    ...pickedLines(record, paint),
-    ...records.flatMap((one) => one.aftermath).map((text) => labelled('then', showHostText(text, 300), paint)),
-    ...[...new Set(records.flatMap((one) => one.warnings))].map((text) =>
-      labelled('note', showHostText(text, 300), paint),
-    ),
+      : wrapped(`${showHostText(record.cause.text, 1_000)} ${paint.dim(sureWords(record.cause.sure))}`, look)),
   ];
-  return `${lines.join('\n')}\n`;
+  const width = look.columns === null ? PART_WIDTH : Math.max(20, look.columns - LABEL_WIDTH - 2);
+  const lines: Line[] = [
+    ...(record.cause?.also ?? []).map((one, at) => ({
+      label: at === 0 ? 'also' : '',
+      text: `${showHostText(one.text, 500)} ${sureWords(one.sure)}`,
+    })),
+    ...factLines(record),
+    ...(records.length === 1 ? [] : rowsOf('victims', joinParts(records.map(victimWords), width))),
+    ...memoryLines(record, width),
+    ...holderLines(record),
+    ...record.slabs.slice(0, 3).map((slab) => ({
+      label: 'kernel',
+      text: `${showHostText(slab.name)} ${sayKiB(slab.totalKiB)}`,
+    })),
+    ...pickedLines(record),
+    ...records.flatMap((one) => one.aftermath).map((text) => ({ label: 'then', text: showHostText(text, 300) })),
+    ...(missing === null ? [] : [{ label: 'note', text: missing }]),
+    ...[...new Set(records.flatMap((one) => one.warnings))].map((text) => ({
+      label: 'note',
+      text: showHostText(text, 300),
+    })),
+  ];
+  return `${[...told, ...lines.flatMap((line) => renderLine(line, look))].join('\n')}\n`;
+}
+
+/** The words of a report in plain words, to stand behind it. */
+export function explainWords(record: KillRecord, look: Look): string {
+  const lines = explainTerms(record).map(({ term, means }) => ({ label: '', text: `${term}: ${means}` }));
+  if (lines.length === 0) return '';
+  const [first, ...rest] = lines;
+  return `${[{ label: 'in words', text: first?.text ?? '' }, ...rest].flatMap((line) => renderLine(line, look)).join('\n')}\n`;
+}
+
+function wrapped(text: string, { columns }: Look): string[] {
+  return columns === null ? [text] : wrapWords(text, columns);
+}
+
+function renderLine({ label, text, isRow }: Line, { paint, columns }: Look): string[] {
+  const shown = showHostLine(text, 2_000);
+  const room = columns === null ? null : Math.max(20, columns - LABEL_WIDTH - 2);
+  const parts = room === null ? [shown] : isRow === true ? [cutRow(shown, room)] : wrapWords(shown, room);
+  return parts.map((part, at) => `  ${paint.dim((at === 0 ? label : '').padEnd(LABEL_WIDTH))}${part}`);
+}
+
+function rowsOf(label: string, rows: readonly string[]): Line[] {
+  return rows.map((text, at) => ({ label: at === 0 ? label : '', text, isRow: true }));
 }
 
 /** The table that stands before many kills. */
-export function listKills(records: readonly { file: string; record: KillRecord }[]): string {
+export function listKills(
+  records: readonly { file: string; record: KillRecord }[],
+  columns: number | null = null,
+): string {
   const files = new Set(records.map(({ file }) => file)).size > 1;
   const table = {
     kind: 'table' as const,
@@ -81,11 +135,21 @@ export function listKills(records: readonly { file: string; record: KillRecord }
         record.trigger?.name ?? '',
       ];
       return [...(files ? [file] : []), ...cells].map((cell) => ({
-        text: cell === '' ? [{ words: '' }] : [{ hostText: String(cell) }],
+        text: cell === '' ? [{ words: '' }] : [{ hostText: shortCell(String(cell), columns) }],
       }));
     }),
   };
-  return plainTable(table);
+  const text = plainTable(table);
+  if (columns === null) return text;
+  return text
+    .split('\n')
+    .map((row) => cutRow(row, columns))
+    .join('\n');
+}
+
+/** Paths and ids give way first: the other columns say who and when. */
+function shortCell(cell: string, columns: number | null): string {
+  return columns === null ? cell : shortenMiddle(shortenIds(cell), Math.max(10, Math.floor(columns / 4)));
 }
 
 function headline(records: readonly [KillRecord, ...KillRecord[]]): string {
@@ -151,7 +215,7 @@ function timeWords(record: KillRecord): string {
   );
 }
 
-function factLines(record: KillRecord, paint: Paint): string[] {
+function factLines(record: KillRecord): Line[] {
   const domain = domainText(record);
   const { trigger } = record;
   const home = homeWords(record.identity);
@@ -174,12 +238,12 @@ function factLines(record: KillRecord, paint: Paint): string[] {
   const time = timeWords(record);
   const freed = freedWords(record);
   return [
-    ...(victim.length === 0 ? [] : [labelled('victim', victim.join(', '), paint)]),
-    ...(asked.length === 0 ? [] : [labelled('trigger', asked.join(' '), paint)]),
-    ...(freed === null ? [] : [labelled('freed', freed, paint)]),
-    ...(domain === null ? [] : [labelled('ran out', plainText(domain), paint)]),
-    ...(time === '' ? [] : [labelled('time', showHostText(time), paint)]),
-    ...(record.reason === null ? [] : [labelled('reason', showHostText(record.reason, 300), paint)]),
+    ...(victim.length === 0 ? [] : [{ label: 'victim', text: victim.join(', ') }]),
+    ...(asked.length === 0 ? [] : [{ label: 'trigger', text: asked.join(' ') }]),
+    ...(freed === null ? [] : [{ label: 'freed', text: freed }]),
+    ...(domain === null ? [] : [{ label: 'ran out', text: plainText(domain) }]),
+    ...(time === '' ? [] : [{ label: 'time', text: showHostText(time) }]),
+    ...(record.reason === null ? [] : [{ label: 'reason', text: showHostText(record.reason, 300) }]),
   ];
 }
 
@@ -194,33 +258,33 @@ function homeWords(identity: Identity | null): string | null {
 }
 
 /** A bar of where the memory was, and its parts in words. */
-function memoryLines(record: KillRecord, paint: Paint): string[] {
+function memoryLines(record: KillRecord, width: number): Line[] {
   const chart = memoryChart(record);
   if (chart?.kind !== 'chart') return [];
   const total = chart.points.reduce((sum, point) => sum + point.value, 0);
   const bar = chart.points
-    .map((point, at) => (SHADES[at] ?? '·').repeat(Math.max(1, Math.round((point.value / total) * BAR_WIDTH))))
+    .map((point, at) =>
+      (SHADES[at] ?? '·').repeat(Math.max(1, Math.round((point.value / total) * Math.min(BAR_WIDTH, width)))),
+    )
     .join('');
   const legend = chart.points.map((point, at) => `${SHADES[at] ?? '·'} ${point.label} ${sayKiB(point.value * 1024)}`);
-  return [labelled('memory', bar, paint), ...wrap(legend, 90).map((line) => labelled('', line, paint))];
+  return rowsOf('memory', [bar, ...joinParts(legend, width)]);
 }
 
-function holderLines(record: KillRecord, paint: Paint): string[] {
+function holderLines(record: KillRecord): Line[] {
   const table = holdersTable(record);
   if (table === null) return [];
-  const rows = plainTable(table).split('\n');
   return [
-    labelled('holders', table.caption.toLowerCase(), paint),
-    ...rows.map((row) => labelled('', row, paint)),
+    ...rowsOf('holders', [table.caption.toLowerCase(), ...plainTable(table).split('\n')]),
     ...(countsSharedTwice(record)
-      ? [labelled('', 'shared memory is counted more than once: the sum is larger than RAM', paint)]
+      ? [{ label: '', text: 'shared memory is counted more than once: the sum is larger than RAM' }]
       : []),
   ];
 }
 
-function pickedLines(record: KillRecord, paint: Paint): string[] {
+function pickedLines(record: KillRecord): Line[] {
   const prediction = record.predictedVictim;
-  return prediction === null ? [] : [labelled('picked', pickedWords(prediction, record), paint)];
+  return prediction === null ? [] : [{ label: 'picked', text: pickedWords(prediction, record) }];
 }
 
 function pickedWords(prediction: Prediction, record: KillRecord): string {
@@ -234,11 +298,7 @@ function pickedWords(prediction: Prediction, record: KillRecord): string {
   return `by its figures in the table it would have been ${who}${reason}`;
 }
 
-function labelled(label: string, text: string, paint: Paint): string {
-  return `  ${paint.dim(label.padEnd(LABEL_WIDTH))}${showHostLine(text, 2_000)}`;
-}
-
-function wrap(parts: string[], width: number): string[] {
+function joinParts(parts: string[], width: number): string[] {
   const lines: string[] = [];
   for (const part of parts) {
     const last = lines.at(-1);

@@ -15,7 +15,8 @@ const BARS = 20;
 /** Who held memory, summed by name, largest first. null when the report has no task table. */
 export function holdersTable(record: KillRecord): Extract<Part, { kind: 'table' }> | null {
   const { holders, pageSizeKiB } = record;
-  if (holders.length === 0) return null;
+  // Rows that a cut took away would be missing from the sums.
+  if (holders.length === 0 || record.missing?.includes('end') === true) return null;
   const total = record.domain === 'memcg' ? (record.memcgLimitKiB ?? record.memcgUsageKiB) : ramKiB(record);
   const swap = holders.some((holder) => (holder.swapPages ?? 0) > 0);
   const rows = holders.slice(0, HOLDERS_SHOWN).map((holder): Cell[] => {
@@ -71,8 +72,8 @@ export function memoryChart(record: KillRecord): Part | null {
   return { kind: 'chart', shape: 'pie', title, unit: 'MiB', points };
 }
 
-function hostShares({ memory }: KillRecord): { label: string; kiB: number }[] {
-  if (!memory) return [];
+function hostShares({ memory, missing }: KillRecord): { label: string; kiB: number }[] {
+  if (!memory || missing?.includes('memory') === true) return [];
   // The lists of anonymous pages hold shared memory and tmpfs too; killing a process need not free those.
   const anon = sum(memory.activeAnonKiB, memory.inactiveAnonKiB);
   const shared = Math.min(memory.shmemKiB ?? 0, anon);

@@ -24,11 +24,11 @@ const FAILED = /^(?:kill failed: |(?:Warning: )?Could not kill process: )/;
 const DRY_RUN = /^(?:dryrun, not actually sending|Warning: Dryrun mode, not actually killing)/;
 const MORE = /^(?:escalating to SIG|killing whole process group )/;
 
-/** One line of earlyoom, from its first version on; null: nothing about a kill. */
-export function readEarlyoom(text: string): UserspaceLine | null {
+/** One line of earlyoom, from its first version on; null: nothing about a kill. Its first words for it are also those of others. */
+export function readEarlyoom(text: string, isNamed: boolean): UserspaceLine | null {
   const first = text.charCodeAt(0) | 32;
   if (first === 115 || first === 107) {
-    const kill = readSending(text) ?? readKilling(text);
+    const kill = readSending(text) ?? readKilling(text) ?? (isNamed ? readFirstWords(text) : null);
     if (kill !== null) return kill;
   }
   if (BEFORE.test(text)) return { kind: 'before', text };
@@ -94,6 +94,10 @@ function readKilling(text: string): UserspaceLine | null {
       },
     };
   }
+  return null;
+}
+
+function readFirstWords(text: string): UserspaceLine | null {
   const bare = KILLING_PID.exec(text);
   if (bare === null) return null;
   return { kind: 'kill', kill: { ...NO_KILL, pid: Number(bare[1]), name: decodeText(bare[2] ?? '') } };

@@ -26,14 +26,14 @@ export function openUserspaceReader(): UserspaceReader {
       case null:
       case 'userspace':
         return (
-          readEarlyoom(text) ??
+          readEarlyoom(text, false) ??
           readOomd(text, false) ??
           readAndroid(text, false) ??
           readTalos(text) ??
           readKubelet(text)
         );
       case 'earlyoom':
-        return readEarlyoom(text);
+        return readEarlyoom(text, true);
       case 'systemd':
         return readUnit(text);
       case 'oomd':

@@ -52,6 +52,18 @@ const ANCHORS: readonly string[] = [
   'atus (found', // Victim status (found in 1ms)
   'ective acti', // requires corrective actions
   'The victim ', // The victim died in
+  'ng process:', // Killing process: tail, pid: 24833
+  'to the vict', // Send SIGTERM to the victim
+  'nd the SIGT', // Try to send the SIGTERM signal to
+  'nd the SIGK',
+  'for killing', // Marked GROUP for killing
+  'itions met ', // Rule 'x' conditions met for cgroup
+  'ry-run: Wou', // oomd dry-run: Would have tried to kill
+  'OM killer k', // The kernel OOM killer killed some processes in this unit
+  'IGKILL to c', // Sending SIGKILL to cgroup
+  'killer: Kil', // lowmemorykiller: Killing 'x' (1), or of lmkd: Kill 'x' (1)
+  'send sigkil', // send sigkill to 1 (x), adj 9
+  'OM encounte', // System OOM encountered
   // Journal entries: export, verbose and pretty JSON are followed from their first line; a text that is no UTF-8 is a list of numbers.
   'EALTIME_TIM', // __REALTIME_TIMESTAMP=
   '_MACHINE_ID', // _MACHINE_ID=

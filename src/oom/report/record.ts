@@ -110,11 +110,19 @@ export function buildRecord(death: DeathState): KillRecord {
     byPageFault: report.roads.has('page-fault'),
     reason: userspace?.reason ?? null,
     aftermath: death.aftermath,
+    host: hostOf(death),
     missing: missingOf(death),
     killedBefore: report.killedBefore,
     oomPolicy: report.oomPolicy,
     alsoBy: death.alsoBy,
   };
+}
+
+/** Where no host is named the stream is called by its form. */
+const FORMS = new Set(['', 'kmsg', 'structured']);
+
+function hostOf({ line: { stream } }: DeathState): string | null {
+  return FORMS.has(stream) ? null : decodeText(stream);
 }
 
 /** What a cut took away, by what stands before and behind it. */
