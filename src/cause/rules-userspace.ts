@@ -25,6 +25,8 @@ export const USERSPACE_RULES: readonly Rule[] = USERSPACE.map((killer): Rule => 
   find: ({ record }) => (record.killer === killer ? byUserspace(record) : null),
 }));
 
+/** These send SIGKILL and nothing else, which no process survives. */
+const SIGKILL_ONLY: ReadonlySet<string> = new Set(['systemd-oomd', 'oomd', 'lmkd', 'lowmemorykiller', 'talos']);
 const GONE = /^process (?:\d+ )?exited after |^The victim (?:died|became a zombie)/;
 
 /** What the log states: who sent a signal, and why. Whether the process died of it is told only where the log says so. */
@@ -40,7 +42,7 @@ function byUserspace(record: KillRecord): Finding {
   if (survivedSignal(record)) return told(`${killer} tried to kill it, and it did not exit${why}.`);
   const whom = pid === null ? 'everything in this group' : 'it';
   const isGone = aftermath.some((said) => GONE.test(said));
-  if (killer === 'systemd-oomd' || isGone)
+  if (SIGKILL_ONLY.has(killer) || isGone)
     return told(`${killer} killed ${whom}${why === '' ? ' (no reason given)' : why}.`);
   return told(`${killer} sent ${whom} a signal to end${why}. The log does not say whether it has exited.`);
 }

@@ -398,6 +398,14 @@ describe('a report that is cut', () => {
     );
 
     expect(record).toMatchObject({ ramPages: 500_000, totalSwapKiB: 0, missing: ['beginning', 'memory'] });
+
+    const zones = kill(
+      'Node 0 Normal free:10000kB min:20000kB low:30000kB high:40000kB present:2000000kB managed:1900000kB',
+      '500000 pages RAM',
+      NONE,
+      `Out of memory: Killed process 12 (b) ${NEW}`,
+    );
+    expect(zones.memory).toMatchObject({ managedKiB: 1_900_000, zonesWhole: true });
   });
 });
 

@@ -256,6 +256,38 @@ describe('other killers', () => {
       },
     ],
     [
+      'lmkd in logcat',
+      [
+        "09-12 10:11:12.345   670   670 I lowmemorykiller: Kill 'com.a' (4486), uid 10100, oom_score_adj 935 to free 46732kB rss",
+      ],
+      { killer: 'lmkd', pid: 4486, timeText: '09-12 10:11:12.345' },
+    ],
+    [
+      'lmkd in a short logcat, over two lines',
+      [
+        "I/lowmemorykiller(  670): Killing 'com.a' (4486), uid 10100, adj 15",
+        'I/lowmemorykiller(  670):    to free 47856kB because cache 72460kB is below limit 73728kB for oom_adj 15',
+      ],
+      { killer: 'lmkd', pid: 4486, oomScoreAdj: 15 },
+    ],
+    [
+      'Talos in the log of its machine',
+      [
+        'user: warning: [2026-08-11T17:20:38.123456789Z]: [talos] Sending SIGKILL to cgroup {"cgroup": "/sys/fs/cgroup/kubepods/besteffort/pod1"}',
+      ],
+      { killer: 'talos', taskMemcg: '/kubepods/besteffort/pod1', timeText: '2026-08-11T17:20:38.123456789Z' },
+    ],
+    [
+      'systemd-oomd, by a bare line of systemd',
+      ['app-x.scope: systemd-oomd killed 12 process(es) in this unit.'],
+      { killer: 'systemd-oomd', identity: { unit: 'app-x.scope' } as never },
+    ],
+    [
+      'the kubelet in a list of events',
+      ['5m          Warning   SystemOOM   node/worker1  System OOM encountered, victim process: mysqld, pid: 4711'],
+      { killer: 'kernel', pid: 4711, name: 'mysqld', domain: 'host' },
+    ],
+    [
       'Talos, in a group with nobody in it',
       [
         '[talos] Sending SIGKILL to cgroup {"cgroup": "/sys/fs/cgroup/kubepods/besteffort/pod1"}',

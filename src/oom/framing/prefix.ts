@@ -21,8 +21,12 @@ const CRI = /(?:stdout|stderr) [FP] /y;
 const LEVEL = /<[0-7]>/y;
 const RELEASE = /\d{1,3}\.\d{1,3}[^\s,;]{0,60},(?=\d{1,4},\d{1,20},\d{1,20},)/y;
 const DROPPED = /\*\* \d+ printk messages? dropped \*\* /y;
+// logcat of Android: `09-12 10:11:12.345   670   670 I lowmemorykiller: …`, `I/lowmemorykiller(  670): …`.
+const LOGCAT =
+  /((?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6}) {1,8}(?:(?:[\w+-]{1,20} {1,8})?\d{1,10} {1,8}\d{1,10} [VDIWEFA] ([^\s:]{1,64}) {0,16}: |[VDIWEFA]\/([^\s(:]{1,64}) {0,16}\( {0,8}\d{1,10}\): )/y;
+const LOGCAT_BRIEF = /[VDIWEFA]\/([^\s(:]{1,64}) {0,16}\( {0,8}\d{1,10}\): /y;
 const TALOS =
-  /kern(?:el)?: +(?:emerg|alert|crit|err|warning|warn|notice|info|debug): \[(\d{4}-\d\d-\d\dT[\d:.]+Z)\]: /y;
+  /(kern(?:el)?|user|daemon): +(?:emerg|alert|crit|err|warning|warn|notice|info|debug): \[(\d{4}-\d\d-\d\dT[\d:.]+Z)\]: /y;
 const FACILITY_LEVEL = '(?:kern|user|daemon|auth|syslog|local\\d|mail|cron|authpriv)\\.\\w+ ';
 const FACILITY = `(?:${FACILITY_LEVEL})?`;
 // Some loggers write a second colon: `kernel: : [277622.359064] …`
@@ -171,6 +175,14 @@ function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): n
     stamp.form = 'rfc5424';
     return at + 2;
   }
+  const dash = raw.charCodeAt(at + 2) === 45 || raw.charCodeAt(at + 4) === 45;
+  const logcat = dash ? matchAt(LOGCAT, raw, at) : null;
+  if (logcat !== null) {
+    stamp.timeText = logcat[1] ?? null;
+    stamp.form = 'logcat';
+    stamp.program = logcat[2] ?? logcat[3] ?? null;
+    return LOGCAT.lastIndex;
+  }
   const record = matchAt(RELEASE, raw, at) === null ? at : RELEASE.lastIndex;
   const behind = stripKmsg(raw, record, stamp);
   if (behind > record) return behind;
@@ -200,6 +212,12 @@ function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): n
 
 function stripWord(raw: string, at: number, stamp: Stamp, known: KnownTail): number {
   if (stamp.timeText !== null || stamp.form !== 'bare') return at;
+  const brief = raw.charCodeAt(at + 1) === 47 ? matchAt(LOGCAT_BRIEF, raw, at) : null;
+  if (brief !== null) {
+    stamp.form = 'logcat';
+    stamp.program = brief[1] ?? null;
+    return LOGCAT_BRIEF.lastIndex;
+  }
   const behind = stripMonthDay(raw, at, stamp);
   if (behind > at) return stripSyslog(raw, behind, stamp, known);
   const full = isDigit(raw, at + 4) || isDigit(raw, at) ? matchAt(FULL, raw, at) : null;
@@ -213,8 +231,9 @@ function stripWord(raw: string, at: number, stamp: Stamp, known: KnownTail): num
   }
   const talos = matchAt(TALOS, raw, at);
   if (talos !== null) {
-    stamp.timeText = talos[1] ?? null;
+    stamp.timeText = talos[2] ?? null;
     stamp.form = 'talos';
+    if (talos[1]?.startsWith('kern') !== true) stamp.program = 'userspace';
     return TALOS.lastIndex;
   }
   const decoded = matchAt(DECODED, raw, at);

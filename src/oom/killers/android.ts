@@ -14,7 +14,7 @@ const KILL =
   /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?: \(tgid \d{1,10}\))?, (?:uid (\d{1,10}), )?(?:oom_score_adj|oom_adj|adj) (-?\d{1,5}),?(?: to free (\d{1,12})kB(?: rss)?(?:, (\d{1,12})kB swap)?)?(?:; reason: (.{0,300}))?/s;
 const SIGKILL =
   /^send sigkill to (\d{1,10}) \((.{1,16})\), (?:score_)?adj (-?\d{1,5}), ?(?:adj -?\d{1,5}, ?)?size (\d{1,12})/s;
-const TO_FREE = /^\s{1,8}to free (\d{1,12})kB on behalf of '/;
+const TO_FREE = /^\s{1,8}to free (\d{1,12})kB (?:on behalf of '|because cache )/;
 const BECAUSE = /^\s{1,8}cache \d{1,12}kB is below limit \d{1,12}kB for oom_(?:score_)?adj -?\d{1,5}/;
 const PAGE_KIB = 4;
 

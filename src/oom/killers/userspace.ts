@@ -9,6 +9,12 @@ import { readTalos } from './talos.ts';
 import type { UserspaceLine } from './userspace-kill.ts';
 import { readKubelet, readUnit } from './witnesses.ts';
 
+/** Without a program only what no other says. */
+function readBareUnit(text: string): UserspaceLine | null {
+  const unit = text.endsWith(' in this unit.') ? readUnit(text) : null;
+  return unit?.kind === 'unit' && unit.by !== null ? unit : null;
+}
+
 export interface UserspaceReader {
   /** By the program that the framing named; of bare text only lines with a shape of their own count. */
   read: (line: LogLine) => UserspaceLine[];
@@ -30,6 +36,7 @@ export function openUserspaceReader(): UserspaceReader {
           readOomd(text, false) ??
           readAndroid(text, false) ??
           readTalos(text) ??
+          readBareUnit(text) ??
           readKubelet(text)
         );
       case 'earlyoom':

@@ -176,6 +176,8 @@ const DOMAINS: Record<string, Domain> = {
 
 function findDomain(death: DeathState): Domain | null {
   const { report, killed, userspace } = death;
+  // The kubelet tells of a system OOM only where it was the host's.
+  if (death.namedBy === 'kubelet') return 'host';
   if (report.killer === 'kernel') return findKernelDomain(report, killed);
   if (report.killer === 'systemd-oomd')
     return userspace?.reason == null

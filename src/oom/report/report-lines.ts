@@ -23,6 +23,8 @@ const ROADS: Record<string, 'memcg' | 'page-fault' | 'sysrq' | 'host'> = {
 const HEADINGS =
   /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|Name +Used +Total|(?:CPU|cpu) +\d+:? (?:hi:|[Hh]ot:|cold:)|(?:Node \d+ )?\w+ per-cpu:)/;
 
+const MEMORY_MIDDLE =
+  /^ ?(?:active_anon:\d{1,15} inactive_anon:\d|Node \d{1,4} (?:active_anon:\d|\w{1,8} free:\d{1,15}kB ))/;
 const MEMORY_END = /^ ?(?:Free swap {0,8}= {0,20}-?\d{1,15}kB|\d{1,15} pages RAM)\s*$/;
 
 // php-fpm cpuset=/ mems_allowed=0
@@ -33,6 +35,7 @@ export function beginsHeadless(text: string): boolean {
   const first = text.charCodeAt(0) === 32 ? text.charCodeAt(1) : text.charCodeAt(0);
   // Of Mem-Info only its last lines may be left; a failed allocation prints them too, but no table and no verdict.
   if (first === 70 || (first >= 48 && first <= 57)) return MEMORY_END.test(text);
+  if (first === 78 || first === 97) return MEMORY_MIDDLE.test(text);
   if (first === 77) return /^ ?Mem-[Ii]nfo:|^ ?Memory (?:cgroup stats|limit reached of cgroup)/.test(text);
   if (first === 84)
     return /^ ?Task(?: in .* killed as a result of limit of |s state \(memory values in pages\))/.test(text);
