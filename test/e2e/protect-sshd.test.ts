@@ -128,7 +128,7 @@ describe.each(['sudo', 'doas'] as const)(
       await shows('pay-two', 'Applied and verified');
       expect(adjOf(pid)).toBe(100);
 
-      await shows('pay-two', 'its time was over');
+      await shows('pay-two', 'time limit reached');
 
       expect(adjOf(pid)).toBe(600);
     });
@@ -145,7 +145,7 @@ describe.each(['sudo', 'doas'] as const)(
       await click(BEN, proposed, 'approve');
       const refused = await shows('pay-three', 'Not changed');
 
-      expect(JSON.stringify(refused.blocks)).toMatch(/Another process has that number now|has ended since/);
+      expect(JSON.stringify(refused.blocks)).toMatch(/A different process has that PID now|has exited since/);
       const now = Number(stdout.trim());
       if (now === pid) expect(JSON.stringify(refused.blocks)).toContain('Another process has that number now');
       expect(adjOf(now)).toBe(600);
@@ -203,7 +203,7 @@ describe.each(['sudo', 'doas'] as const)(
       await eventually(() => bot.running.fleet.link('db01')?.state().kind === 'refused', 'a refusal', WAIT_MS);
 
       await click(BEN, proposed, 'approve');
-      await shows('pay-four', 'It failed');
+      await shows('pay-four', 'Failed.');
 
       expect(adjOf(pid)).toBe(600);
       expect(await bot.running.store.verifyAudit()).toMatchObject({ kind: 'intact' });

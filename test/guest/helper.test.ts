@@ -25,7 +25,9 @@ describe('the helper on a Debian with systemd and a root that lacks nothing', { 
     guest = await openGuest();
     dir = mkdtempSync(path.join(tmpdir(), 'oombot-guest-test-'));
     const publicKey = readFileSync(`${guest.identityFile}.pub`, 'utf8');
-    const { stdout } = guest.run('exec sh -s', { input: renderSetup(setupOptions({ publicKeys: [publicKey] })) });
+    const { stdout } = guest.run('exec sh -s', {
+      input: renderSetup(setupOptions({ publicKeys: [publicKey], minOomScoreAdj: -1000, allowRaise: true })),
+    });
     expect(stdout).toContain('  oombot can change values through oom-adj\n');
     bootId = root('cat /proc/sys/kernel/random/boot_id').trim();
   }, 900_000);
@@ -39,9 +41,12 @@ describe('the helper on a Debian with systemd and a root that lacks nothing', { 
     if (status !== 0) throw new Error(`${script}: ${status} ${stdout} ${stderr}`);
     return stdout;
   }
-  /** As the bot does: a login without rights, and sudo. */
+  /** As the account itself, which no longer has a shell over ssh. */
+  function asAccount(script: string, input: string) {
+    return guest.run(`exec su oombot -s /bin/sh -c "$(cat <<'SCRIPT'\n${script}\nSCRIPT\n)"`, { input });
+  }
   function ask(request: string): string {
-    return guest.run(`sudo -n ${HELPER}`, { user: 'oombot', input: request }).stdout.trim();
+    return asAccount(`sudo -n ${HELPER}`, request).stdout.trim();
   }
   function start(): { pid: number; ticks: string } {
     const text = root('setpriv --reuid 65534 sleep 10000 </dev/null >/dev/null 2>&1 & sleep 0.3; cat /proc/$!/stat');
@@ -86,7 +91,7 @@ describe('the helper on a Debian with systemd and a root that lacks nothing', { 
 
   it('says that it can do all', () => {
     expect(ask('v1 hello\n')).toBe(
-      'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes',
+      'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes raise=yes log=yes try=yes ref=yes',
     );
   });
 
@@ -216,13 +221,10 @@ touch /etc/systemd/system/shop.service.d
 echo -1000 >/proc/${victim.pid}/oom_score_adj`;
     const script = `while IFS= read -r t; do if printf '%s' '${good}' | sh -c "$t" >/dev/null 2>&1; then printf '%s\\n' "$t"; fi; done`;
 
-    const succeeded = guest.run(script, { user: 'oombot', input: `${tries}\n` }).stdout;
-    const harmless = guest.run(
+    const succeeded = asAccount(script, `${tries}\n`).stdout;
+    const harmless = asAccount(
       `export PATH=/dev/shm/evil:/usr/bin ENV=/dev/shm/evil/env SYSTEMD_UNIT_PATH=/dev/shm/evil IFS=0; /usr/bin/sudo -n ${HELPER}`,
-      {
-        user: 'oombot',
-        input: line(victim, 0, 0),
-      },
+      line(victim, 0, 0),
     ).stdout;
 
     expect(succeeded).toBe('');
