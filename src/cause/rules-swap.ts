@@ -6,7 +6,7 @@ import { sayPart } from './cause-words.ts';
 
 const OVERCOMMIT = 'Documentation/mm/overcommit-accounting.rst';
 
-/** Swap and overcommit: never the cause, often the reason why there was no slow phase before it. */
+/** Swap and overcommit: never the cause, often the reason why no slowdown came before it. */
 export const SWAP_RULES: readonly Rule[] = [
   {
     code: 'no-swap',

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { withCause } from '../cause/cause.ts';
-import { explainReport, explainWords, listKills, NO_PAINT, type Look } from '../notice/incident/kill-report.ts';
+import { explainReport, explainWords, listKills } from '../notice/incident/kill-report.ts';
+import { NO_PAINT, type Look } from '../notice/incident/terminal-lines.ts';
 import { summarizeKills } from '../notice/answer/kill-summary.ts';
 import { showHostText } from '../notice/host-text.ts';
 import type { KillRecord } from '../oom/report.ts';

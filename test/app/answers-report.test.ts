@@ -40,7 +40,7 @@ describe('the report', () => {
       'mysql.service on db01 leaks about 233 MiB an hour (likely), next kill about 2026-08-30 21:50:08 UTC: profile it, and restart it before then.',
       'backup on db02 dies near 01:50 UTC: see what starts then with systemctl list-timers --all.',
       'bash (2 processes) on db01 runs at oom_score_adj -1000, perhaps inherited: it can never be killed, also when it leaks. Reset it with choom -p 4211 -n 0.',
-      'Kills on db01 came without a slow phase, for want of swap: consider a small swap file (not on Kubernetes nodes).',
+      'Kills on db01 came without swap, where there is often no slowdown to warn you. Consider a small swap file (not on Kubernetes nodes).',
     ]);
     expect(rows.map((row) => row.button?.value)).toEqual(['last db01', 'last db02', 'scores db01', undefined]);
   });

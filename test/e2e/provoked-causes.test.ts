@@ -115,7 +115,7 @@ describe('the cause of a real kill', needs('kills', 'perl', 'x64'), () => {
 
     expect(record.name).toBe('offered');
     expect(causes(record)[0]).toBe('adj-victim certain');
-    expect(judgeRecord(record)?.text).toMatch(/adj of 1000 made offered \(.*\) the victim: by size alone large/);
+    expect(judgeRecord(record)?.text).toMatch(/adj of 1000 put offered \(.*\) first: by size alone large/);
   });
 
   it('is a limit that is too small: it stands there again right after the kill', async () => {

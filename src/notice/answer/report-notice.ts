@@ -150,7 +150,7 @@ function actionsOf(report: Report): Row[] {
               ...joinTexts(bare.slice(0, HOSTS_NAMED).map((host) => [{ hostText: host }])),
               {
                 words:
-                  ' came without a slow phase, for want of swap: consider a small swap file (not on Kubernetes nodes).',
+                  ' came without swap, where there is often no slowdown to warn you. Consider a small swap file (not on Kubernetes nodes).',
               },
             ],
           },

@@ -1,43 +1,28 @@
 import { sayKiB } from '../../oom/units.ts';
 import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { Identity, KillRecord, Prediction } from '../../oom/report.ts';
-import { showHostLine, showHostText } from '../host-text.ts';
-import { cutRow, shortenIds, shortenMiddle, wrapWords } from '../fit-text.ts';
+import { showHostText } from '../host-text.ts';
+import { cutRow, shortenIds, shortenMiddle } from '../fit-text.ts';
 import { missingText } from '../missing-text.ts';
 import { explainTerms } from './glossary.ts';
+import {
+  joinParts,
+  NO_PAINT,
+  renderLine,
+  rowsOf,
+  textColumns,
+  wrapped,
+  type Line,
+  type Look,
+} from './terminal-lines.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from '../render-text.ts';
 import { residentKiB } from '../../oom/resident.ts';
 import { domainText, freedKiB, freedWords, reapedOf } from '../roles.ts';
 import { sayCount, sayNumber } from '../units.ts';
 
-/** How a terminal shows emphasis; plain functions where it has none. */
-export interface Paint {
-  bold: (text: string) => string;
-  dim: (text: string) => string;
-  alarm: (text: string) => string;
-}
-
-export const NO_PAINT: Paint = { bold: String, dim: String, alarm: String };
-
-/** How a terminal shows it; without a width nothing is wrapped. */
-export interface Look {
-  paint: Paint;
-  columns: number | null;
-}
-
 const BAR_WIDTH = 40;
-const LABEL_WIDTH = 10;
-/** Where no terminal says how wide it is. */
-const PART_WIDTH = 90;
 const SHADES = ['█', '▓', '▒', '░', '▞', '▚', '▖', '·'];
-
-interface Line {
-  label: string;
-  text: string;
-  /** Columns stand under each other: cut, not wrapped. */
-  isRow?: true;
-}
 
 /**
  * One report explained for a terminal, in the order of what somebody woken up wants to know. All who died of it (`memory.oom.group`)
@@ -56,7 +41,7 @@ export function explainReport(
       ? []
       : wrapped(`${showHostText(record.cause.text, 1_000)} ${paint.dim(sureWords(record.cause.sure))}`, look)),
   ];
-  const width = look.columns === null ? PART_WIDTH : Math.max(20, look.columns - LABEL_WIDTH - 2);
+  const width = textColumns(look);
   const lines: Line[] = [
     ...(record.cause?.also ?? []).map((one, at) => ({
       label: at === 0 ? 'also' : '',
@@ -87,21 +72,6 @@ export function explainWords(record: KillRecord, look: Look): string {
   if (lines.length === 0) return '';
   const [first, ...rest] = lines;
   return `${[{ label: 'in words', text: first?.text ?? '' }, ...rest].flatMap((line) => renderLine(line, look)).join('\n')}\n`;
-}
-
-function wrapped(text: string, { columns }: Look): string[] {
-  return columns === null ? [text] : wrapWords(text, columns);
-}
-
-function renderLine({ label, text, isRow }: Line, { paint, columns }: Look): string[] {
-  const shown = showHostLine(text, 2_000);
-  const room = columns === null ? null : Math.max(20, columns - LABEL_WIDTH - 2);
-  const parts = room === null ? [shown] : isRow === true ? [cutRow(shown, room)] : wrapWords(shown, room);
-  return parts.map((part, at) => `  ${paint.dim((at === 0 ? label : '').padEnd(LABEL_WIDTH))}${part}`);
-}
-
-function rowsOf(label: string, rows: readonly string[]): Line[] {
-  return rows.map((text, at) => ({ label: at === 0 ? label : '', text, isRow: true }));
 }
 
 /** The table that stands before many kills. */
@@ -296,14 +266,4 @@ function pickedWords(prediction: Prediction, record: KillRecord): string {
     return `it had the most points of ${sayCount(record.tasksInDump ?? 0, 'task')}: ${who}${reason}`;
   if (record.pid === null || record.pid === prediction.pid) return `most points in the table: ${who}${reason}`;
   return `by its figures in the table it would have been ${who}${reason}`;
-}
-
-function joinParts(parts: string[], width: number): string[] {
-  const lines: string[] = [];
-  for (const part of parts) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + part.length + 2 <= width) lines[lines.length - 1] = `${last}  ${part}`;
-    else lines.push(part);
-  }
-  return lines;
 }

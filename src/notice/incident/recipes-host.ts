@@ -106,7 +106,7 @@ export const HOST_RECIPES: Readonly<Record<string, RecipeMaker>> = {
   'no-swap': () => ({
     kind: 'change',
     words:
-      'Swap gives a slow phase before a kill. Not for Kubernetes nodes, nor on btrfs without care; a line in /etc/fstab makes it last.',
+      'With swap a host slows down before it kills, which is a warning. Not for Kubernetes nodes, nor on btrfs without care; a line in /etc/fstab makes it last.',
     command: `fallocate -l ${SWAP_FILE_MIB}M ${SWAP_FILE} && chmod 600 ${SWAP_FILE} && mkswap ${SWAP_FILE} && swapon ${SWAP_FILE}`,
     undo: `swapoff ${SWAP_FILE} && rm ${SWAP_FILE}`,
     before: null,

@@ -66,7 +66,7 @@ export function readReportLine(report: ReportState, line: LogLine): boolean {
       return true;
     }
   }
-  if (table === null && report.cpusetLine === null && CPUSET.test(text)) {
+  if (table === null && report.cpusetLine === null && text.includes(' mems_allowed=') && CPUSET.test(text)) {
     report.cpusetLine = line;
     note(report.evidence, line);
     return true;
