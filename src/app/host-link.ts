@@ -7,6 +7,33 @@ export interface LinkState {
   sentence: string;
 }
 
+export interface HostKey {
+  type: string;
+  /** `SHA256:…` */
+  fingerprint: string;
+  /** This very key as a line of known_hosts; null: no key of a known kind. */
+  line: string | null;
+}
+
+/** Why a login failed. `sentence` says what is wrong and what to do. */
+export interface LoginTrouble {
+  /** `no-key`: there is no file with one. `locked-key`: it wants another passphrase. `jump-host`: the way there fails, not the host. */
+  reason:
+    | 'network'
+    | 'authentication'
+    | 'algorithms'
+    | 'no-key'
+    | 'locked-key'
+    | 'unusable-key'
+    | 'jump-host'
+    | 'unknown-host-key'
+    | 'changed-host-key'
+    | 'revoked-host-key';
+  sentence: string;
+  /** What the host showed, when that is the matter. */
+  hostKey: HostKey | null;
+}
+
 /** Lines of one log source as they came in one piece. */
 export interface LogBatch {
   /** As in Position. */

@@ -1,6 +1,7 @@
 import { checkChanges } from './check-changes.ts';
 import { checkLog } from './check-log.ts';
-import type { CheckedHost, CheckFacts, Finding, HostFacts, LoginTrouble } from './finding.ts';
+import type { LoginTrouble } from '../app/host-link.ts';
+import type { CheckedHost, CheckFacts, Finding, HostFacts } from './finding.ts';
 import { changedHostLine, knownHostLine, newKeyLine, quoted, setupLine } from './fix-line.ts';
 
 /** Everything that is off on a host, the worst first: what it costs and the line that puts it right. Nothing off: empty. */

@@ -1,6 +1,8 @@
 // What the check of a host looks at, and what it can find. The facts come from a login and a look at the host; the types here
 // name what is used of them.
 
+import type { LoginTrouble } from '../app/host-link.ts';
+
 /** How the host is reached and its log read, from the configuration. */
 export interface CheckedHost {
   name: string;
@@ -14,24 +16,6 @@ export interface CheckedHost {
   jump: { address: string; port: number; user: string } | null;
   /** The files to read the kernel log from, and nothing else. null: by detection. */
   logFiles: readonly string[] | null;
-}
-
-/** Why the login failed. `sentence` says what is wrong and what to do. */
-export interface LoginTrouble {
-  reason:
-    | 'network'
-    | 'authentication'
-    | 'algorithms'
-    | 'no-key'
-    | 'locked-key'
-    | 'unusable-key'
-    | 'jump-host'
-    | 'unknown-host-key'
-    | 'changed-host-key'
-    | 'revoked-host-key';
-  sentence: string;
-  /** `line`: this very key as a line of known_hosts. */
-  hostKey: { type: string; fingerprint: string; line: string | null } | null;
 }
 
 /** What a look at the host found, in the host's words: nothing in it is to be trusted as text. */

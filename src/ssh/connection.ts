@@ -7,7 +7,7 @@ import type { Handshakes } from './handshakes.ts';
 import type { Identities } from './identity.ts';
 import { knownKeysFor, type KnownHostsFiles } from './known-hosts.ts';
 import { login, type LoginResult } from './login.ts';
-import type { FailureReason, HostKey } from './login-failure.ts';
+import type { HostKey, LoginTrouble } from '../app/host-link.ts';
 import { openRemoteCommands, type RemoteCommands } from './remote-commands.ts';
 import { targetKey, type SshTarget } from './target.ts';
 
@@ -17,7 +17,7 @@ export interface ConnectionState {
   sinceMs: number;
   sentence: string;
   /** null unless unreachable or refused. */
-  reason: FailureReason | null;
+  reason: LoginTrouble['reason'] | null;
   /** What the host showed, when its key is why it was refused. */
   hostKey: HostKey | null;
 }
@@ -297,7 +297,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   };
 }
 
-function failed(reason: FailureReason, sentence: string): LoginResult {
+function failed(reason: LoginTrouble['reason'], sentence: string): LoginResult {
   return { kind: 'failed', failure: { kind: 'person', reason, sentence, hostKey: null } };
 }
 

@@ -1,35 +1,10 @@
+import type { HostKey, LoginTrouble } from '../app/host-link.ts';
 import type { HostKeyVerdict, KnownKeys } from './known-hosts.ts';
 import { knownHostsName, type SshTarget } from './target.ts';
 
-export interface HostKey {
-  type: string;
-  /** `SHA256:…` */
-  fingerprint: string;
-  /** This very key as a line of known_hosts; null: no key of a known kind. */
-  line: string | null;
-}
-
-/** `no-key`: there is no file with one. `locked-key`: it wants another passphrase. `jump-host`: the way there fails, not the host. */
-export type FailureReason =
-  | 'network'
-  | 'authentication'
-  | 'algorithms'
-  | 'no-key'
-  | 'locked-key'
-  | 'unusable-key'
-  | 'jump-host'
-  | 'unknown-host-key'
-  | 'changed-host-key'
-  | 'revoked-host-key';
-
-export interface LoginFailure {
+export interface LoginFailure extends LoginTrouble {
   /** `network` is tried again by itself; `person` waits for somebody to put something right. */
   kind: 'network' | 'person';
-  reason: FailureReason;
-  /** What is wrong and what to do. */
-  sentence: string;
-  /** What the host showed, when that is the matter. */
-  hostKey: HostKey | null;
 }
 
 /** Why a host key was refused and what to do about it. Nothing secret has been sent to the host at that point. */

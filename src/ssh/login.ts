@@ -6,7 +6,8 @@ import ssh2, { type Client } from 'ssh2';
 import type { Identity } from './identity.ts';
 import { useKeyObjects } from './key-objects.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type HostKeyVerdict, type KnownKeys } from './known-hosts.ts';
-import { refusalSentence, type HostKey, type LoginFailure } from './login-failure.ts';
+import type { HostKey } from '../app/host-link.ts';
+import { refusalSentence, type LoginFailure } from './login-failure.ts';
 import type { SshTarget } from './target.ts';
 
 export interface LoginOptions {

@@ -1,4 +1,4 @@
-import type { HostKey } from './login-failure.ts';
+import type { HostKey } from '../app/host-link.ts';
 import type { Ssh } from './open-ssh.ts';
 import type { SshTarget } from './target.ts';
 

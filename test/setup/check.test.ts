@@ -1,16 +1,10 @@
+import type { LoginTrouble } from '../../src/app/host-link.ts';
 import { describe, expect, it } from 'vitest';
 
 import { VERBS } from '../../src/remote/scripts.ts';
 import { readHelperHello } from '../../src/setup/check-changes.ts';
 import { checkHost } from '../../src/setup/check.ts';
-import {
-  canWatch,
-  type CheckedHost,
-  type Finding,
-  type FindingCode,
-  type HostFacts,
-  type LoginTrouble,
-} from '../../src/setup/finding.ts';
+import { canWatch, type CheckedHost, type Finding, type FindingCode, type HostFacts } from '../../src/setup/finding.ts';
 import { renderCheck } from '../../src/setup/render-check.ts';
 
 function aHost(change: Partial<CheckedHost> = {}): CheckedHost {
