@@ -6,6 +6,7 @@ import type { Clock } from '../app/ports.ts';
 import { checkConnection } from './check-connection.ts';
 import { diffHosts, type HostConfig } from '../config/config.ts';
 import type { Connection } from '../ssh/connection.ts';
+import { ownHelper } from '../setup/setup-script.ts';
 import { openHostLink } from '../ssh/host-link.ts';
 import type { Ssh } from '../ssh/open-ssh.ts';
 
@@ -44,6 +45,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
     const link = openHostLink(config.name, connection, {
       logFiles: config.logFiles,
       clock: world.clock,
+      ownHelper,
       // The account for changes alone has a key of its own beside the other: `oombot_ed25519-w`.
       openWriter: () => {
         const { user, identityFile } = config.target;

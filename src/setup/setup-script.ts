@@ -117,6 +117,11 @@ function textOf(file: string): string {
   return readFileSync(new URL(file, import.meta.url), 'utf8');
 }
 
+/** The helper for a host that has none: it then has no log of its own to answer to, for who runs it may do all of it by hand. */
+export function ownHelper(): string {
+  return withLine(textOf('oom-adj.sh'), 'INSTALLED=yes', 'INSTALLED=no');
+}
+
 function oomAdj(min: number, allowRaise: boolean): string {
   const text = withLine(textOf('oom-adj.sh'), `MIN=${MIN_OOM_SCORE_ADJ}`, `MIN=${min}`);
   return withLine(text, 'RAISE=no', `RAISE=${allowRaise ? 'yes' : 'no'}`);

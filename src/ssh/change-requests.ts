@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import type { ChangeAccess, LimitedGroup, RequestEnd } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import type { Connection } from './connection.ts';
@@ -7,7 +5,6 @@ import { probeHost, type Probe } from './probe.ts';
 import { remoteCommand } from '../remote/command.ts';
 import { COMMANDS, helperCommand } from '../remote/scripts.ts';
 
-const HELPER_TEXT = path.join(import.meta.dirname, '../setup/oom-adj.sh');
 const TIMEOUT_MS = 20_000;
 const ANSWER_MAX_BYTES = 64 * 1024;
 
@@ -19,6 +16,8 @@ export function openChangeAccess(
     logFiles: string[] | null;
     lastProbe: () => Probe | null;
     openWriter: () => Connection | null;
+    /** The helper's text for a host that has none, to be run by the account itself. */
+    ownHelper: () => string;
   },
 ): ChangeAccess {
   let writer: Connection | null = null;
@@ -51,7 +50,7 @@ export function openChangeAccess(
       if (writer !== null) return throughWriter(writer, line);
     }
     // Without the helper the same checks are made by the same script as this user, who may raise values of its own processes.
-    return send(connection, remoteCommand('own-adj', uninstalledHelper()), line, facts.uid);
+    return send(connection, remoteCommand('own-adj', world.ownHelper()), line, facts.uid);
   }
 
   async function throughWriter(to: Connection, line: string): Promise<RequestEnd> {
@@ -84,11 +83,6 @@ export function openChangeAccess(
     },
     close: async () => writer?.close(),
   };
-}
-
-/** It then has no log of its own to answer to: who runs it may do all of it by hand. */
-function uninstalledHelper(): string {
-  return readFileSync(HELPER_TEXT, 'utf8').replace('\nINSTALLED=yes\n', '\nINSTALLED=no\n');
 }
 
 async function send(connection: Connection, command: string, line: string, asUid: number | null): Promise<RequestEnd> {

@@ -18,7 +18,7 @@ const SCANS = { all: 'scan', light: 'scan-light', sample: 'sample' } as const;
 export function openHostLink(
   host: string,
   connection: Connection,
-  options: { logFiles: string[] | null; clock: Clock; openWriter?: () => Connection | null },
+  options: { logFiles: string[] | null; clock: Clock; ownHelper: () => string; openWriter?: () => Connection | null },
 ): HostLink {
   const { clock, logFiles } = options;
   let probe: Probe | null = null;
@@ -28,6 +28,7 @@ export function openHostLink(
     clock,
     logFiles,
     lastProbe: () => probe,
+    ownHelper: options.ownHelper,
     openWriter: options.openWriter ?? (() => null),
   });
 

@@ -1,4 +1,5 @@
 // What noting memory costs: a host's CPU and bytes for each look, over a real sshd, beside the light scan; the bot's CPU; the record.
+import { ownHelper } from '../../src/setup/setup-script.ts';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,7 +32,7 @@ export async function run(): Promise<void> {
     port: wire.port,
     knownHosts: [path.join(sshd.dir, 'known_by_proxy')],
   });
-  const link = openHostLink('bench', connection, { logFiles: null, clock: realClock });
+  const link = openHostLink('bench', connection, { logFiles: null, clock: realClock, ownHelper });
   await link.whenConnected(AbortSignal.timeout(20_000));
   const listener = Number(readFileSync(path.join(sshd.dir, 'pid'), 'utf8'));
   console.log(`  ${readdirSync('/proc').filter((one) => /^\d+$/.test(one)).length} processes, ${LOOKS} looks each`);

@@ -1,3 +1,4 @@
+import { ownHelper } from '../../src/setup/setup-script.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openLogParser } from '../../src/oom/report/log-parser.ts';
@@ -69,7 +70,9 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
   }
 
   async function scan(): Promise<ProcScan> {
-    const text = await openHostLink('demo-db01', connection, { logFiles: null, clock: realClock }).scan('all');
+    const text = await openHostLink('demo-db01', connection, { logFiles: null, clock: realClock, ownHelper }).scan(
+      'all',
+    );
     const parsed = parseProcScan(text ?? '');
     if (parsed.kind === 'fault') throw new Error(parsed.fault);
     return parsed;
@@ -147,7 +150,7 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
       warnings: [],
     });
     expect(record?.memory).toMatchObject({ managedKiB: before.memTotalKiB, totalSwapKiB: 0 });
-    const link = openHostLink('demo-db01', connection, { logFiles: null, clock: realClock });
+    const link = openHostLink('demo-db01', connection, { logFiles: null, clock: realClock, ownHelper });
     expect(await link.unit('mysql.service')).toMatchObject({ isActive: false, mainPid: null });
     await expect.poll(async () => (await link.unit('mysql.service'))?.isActive, { timeout: 8_000 }).toBe(true);
     const again = (await scan()).processes.find((one) => one.name === 'mysqld');

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readMeans } from '../../src/change/host-command.ts';
 import { parseProcScan } from '../../src/oom/proc/proc-scan.ts';
 import { SCRIPTS, VERBS } from '../../src/remote/scripts.ts';
-import { renderSetup } from '../../src/setup/setup-script.ts';
+import { ownHelper, renderSetup } from '../../src/setup/setup-script.ts';
 import { openHostLink } from '../../src/ssh/host-link.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeOf } from '../support/follow.ts';
@@ -88,7 +88,7 @@ describe(
       const connection = connect();
       await stateOf(connection, 'connected');
       const probe = await probeOf(connection);
-      const link = openHostLink('db01', connection, { logFiles: null, clock: realClock });
+      const link = openHostLink('db01', connection, { logFiles: null, clock: realClock, ownHelper });
       await link.probe();
 
       expect(probe.setup.dispatcher).toEqual({ version: 1, verbs: [...VERBS] });
@@ -276,7 +276,7 @@ describe(
       host.run("sed -i -e 's/^counters)/was-counters)/' -e 's/ counters / /' /usr/local/bin/oombot-host");
       const connection = connect();
       await stateOf(connection, 'connected');
-      const link = openHostLink('db01', connection, { logFiles: null, clock: realClock });
+      const link = openHostLink('db01', connection, { logFiles: null, clock: realClock, ownHelper });
 
       expect(await link.probe()).toMatchObject({ kind: 'facts' });
       expect(await link.counters()).toBeNull();

@@ -1,3 +1,4 @@
+import { ownHelper } from '../../src/setup/setup-script.ts';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -30,7 +31,7 @@ describe('asking a host for changes', needs('sshd', 'namespaces'), () => {
   async function aLink() {
     const connection = ssh.connect(sshd.target());
     await stateOf(connection, 'connected');
-    return openHostLink('here', connection, { logFiles: null, clock: realClock });
+    return openHostLink('here', connection, { logFiles: null, clock: realClock, ownHelper });
   }
 
   function aSleeper(): { pid: number; startTicks: number } {

@@ -1,3 +1,4 @@
+import { ownHelper } from '../../src/setup/setup-script.ts';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -178,7 +179,7 @@ describe('looking at a real host', needs('sshd'), () => {
     const slice = '/sys/fs/cgroup/system.slice';
     const unit = `${slice}/nohang-desktop.service`;
     const hadSlice = existsSync(slice);
-    const link = openHostLink('here', connection, { logFiles: null, clock: realClock });
+    const link = openHostLink('here', connection, { logFiles: null, clock: realClock, ownHelper });
     const stop = new AbortController();
     const request = { positions: [], onLines: () => {}, onGap: () => {}, onPosition: () => {}, signal: stop.signal };
     try {

@@ -1,3 +1,4 @@
+import { ownHelper } from '../../src/setup/setup-script.ts';
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -31,7 +32,7 @@ describe('a login shell whose greeting has no line end', needs('sshd'), () => {
   });
 
   it('is no part of any answer', async () => {
-    const link = openHostLink('db01', connection, { logFiles: null, clock: realClock });
+    const link = openHostLink('db01', connection, { logFiles: null, clock: realClock, ownHelper });
 
     expect(await link.probe()).toMatchObject({ kind: 'facts' });
     expect(await link.counters()).not.toBeNull();
