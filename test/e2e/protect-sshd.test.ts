@@ -147,7 +147,7 @@ describe.each(['sudo', 'doas'] as const)(
 
       expect(JSON.stringify(refused.blocks)).toMatch(/A different process has that PID now|has exited since/);
       const now = Number(stdout.trim());
-      if (now === pid) expect(JSON.stringify(refused.blocks)).toContain('Another process has that number now');
+      if (now === pid) expect(JSON.stringify(refused.blocks)).toContain('A different process has that PID now');
       expect(adjOf(now)).toBe(600);
     });
 
