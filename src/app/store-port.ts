@@ -164,6 +164,8 @@ export interface KillStore {
 /** Problems as people see them. */
 export interface IncidentStore {
   incident: (id: string) => Promise<Incident | null>;
+  /** Incidents whose id begins so, newest first. */
+  incidentsCalled: (prefix: string, limit: number) => Promise<Incident[]>;
   /** By last kill, newest first. */
   incidents: (host: string, limit: number) => Promise<Incident[]>;
   /** By last kill, oldest first, at most 200: those behind `after`, or the first ones. */

@@ -88,6 +88,8 @@ export type Refusal =
   | { kind: 'host-key-changed'; host: string; confirmed: string; found: string }
   | { kind: 'not-muted'; target: string }
   | { kind: 'stale'; what: string }
+  | { kind: 'no-such-incident'; id: string; isAmbiguous: boolean }
+  | { kind: 'incident-closed'; atMs: number }
   | { kind: 'needs-window'; command: string }
   | { kind: 'unknown-action' }
   | { kind: 'change'; why: ChangeRefusal }

@@ -85,6 +85,8 @@ export interface Incident {
   /** What earlier kills of the service say; missing or null: not looked up. */
   history?: HistoryFacts | null;
   mutedUntilMs: number | null;
+  /** Who takes care of it, until it ends; missing or null: nobody said so. */
+  ack?: { by: string; atMs: number } | null;
   closedAtMs: number | null;
   /** Goes up by one with each saved change. */
   revision: number;

@@ -18,6 +18,7 @@ export type ButtonId =
   | 'scores'
   | 'report'
   | 'mute'
+  | 'ack'
   | 'protect'
   | 'approve'
   | 'decline'

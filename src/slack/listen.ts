@@ -141,6 +141,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
         return handlers.fullReport({ incidentId: value }, requester);
       case 'mute':
         return handlers.muteIncident({ incidentId: value }, requester);
+      case 'ack':
+        return handlers.ackIncident({ incident: value }, requester);
       case 'approve':
         return handlers.approve({ changeId: value }, requester);
       case 'decline':

@@ -14,6 +14,7 @@ export const ROUTES = [
   { kind: 'action', id: 'scores', does: 'ranks the processes of a host now' },
   { kind: 'action', id: 'report', does: 'shows everything known about an incident' },
   { kind: 'action', id: 'mute', does: 'mutes an incident’s service for an hour' },
+  { kind: 'action', id: 'ack', does: 'says that somebody takes care of an incident' },
   { kind: 'action', id: 'protect', does: 'opens the form for a protection, filled with an incident’s victim' },
   { kind: 'action', id: 'approve', does: 'says yes to a change' },
   { kind: 'action', id: 'decline', does: 'says no to a change, or takes it back' },

@@ -95,6 +95,20 @@ export async function loadIncident(database: Database, db: Reader, id: string): 
   return incident;
 }
 
+/** `prefix` has only letters, digits and dashes. */
+export async function loadIncidentsCalled(database: Database, prefix: string, limit: number): Promise<Incident[]> {
+  const rows = await database.db
+    .selectFrom('incidents')
+    .select('id')
+    .where('id', 'like', `${prefix}%`)
+    .orderBy('last_at_ms', 'desc')
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  const found = await Promise.all(rows.map(({ id }) => loadIncident(database, database.db, id)));
+  return found.filter((incident) => incident !== null);
+}
+
 export async function loadIncidents(database: Database, host: string, limit: number): Promise<Incident[]> {
   const { rows } = await NEWEST(database.db, { host, limit });
   return withKills(database, database.db, rows);

@@ -15,7 +15,14 @@ import {
   saveSamples,
   saveSnapshot,
 } from './hosts.ts';
-import { loadIncident, loadIncidents, loadOpenIncidents, hostsWithOpenIncidents, updateIncident } from './incidents.ts';
+import {
+  loadIncident,
+  loadIncidents,
+  loadIncidentsCalled,
+  loadOpenIncidents,
+  hostsWithOpenIncidents,
+  updateIncident,
+} from './incidents.ts';
 import {
   countKernelKills,
   countKills,
@@ -93,6 +100,7 @@ function storeOf(database: Database): Store {
     counter: (host, bootId) => loadCounter(db, host, bootId),
 
     incident: (id) => loadIncident(database, db, id),
+    incidentsCalled: (prefix, limit) => loadIncidentsCalled(database, prefix, limit),
     incidents: (host, limit) => loadIncidents(database, host, limit),
     hostsWithOpenIncidents: () => hostsWithOpenIncidents(db),
     openIncidents: (host, after = null) => loadOpenIncidents(database, host, after),

@@ -1,3 +1,5 @@
+import { withCause } from '../../src/cause/cause.ts';
+import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { describe, expect, it } from 'vitest';
 import { seenBeforeText } from '../../src/notice/recurrence-text.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
@@ -189,7 +191,7 @@ describe('one incident', () => {
 
     const notice = noticeOf(await bot.handlers.share({ incidentId: incident!.id }, ASKER));
 
-    expect(notice.buttons.map((button) => button.id)).toEqual(['scores', 'report', 'mute']);
+    expect(notice.buttons.map((button) => button.id)).toEqual(['ack', 'scores', 'report', 'mute']);
     expect(notice.small).toContainEqual([
       { words: 'Shared by ' },
       { userId: 'U1' },
@@ -218,6 +220,89 @@ describe('one incident', () => {
     expect(refusalOf(await bot.handlers[what]({ incidentId: 'inc-none' }, ASKER))).toEqual({
       kind: 'stale',
       what: 'This incident',
+    });
+  });
+});
+
+describe('an incident by its id', () => {
+  async function aBotWith(count: number) {
+    const bot = await anAnsweringBot();
+    const { atMs } = aKill();
+    await bot.happen(
+      Array.from({ length: count }, (_, pid) =>
+        aKill({ pid, atMs: atMs + pid * 1_000, record: withCause(aRecord({ pid, score: 500 + pid, cause: null })) }),
+      ),
+    );
+    const [incident] = await bot.store.incidents('db01', 1);
+    return { bot, incident: incident! };
+  }
+
+  it('is shown with every kill in it, each with its own facts, a page at a time', async () => {
+    const { bot, incident } = await aBotWith(45);
+    const pages = await Promise.all(
+      [1, 2, 3].map(async (page) =>
+        noticeOf(await bot.handlers.showIncident({ incident: incident.id.slice(0, 8), page }, ASKER)),
+      ),
+    );
+
+    const scores = pages.flatMap((page) =>
+      [...renderText(page).matchAll(/ (5\d\d) /g)].map((match) => Number(match[1])),
+    );
+    expect(scores).toEqual(Array.from({ length: 45 }, (_, at) => 544 - at));
+    expect(pages.map(({ parts }) => parts[0]?.kind === 'table' && parts[0].caption)).toEqual([
+      'Kills 1 to 20 of 45, newest first',
+      'Kills 21 to 40 of 45, newest first',
+      'Kills 41 to 45 of 45, newest first',
+    ]);
+    expect(pages[0]?.buttons.map(({ value }) => value)).toContain(`show ${incident.id.slice(0, 8)} 2`);
+  });
+
+  it('tells a few kills one by one, each with its cause', async () => {
+    const { bot, incident } = await aBotWith(2);
+
+    const text = textOf(await bot.handlers.showIncident({ incident: incident.id, page: 1 }, ASKER));
+
+    expect(text.match(/^Victim: /gm)).toHaveLength(2);
+    expect(text.match(/Likely cause\./g)).toHaveLength(2);
+    expect(text).toContain('What ran out:');
+  });
+
+  it('that nobody has, that is none, or that several have is refused', async () => {
+    const { bot } = await aBotWith(1);
+    await bot.happen([aKill({ host: 'db02' })]);
+
+    for (const [id, isAmbiguous] of [
+      ['nope', false],
+      ["' or 1", false],
+      ['%', false],
+      ['i', true],
+    ] as const)
+      expect(refusalOf(await bot.handlers.showIncident({ incident: id, page: 1 }, ASKER))).toEqual({
+        kind: 'no-such-incident',
+        id,
+        isAmbiguous,
+      });
+  });
+
+  it('is taken by somebody: shown in its message and on record until it ends', async () => {
+    const { bot, incident } = await aBotWith(1);
+
+    const notice = noticeOf(await bot.handlers.ackIncident({ incident: incident.id }, ASKER));
+    const taken = (await bot.store.incident(incident.id))!;
+    await bot.handlers.ackIncident({ incident: incident.id }, { userId: 'U2', channelId: 'C1' });
+    await bot.store.updateIncident({ ...(await bot.store.incident(incident.id))!, closedAtMs: NOW_MS }, []);
+
+    expect(plainText(notice.headline)).toBe('You are on it: mysql.service on db01');
+    expect(taken.ack).toEqual({ by: 'U1', atMs: NOW_MS });
+    const card = describeIncident(taken, { nowMs: NOW_MS, protect: false });
+    expect(renderText(card)).toMatch(/^On it: +@?U1 since /m);
+    expect(card.buttons.map(({ id }) => id)).not.toContain('ack');
+    expect((await bot.store.audit(null, 9)).map(({ action, actor }) => `${actor} ${action}`)).toEqual([
+      'U2 ack',
+      'U1 ack',
+    ]);
+    expect(refusalOf(await bot.handlers.ackIncident({ incident: incident.id }, ASKER))).toMatchObject({
+      kind: 'incident-closed',
     });
   });
 });

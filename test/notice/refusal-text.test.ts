@@ -36,6 +36,15 @@ describe('a refusal is one plain sentence that says what to do', () => {
       { kind: 'host-from-file', host: 'db01' },
       'db01 comes from the configuration file: remove it there, then reload with SIGHUP.',
     ],
+    [
+      { kind: 'no-such-incident', id: '1a2b', isAmbiguous: true },
+      'Several incidents begin with 1a2b. Give more of its id.',
+    ],
+    [
+      { kind: 'no-such-incident', id: 'x', isAmbiguous: false },
+      'No incident x. Its id is in the small print of its message; see also /oom last <host>.',
+    ],
+    [{ kind: 'incident-closed', atMs: T0 }, 'This incident ended 2026-08-30 01:35:08 UTC: nobody needs to take it.'],
     [{ kind: 'stale', what: 'That incident' }, 'That incident no longer exists. Ask again for the current state.'],
     [
       { kind: 'fault', reference: 'a1b2c3d4' },

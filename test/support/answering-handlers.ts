@@ -77,6 +77,14 @@ export function answeringHandlers(): AnsweringHandlers {
       if (incidentId === 'gone') return { kind: 'refused', refusal: { kind: 'stale', what: 'That incident' } };
       return notice(describeIncident(incident, context));
     },
+    showIncident: async ({ incident: id, page }) => {
+      note('show', id, page);
+      return notice(aNotice({ headline: [{ words: `shown ${id}` }] }));
+    },
+    ackIncident: async ({ incident: id }, { userId }) => {
+      note('ack', id, userId);
+      return notice(aNotice({ headline: [{ words: `acked ${id}` }] }));
+    },
     fullReport: async () => notice(describeReport(incident, incident.kills)),
     muteIncident: async ({ incidentId }) => {
       note('mute incident', incidentId);

@@ -15,6 +15,7 @@ import { openPeople } from '../people.ts';
 import { openNoChanges } from './no-changes.ts';
 import { openRights } from './rights.ts';
 import { openRuleAnswers } from './rule-answers.ts';
+import { openShowAnswers } from './show-answers.ts';
 import { openScoresAnswer } from './scores-answer.ts';
 import { helpLines } from './registry.ts';
 import { openTargets } from './targets.ts';
@@ -57,6 +58,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openChanges(),
     ...openIncidentAnswers(world, targets, scans),
     ...openHostsAnswers(world, targets, rights),
+    ...openShowAnswers(world),
     ...openMuteAnswers(world, targets, people),
     ...openHostEditing(world, rights),
     answerAudit: openAuditAnswer(world, targets),

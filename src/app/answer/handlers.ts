@@ -67,6 +67,10 @@ export interface Handlers {
   share: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
   /** Everything known about an incident: evidence lines, holders, warnings. */
   fullReport: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
+  /** An incident by its id or the beginning of it, with its kills, a page at a time (1, 2 …). */
+  showIncident: (ask: { incident: string; page: number }, requester: Requester) => Promise<Answer>;
+  /** Says in the incident's message who takes care of it. */
+  ackIncident: (ask: { incident: string }, requester: Requester) => Promise<Answer>;
   /** The mute button of an incident: its service on its host, for one hour. */
   muteIncident: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
   /** May this person add or remove hosts at all? Asked before a form is shown. */

@@ -36,6 +36,27 @@ export const COMMANDS: readonly Command[] = [
     answer: (handlers, ask, requester) => handlers.answerLast(ask, requester),
   }),
   command({
+    name: 'show',
+    also: ['incident'],
+    usage: '<incident> [page]',
+    does: 'an incident by the id in its message, with every kill in it',
+    read: ([incident, page = '1']) => {
+      if (incident === undefined) return incomplete('show', 'an incident', 'show 1a2b3c4d');
+      return /^[1-9]\d{0,3}$/.test(page)
+        ? asking({ incident, page: Number(page) })
+        : { kind: 'bad-value', name: 'page', given: page, expected: 'a number from 1 on' };
+    },
+    answer: (handlers, ask, requester) => handlers.showIncident(ask, requester),
+  }),
+  command({
+    name: 'ack',
+    usage: '<incident>',
+    does: 'says in an incident’s message that you take care of it',
+    read: ([incident]) =>
+      incident === undefined ? incomplete('ack', 'an incident', 'ack 1a2b3c4d') : asking({ incident }),
+    answer: (handlers, ask, requester) => handlers.ackIncident(ask, requester),
+  }),
+  command({
     name: 'history',
     usage: '[host|tag] [7d]',
     does: 'kills over time, of a host, of all hosts with a tag, or of all',

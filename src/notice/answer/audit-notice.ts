@@ -83,6 +83,8 @@ function didText({ action, host, details }: AuditLine): Text {
         ...object,
         ...(typeof untilMs === 'number' ? [{ words: ' until ' }, { atMs: untilMs }] : []),
       ];
+    case 'ack':
+      return [{ words: 'took care of an incident on ' }, ...object];
     case 'unmute':
       return [{ words: 'unmuted ' }, ...object];
     case 'add-host':

@@ -83,6 +83,19 @@ const SAY = {
     { words: '). Nothing was added. Find out why before you try again.' },
   ],
   'not-muted': (r) => [{ hostText: r.target }, { words: ' is not muted.' }],
+  'no-such-incident': (r) =>
+    r.isAmbiguous
+      ? [{ words: 'Several incidents begin with ' }, { hostText: r.id }, { words: '. Give more of its id.' }]
+      : [
+          { words: 'No incident ' },
+          { hostText: r.id },
+          { words: '. Its id is in the small print of its message; see also /oom last <host>.' },
+        ],
+  'incident-closed': (r) => [
+    { words: 'This incident ended ' },
+    { atMs: r.atMs },
+    { words: ': nobody needs to take it.' },
+  ],
   stale: (r) => [{ words: `${r.what} no longer exists. Ask again for the current state.` }],
   'needs-window': (r) => [
     { words: 'That needs a form, which I can only open from the slash command. Type ' },

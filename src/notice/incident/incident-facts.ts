@@ -31,6 +31,18 @@ export function incidentFacts(incident: Incident): Fact[] {
   ];
 }
 
+/** What is known of one kill. */
+export function killFacts(kill: Kill): Fact[] {
+  const freed = freedWords(kill.record);
+  return [
+    ...(kill.record.pid === null && kill.record.name === null ? [] : [{ label: 'Victim', value: whoText(kill) }]),
+    ...triggerFacts(kill),
+    ...ranOutFacts(kill),
+    ...(freed === null ? [] : [{ label: 'Memory freed', value: [{ words: freed }] }]),
+    ...scoreFacts(kill.record),
+  ];
+}
+
 /** What was looked up of the newest kill alone. */
 function ofLastKill({ label, value }: Fact): Fact {
   return { label: `${label} (last kill)`, value };

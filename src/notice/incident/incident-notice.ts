@@ -117,6 +117,9 @@ function statusFacts(incident: Incident, context: IncidentContext): Fact[] {
     ...(context.seenBefore === undefined
       ? []
       : [{ label: 'Seen before', value: [...ofService(first), ...seenBeforeText(context.seenBefore)] }]),
+    ...(incident.ack
+      ? [{ label: 'On it', value: [{ userId: incident.ack.by }, { words: ' since ' }, { atMs: incident.ack.atMs }] }]
+      : []),
     ...(back ? [{ label: 'Status', value: [...ofService(last), ...back] }] : []),
     ...(next && heirs ? [{ label: 'Who is next', value: [...heirs, { words: ', as of ' }, { atMs: next.atMs }] }] : []),
   ];
@@ -155,7 +158,9 @@ function smallPrint(incident: Incident): Text[] {
 function buttonsOf(incident: Incident, context: IncidentContext): Button[] {
   const victim = incident.kills.at(-1)?.record.name ?? null;
   const protect = context.protect && incident.back.kind !== 'down' && shellWord(victim) !== null;
+  const free = incident.closedAtMs === null && !incident.ack && context.asAnswer !== true;
   return [
+    ...(free ? [{ id: 'ack' as const, label: 'On it', value: incident.id }] : []),
     ...(protect ? [{ id: 'protect' as const, label: 'Protect…', value: incident.id }] : []),
     { id: 'scores', label: 'Scores now', value: incident.host },
     { id: 'report', label: 'Full report', value: incident.id },
