@@ -56,7 +56,9 @@ function renderBlocks(notice: Notice, surface: Surface): NoticeBlock[] {
 function headlineBlocks(notice: Notice): NoticeBlock[] {
   const line = `${SIGN[notice.tone]}${plainText(notice.headline)}`;
   const isSentence = notice.sentence === null && notice.parts.length === 0;
-  if (isSentence || Array.from(line).length > HEADER_MAX - 10)
+  // A header shows neither a reader's own time nor a person's name.
+  const isPlain = notice.headline.every((piece) => !('atMs' in piece || 'userId' in piece || 'channelId' in piece));
+  if (isSentence || !isPlain || Array.from(line).length > HEADER_MAX - 10)
     return [section([{ words: SIGN[notice.tone] }, ...notice.headline])];
   return [{ type: 'header', text: { type: 'plain_text', text: cutToUnits(line, HEADER_MAX), emoji: false } }];
 }

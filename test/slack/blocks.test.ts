@@ -334,6 +334,20 @@ describe('host text is never interpreted', () => {
 });
 
 describe('the form of a message', () => {
+  it('shows a reader’s own time and a person’s name in the first line, which a header cannot', () => {
+    const parts = [{ kind: 'text' as const, text: [{ words: 'more' }] }];
+    const told = aNotice({
+      headline: [{ words: 'Decided by ' }, { userId: 'U0123' }, { words: ' ' }, { atMs: NOW }],
+      parts,
+    });
+    const plain = aNotice({ headline: [{ words: 'Nothing to decide' }], parts });
+
+    const [first] = renderContent(told, 'message').blocks;
+
+    expect(JSON.stringify(first)).toContain('<@U0123> <!date^');
+    expect([first?.type, renderContent(plain, 'message').blocks[0]?.type]).toEqual(['section', 'header']);
+  });
+
   it('has a header, native table and chart, facts, buttons, and a text that carries the facts', () => {
     const { text, blocks } = renderContent(
       describeIncident(anIncident(), { nowMs: NOW, protect: false, seenBefore: null }),
@@ -368,8 +382,8 @@ describe('the form of a message', () => {
   });
 
   it('shows the protect button only where changes can be proposed', () => {
-    expect(labelsOf(false)).toEqual(['Scores now', 'Full report', 'Mute 1 h']);
-    expect(labelsOf(true)).toEqual(['Protect…', 'Scores now', 'Full report', 'Mute 1 h']);
+    expect(labelsOf(false)).toEqual(['On it', 'Scores now', 'Full report', 'Mute 1 h']);
+    expect(labelsOf(true)).toEqual(['On it', 'Protect…', 'Scores now', 'Full report', 'Mute 1 h']);
   });
 
   it('leaves out pictures before facts when a message is too large', () => {
