@@ -229,8 +229,10 @@ export interface ChangeStore {
   change: (id: string) => Promise<Change | null>;
   /** Newest first, of a host or of all. */
   changes: (host: string | null, limit: number) => Promise<Change[]>;
-  /** Those to which something can still happen, oldest first. */
+  /** Those that wait or are under way, oldest first: what was decided before what was proposed. */
   openChanges: () => Promise<Change[]>;
+  /** Those in force, oldest first, a page at a time: the ones behind `after`. See `everyApplied`. */
+  appliedChanges: (after?: Pick<Change, 'id' | 'proposedAtMs'> | null) => Promise<Change[]>;
 
   /** Shows the card anew: somebody acted on one that was not up to date. */
   repairCard: (changeId: string) => Promise<void>;

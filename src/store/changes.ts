@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { AuditEntry, ChangeSaved, NewDelivery } from '../app/store-port.ts';
 import type { Change, ChangeState } from '../change/change.ts';
 import { MEND, type Rule } from '../change/rule.ts';
@@ -5,8 +6,9 @@ import { appendAuditIn } from './audit.ts';
 import { insertCard, insertDeliveries, showChange } from './ledger-entries.ts';
 import type { Database, Reader, Tables } from './schema.ts';
 
-const OPEN: ChangeState['kind'][] = ['proposed', 'approved', 'applying', 'applied', 'unknown', 'undoing'];
+const OPEN: ChangeState['kind'][] = ['proposed', 'approved', 'applying', 'unknown', 'undoing'];
 const OPEN_MAX = 2_000;
+const PAGE = 500;
 /** What rules lack that were stored before they could hold on a tag. */
 const BEFORE_TAGS: Partial<Rule> = { ...MEND, widened: [] };
 
@@ -66,9 +68,34 @@ export async function loadOpenChanges(db: Reader): Promise<Change[]> {
     .selectFrom('changes')
     .selectAll()
     .where('state', 'in', OPEN)
+    // What was decided is carried out, however many proposals wait.
+    .orderBy(sql`case when state = 'proposed' then 1 else 0 end`)
     .orderBy('proposed_at_ms')
     .orderBy('id')
     .limit(OPEN_MAX)
+    .execute();
+  return rows.map(changeOf);
+}
+
+export async function loadAppliedChanges(
+  db: Reader,
+  after: Pick<Change, 'id' | 'proposedAtMs'> | null,
+): Promise<Change[]> {
+  const rows = await db
+    .selectFrom('changes')
+    .selectAll()
+    .where('state', '=', 'applied')
+    .$if(after !== null, (query) =>
+      query.where((row) =>
+        row.or([
+          row('proposed_at_ms', '>', after?.proposedAtMs ?? 0),
+          row.and([row('proposed_at_ms', '=', after?.proposedAtMs ?? 0), row('id', '>', after?.id ?? '')]),
+        ]),
+      ),
+    )
+    .orderBy('proposed_at_ms')
+    .orderBy('id')
+    .limit(PAGE)
     .execute();
   return rows.map(changeOf);
 }

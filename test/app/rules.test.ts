@@ -111,6 +111,31 @@ describe('a rule', () => {
   });
 });
 
+describe('a rule that cannot be kept', () => {
+  it('is tried ever more rarely, with one entry in the audit log and one message, and kept again once that works', async () => {
+    const bot = await aKeptProcess();
+    const rows = Array.from({ length: 10 }, (_, at) => 2_000 + at);
+    for (const pid of rows) bot.db.rows.push({ ...bot.db.rows.find(({ name }) => name === 'mysqld')!, pid, adj: 0 });
+    let asked = 0;
+    bot.db.before = () => {
+      asked += 1;
+      return { kind: 'answered', text: 'refused capability\n', asUid: null };
+    };
+
+    await bot.clock.advance(60 * 60_000);
+
+    const entries = async () => (await bot.store.audit(null, 1_000)).filter(({ action }) => action === 'mend').length;
+    expect(asked).toBeLessThan(10);
+    expect(await entries()).toBe(1);
+    expect(await bot.store.claimDeliveries('C0000001', 'me', bot.clock.nowMs(), 10, 'news')).toHaveLength(1);
+
+    bot.db.before = () => null;
+    await bot.clock.advance(62 * 60_000);
+
+    expect(bot.db.rows.filter(({ name, adj }) => name === 'mysqld' && adj !== -500)).toEqual([]);
+  });
+});
+
 describe('a rule on a tag', () => {
   const ON_DB: RuleTerms = { tag: 'db', commandLine: null, onDrift: 'mend' };
 

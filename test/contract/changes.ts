@@ -7,6 +7,7 @@ import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';
 import { patchOf } from '../../src/app/tell/row-patch.ts';
 
 const NOW = PROPOSED_AT_MS + 1_000;
+const APPLIED: Change['state'] = { kind: 'applied', atMs: 1, untilMs: null, undoFailed: null, tryAgainAtMs: 0 };
 
 /** What any store does with changes. `openTwo` gives two stores over one database, or one twice. */
 export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
@@ -77,6 +78,28 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
       expect((await store.changes('db01', 1)).map((one) => one.id)).toEqual(['c']);
       expect((await store.openChanges()).map((one) => one.id)).toEqual(['a', 'c']);
     });
+  });
+
+  it('in force do not hide an approved one, however many they are, and are read a page at a time', async () => {
+    const [store] = await openTwo();
+    for (let at = 0; at < 501; at += 1)
+      await store.addChange(
+        aChange({ id: `a${String(at).padStart(4, '0')}`, proposedAtMs: at, state: APPLIED }),
+        anEntry('propose'),
+      );
+    await store.addChange(
+      aChange({ id: 'new', proposedAtMs: 9_000, state: { kind: 'approved', atMs: 9_001 } }),
+      anEntry('propose'),
+    );
+
+    expect((await store.openChanges()).map(({ id }) => id)).toEqual(['new']);
+    const first = await store.appliedChanges();
+    const rest = await store.appliedChanges(first.at(-1)!);
+    expect([first.length, rest.map(({ id }) => id), await store.appliedChanges(rest.at(-1)!)]).toEqual([
+      500,
+      ['a0500'],
+      [],
+    ]);
   });
 
   describe('cards', () => {

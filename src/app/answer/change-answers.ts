@@ -174,7 +174,7 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
 
   async function answerPending(): Promise<Answer> {
     const open = await store.openChanges();
-    return { kind: 'notice', notice: describePending(open.filter((one) => one.state.kind !== 'applied').toReversed()) };
+    return { kind: 'notice', notice: describePending(open.toReversed()) };
   }
 
   return { protect, approve, decline, undo, answerPending };

@@ -1,3 +1,4 @@
+import { appliedOn } from '../change/every-applied.ts';
 import type { Change } from '../../change/change.ts';
 import { refuseStanding, refuseStopping } from '../../change/decisions.ts';
 import { ruleSubject } from '../../change/rule.ts';
@@ -29,9 +30,7 @@ export function openRuleAnswers(
     if (target.kind === 'refused') return target;
     const mayNot = await approvers.refuseProposal(requester.userId);
     if (mayNot !== null) return refuse(mayNot);
-    const active = (await store.openChanges()).filter(
-      (one) => one.host === target.name && one.state.kind === 'applied',
-    );
+    const active = await appliedOn(store, target.name);
     const before = active.findLast((one) => isMeant(one, ask.what));
     if (before === undefined) {
       const asked = {
@@ -96,9 +95,7 @@ export function openRuleAnswers(
     if (target?.kind === 'refused') return target;
     const host = target?.name ?? null;
     const rules = (await store.rules()).filter((rule) => host === null || rule.hosts.includes(host));
-    const active = (await store.openChanges()).filter(
-      (one) => one.state.kind === 'applied' && (host === null || one.host === host),
-    );
+    const active = await appliedOn(store, host);
     return { kind: 'notice', notice: describeRules(host, rules, active) };
   }
 

@@ -1,3 +1,4 @@
+import { everyApplied } from './every-applied.ts';
 import PQueue from 'p-queue';
 import type { Change } from '../../change/change.ts';
 import { decideBegin, decideExpiry, decideUndo } from '../../change/decisions.ts';
@@ -20,6 +21,7 @@ export interface ChangeExecutor {
 
 export const OWN_NAME = 'oombot';
 const POLL_MS = 2_000;
+const ENDS_EVERY_MS = 5_000;
 const AT_ONCE = 8;
 /** Long after the yes the proof is no longer true. */
 const BEGIN_WITHIN_MS = 10 * 60_000;
@@ -35,6 +37,7 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
   const busy = new Set<string>();
   const queue = new PQueue({ concurrency: AT_ONCE });
   let nap = new AbortController();
+  let endsAtMs = 0;
   const loop = keepWorking();
 
   function wake(): void {
@@ -46,11 +49,19 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
       nap = new AbortController();
       try {
         for (const change of await store.openChanges()) if (isDue(change)) start(change);
+        await endDue();
       } catch (error) {
         log.error({ err: error }, 'Open changes could not be read');
       }
       if (!stop.signal.aborted) await clock.sleep(POLL_MS, nap.signal).catch(() => undefined);
     }
+  }
+
+  /** What is in force may be much, and ends by the minute. */
+  async function endDue(): Promise<void> {
+    if (clock.nowMs() < endsAtMs) return;
+    endsAtMs = clock.nowMs() + ENDS_EVERY_MS;
+    for await (const change of everyApplied(store)) if (isDue(change)) start(change);
   }
 
   function start(change: Change): void {

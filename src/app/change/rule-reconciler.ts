@@ -11,6 +11,7 @@ import { OWN_NAME } from './change-executor.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { askHelper } from './host-requests.ts';
 import { writeReply } from '../reply-body.ts';
+import { appliedOn } from './every-applied.ts';
 import { openRuleWidening } from './widen-rules.ts';
 
 export interface RuleReconciler {
@@ -21,13 +22,15 @@ const EVERY_MS = 15_000;
 const SCAN_MS = 12_000;
 const SHOWN_AGAIN_MS = 10 * 60_000;
 const MENDED_AT_ONCE_MAX = 64;
+const TROUBLE_FIRST_MS = 60_000;
+const TROUBLE_MAX_MS = 60 * 60_000;
 
 /** Keeps what rules say, and closes changes whose processes have ended; a restart is found within half a minute. For ever. */
 export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   const { store, fleet, scans, clock, log } = world;
   const stop = new AbortController();
-  /** Rule and host of which it was told that they could not be mended: told once, until it works again. */
-  const troubled = new Set<string>();
+  /** Rules that could not be kept on a host: told once, and tried ever more rarely, until it works again. */
+  const troubled = new Map<string, { tries: number; againAtMs: number }>();
   /** Rule and host where drift is shown: which processes were told of, so that each is told once. */
   const shown = new Map<string, { ids: Set<string>; quietUntilMs: number }>();
   const widening = openRuleWidening(world);
@@ -47,7 +50,7 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
 
   async function lookAtAll(): Promise<void> {
     const rules = (await store.rules()).filter((rule) => rule.state === 'active');
-    const inForce = (await store.openChanges()).filter((change) => change.state.kind === 'applied');
+    const inForce = await appliedOn(store, null);
     const wider = new Map(rules.map((rule) => [rule, widening.hostsFor(rule)]));
     const hosts = new Set([
       ...rules.flatMap((rule) => rule.hosts),
@@ -70,24 +73,32 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   async function keep(rule: Rule, host: string, scan: ProcScan): Promise<void> {
     const drifted = driftFrom(rule, host, scan).slice(0, MENDED_AT_ONCE_MAX);
     if (rule.onDrift === 'show') return show(rule, host, drifted);
+    const key = `${rule.id} ${host}`;
+    const trouble = troubled.get(key);
+    if (trouble !== undefined && clock.nowMs() < trouble.againAtMs) return;
     const mended: ProcessFacts[] = [];
     let why: ChangeRefusal | null = null;
-    for (const one of drifted) {
-      const answer = await reconcile(rule, host, scan.bootId, one);
+    // What could not be done before is tried with one process.
+    for (const one of trouble === undefined ? drifted : drifted.slice(0, 1)) {
+      const answer = await reconcile(rule, host, scan.bootId, one, trouble !== undefined);
       if (answer === 'mended') mended.push(one);
       // It ended, or changed, since the look: the next one sees.
       else if (
         answer !== null &&
         !['process-gone', 'process-replaced', 'value-changed', 'rebooted'].includes(answer.kind)
-      )
+      ) {
         why = answer;
+        // The others would be refused alike.
+        if (isOfHost(answer)) break;
+      }
     }
-    const key = `${rule.id} ${host}`;
     if (mended.length > 0) await tell(rule, host, mended, null);
     if (why === null) troubled.delete(key);
-    else if (!troubled.has(key)) {
-      troubled.add(key);
-      await tell(rule, host, [], why);
+    else {
+      const tries = (trouble?.tries ?? 0) + 1;
+      const restMs = Math.min(TROUBLE_MAX_MS, TROUBLE_FIRST_MS * 2 ** Math.min(10, tries - 1));
+      troubled.set(key, { tries, againAtMs: clock.nowMs() + restMs });
+      if (trouble === undefined) await tell(rule, host, [], why);
     }
   }
 
@@ -119,6 +130,7 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
     host: string,
     bootId: string,
     { pid, startTicks, name, oomScoreAdj }: ProcessFacts,
+    isRepeat: boolean,
   ): Promise<'mended' | ChangeRefusal | null> {
     const link = fleet.link(host);
     // The rule may have been ended or paused while the host was looked at.
@@ -133,14 +145,18 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
       from: oomScoreAdj,
       to: rule.adj,
     };
-    await store.appendAudit({ atMs: clock.nowMs(), actor: OWN_NAME, action: 'mend', host, details });
+    const entry = { atMs: clock.nowMs(), actor: OWN_NAME, action: 'mend', host, details };
+    // That it is tried is on record; each further try of what did not work is not worth an entry, what works is.
+    if (!isRepeat) await store.appendAudit(entry);
     const asked = await askHelper(link, processRequest({ bootId, pid, startTicks, from: oomScoreAdj, to: rule.adj }), {
       pid,
     });
     if (asked.kind === 'no') return asked.why;
     if (asked.kind === 'unknown') return null;
     if (asked.answer.kind === 'refused') return asked.answer.why;
-    return asked.answer.kind === 'written' && asked.answer.now === rule.adj ? 'mended' : null;
+    if (asked.answer.kind !== 'written' || asked.answer.now !== rule.adj) return null;
+    if (isRepeat) await store.appendAudit(entry);
+    return 'mended';
   }
 
   async function tell(
@@ -176,4 +192,9 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   }
 
   return { close };
+}
+
+/** What stands in the way is the host's, not one process's. */
+function isOfHost({ kind }: ChangeRefusal): boolean {
+  return ['host-away', 'no-helper', 'helper-version', 'no-capability', 'read-only'].includes(kind);
 }
