@@ -58,7 +58,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openChanges(),
     ...openIncidentAnswers(world, targets, scans),
     ...openHostsAnswers(world, targets, rights),
-    ...openShowAnswers(world),
+    ...openShowAnswers(world, people),
     ...openMuteAnswers(world, targets, people),
     ...openHostEditing(world, rights),
     answerAudit: openAuditAnswer(world, targets),

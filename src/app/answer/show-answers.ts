@@ -1,5 +1,6 @@
 import type { Incident } from '../../incident/incident.ts';
 import { describeAcked, describeShown } from '../../notice/incident/show-notice.ts';
+import type { People } from '../people.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers, Requester } from './handlers.ts';
 
@@ -7,11 +8,10 @@ const PAGE_KILLS = 20;
 const TRIES = 5;
 
 /** An incident by its id, and who takes care of it. */
-export function openShowAnswers({
-  store,
-  clock,
-  wake,
-}: Pick<AnswersWorld, 'store' | 'clock' | 'wake'>): Pick<Handlers, 'showIncident' | 'ackIncident'> {
+export function openShowAnswers(
+  { store, clock, wake }: Pick<AnswersWorld, 'store' | 'clock' | 'wake'>,
+  people: People,
+): Pick<Handlers, 'showIncident' | 'ackIncident'> {
   async function find(
     id: string,
   ): Promise<{ kind: 'found'; incident: Incident } | Extract<Answer, { kind: 'refused' }>> {
@@ -33,6 +33,8 @@ export function openShowAnswers({
   }
 
   async function ackIncident(ask: { incident: string }, { userId }: Requester): Promise<Answer> {
+    const stranger = await people.refuseStranger(userId, 'take an incident');
+    if (stranger !== null) return { kind: 'refused', refusal: stranger };
     const found = await find(ask.incident);
     if (found.kind === 'refused') return found;
     let current: Incident | null = found.incident;
