@@ -107,9 +107,7 @@ export function describeAcked(incident: Incident, before: string | null): Notice
       { hostText: incident.host },
     ],
     sentence: [
-      ...(before === null || before === incident.ack?.by
-        ? []
-        : [{ words: 'You take over from ' }, { userId: before }, { words: '. ' }]),
+      ...(before === null || before === incident.ack?.by ? [] : [{ userId: before }, { words: ' had it until now. ' }]),
       { words: 'Its message says so until the incident ends.' },
     ],
   });
