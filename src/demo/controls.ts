@@ -30,7 +30,8 @@ const DUMPS_EVERY_MS = 5_000;
 export const REDIS_LIMIT_PAGES = 32_768;
 export const WEB_LIMIT_PAGES = 65_536;
 const BATCH_LIMIT_PAGES = 32_768;
-const WAITING_MAX = 3;
+/** All others than the one that happens. */
+const WAITING_MAX = 4;
 
 /** The kills that can be replayed. One at a time; a few more may wait. */
 export function openControls(machine: DemoMachine, clock: Clock, signal: AbortSignal): DemoControl[] {

@@ -5,7 +5,7 @@ import { HOST_PROBLEM, isUnknownProblem, problemOf, serviceOf } from './service.
 /** Kills of one service for one reason are one problem while no pause between them is longer. Then the incident closes. */
 export const INCIDENT_WINDOW_MS = 30 * 60_000;
 /** A host that runs out takes whom it finds: different victims within this time died of one shortage. */
-export const HOST_SHORTAGE_WINDOW_MS = 60_000;
+const HOST_SHORTAGE_WINDOW_MS = 60_000;
 /** A service that stays down holds its incident open, but not for ever. */
 const DOWN_OPEN_MAX_MS = 24 * 60 * 60_000;
 const KILLS_KEPT = 20;

@@ -10,7 +10,7 @@ export function serviceOf({ record, who }: Kill): string {
   const { identity, oomGroup, name, taskMemcg } = record;
   // A short kill line says no group; a snapshot may have seen the process in its own.
   const seen = taskMemcg === null && who?.cgroup != null ? identifyCgroup(who.cgroup) : null;
-  return placeName(identity) ?? oomGroup ?? placeName(seen) ?? name ?? who?.name ?? '(unknown process)';
+  return placeName(identity) ?? nameOfGroup(oomGroup) ?? placeName(seen) ?? name ?? who?.name ?? '(unknown process)';
 }
 
 /** What people call a living process, in the same words. */
@@ -67,5 +67,9 @@ export function isUnknownProblem(problem: string): boolean {
 /** All who die of `memory.oom.group` die together, whatever each is called. */
 function groupOf(kill: Kill): string {
   const { oomGroup } = kill.record;
-  return oomGroup === null ? serviceOf(kill) : (placeName(identifyCgroup(oomGroup)) ?? oomGroup);
+  return nameOfGroup(oomGroup) ?? serviceOf(kill);
+}
+
+function nameOfGroup(oomGroup: string | null): string | null {
+  return oomGroup === null ? null : (placeName(identifyCgroup(oomGroup)) ?? oomGroup);
 }

@@ -316,6 +316,26 @@ describe('around a kill', () => {
     expect(new Set(records.map((record) => record.report)).size).toBe(1);
   });
 
+  it('takes no later kill, and none of another shortage, for one of a group', () => {
+    const group = 'Tasks in /g are going to be killed due to memory.oom.group set';
+    const bare = kill.slice(kill.indexOf('Killed process'));
+    const limit = `Memory cgroup out of memory: ${bare}`;
+    const records = parseLines([
+      `[  100.000000] ${limit}`,
+      `[  100.000100] ${group}`,
+      `[  100.010000] ${limit.replace('7 (a)', '8 (b)')}`,
+      `[  100.020000] Out of memory: ${bare.replace('7 (a)', '9 (c)')}`,
+      `[  100.700000] ${limit.replace('7 (a)', '10 (d)')}`,
+    ]);
+
+    expect(records.map((record) => [record.pid, record.oomGroup, record.domain])).toEqual([
+      [7, '/g', 'memcg'],
+      [8, '/g', 'memcg'],
+      [9, null, 'host'],
+      [10, null, 'memcg'],
+    ]);
+  });
+
   it('counts the first of a group once also where much stands between, in a log without the clock of the kernel', () => {
     const verdict =
       'oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/g,task_memcg=/g,task=a,pid=7,uid=0';

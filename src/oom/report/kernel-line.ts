@@ -18,6 +18,8 @@ const BLOB = /^\[\d+(?:\.\d+)?[KMGT]?B? blob data\]$/;
 const SAME_MEMORY = /^ ?Kill process (\d{1,10}) \((.{1,64})\) sharing same memory/s;
 const EXITING = /^.{0,80}?OOM victim (\d{1,10}) \((.{1,64})\) is already exiting/s;
 const GROUP_SECONDS_MAX = 30;
+/** A group is killed in one loop: between two of its lines lies no more than their printing. */
+const GROUP_GAP_SECONDS_MAX = 0.25;
 const POLICY_MAX = 300;
 const AFTERMATH_MAX = 20;
 
@@ -152,7 +154,9 @@ function reportOfKill(state: StreamState, line: LogLine, killed: KilledLine): Re
     state.groupOpen &&
     state.open === null &&
     decided !== null &&
-    isWithin(decided.deaths.at(-1)?.line, line, GROUP_SECONDS_MAX)
+    // Each of a group is announced in the words of the first.
+    (decided.deaths[0]?.killed?.message ?? killed.message) === killed.message &&
+    isWithin(decided.deaths.at(-1)?.line, line, GROUP_GAP_SECONDS_MAX)
   )
     return decided;
   state.groupOpen = false;
