@@ -1,7 +1,16 @@
 import path from 'node:path';
 import type { Store } from '../app/store-port.ts';
 import { appendAudit, loadAudit, verifyAudit } from './audit.ts';
-import { addChange, loadAppliedChanges, loadChange, loadChanges, loadOpenChanges, loadRules, putRule, updateChange } from './changes.ts';
+import {
+  addChange,
+  loadAppliedChanges,
+  loadChange,
+  loadChanges,
+  loadOpenChanges,
+  loadRules,
+  putRule,
+  updateChange,
+} from './changes.ts';
 import { saveBatch } from './batches.ts';
 import {
   loadAddedHosts,
@@ -139,14 +148,8 @@ function storeOf(database: Database): Store {
     change: (id) => loadChange(db, id),
     changes: (host, limit) => loadChanges(db, host, limit),
     openChanges: () => loadOpenChanges(db),
-<<<<<<< HEAD
     repairCard: (changeId) => transact((trx) => showChange(trx, changeId, true)),
-=======
     appliedChanges: (after = null) => loadAppliedChanges(db, after),
-    claimCards: (claim) => claimCards(database, claim),
-    saveCard: (card, owner) => transact((trx) => saveCard(trx, card, owner)),
-    repairCard: (changeId) => transact((trx) => repairCard(trx, changeId)),
->>>>>>> e132417 (Carry out what was approved however much is in force, and try ever more rarely what a host refuses)
     putRule: (rule) => putRule(database, rule),
     rules: () => loadRules(db),
 

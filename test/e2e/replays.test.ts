@@ -53,7 +53,9 @@ describe('the five replay buttons, one after the other', { ...needs('chromium'),
       await page.screenshot({ path: path.join(PICTURES, `replays ${labels[0]} first.png`), fullPage: true });
     }
 
-    const named = (wanted: RegExp) => of(all, wanted);
+    function named(wanted: RegExp): Incident[] {
+      return of(all, wanted);
+    }
     const storm = named(/batch/);
     expect(named(/^mysql/).map(sayWithoutTimes)).toEqual([
       expect.stringMatching(/^mysqld.* was killed on demo-db01: the host ran out of memory/),
