@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { styleText } from 'node:util';
 import { withCause } from '../cause/cause.ts';
 import { explainReport, explainWords, listKills } from '../notice/incident/kill-report.ts';
@@ -6,7 +7,8 @@ import { summarizeKills } from '../notice/answer/kill-summary.ts';
 import { showHostText } from '../notice/host-text.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { onceEach, type MemberRecord } from './members.ts';
-import { readLog, UnreadableInput } from './read-log.ts';
+import { UnreadableInput } from './read-log.ts';
+import { readFiles } from './read-parallel.ts';
 import { isWanted, type Selection } from './selection.ts';
 
 export const EXIT_FOUND = 0;
@@ -44,10 +46,10 @@ export async function parseFiles(files: readonly string[], options: ParseOptions
   let deaths = 0;
   let undated = 0;
   let faults = 0;
-  for (const file of files) {
+  for (const { file, read } of readFiles(files, sizeOf)) {
     const printed = openPrinter(file, options, found);
     try {
-      await readLog(file, {
+      await read({
         found: printed.take,
         progress: openProgress(file, options),
         drain: printed.drain,
@@ -70,6 +72,11 @@ export async function parseFiles(files: readonly string[], options: ParseOptions
   if (count === 0 && faults === 0 && !options.json)
     options.err.write(`oombot parse: no out-of-memory kill in ${nameFiles(files)}\n`);
   return faults > 0 ? EXIT_UNREADABLE : deaths > 0 ? EXIT_FOUND : EXIT_NONE;
+}
+
+/** 0: it is not there, or nothing that has a size. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 interface Printer {

@@ -22,6 +22,7 @@ export interface Reading {
 const CHUNK = 262_144;
 /** An archive in an archive, as a sosreport of several hosts is. */
 const NESTED_MAX = 3;
+const LATE_MAX = 100_000;
 
 /**
  * Reads a log to its end and hands on what it finds. Plain, compressed or an archive of logs, told by the first bytes.
@@ -94,11 +95,17 @@ async function scan(
   found: (records: KillRecord[]) => void,
   drain: () => Promise<void>,
 ): Promise<void> {
+  // Of a container that turns the lines round the numbers are known at the end.
+  const late: KillRecord[] = [];
   const parser = openLogParser({ lastWordOnly: true });
   const scanner = openLogScanner({
     parser,
     buffer: Buffer.allocUnsafe(SCAN_BUFFER),
-    found: (events) => found(events.map(({ record }) => record)),
+    found: (events) => {
+      const records = events.map(({ record }) => record);
+      if (container === null || late.length > LATE_MAX) found(records);
+      else late.push(...records);
+    },
   });
   try {
     for await (const chunk of chunks) {
@@ -108,7 +115,15 @@ async function scan(
   } finally {
     if (container !== null) scanner.push(Buffer.from(container.end(), 'latin1'));
     scanner.end();
+    const lineCount = container?.turnedLines?.() ?? null;
+    if (late.length > 0) found(lineCount === null ? late : late.map((record) => turn(record, lineCount)));
   }
+}
+
+/** A record with the numbers that its lines have in the input. */
+function turn(record: KillRecord, lineCount: number): KillRecord {
+  const evidence = record.evidence.map(({ line, text }) => ({ line: lineCount + 1 - line, text })).toReversed();
+  return { ...record, line: lineCount + 1 - record.line, evidence };
 }
 
 async function openFile(file: string, progress: (bytes: number) => void): Promise<AsyncIterable<Buffer>> {

@@ -199,3 +199,48 @@ describe('an archive', () => {
     expect(kills).toMatchObject([{ pid: 18540 }]);
   });
 });
+
+describe('several large files', () => {
+  it('are read at once, and told in their order as if one after the other', () => {
+    const filler = 'Aug 30 01:00:00 xxxxx sshd[4711]: Accepted publickey for deploy from 10.2.3.4\n'.repeat(120_000);
+    const files = ['18540', '18541', '18542'].map((pid) =>
+      file(`large-${pid}.log`, `${filler}${STORY.replaceAll('18540', pid)}${pid === '18541' ? '' : filler}`),
+    );
+    files.splice(1, 0, file('small.log', STORY.replaceAll('18540', '7')), path.join(dir, 'missing.log'));
+
+    const run = spawnSync(node, [cli, 'parse', '--json', ...files], { encoding: 'utf8' });
+
+    expect(run.status).toBe(2);
+    expect(run.stderr.trim()).toMatch(/missing\.log: there is no such file$/);
+    const kills = run.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(kills.map(({ pid, line }) => [pid, line])).toEqual([
+      [18540, 120_003],
+      [7, 3],
+      [18541, 120_003],
+      [18542, 120_003],
+    ]);
+  });
+});
+
+describe('a log whose newest line comes first', () => {
+  it('is read the other way round, and its lines keep their numbers', () => {
+    const lines = STORY.trimEnd().split('\n');
+    const report = [
+      'Aug 30 01:35:08 xxxxx kernel: [7189052.400000] sh invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0',
+      'Aug 30 01:35:08 xxxxx kernel: [7189052.400001] CPU: 0 PID: 9 Comm: sh Not tainted 4.19.0 #1',
+      'Aug 30 01:35:08 xxxxx kernel: [7189052.400002] Mem-Info:',
+      'Aug 30 01:35:08 xxxxx kernel: [7189052.400003] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name',
+      ...lines,
+    ];
+
+    const { status, kills } = parse(file('newest.log', `${report.toReversed().join('\n')}\n`));
+
+    expect(status).toBe(0);
+    expect(kills).toMatchObject([
+      { pid: 18540, line: 2, trigger: { name: 'sh', pid: 9 }, tasksInDump: 1, reaped: true },
+    ]);
+  });
+});

@@ -2,6 +2,7 @@ import { withCause } from '../../cause/cause.ts';
 import { cutTextNote } from '../../notice/answer/answer-notes.ts';
 import { describeExplanation } from '../../notice/answer/answer-notice.ts';
 import { encodeText } from '../../oom/bytes.ts';
+import { openContainer } from '../../oom/framing/container.ts';
 import { openLogParser } from '../../oom/report/log-parser.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { Answer } from './handlers.ts';
@@ -15,8 +16,7 @@ const PASTED_MAX = 200_000;
 /** Explains the reports in a text that somebody pasted, as far as what came of it in the chat still tells. Keeps nothing. */
 export function explainText(text: string): Answer {
   const read = text.slice(0, TEXT_MAX);
-  const readings = read.length <= PASTED_MAX ? readingsOf(read) : [read.split(/\r?\n/)];
-  const best = readings
+  const best = readingsAsBytes(read)
     .map((lines) => parseText(lines))
     .reduce<KillRecord[]>((most, records) => (worth(records) > worth(most) ? records : most), []);
   if (best.length === 0) {
@@ -28,9 +28,21 @@ export function explainText(text: string): Answer {
   return { kind: 'notice', notice: { ...notice, small: [cutTextNote(TEXT_MAX), ...notice.small] } };
 }
 
+/** One reading more where the text is JSON, a table, a mail, HTML, or broken into lines; the only one where its newest line is first. */
+function readingsAsBytes(text: string): string[][] {
+  const readings = text.length <= PASTED_MAX ? readingsOf(text) : [text.split(/\r?\n/)];
+  const plain = readings.map((lines) => lines.map(encodeText));
+  const bytes = encodeText(text);
+  const container = openContainer(bytes);
+  if (container === null) return plain;
+  const unpacked = (container.push(bytes) + container.end()).split('\n');
+  return (container.turnedLines?.() ?? null) === null ? [...plain, unpacked] : [unpacked];
+}
+
+/** Lines as byte strings. */
 function parseText(lines: readonly string[]): KillRecord[] {
   const parser = openLogParser({ lastWordOnly: true });
-  const events = lines.flatMap((line, at) => parser.line(encodeText(line), at + 1));
+  const events = lines.flatMap((line, at) => parser.line(line, at + 1));
   return [...events, ...parser.end()].map((event) => event.record);
 }
 

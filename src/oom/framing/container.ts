@@ -39,7 +39,11 @@ function nest(outer: Filter, level: number): Filter {
     return inner.push(given) + (isEnd ? inner.end() : '');
   }
 
-  return { push: (bytes) => through(outer.push(bytes), false), end: () => through(outer.end(), true) };
+  return {
+    push: (bytes) => through(outer.push(bytes), false),
+    end: () => through(outer.end(), true),
+    turnedLines: () => outer.turnedLines?.() ?? (typeof inner === 'string' ? null : (inner?.turnedLines?.() ?? null)),
+  };
 }
 
 function findContainer(head: string): Filter | null {

@@ -2,4 +2,6 @@
 export interface Filter {
   push: (bytes: string) => string;
   end: () => string;
+  /** How many lines were given in turned order, once all were; null or missing: they stand as in the input. */
+  turnedLines?: () => number | null;
 }

@@ -60,12 +60,16 @@ export function openNewestFirst(): Filter {
   let parts: string[] = [];
   let length = 0;
   let rest = '';
+  let lineCount = 0;
+  let blocks = 0;
 
   function turn(): string {
     const lines = parts.join('').split('\n');
     parts = [];
     length = 0;
     if (lines.at(-1) === '') lines.pop();
+    lineCount += lines.length;
+    blocks += 1;
     return lines.length === 0 ? '' : `${lines.toReversed().join('\n')}\n`;
   }
 
@@ -82,5 +86,6 @@ export function openNewestFirst(): Filter {
       parts.push(rest);
       return turn();
     },
+    turnedLines: () => (blocks === 1 ? lineCount : null),
   };
 }
