@@ -60,17 +60,16 @@ const KNOWN: readonly Known[] = [
     pattern: '(?:memory\\+swap|memory|swap|kmem): usage \\d+kB, limit ',
     whole: /[a-z+]+: usage \d+kB, limit \d+kB, failcnt \d+/y,
   },
-  { kind: 'stats', pattern: 'Memory cgroup stats(?: for /[^\\n]{0,400})?:' },
+  { kind: 'stats', pattern: 'Memory cgroup stats(?: for /|:)' },
   {
     kind: 'group',
-    pattern: 'Tasks in /[^\\n]{0,400} are going to be killed',
+    pattern: 'Tasks in /',
     whole: /Tasks in [^\n]*memory\.oom\.group set/y,
   },
-  { kind: 'task', pattern: 'Task in /[^\\n]{0,400} killed as a result of limit of ' },
+  { kind: 'task', pattern: 'Task in /' },
   {
     kind: 'userspace',
-    pattern:
-      '(?:sending SIG(?:TERM|KILL) to process \\d|low memory! at or below SIG|(?:Killed|Marked) /\\S{1,400} (?:for killing )?due to (?:memory|swap))',
+    pattern: '(?:sending SIG(?:TERM|KILL) to process \\d|low memory! at or below SIG|(?:Killed|Marked) /)',
   },
 ];
 

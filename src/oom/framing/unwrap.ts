@@ -150,8 +150,7 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
 
   return {
     frame: (given, line, out) => {
-      const isIdleNow = phase === 'none' && isIdle();
-      isLooking = phase !== 'none' || isIdleNow;
+      isLooking = phase !== 'none' || (mayBeginReport(given) && isIdle());
       if (!isLooking) {
         framer.frame(given, line, out);
         return;
