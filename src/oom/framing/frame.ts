@@ -90,7 +90,10 @@ export function openFramer(hooks: FramerHooks): Framer {
   function pushEntry(out: LogLine[], entry: Entry, line: number): void {
     above = { ...entry, form: 'structured' };
     if (hooks.take(entry.text, line, above, out)) return;
-    const at = entry.program === null ? stripPrefix(entry.text, 0, above, known) : 0;
+    // rsyslog keeps the blank behind the tag.
+    const start = entry.text.startsWith(' [') ? 1 : 0;
+    const behind = entry.program === null ? stripPrefix(entry.text, start, above, known) : 0;
+    const at = behind > start ? behind : 0;
     widthAbove = 0;
     push(out, entry.text.slice(at), line, above, false);
   }

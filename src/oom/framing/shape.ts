@@ -86,7 +86,8 @@ export function matchFront(parts: readonly Part[], lastGap: number, text: string
       while (at < most && isBlankCode(text.charCodeAt(at))) at += 1;
       if (at === start) return -1;
     } else if (part === 'pad') {
-      if (index < parts.length - 1) while (isBlankCode(text.charCodeAt(at))) at += 1;
+      const most = index === parts.length - 1 ? start + lastGap : text.length;
+      while (at < most && isBlankCode(text.charCodeAt(at))) at += 1;
     } else {
       if (text.charAt(at) !== part) return -1;
       at += 1;

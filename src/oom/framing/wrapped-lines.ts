@@ -13,20 +13,27 @@ export interface Wrap {
   width: number;
 }
 
-const WIDTH_MIN = 40;
+const WIDTH_MIN = 20;
 const EDGE_MAX = 260;
 const MARGIN_MAX = 110;
 const PIECES_MAX = 12;
 /** Parts of kernel lines that never begin one. */
 const MIDDLE =
-  /^[ >|]*(?:\(?GFP_|\|?__GFP|(?:anon|file|shmem)-rss:|total-vm:|UID:\d|pgtables:|oom_score_adj[:=]?|oom_adj|order=|gfp_mask=|nodemask=|cpuset=|mems_allowed=|global_oom|oom_memcg=|task_memcg=|task=|pid=|uid=|score -?\d|or sacrifice child|or a child|now anon|failcnt|limit \d|name\s*$|[,)])/;
+  /^[ >|]*(?:\(?GFP_|\|?__GFP|(?:anon|file|shmem)-rss:|total-vm:|UID:\d|pgtables:|oom_score_adj[:=]?|oom_adj|order=|gfp_mask=|nodemask=|cpuset=|mems_allowed=|global_oom|oom_memcg=|task_memcg=|task=|pid=|uid=|score -?\d|or sacrifice child|or a child|now anon|failcnt|limit \d|name\s*$|[a-z_()]+:\d+kB|all_unreclaimable\?|\d+\*\d+kB|= \d+kB|#\d+ |\([UMEHCR]+\)|[,)])/;
+/** Ends where a name or a column has to follow. */
+const OPEN_END =
+  /^[ >|]*(?:\[ *\d+ *\](?: +-?\d+){4,13}|CPU: \d+ .*\b(?:Not tainted|Comm: .*)|\[ *pid *\] +uid +tgid[ \w]*(?<!name))$/;
+const NAMES_SOMEBODY = / invoked oom-killer|Kill(?:ed)? process \d+ \(/;
 const known: KnownTail = { text: '', host: '', program: null };
 
 /** Whether lines of a report in a text are broken, seen by one that ends before it can. */
 export function findWrap(head: string): Wrap | null {
   if (!/oom-killer|illed process|oom-kill:/.test(head)) return null;
   const lines = head.split('\n').map((line) => line.trimEnd());
-  const at = lines.findIndex((line, index) => isBroken(line) && !isFresh(lines[index + 1] ?? ''));
+  const at = lines.findIndex((line, index) => {
+    const next = lines[index + 1] ?? '';
+    return (isBroken(line) || (NAMES_SOMEBODY.test(line) && MIDDLE.test(next))) && !isFresh(next);
+  });
   if (at < 0) return null;
   const line = lines[at] ?? '';
   const longest = lines.reduce((most, one) => Math.max(most, one.length), 0);
@@ -78,7 +85,7 @@ export function openWrapped({ width }: Wrap): Filter {
       pieces > 0 &&
       pieces < PIECES_MAX &&
       !fresh &&
-      (width > 0 ? lastLength >= width - 1 : fronts > 1 ? pending !== '' : MIDDLE.test(line));
+      (width > 0 ? lastLength >= width - 1 : fronts > 1 ? pending !== '' : MIDDLE.test(line) || OPEN_END.test(pending));
     lastLength = line.length;
     if (goesOn) {
       const piece = width > 0 ? line : line.replace(/^[ >|]+/, '');
