@@ -33,7 +33,7 @@ function project(
 export default defineConfig({
   root,
   test: {
-    reporters: ['default', './test/support/not-run-reporter.ts'],
+    reporters: ['default', './test/support/not-run-reporter.ts', './test/support/machine-state-reporter.ts'],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
@@ -42,8 +42,8 @@ export default defineConfig({
     },
     projects: [
       // No file of these two leaves anything behind in its worker, and loading the code anew for each costs more than the tests.
-      project('pure', { testTimeout: 20_000, isolate: false }),
-      project('app', { testTimeout: 20_000, isolate: false }),
+      project('pure', { testTimeout: 60_000, isolate: false }),
+      project('app', { testTimeout: 60_000, isolate: false }),
       project('host', { testTimeout: 60_000, hookTimeout: 120_000 }),
       project('browser', { testTimeout: 60_000, hookTimeout: 120_000 }),
       // The kernel prints ten reports in 5 s and no more, into one log for the whole machine: after the others, one file at a time.

@@ -150,16 +150,17 @@ describe(
       const journald = await openJournald();
       toClose.push(() => journald.close());
       const gid = spawnSync('getent', ['group', 'systemd-journal']).stdout.toString().split(':')[2] ?? '';
-      spawnSync('chgrp', ['-R', gid, '/run/log/journal']);
-      spawnSync('chmod', ['-R', 'g+rX', '/run/log/journal']);
+      const [command = '', ...through] = journald.through;
+      const allow = `chgrp -R ${gid} /run/log/journal && chmod -R g+rX /run/log/journal`;
+      spawnSync(command, [...through, 'sh', '-c', allow]);
       // An account that may read the journal and nothing else.
       const asReader = `ForceCommand exec setpriv --reuid=65534 --regid=${gid} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"`;
-      const other = await openSshd({ lines: [asReader] });
+      const other = await openSshd({ lines: [asReader], through: journald.through });
       toClose.push(other.close);
       const watched = await watch([hostConfig('here', other.target())]);
 
       await survives(watched, ['here'], async () => {
-        spawnSync('pkill', ['-u', '65534', '-x', 'journalctl']);
+        for (const [pid, line] of other.processes()) if (line.startsWith('journalctl')) process.kill(pid);
         await sleep(1_500);
         await journald.restart();
         await sleep(1_500);
@@ -250,8 +251,10 @@ sleep 60
       // The ring alone may be overwritten while no bot lives: the journal is what lasts.
       const journald = has('journald') ? await openJournald() : null;
       toClose.push(() => journald?.close());
+      const watching = journald === null ? sshd : await openSshd({ through: journald.through });
+      if (watching !== sshd) toClose.push(watching.close);
       const url = `sqlite:${path.join(dir, 'moments.db')}`;
-      const host = hostConfig('here', sshd.target());
+      const host = hostConfig('here', watching.target());
       const group = openKillGroup();
       toClose.push(group.close);
       // It is known before the first kill: what died before that is history.

@@ -28,13 +28,16 @@ set -e
 D=$1
 exec 3<&0
 mount -t tmpfs upper "$D"
-for d in etc usr var home root; do
+for d in etc usr var root; do
   mkdir -p "$D/$d.upper" "$D/$d.work"
   mount -t overlay overlay -o "lowerdir=/$d,upperdir=$D/$d.upper,workdir=$D/$d.work" "/$d"
 done
 mkdir -p "$D/dev"
 mount -t tmpfs -o mode=755 dev "$D/dev"
-for n in null zero full random urandom tty kmsg ptmx; do touch "$D/dev/$n" && mount --bind "/dev/$n" "$D/dev/$n"; done
+for n in null zero full random urandom tty ptmx; do touch "$D/dev/$n" && mount --bind "/dev/$n" "$D/dev/$n"; done
+# Of the kernel log only root may read, as with dmesg_restrict=1, whatever it is on this machine.
+mknod -m 600 "$D/dev/kmsg" c 1 11
+echo 1 > "$D/restrict"
 mkdir -p "$D/dev/pts" "$D/dev/shm"
 [ ! -d /dev/pts ] || mount --bind /dev/pts "$D/dev/pts"
 mount -t tmpfs -o mode=1777 shm "$D/dev/shm"
@@ -43,7 +46,20 @@ mount --move "$D/dev" /dev
 mount -t tmpfs -o mode=755 run /run
 mkdir -p /run/sshd /run/lock
 mount -t proc proc /proc
-rm -rf /var/log/journal
+mount --bind "$D/restrict" /proc/sys/kernel/dmesg_restrict
+mount -t tmpfs -o mode=755 home /home
+# A machine that may be watched itself, and has rules of its own, is the same to the tests as one that is not.
+for f in passwd shadow group gshadow subuid subgid; do
+  [ ! -e /etc/$f ] || sed -i -E '/^oombot(-w)?:/d; s/([:,])oombot(-w)?,/\\1/g; s/,oombot(-w)?$//; s/:oombot(-w)?$/:/' /etc/$f
+done
+find /etc/sudoers.d -type f ! -name README -delete 2>/dev/null || true
+rm -rf /etc/doas.conf /usr/local/sbin/oom-* /etc/systemd/system/*.service.d/50-oombot.conf /var/lib/oombot /var/log/journal
+[ ! -e /etc/sudoers ] || cat > /etc/sudoers <<'END'
+Defaults env_reset
+Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+root ALL=(ALL:ALL) ALL
+@includedir /etc/sudoers.d
+END
 # The helper does nothing that it cannot log.
 busybox syslogd -O /var/log/seen -S 3<&-
 until [ -S /dev/log ]; do sleep 0.01; done

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -58,7 +58,7 @@ describe.each([
         execFileSync('ln', ['-sf', '/bin/busybox', path.join(bins, tool)]);
       }
     }
-    sshd = await openSshd({ lines: bins === '' ? [] : [`SetEnv PATH=${bins}:/usr/sbin:/usr/bin:/sbin:/bin`] });
+    sshd = await openSshd({ env: bins === '' ? {} : { PATH: `${bins}:/usr/sbin:/usr/bin:/sbin:/bin` } });
     ssh = openSsh({ clock: realClock, random: () => 0.05, passphrase: null, agentSocket: null });
     connection = ssh.connect(sshd.target());
     await stateOf(connection, 'connected');
@@ -331,7 +331,7 @@ describe.each([
 
   it('leaves nothing behind on the host, left or cut off', async () => {
     function left(): number {
-      return spawnSync('pgrep', ['-f', 'IFS= read -r n; IFS= read -r f']).stdout.toString().split('\n').length - 1;
+      return [...sshd.processes().values()].filter((line) => line.includes('IFS= read -r n; IFS= read -r f')).length;
     }
     const log = aLog();
     append(log, 0, 1);
@@ -343,9 +343,8 @@ describe.each([
     await stopped.stop();
     await sshd.stop();
     await cut.end;
-    await sleep(2500);
 
-    expect(left()).toBe(0);
+    await expect.poll(left, { timeout: 10_000 }).toBe(0);
     await sshd.start();
     connection.reconnectNow();
     await stateOf(connection, 'connected');

@@ -13,8 +13,19 @@ import { causeKill, kernelLine } from '../support/kernel-kill.ts';
 import { openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 import { needs } from '../support/needs.ts';
 
+let journald: Journald;
+
 function entries(): string[] {
-  return spawnSync('journalctl', ['-q', '--no-pager', '_TRANSPORT=kernel', '-o', 'json'], {
+  const [command = '', ...args] = [
+    ...journald.through,
+    'journalctl',
+    '-q',
+    '--no-pager',
+    '_TRANSPORT=kernel',
+    '-o',
+    'json',
+  ];
+  return spawnSync(command, args, {
     maxBuffer: 256 * 1024 * 1024,
   })
     .stdout.toString('latin1')
@@ -41,12 +52,11 @@ describe('the journal over a real sshd', needs('sshd', 'journald', 'kmsg'), () =
   let sshd: Sshd;
   let ssh: Ssh;
   let connection: Connection;
-  let journald: Journald;
   let journalOnly: Probe;
   let withRing: Probe;
   beforeAll(async () => {
     journald = await openJournald();
-    sshd = await openSshd();
+    sshd = await openSshd({ through: journald.through });
     ssh = openSsh({ clock: realClock, random: () => 0.05, passphrase: null, agentSocket: null });
     connection = ssh.connect(sshd.target());
     await stateOf(connection, 'connected');

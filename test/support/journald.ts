@@ -1,22 +1,36 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const journald = '/lib/systemd/systemd-journald';
+const JOURNALD = '/lib/systemd/systemd-journald';
+
+// Its sockets and journals are where only what is started `through` it sees them.
+const WORLD = `
+mount -t tmpfs -o mode=755 run /run && mkdir -p /run/systemd/journal /run/log/journal /run/sshd
+[ ! -d /var/log/journal ] || mount -t tmpfs -o mode=755 log /var/log/journal
+rm -rf /var/log/journal/* && echo ready && exec cat
+`;
 
 export interface Journald {
+  /** What a command must be started through to see this journal. */
+  through: string[];
   /** Ends it, as an update of systemd does, and starts it anew. */
   restart: () => Promise<void>;
   close: () => Promise<void>;
 }
 
-/** Starts one unless one runs, with an empty journal that takes up the kernel's ring; one that runs is used and left alone. */
+/** A systemd-journald by hand, without systemd as pid 1, in a mount namespace of its own, with a journal that takes up the kernel's ring. */
 export async function openJournald(): Promise<Journald> {
+  const world = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', WORLD], { stdio: 'pipe' });
+  await new Promise((resolve, reject) => {
+    world.stdout.once('data', resolve);
+    world.once('exit', () => reject(new Error('no namespace for systemd-journald'))); // Later that is of no effect.
+  });
+  const through = ['nsenter', '-t', String(world.pid), '-m', '--'];
   let child: ChildProcess | null = null;
 
-  async function start(): Promise<void> {
-    child = spawn(journald, { stdio: 'ignore' });
-    await sleep(100);
+  function start(): void {
+    const [command, ...args] = [...through, JOURNALD];
+    child = spawn(command, args, { stdio: 'ignore' });
   }
 
   async function stop(): Promise<void> {
@@ -28,28 +42,28 @@ export async function openJournald(): Promise<Journald> {
     await gone;
   }
 
-  if (spawnSync('pgrep', ['-x', 'systemd-journal']).status !== 0) {
-    // What earlier runs left: their journals, and how far they had read the ring.
-    rmSync('/run/log/journal', { recursive: true, force: true });
-    rmSync('/run/systemd/journal/kernel-seqnum', { force: true });
-    mkdirSync('/run/systemd/journal', { recursive: true });
-    mkdirSync('/run/log/journal', { recursive: true });
-    await start();
+  async function close(): Promise<void> {
+    await stop();
+    const gone = new Promise((resolve) => world.once('exit', resolve));
+    world.stdin.end();
+    await gone;
   }
-  for (let tries = 0; tries < 100; tries++) {
-    const { stdout } = spawnSync('journalctl', ['-q', '-n', '1', '_TRANSPORT=kernel']);
-    if (stdout.length > 0) {
+
+  start();
+  for (let tries = 0; tries < 200; tries++) {
+    const [command, ...args] = [...through, 'journalctl', '-q', '-n', '1', '_TRANSPORT=kernel'];
+    if (spawnSync(command, args).stdout.length > 0) {
       return {
+        through,
         restart: async () => {
-          if (child === null) return;
           await stop();
-          await start();
+          start();
         },
-        close: stop,
+        close,
       };
     }
     await sleep(50);
   }
-  await stop();
+  await close();
   throw new Error('systemd-journald does not take up kernel lines');
 }

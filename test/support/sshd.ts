@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -26,14 +26,19 @@ export interface Sshd {
   /** Puts new host keys in place of the old ones; takes effect with the next start. */
   changeHostKeys: () => void;
   start: () => Promise<void>;
+  /** What its sessions started and is still there, also what outlived its session: pids by command line. */
+  processes: () => Map<number, string>;
   /** Ends the listener and all sessions. */
   stop: () => Promise<void>;
   close: () => Promise<void>;
 }
 
-/** A real OpenSSH server on a free loopback port, with its own keys and files. `through` starts it, as `nsenter … --` does. */
+/**
+ * A real OpenSSH server on a free loopback port, with its own keys and files. `through` starts it, as `nsenter … --` does; `env` is
+ * what its sessions find set.
+ */
 export async function openSshd(
-  options: { hostKeys?: KeyType[]; lines?: string[]; through?: string[] } = {},
+  options: { hostKeys?: KeyType[]; lines?: string[]; through?: string[]; env?: Record<string, string> } = {},
 ): Promise<Sshd> {
   const dir = mkdtempSync(path.join(tmpdir(), 'oombot-sshd-'));
   // Debian's sshd wants its privilege separation directory, which systemd would have made.
@@ -61,6 +66,10 @@ export async function openSshd(
       'UsePAM no',
       'StrictModes no',
       'MaxStartups 200',
+      // sshd takes the first line of this kind alone.
+      `SetEnv ${Object.entries({ OOMBOT_SSHD: dir, ...options.env })
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' ')}`,
       ...(options.lines ?? []),
       '',
     ].join('\n'),
@@ -130,6 +139,7 @@ export async function openSshd(
     changeHostKeys: makeHostKeys,
     start,
     stop,
+    processes: () => processesWith(`OOMBOT_SSHD=${dir}`),
     close: async () => {
       await stop();
       rmSync(dir, { recursive: true, force: true });
@@ -154,6 +164,19 @@ export function makeKey(file: string, type: KeyType, passphrase = ''): void {
     writeFileSync(`${file}.pub`, `${made.public}\n`);
   }
   chmodSync(file, 0o600);
+}
+
+function processesWith(variable: string): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
+    try {
+      if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(variable)) continue;
+      found.set(Number(name), readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' '));
+    } catch {
+      // It is gone.
+    }
+  }
+  return found;
 }
 
 /** The sshd processes of the sessions, and what runs in them. */
