@@ -47,6 +47,7 @@ mount -t tmpfs -o mode=755 run /run
 mkdir -p /run/sshd /run/lock
 mount -t proc proc /proc
 mount --bind "$D/restrict" /proc/sys/kernel/dmesg_restrict
+chmod 700 "$(command -v dmesg)"
 mount -t tmpfs -o mode=755 home /home
 # A machine that may be watched itself, and has rules of its own, is the same to the tests as one that is not.
 for f in passwd shadow group gshadow subuid subgid; do

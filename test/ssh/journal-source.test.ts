@@ -16,15 +16,7 @@ import { needs } from '../support/needs.ts';
 let journald: Journald;
 
 function entries(): string[] {
-  const [command = '', ...args] = [
-    ...journald.through,
-    'journalctl',
-    '-q',
-    '--no-pager',
-    '_TRANSPORT=kernel',
-    '-o',
-    'json',
-  ];
+  const [command, ...args] = [...journald.through, 'journalctl', '-q', '--no-pager', '_TRANSPORT=kernel', '-o', 'json'];
   return spawnSync(command, args, {
     maxBuffer: 256 * 1024 * 1024,
   })
