@@ -68,10 +68,14 @@ export interface NewDelivery {
 }
 
 export interface Mute {
-  /** A host's or a service's name. */
+  /** A host's or a service's name, see mute-target.ts. */
   target: string;
   untilMs: number;
   by: string;
+  /** Missing: nobody said. */
+  why?: string;
+  /** The tag that was muted: there is one such mute for each host that had it. */
+  tag?: string;
 }
 
 /** A host added from Slack, beside those of the configuration. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readReply } from '../../src/app/reply-body.ts';
 import { mutedUntil } from '../../src/app/mute-target.ts';
 import { parseCommand } from '../../src/slack/typed-text.ts';
-import { plainText } from '../../src/notice/render-text.ts';
+import { plainText, renderText } from '../../src/notice/render-text.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, type AnsweringBot } from '../support/an-answering-bot.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
@@ -95,7 +95,6 @@ describe('muting', () => {
       kind: 'unknown-target',
       nearest: 'db01',
     });
-    expect(refusalOf(await bot.handlers.mute({ target: 'prod', forMs: null }, ASKER)).kind).toBe('bad-value');
   });
 
   it('is in the audit log', async () => {
@@ -109,6 +108,47 @@ describe('muting', () => {
       ['U2', 'unmute'],
       ['U1', 'mute'],
     ]);
+  });
+});
+
+describe('a tag', () => {
+  it('is muted on each of its hosts, with the reason shown where mutes are listed, and unmuted at once', async () => {
+    const bot = await anAnsweringBot();
+    await bot.handlers.mute({ target: 'db01', forMs: 2 * HOUR_MS }, ASKER);
+
+    const notice = noticeOf(
+      await bot.handlers.mute({ target: 'db', forMs: HOUR_MS, why: 'restore <!channel>' }, ASKER),
+    );
+
+    expect(renderText(notice)).toContain('Because: restore <!channel>');
+    const about = { service: 'mysql.service', victims: [] };
+    const mutes = await bot.store.mutes(NOW_MS);
+    const hosts = ['db01', 'db02', 'web01'];
+    expect(hosts.map((host) => mutedUntil(mutes, { ...about, host }, NOW_MS))).toEqual([
+      NOW_MS + 2 * HOUR_MS,
+      NOW_MS + HOUR_MS,
+      null,
+    ]);
+    const listed = renderText(await bot.handlers.answerHome(ASKER));
+    expect(listed.match(/db \(tag\) is muted until .*because: restore <!channel>/g)).toHaveLength(1);
+
+    await bot.handlers.unmute({ target: 'db' }, ASKER);
+
+    expect((await bot.store.mutes(NOW_MS)).map(({ target }) => target)).toEqual(['db01']);
+  });
+});
+
+describe('an incident of several services', () => {
+  const about = { host: 'db01', service: 'a', victims: ['a', 'b'].map((service) => ({ service, count: 1 })) };
+
+  it('is silent only when all of them are, or the host is', () => {
+    function mute(target: string, hours: number) {
+      return { target, untilMs: NOW_MS + hours * HOUR_MS, by: 'U1' };
+    }
+
+    expect(mutedUntil([mute('a', 1)], about, NOW_MS)).toBeNull();
+    expect(mutedUntil([mute('a', 3), mute('b on db01', 2)], about, NOW_MS)).toBe(NOW_MS + 2 * HOUR_MS);
+    expect(mutedUntil([mute('a', 3), mute('db01', 1)], about, NOW_MS)).toBe(NOW_MS + HOUR_MS);
   });
 });
 

@@ -220,7 +220,7 @@ describe('whatever a host writes, Slack takes the message', () => {
         }),
         describeHelp([{ command: `last ${name}`, does: name, runs: true }], true),
         describeTypo(name, name),
-        describeMuted(name, NOW, 3_600_000),
+        describeMuted({ target: name, untilMs: NOW, why: name }, 3_600_000),
       ];
 
       for (const notice of notices) expect(faultsOf(notice)).toEqual([]);

@@ -63,7 +63,7 @@ export function answeringHandlers(): AnsweringHandlers {
     meantTarget: (word) => Promise.resolve(word),
     mute: async ({ target, forMs }) => {
       note('mute', target, forMs);
-      return notice(describeMuted(target, context.nowMs + (forMs ?? 3_600_000), forMs ?? 3_600_000));
+      return notice(describeMuted({ target, untilMs: context.nowMs + (forMs ?? 3_600_000) }, forMs ?? 3_600_000));
     },
     unmute: async ({ target }) => notice(describeUnmuted(target)),
     explain: async ({ text }) => {
@@ -88,7 +88,7 @@ export function answeringHandlers(): AnsweringHandlers {
     fullReport: async () => notice(describeReport(incident, incident.kills)),
     muteIncident: async ({ incidentId }) => {
       note('mute incident', incidentId);
-      return notice(describeMuted(incident.service, context.nowMs, 3_600_000));
+      return notice(describeMuted({ target: incident.service, untilMs: context.nowMs }, 3_600_000));
     },
     protect: async ({ host, what, adj, forMs, why, keep, incidentId }) => {
       note('protect', host, what, adj, forMs, why, keep, incidentId);

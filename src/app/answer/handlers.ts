@@ -59,7 +59,7 @@ export interface Handlers {
   /** The host, tag or service that a word was probably meant to be; the word itself where nothing is near. */
   meantTarget: (word: string) => Promise<string>;
   answerHelp: (requester: Requester) => Promise<Answer>;
-  mute: (ask: { target: string; forMs: number | null }, requester: Requester) => Promise<Answer>;
+  mute: (ask: { target: string; forMs: number | null; why?: string | null }, requester: Requester) => Promise<Answer>;
   unmute: (ask: { target: string }, requester: Requester) => Promise<Answer>;
   /** Explains pasted text. */
   explain: (ask: { text: string }, requester: Requester) => Promise<Answer>;

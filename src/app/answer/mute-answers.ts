@@ -3,7 +3,7 @@ import { describeMuted, describeUnmuted } from '../../notice/answer/answer-notic
 import { sayDuration } from '../../notice/units.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
-import { mutedUntil, serviceOnHost } from '../mute-target.ts';
+import { hostOfTag, mutedUntil, serviceOnHost } from '../mute-target.ts';
 import type { Mute } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
 import type { People } from '../people.ts';
@@ -23,20 +23,33 @@ export function openMuteAnswers(
   targets: Targets,
   people: People,
 ): Pick<Handlers, 'mute' | 'unmute' | 'muteIncident'> {
-  async function mute(ask: { target: string; forMs: number | null }, { userId }: { userId: string }): Promise<Answer> {
+  async function mute(
+    ask: { target: string; forMs: number | null; why?: string | null },
+    { userId }: { userId: string },
+  ): Promise<Answer> {
     const stranger = await people.refuseStranger(userId, 'mute kills');
     if (stranger !== null) return { kind: 'refused', refusal: stranger };
     const target = await targets.any(ask.target);
     if (target.kind === 'refused') return target;
-    if (target.kind === 'tag')
-      return badValue('host or service', ask.target, 'one of them: a tag stands for many hosts');
     const forMs = ask.forMs ?? HOUR_MS;
     if (!(forMs > 0 && forMs <= MUTE_MAX_MS)) return badValue('time', sayDuration(forMs), 'at most 30 d');
-    const put = { target: target.name, untilMs: clock.nowMs() + forMs, by: userId };
-    await putMute(put, target.kind === 'host' ? target.name : null);
-    await announce(put, target.kind === 'host' ? [target.name] : await hostsOf(target.name));
-    await showMutes(await openOf(target));
-    return { kind: 'notice', notice: describeMuted(target.name, put.untilMs, forMs) };
+    const why = ask.why ?? undefined;
+    const put: Mute = {
+      target: target.name,
+      untilMs: clock.nowMs() + forMs,
+      by: userId,
+      ...(why === undefined ? {} : { why }),
+    };
+    const hosts =
+      target.kind === 'tag' ? target.hosts : target.kind === 'host' ? [target.name] : await hostsOf(target.name);
+    // Each of its hosts by itself: one that gets the tag later is not silent.
+    for (const host of target.kind === 'tag' ? hosts : [])
+      await store.putMute({ ...put, target: hostOfTag(host, target.name), tag: target.name });
+    if (target.kind !== 'tag') await store.putMute(put);
+    await noteMute(put, target.kind === 'host' ? target.name : null);
+    await announce(put, hosts);
+    for (const host of hosts) await showMutes(await store.openIncidents(host));
+    return { kind: 'notice', notice: describeMuted(put, forMs) };
   }
 
   async function muteIncident({ incidentId }: { incidentId: string }, { userId }: { userId: string }): Promise<Answer> {
@@ -45,28 +58,30 @@ export function openMuteAnswers(
     const incident = await store.incident(incidentId);
     if (!incident) return { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
     const nowMs = clock.nowMs();
-    const target = serviceOnHost(incident.service, incident.host);
+    // What took several services is the host's.
+    const target = incident.victims.length > 1 ? incident.host : serviceOnHost(incident.service, incident.host);
     // The button of a muted incident says "1 h more".
     const untilMs = Math.min(Math.max(nowMs, incident.mutedUntilMs ?? 0) + HOUR_MS, nowMs + MUTE_MAX_MS);
-    await putMute({ target, untilMs, by: userId }, incident.host);
-    await announce({ target, untilMs, by: userId }, [incident.host]);
+    const put: Mute = { target, untilMs, by: userId };
+    await store.putMute(put);
+    await noteMute(put, incident.host);
+    await announce(put, [incident.host]);
     const others = (await store.openIncidents(incident.host)).filter((one) => one.id !== incidentId);
     await showMutes([incident, ...others]);
-    return { kind: 'notice', notice: describeMuted(target, untilMs, untilMs - nowMs) };
+    return { kind: 'notice', notice: describeMuted(put, untilMs - nowMs) };
   }
 
-  async function putMute(put: Mute, host: string | null): Promise<void> {
-    await store.putMute(put);
-    const { target, untilMs } = put;
-    await store.appendAudit({ atMs: clock.nowMs(), actor: put.by, action: 'mute', host, details: { target, untilMs } });
+  async function noteMute({ target, untilMs, by, why }: Mute, host: string | null): Promise<void> {
+    const details = { target, untilMs, ...(why === undefined ? {} : { because: why }) };
+    await store.appendAudit({ atMs: clock.nowMs(), actor: by, action: 'mute', host, details });
   }
 
   /** Silence that nobody was told of would look like health. */
-  async function announce({ target, untilMs, by }: Mute, hosts: readonly string[]): Promise<void> {
+  async function announce(put: Mute, hosts: readonly string[]): Promise<void> {
     if (channelOf === undefined) return;
     const nowMs = clock.nowMs();
-    const muted = describeMuted(target, untilMs, untilMs - nowMs);
-    const notice = { ...muted, headline: [...muted.headline, { words: ', by ' }, { userId: by }] };
+    const muted = describeMuted(put, put.untilMs - nowMs);
+    const notice = { ...muted, headline: [...muted.headline, { words: ', by ' }, { userId: put.by }] };
     const body = writeReply({ notice });
     const channels = new Set(hosts.map((host) => channelOf({ host })));
     await store.enqueue(
@@ -79,6 +94,8 @@ export function openMuteAnswers(
     if (stranger !== null) return { kind: 'refused', refusal: stranger };
     const nowMs = clock.nowMs();
     const mutes = await store.mutes(nowMs);
+    const ofTag = mutes.filter(({ tag }) => tag !== undefined && fold(tag) === fold(asked));
+    if (ofTag.length > 0) return unmuteTag(ofTag, userId);
     const found =
       mutes.find((one) => one.target === asked) ??
       mutes.find((one) => fold(one.target) === fold(asked) || fold(one.target) === `${fold(asked)}.service`);
@@ -89,6 +106,16 @@ export function openMuteAnswers(
     await store.appendAudit({ atMs: nowMs, actor: userId, action: 'unmute', host, details: { target } });
     await showMutes(await openOf(host === null ? { kind: 'service', name: target } : { kind: 'host', name: host }));
     return { kind: 'notice', notice: describeUnmuted(target) };
+  }
+
+  async function unmuteTag(mutes: readonly Mute[], userId: string): Promise<Answer> {
+    const tag = mutes[0]?.tag ?? '';
+    for (const { target } of mutes) await store.removeMute(target);
+    const details = { target: tag };
+    await store.appendAudit({ atMs: clock.nowMs(), actor: userId, action: 'unmute', host: null, details });
+    for (const { name } of fleet.hosts())
+      if (mutes.some(({ target }) => target === hostOfTag(name, tag))) await showMutes(await store.openIncidents(name));
+    return { kind: 'notice', notice: describeUnmuted(tag) };
   }
 
   function hostOf(target: string): string | null {

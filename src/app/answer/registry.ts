@@ -13,8 +13,8 @@ const RULE_DOES = {
 
 const UNMUTE = command({
   name: 'unmute',
-  usage: '<host|service>',
-  does: 'posts about a host or service again',
+  usage: '<host|service|tag>',
+  does: 'posts about a host, a service or a tag again',
   read: ([target]) =>
     target === undefined ? incomplete('unmute', 'a host or a service', 'unmute db01') : asking({ target }),
   answer: (handlers, ask, requester) => handlers.unmute(ask, requester),
@@ -170,8 +170,8 @@ export const COMMANDS: readonly Command[] = [
   }),
   command({
     name: 'mute',
-    usage: '<host|service> [1h]',
-    does: 'stops posting about a host or service; kills are still recorded',
+    usage: '<host|service|tag> [1h] [because …]',
+    does: 'stops posting about a host, a service or all hosts with a tag; kills are still recorded',
     examples: [{ words: ({ host }) => `mute ${host} 1h`, runs: false }],
     read: readMute,
     answer: (handlers, ask, requester) => handlers.mute(ask, requester),
@@ -263,5 +263,11 @@ function readScores([host, count]: readonly string[]):
 function readMute([target, ...rest]: readonly string[]) {
   if (target === undefined) return incomplete('mute', 'a host or a service', 'mute db01 1h');
   if (['off', 'none'].includes(rest[0]?.toLowerCase() ?? '')) return UNMUTE.read([target]);
-  return withDuration(rest, (forMs) => ({ target, forMs }));
+  const at = rest.findIndex((word) => word.toLowerCase() === 'because');
+  const why = at < 0 ? '' : rest.slice(at + 1).join(' ');
+  return withDuration(at < 0 ? rest : rest.slice(0, at), (forMs) => ({
+    target,
+    forMs,
+    ...(why === '' ? {} : { why }),
+  }));
 }

@@ -12,6 +12,7 @@ import {
 import { findGrowth, type Moment } from '../../incident/growth.ts';
 import type { Notice } from '../../notice/notice.ts';
 import { describeWarning, describeWarningOver } from '../../notice/incident/warning-notice.ts';
+import { isHostMuted } from '../mute-target.ts';
 import type { Clock, NewDelivery, Position } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
 import type { ToSave } from './save-queue.ts';
@@ -141,7 +142,7 @@ export function openEarlyWarning(host: string, world: WarningWorld): EarlyWarnin
   }
 
   async function isMuted(): Promise<boolean> {
-    return (await store.mutes(clock.nowMs())).some((mute) => mute.target === host);
+    return isHostMuted(await store.mutes(clock.nowMs()), host);
   }
 
   function news(notice: Notice, startedAtMs: number): NewDelivery {

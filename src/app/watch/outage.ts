@@ -1,6 +1,7 @@
 import { describeBackAgain, describeUnreachable } from '../../notice/answer/fleet-notice.ts';
 import type { Notice } from '../../notice/notice.ts';
 import { z } from 'zod';
+import { isHostMuted } from '../mute-target.ts';
 import type { Clock, NewDelivery, Position } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
 import type { ToSave } from './save-queue.ts';
@@ -68,7 +69,7 @@ export async function tellOutages(host: string, world: OutageWorld, signal: Abor
   }
 
   async function isMuted(): Promise<boolean> {
-    return (await store.mutes(clock.nowMs())).some((mute) => mute.target === host);
+    return isHostMuted(await store.mutes(clock.nowMs()), host);
   }
 
   /** What is told and that it was told go on record together. null: nobody is told. */

@@ -1,6 +1,7 @@
 import type { Kill } from '../../incident/incident.ts';
 import { serviceOf } from '../../incident/service.ts';
 import { describePast, type PastKill } from '../../notice/incident/past-notice.ts';
+import { isHostMuted } from '../mute-target.ts';
 import type { Clock, Log, NewDelivery, Position } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
 import type { Store } from '../store-port.ts';
@@ -82,7 +83,7 @@ export function openPast(host: string, { store, clock, log, channel, saves }: Pa
     do await clock.sleep(QUIET_MS, signal);
     while (!signal.aborted && clock.nowMs() - seenAtMs < QUIET_MS && clock.nowMs() < untilMs);
     if (signal.aborted) return;
-    const isMuted = (await store.mutes(clock.nowMs())).some((mute) => mute.target === host);
+    const isMuted = isHostMuted(await store.mutes(clock.nowMs()), host);
     const kills = [...(await onRecord(sinceMs)), ...seen.filter((kill) => kill.atMs >= sinceMs)];
     const notice = isMuted ? null : describePast(host, kills);
     saves.add({

@@ -46,21 +46,26 @@ export function cutTextNote(readChars: number): Text {
 const MUTES_SHOWN = 10;
 
 /** What is silent now, each with a way to end that. null: nothing is. */
-export function mutesPart(mutes: readonly { target: string; untilMs: number; by: string }[]): Part | null {
+export function mutesPart(
+  mutes: readonly { target: string; untilMs: number; by: string; why?: string; tag?: string }[],
+): Part | null {
   if (mutes.length === 0) return null;
-  const more = mutes.length - MUTES_SHOWN;
+  // A tag is muted on each of its hosts, and told once.
+  const once = mutes.filter(({ tag }, at) => tag === undefined || mutes.findIndex((other) => other.tag === tag) === at);
+  const more = once.length - MUTES_SHOWN;
   return {
     kind: 'rows',
     rows: [
-      ...mutes.slice(0, MUTES_SHOWN).map((mute) => ({
+      ...once.slice(0, MUTES_SHOWN).map((mute) => ({
         text: [
-          { hostText: mute.target },
-          { words: ' is muted until ' },
+          { hostText: mute.tag ?? mute.target },
+          { words: `${mute.tag === undefined ? '' : ' (tag)'} is muted until ` },
           { atMs: mute.untilMs },
           { words: ' by ' },
           { userId: mute.by },
+          ...(mute.why === undefined ? [] : [{ words: ', because: ' }, { prose: mute.why }]),
         ],
-        button: { id: 'run' as const, label: 'Unmute', value: `unmute ${quoted(mute.target)}` },
+        button: { id: 'run' as const, label: 'Unmute', value: `unmute ${quoted(mute.tag ?? mute.target)}` },
       })),
       ...(more > 0 ? [{ text: [{ words: `and ${more} more.` }] }] : []),
     ],

@@ -104,10 +104,16 @@ function recordFacts(record: KillRecord) {
 }
 
 /** A host or service was muted. */
-export function describeMuted(target: string, untilMs: number, forMs: number): Notice {
+export function describeMuted(
+  { target, untilMs, why }: { target: string; untilMs: number; why?: string },
+  forMs: number,
+): Notice {
   return aNotice({
     headline: [{ hostText: target }, { words: ` is muted for ${sayDuration(forMs)}, until ` }, { atMs: untilMs }],
-    sentence: [{ words: 'Kills are still recorded, but not posted to the channel.' }],
+    sentence: [
+      ...(why === undefined ? [] : [{ words: 'Because: ' }, { prose: why }, { words: '. ' }]),
+      { words: 'Kills are still recorded, but not posted to the channel.' },
+    ],
     buttons: [{ id: 'run', label: 'Unmute', value: `unmute ${quoted(target)}` }],
   });
 }

@@ -82,6 +82,7 @@ function didText({ action, host, details }: AuditLine): Text {
         { words: 'muted ' },
         ...object,
         ...(typeof untilMs === 'number' ? [{ words: ' until ' }, { atMs: untilMs }] : []),
+        ...(typeof details['because'] === 'string' ? [{ words: ', because: ' }, { prose: details['because'] }] : []),
       ];
     case 'ack':
       return [{ words: 'took care of an incident on ' }, ...object];
