@@ -45,7 +45,9 @@ describe('the past of an incident', () => {
     const bot = await anAnsweringBot();
     for (const minutes of [0, 3, 6])
       await bot.happen([aKill({ atMs: NOW_MS + minutes * MINUTE_MS, pid: 70 + minutes })]);
-    await bot.happen([aKill({ host: 'db02', atMs: NOW_MS - 40 * MINUTE_MS })]);
+    await bot.happen([aKill({ host: 'db02', bootId: 'boot2', atMs: NOW_MS - 40 * MINUTE_MS })]);
+    // The same machine under another name.
+    await bot.happen([aKill({ host: 'db01.example.net', atMs: NOW_MS })]);
     await bot.happen([aKill({ host: 'web1', atMs: NOW_MS - 3 * HOUR_MS })]);
     const incident = await newest(bot);
     const changes = [{ atMs: NOW_MS - 5 * MINUTE_MS, what: 'upgrade mysql-server' }];

@@ -6,6 +6,9 @@ import { pastOf } from '../service-past.ts';
 import type { KillStore } from '../store-port.ts';
 
 const KILLS_MAX = 1_000;
+/** More hosts than these are no longer looked at one by one. */
+const HOSTS_COMPARED = 20;
+const KILLS_COMPARED = 5;
 
 /** Looks an incident's past up. `changes`: deploys, packages, configuration, as far as they are known. */
 export async function historyOf(
@@ -38,6 +41,23 @@ export async function historyOf(
     loopCount: killLoopOf(times.filter((atMs) => atMs <= lastAtMs)),
     changedAtMs: change?.atMs ?? null,
     changedWhat: change?.what ?? null,
-    otherHosts: otherHostsOf({ host, service, atMs: firstAtMs }, everywhere),
+    otherHosts: await otherMachines(store, incident, otherHostsOf({ host, service, atMs: firstAtMs }, everywhere)),
   };
+}
+
+/** Without those that are this very machine under another name: one boot is one machine. */
+async function otherMachines(store: KillStore, incident: Incident, hosts: readonly string[]): Promise<string[]> {
+  const { service, firstAtMs } = incident;
+  const boots = new Set(incident.kills.flatMap(({ bootId }) => bootId ?? []));
+  const span = {
+    sinceMs: firstAtMs - PATTERN_THRESHOLDS.otherHostsWindowMs,
+    untilMs: firstAtMs + PATTERN_THRESHOLDS.otherHostsWindowMs + 1,
+  };
+  const others: string[] = [];
+  for (const [at, host] of hosts.entries()) {
+    const kills =
+      at < HOSTS_COMPARED ? await store.kills({ hosts: [host], service, ...span, limit: KILLS_COMPARED }) : [];
+    if (!kills.some(({ bootId }) => bootId !== null && boots.has(bootId))) others.push(host);
+  }
+  return others;
 }
