@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Block } from './message.ts';
 
-const INTERACTIVE = new Set(['button', 'static_select', 'plain_text_input']);
+const INTERACTIVE = new Set(['button', 'static_select', 'plain_text_input', 'file_input']);
 
 export type Element = { type: string; action_id: string } & Record<string, unknown>;
 

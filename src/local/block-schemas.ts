@@ -60,6 +60,11 @@ const plainTextInput = z.strictObject({
   min_length: z.int().min(0).max(3000).optional(),
   max_length: z.int().min(1).max(3000).optional(),
 });
+const fileInput = z.strictObject({
+  type: z.literal('file_input'),
+  action_id: actionId,
+  max_files: z.int().min(1).max(10).optional(),
+});
 
 const header = z.strictObject({ type: z.literal('header'), block_id: blockId, text: plainText(150) });
 const section = z
@@ -92,7 +97,7 @@ const input = z.strictObject({
   label: plainText(2000),
   hint: plainText(2000).optional(),
   optional: z.boolean().optional(),
-  element: z.discriminatedUnion('type', [plainTextInput, staticSelect]),
+  element: z.discriminatedUnion('type', [plainTextInput, staticSelect, fileInput]),
 });
 
 const richTextText = z.strictObject({ type: z.literal('text'), text: z.string().min(1) });

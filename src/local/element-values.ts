@@ -21,6 +21,8 @@ export function elementValue(element: Element, value: RawValue): Record<string, 
   if (type === 'button')
     return { type, text: element['text'], ...('value' in element ? { value: element['value'] } : {}) };
   if (type === 'static_select') return { type, selected_option: optionOf(element, value) };
+  // No file leaves the browser here.
+  if (type === 'file_input') return { type, files: [] };
   return { type, value: value === '' ? null : value };
 }
 

@@ -221,6 +221,7 @@ const LIMITS: Row[] = [
     input({ type: 'plain_text_input', max_length: 3000 }),
     input({ type: 'plain_text_input', max_length: 3001 }),
   ],
+  ['10 files', 'modal', input({ type: 'file_input', max_files: 10 }), input({ type: 'file_input', max_files: 11 })],
   ['no button in an input', 'modal', input({ type: 'static_select', options: [option()] }), input(button())],
   ['known blocks', 'message', [LINE], [{ type: 'chart' }]],
   ['known properties', 'message', [LINE], [{ ...LINE, color: 'red' }]],

@@ -78,7 +78,7 @@ function refuseBlock(block: Json): string[] {
       return [
         ...refusePlain(block['label'], 2_000),
         ...refusePlain(block['hint'], 2_000),
-        ...must(element['type'] === 'plain_text_input', 'input element'),
+        ...must(['plain_text_input', 'static_select', 'file_input'].includes(String(element['type'])), 'input element'),
         ...must(Number(element['max_length'] ?? 0) <= 3_000, 'max_length'),
         ...must(lengthOf(element['initial_value']) <= Number(element['max_length'] ?? 3_000), 'initial_value'),
       ];

@@ -20,6 +20,8 @@ import { textObject } from './text.js';
 /** @param {Json} element @param {Spot} spot @returns {HTMLElement} */
 export function interactive(element, spot) {
   if (element['type'] === 'button') return button(element, spot);
+  if (element['type'] === 'file_input')
+    return h('p', { class: 'hint' }, 'Files can be attached in Slack only. Here: paste the lines above.');
   return element['type'] === 'static_select' ? select(element, spot) : field(element, spot);
 }
 
