@@ -133,15 +133,16 @@ function buildProgram(setExit: (status: number) => void): Command {
   audit
     .command('verify')
     .description('Check that no entry of the audit log was changed or taken out.')
-    .action(async () => {
-      const { verifyAudit } = await import('./cli/ask-command.ts');
-      setExit(await verifyAudit());
+    .option('--head <count:hash>', 'a head that was noted elsewhere, such as in the log of that day')
+    .action(async ({ head }: { head?: string }) => {
+      const { verifyAudit } = await import('./cli/audit-command.ts');
+      setExit(await verifyAudit(head));
     });
   audit
     .command('export')
     .description('Print the audit log as JSON, one entry a line, oldest first.')
     .action(async () => {
-      const { exportAudit } = await import('./cli/ask-command.ts');
+      const { exportAudit } = await import('./cli/audit-command.ts');
       setExit(await exportAudit());
     });
   addOperationVerbs(program, setExit);

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { openAnswers } from './app/answer/answers.ts';
 import type { HostDraft } from './app/answer/handlers.ts';
 import { tellWeeks } from './app/answer/weekly-digest.ts';
+import { noteAuditHeads } from './app/change/audit-note.ts';
 import type { ChangeWorld } from './app/change/change-world.ts';
 import type { Store } from './app/store-port.ts';
 import { openTelling, type Telling } from './app/tell/telling.ts';
@@ -234,6 +235,7 @@ function startWork(
   const work = { store, fleet, clock, log, signal };
   const chores = [
     tidyUp(work),
+    noteAuditHeads({ ...work, channel: () => settings.now().approvals.channel, wake: outbox.ring }),
     tellWeeks({
       ...work,
       schedule: () => settings.now().digest,

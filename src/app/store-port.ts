@@ -128,7 +128,13 @@ export interface AuditRow extends AuditEntry {
   hash: string;
 }
 
-/** An intact log may still have lost its end: compare `headHash` with one noted elsewhere. */
+/** What an audit log of that length ends with. */
+export interface AuditHead {
+  seq: number;
+  hash: string;
+}
+
+/** A log may have been rewritten from its beginning: compare it with a head that was noted elsewhere. */
 export type AuditVerdict =
   { kind: 'intact'; entries: number; headHash: string } | { kind: 'broken'; seq: number; reason: string };
 
@@ -208,7 +214,10 @@ export interface AuditStore {
   appendAudit: (entry: AuditEntry) => Promise<AuditRow>;
   /** Newest first. */
   audit: (host: string | null, limit: number) => Promise<AuditRow[]>;
-  verifyAudit: () => Promise<AuditVerdict>;
+  /** `known`: a head that was noted elsewhere. */
+  verifyAudit: (known?: AuditHead) => Promise<AuditVerdict>;
+  /** The present head, with its signature where there is a key; null: no entry yet. */
+  auditHead: () => Promise<(AuditHead & { mac: string | null }) | null>;
 }
 
 export type ChangeSaved =

@@ -24,7 +24,6 @@ const TERMINAL = { userId: 'terminal', channelId: null };
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
 /** Some hundred megabytes; a log of that size is years. */
-const AUDIT_MAX = 500_000;
 
 /**
  * A command typed in the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. Without a record a name
@@ -128,35 +127,6 @@ async function checkOne(ssh: Ssh, host: HostConfig): Promise<boolean> {
   await connection.close();
   process.stdout.write(renderCheck(host, findings, process.stdout.isTTY && process.stdout.hasColors()));
   return canWatch(findings);
-}
-
-/** The verb `audit verify`. Exit 1 when an entry was changed or is missing. */
-export async function verifyAudit(): Promise<number> {
-  const store = await openStore(databaseUrl(loadConfig()), { readOnly: true });
-  const verdict = await store.verifyAudit();
-  await store.close();
-  if (verdict.kind === 'broken') {
-    process.stdout.write(`The audit log is not what was written: entry ${verdict.seq}, ${verdict.reason}\n`);
-    return EXIT_REFUSED;
-  }
-  const end =
-    verdict.entries === 0 ? '' : ` Its last hash is ${verdict.headHash}: compare it with one that you noted elsewhere.`;
-  process.stdout.write(`The audit log is intact: ${verdict.entries} entries.${end}\n`);
-  return 0;
-}
-
-/** The verb `audit export`: one JSON object a line, oldest first, with the hashes that tie each entry to the one before. */
-export async function exportAudit(): Promise<number> {
-  const store = await openStore(databaseUrl(loadConfig()), { readOnly: true });
-  const rows = await store.audit(null, AUDIT_MAX);
-  await store.close();
-  for (const { seq, atMs, actor, action, host, details, previousHash, hash } of rows.toReversed()) {
-    const time = new Date(atMs).toISOString();
-    process.stdout.write(`${JSON.stringify({ seq, time, actor, action, host, details, previousHash, hash })}\n`);
-  }
-  if (rows.length === AUDIT_MAX)
-    process.stderr.write(`oombot audit export: only the newest ${AUDIT_MAX} entries are here\n`);
-  return 0;
 }
 
 /** Those of the configuration, and those that were added from Slack. Without a record there are none of the latter. */

@@ -41,6 +41,8 @@ export interface Config {
   slack: { botToken: string | null; appToken: string | null; apiUrl: string | null };
   /** Never logged, never stored. */
   sshPassphrase: string | null;
+  /** Signs the head of the audit log. Never logged, never stored. */
+  auditKey: string | null;
   sshAgentSocket: string | null;
 }
 
@@ -100,6 +102,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
       apiUrl: setOr(env['SLACK_API_URL'], null),
     },
     sshPassphrase: secret('OOMBOT_SSH_PASSPHRASE'),
+    auditKey: secret('OOMBOT_AUDIT_KEY'),
     sshAgentSocket: setOr(env['SSH_AUTH_SOCK'], null),
   };
   if (config.sampleEveryMs === null && config.earlyWarning.length > 0)

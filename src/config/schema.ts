@@ -87,6 +87,7 @@ export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
   { name: 'SLACK_API_URL', meaning: 'another Slack-compatible server' },
   { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info (default), debug, trace or silent' },
   { name: 'OOMBOT_SSH_PASSPHRASE', meaning: 'passphrase of encrypted private keys' },
+  { name: 'OOMBOT_AUDIT_KEY', meaning: 'signs the head of the audit log; without it the head is only noted' },
   { name: 'SSH_AUTH_SOCK', meaning: 'ssh-agent to ask for keys' },
   {
     name: '…_FILE',

@@ -190,7 +190,7 @@ function openProgress(file: string, options: ParseOptions): (bytes: number) => v
   return (bytes) => {
     if (bytes < next || !options.err.isTTY) return;
     next = bytes + PROGRESS_STEP_BYTES;
-    options.err.write(`\r${file}: ${Math.round(bytes / 1e6)} MB read `);
+    options.err.write(`\r${showHostText(file)}: ${Math.round(bytes / 1e6)} MB read `);
   };
 }
 
@@ -211,7 +211,7 @@ function lookFor(out: NodeJS.WriteStream): Look {
 function nameFiles(files: readonly string[]): string {
   const [only] = files;
   if (files.length > 1) return `these ${files.length} files`;
-  return only === undefined || only === '-' ? 'standard input' : only;
+  return only === undefined || only === '-' ? 'standard input' : showHostText(only);
 }
 
 /** Waits until the text is on its way: output to a pipe must not be lost when the process ends. */

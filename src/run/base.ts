@@ -39,7 +39,7 @@ export interface Base {
 
 export async function openBase(settings: Settings, opened: Opened): Promise<Base> {
   const config = settings.now();
-  const store = await openStore(databaseUrl(config));
+  const store = await openStore(databaseUrl(config), { auditKey: config.auditKey });
   opened.push(store.close);
   const { sshPassphrase, sshAgentSocket } = config;
   const ssh = openSsh({ clock, random: Math.random, passphrase: sshPassphrase, agentSocket: sshAgentSocket });

@@ -84,6 +84,7 @@ export function openPostgres(url: string, readOnly: boolean): Database {
     },
     hasRowLocks: true,
     killCache: null,
+    auditKey: null,
     countingKey: 'bigint generated always as identity primary key',
     close: async () => {
       closing.abort();

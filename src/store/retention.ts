@@ -46,6 +46,7 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
           (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in
           (select host, at_ms from samples where at_ms < ${nowMs - KEEP_FINE_MS} and lasting = 0 limit ${ROWS_PER_DELETE})`,
+    sql`delete from receipts where at_ms < ${nowMs - 24 * 60 * 60_000}`,
     sql`delete from counters where at_ms < ${before}`,
     sql`delete from snapshots where at_ms < ${before}`,
     sql`delete from outlooks where at_ms < ${before}`,

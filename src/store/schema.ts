@@ -109,6 +109,8 @@ export interface Database {
   hasRowLocks: boolean;
   /** Column type of a number that counts up by itself and is never given twice. */
   countingKey: string;
+  /** Signs the head of the audit log; null: nothing does. */
+  auditKey: string | null;
   /** null where other processes may write too. */
   killCache: KillCache | null;
   close: () => Promise<void>;

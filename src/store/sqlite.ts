@@ -64,6 +64,7 @@ function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release
     lock: () => Promise.resolve(),
     hasRowLocks: false,
     killCache,
+    auditKey: null,
     countingKey: 'integer primary key autoincrement',
     close: async () => {
       // Behind all that wait.

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Store } from '../app/store-port.ts';
-import { appendAudit, loadAudit, verifyAudit } from './audit.ts';
+import { verifyAudit } from './audit-check.ts';
+import { appendAudit, loadAudit, loadHead } from './audit.ts';
 import {
   addChange,
   loadAppliedChanges,
@@ -57,8 +58,12 @@ import { openSqlite } from './sqlite.ts';
  * Opens the record at `sqlite:PATH` or `postgres://…` and brings its tables up to date. With `readOnly` nothing is made or
  * changed, and it works beside a running bot. Throws one sentence that says what is wrong and what to do.
  */
-export async function openStore(url: string, { readOnly = false }: { readOnly?: boolean } = {}): Promise<Store> {
-  const [database, place] = openDatabase(url, readOnly);
+export async function openStore(
+  url: string,
+  { readOnly = false, auditKey = null }: { readOnly?: boolean; auditKey?: string | null } = {},
+): Promise<Store> {
+  const [opened, place] = openDatabase(url, readOnly);
+  const database = { ...opened, auditKey };
   try {
     await migrate(database, place, readOnly);
   } catch (error) {
@@ -155,7 +160,8 @@ function storeOf(database: Database): Store {
 
     appendAudit: (entry) => appendAudit(database, entry),
     audit: (host, limit) => loadAudit(db, host, limit),
-    verifyAudit: () => verifyAudit(db),
+    verifyAudit: (known) => verifyAudit(database, known ?? null),
+    auditHead: () => loadHead(db),
 
     prune: (retention) => prune(database, retention),
     close: () => database.close(),

@@ -48,11 +48,11 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
     it('end in one outcome when two decide at the same moment, again and again', async () => {
       const [first, second] = await openTwo();
       for (let round = 0; round < 10; round += 1) {
-        const change = await first.addChange(aChange({ id: `race-${round}` }), anEntry('propose'));
+        const change = await first.addChange(aChange({ id: `race-${round}` }), anEntry('propose', `race-${round}`));
         const [yes, no] = [approved(change), declined(change)];
 
         const results = await Promise.all([
-          first.updateChange(yes, [anEntry('approve')]),
+          first.updateChange(yes, [anEntry('approve', change.id)]),
           second.updateChange(no, [anEntry('decline')]),
         ]);
 
@@ -157,8 +157,9 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
   });
 }
 
-function anEntry(action: string) {
-  return { atMs: NOW, actor: 'UANN', action, host: 'db01', details: { change: 'c1' } };
+function anEntry(action: string, change = 'c1') {
+  const actor = action === 'approve' ? 'UBEN' : 'UANN';
+  return { atMs: NOW, actor, action, host: 'db01', details: { change } };
 }
 
 function approved(change: Change): Change {

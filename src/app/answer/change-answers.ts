@@ -136,7 +136,7 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
           world.wake();
           return refuse(decision.refusal);
         }
-        const entry = changeEntry(decision.next, action, userId, clock.nowMs(), teamOf(who));
+        const entry = changeEntry(decision.next, action, who.by, clock.nowMs(), teamOf(who));
         const saved = await store.updateChange(decision.next, [entry]);
         world.wake();
         if (saved.kind === 'saved') return { kind: 'notice', notice: describeDecided(saved.change) };
