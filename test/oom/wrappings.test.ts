@@ -39,7 +39,17 @@ function read(bytes: string): KillRecord[] {
 }
 
 /** Of the wrapping: where and when it stood, and what hangs on the kernel's clock. */
-const NOT_THE_KERNELS = ['line', 'report', 'timeText', 'time', 'kernelSeconds', 'evidence', 'warnings', 'killedBefore'];
+const NOT_THE_KERNELS = [
+  'line',
+  'report',
+  'timeText',
+  'time',
+  'kernelSeconds',
+  'evidence',
+  'warnings',
+  'killedBefore',
+  'host',
+];
 
 /** What the kernel said. */
 function factsOf(record: KillRecord): Record<string, unknown> {
