@@ -180,7 +180,7 @@ function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): n
   if (logcat !== null) {
     stamp.timeText = logcat[1] ?? null;
     stamp.form = 'logcat';
-    stamp.program = logcat[2] ?? logcat[3] ?? null;
+    stamp.program = logcatTag(logcat[2] ?? logcat[3]);
     return LOGCAT.lastIndex;
   }
   const record = matchAt(RELEASE, raw, at) === null ? at : RELEASE.lastIndex;
@@ -215,7 +215,7 @@ function stripWord(raw: string, at: number, stamp: Stamp, known: KnownTail): num
   const brief = raw.charCodeAt(at + 1) === 47 ? matchAt(LOGCAT_BRIEF, raw, at) : null;
   if (brief !== null) {
     stamp.form = 'logcat';
-    stamp.program = brief[1] ?? null;
+    stamp.program = logcatTag(brief[1]);
     return LOGCAT_BRIEF.lastIndex;
   }
   const behind = stripMonthDay(raw, at, stamp);
@@ -304,6 +304,11 @@ function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number, known:
   known.host = stamp.host;
   known.program = stamp.program;
   return after;
+}
+
+/** Android calls the kernel KERNEL. */
+function logcatTag(tag: string | undefined): string | null {
+  return tag === undefined || tag === 'KERNEL' ? null : tag;
 }
 
 /** journalctl -o with-unit names the unit in place of the program. */
