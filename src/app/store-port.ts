@@ -142,8 +142,8 @@ export interface Retention {
   nowMs: number;
   keepKillsMs: number;
   keepSamplesMs: number;
-  /** A host that floods its log keeps only its newest kills. */
-  maxKillsPerHost: number;
+  /** A host that floods its log keeps only its newest kills; null: not looked for now. */
+  maxKillsPerHost: number | null;
 }
 
 /** Kills, what they say together, and how far each log was read. */

@@ -26,17 +26,46 @@ export function stateOf(fleet: WatchedHosts, host: string): { state: HostState; 
 
 export interface Health {
   ok: boolean;
+  /** The socket to Slack is up. */
   chat: boolean;
+  /** When Slack last took a message; null: not since the start. */
+  lastSentAtMs: number | null;
+  /** Since when the oldest incident waits that its channel was not told of; null: there is none, or the database does not say. */
+  untoldSinceMs: number | null;
+  /** The database can be read and opens a transaction to write. */
   record: boolean;
-  hosts: { host: string; state: HostState; sentence: string }[];
+  /** `lastLineAtMs`: when its log last said something; null: not since it is watched. */
+  hosts: { host: string; state: HostState; sentence: string; lastLineAtMs: number | null }[];
 }
 
-/** Well: the record can be read, and the chat is connected. A host that is away is its own matter. */
-export async function healthOf(fleet: WatchedHosts, store: LedgerStore, hasChat: boolean): Promise<Health> {
-  const hasRecord = await store.queueLengths().then(
+export interface ChatHealth {
+  isConnected: () => boolean;
+  lastSentAtMs: () => number | null;
+}
+
+/** Well: the record can be read and written, and the chat is connected. A host that is away is its own matter. */
+export async function healthOf(
+  fleet: WatchedHosts,
+  store: Pick<LedgerStore, 'queueLengths' | 'saveLedger'>,
+  chat: ChatHealth,
+): Promise<Health> {
+  const queues = await store.queueLengths().catch(() => null);
+  const isWritable = await store.saveLedger('health', 0, []).then(
     () => true,
     () => false,
   );
-  const hosts = fleet.hosts().map(({ name }) => ({ host: name, ...stateOf(fleet, name) }));
-  return { ok: hasRecord && hasChat, chat: hasChat, record: hasRecord, hosts };
+  const untold = (queues ?? []).flatMap(({ untoldSinceMs }) => untoldSinceMs ?? []);
+  const record = queues !== null && isWritable;
+  return {
+    ok: record && chat.isConnected(),
+    chat: chat.isConnected(),
+    lastSentAtMs: chat.lastSentAtMs(),
+    untoldSinceMs: untold.length === 0 ? null : Math.min(...untold),
+    record,
+    hosts: fleet.hosts().map(({ name }) => ({
+      host: name,
+      ...stateOf(fleet, name),
+      lastLineAtMs: fleet.watchState(name)?.lastLineAtMs ?? null,
+    })),
+  };
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerStore } from '../app/ledger.ts';
 import type { Saved } from '../app/watch/save-queue.ts';
 import type { WatchedHosts } from '../app/host-link.ts';
-import { NO_HOSTS, stateOf } from './health.ts';
+import { NO_HOSTS, stateOf, type Health } from './health.ts';
 
 export interface Metrics {
   registry: Registry;
@@ -83,4 +83,29 @@ export function watchOutbox(metrics: Metrics, store: LedgerStore): void {
         gauge.set({ channel: queue.channel }, queue.waiting + queue.inFlight);
     },
   });
+}
+
+/** What /healthz says, as numbers to alert on; read when somebody asks. */
+export function watchHealth(metrics: Metrics, health: () => Promise<Health>): void {
+  function gauge(name: string, help: string, valueOf: (now: Health) => number): void {
+    const one: Gauge = new Gauge({
+      name,
+      help,
+      registers: [metrics.registry],
+      collect: async () => one.set(valueOf(await health())),
+    });
+  }
+
+  gauge('oombot_chat_connected', '1: the socket to Slack is up', ({ chat }) => (chat ? 1 : 0));
+  gauge('oombot_record_writable', '1: the database can be read and written', ({ record }) => (record ? 1 : 0));
+  gauge(
+    'oombot_last_sent_timestamp_seconds',
+    'When Slack last took a message; 0: not since the start',
+    ({ lastSentAtMs }) => (lastSentAtMs ?? 0) / 1_000,
+  );
+  gauge(
+    'oombot_untold_since_timestamp_seconds',
+    'Since when the oldest incident waits that its channel was not told of; 0: none',
+    ({ untoldSinceMs }) => (untoldSinceMs ?? 0) / 1_000,
+  );
 }

@@ -13,6 +13,8 @@ export const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
 /** A day and a little: what happens each night at a time must be known until it happens again. */
 const KEEP_SAMPLES_MS = 26 * 60 * 60_000;
 const MAX_KILLS_PER_HOST = 50_000;
+/** To find hosts that flood their log, all kills are counted. */
+const FLOODS_EVERY_MS = 60 * 60_000;
 
 /** With PostgreSQL several processes share hosts and channels: each does what it holds leases on. Ends with the signal. */
 export async function shareWork(world: {
@@ -43,6 +45,7 @@ export async function shareWork(world: {
 /** Closes incidents that have been quiet, and lets go of what is too old to keep. Ends with the signal. */
 export async function tidyUp(world: { store: Store; clock: Clock; log: Log; signal: AbortSignal }): Promise<void> {
   const { store, clock, log, signal } = world;
+  let floodsAtMs = 0;
   while (!signal.aborted) {
     await clock.sleep(TIDY_EVERY_MS, signal).catch(() => undefined);
     if (signal.aborted) return;
@@ -57,8 +60,9 @@ export async function tidyUp(world: { store: Store; clock: Clock; log: Log; sign
         nowMs,
         keepKillsMs: KEEP_KILLS_MS,
         keepSamplesMs: KEEP_SAMPLES_MS,
-        maxKillsPerHost: MAX_KILLS_PER_HOST,
+        maxKillsPerHost: nowMs >= floodsAtMs ? MAX_KILLS_PER_HOST : null,
       });
+      if (nowMs >= floodsAtMs) floodsAtMs = nowMs + FLOODS_EVERY_MS;
     } catch (error) {
       log.error({ err: error }, 'Pruning old records failed; retrying');
     }

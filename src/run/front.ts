@@ -1,5 +1,5 @@
 import { healthOf } from '../http/health.ts';
-import { watchFleet, watchOutbox } from '../http/metrics.ts';
+import { watchFleet, watchHealth, watchOutbox } from '../http/metrics.ts';
 import { healthPage, metricsPage, openHttp, type HttpSide } from '../http/server.ts';
 import { openSlack, type Slack } from '../slack/app.ts';
 import type { Base, Opened } from './base.ts';
@@ -35,6 +35,7 @@ export async function openFront(
     logger: log,
     clock,
   });
-  http.mount(healthPage(() => healthOf(fleet, store, slack.isStarted())));
+  watchHealth(metrics, () => healthOf(fleet, store, slack));
+  http.mount(healthPage(() => healthOf(fleet, store, slack)));
   return { http, local, slack };
 }

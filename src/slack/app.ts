@@ -1,7 +1,7 @@
 import { App, SocketModeReceiver, webApi } from '@slack/bolt';
 import type { Logger } from 'pino';
 import type { Handlers } from '../app/answer/handlers.ts';
-import type { Clock, Workspace } from '../app/ports.ts';
+import type { Clock, Workspace, SendOutcome } from '../app/ports.ts';
 import type { Account } from '../change/account.ts';
 import { openAccounts } from './accounts.ts';
 import { boltLogger, withoutSecrets } from './bolt-logger.ts';
@@ -29,8 +29,10 @@ export interface Slack extends Workspace {
    * the signal gives up. Throws one sentence when a token is refused.
    */
   start: (handlers: Handlers, signal: AbortSignal) => Promise<void>;
-  /** Whether `start` has come to its end. */
-  isStarted: () => boolean;
+  /** Whether the socket is up now: clicks and commands arrive. */
+  isConnected: () => boolean;
+  /** When Slack last took a message; null: not since the start. */
+  lastSentAtMs: () => number | null;
   /** Waits for answers under way, then disconnects. */
   close: () => Promise<void>;
 }
@@ -86,13 +88,24 @@ export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOp
   const directory = openDirectory(app.client, clock.nowMs);
 
   let listening: Listening | null = null;
-  let isStarted = false;
+  let isConnected = false;
+  let lastSentAtMs: number | null = null;
+  receiver.client.on('connected', () => (isConnected = true));
+  for (const event of ['disconnected', 'reconnecting', 'close']) receiver.client.on(event, () => (isConnected = false));
+  const workspace = openWorkspace(app.client, directory, logger);
+
+  function noted<A>(send: (to: A) => Promise<SendOutcome>): (to: A) => Promise<SendOutcome> {
+    return async (to) => {
+      const outcome = await send(to);
+      if (outcome.kind === 'sent') lastSentAtMs = clock.nowMs();
+      return outcome;
+    };
+  }
 
   async function start(handlers: Handlers, signal: AbortSignal): Promise<void> {
     listening = listen(app, handlers, logger);
     await authenticate(app, clock, logger, signal);
     await connect(app, logger, signal);
-    isStarted = true;
   }
 
   async function close(): Promise<void> {
@@ -102,11 +115,15 @@ export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOp
   }
 
   return {
-    ...openWorkspace(app.client, directory, logger),
+    post: noted(workspace.post),
+    update: noted(workspace.update),
+    reply: noted(workspace.reply),
+    find: workspace.find,
     groupMembers: directory.groupMembers,
     account: openAccounts(app.client, clock.nowMs).account,
     start,
-    isStarted: () => isStarted,
+    isConnected: () => isConnected,
+    lastSentAtMs: () => lastSentAtMs,
     close,
   };
 }

@@ -27,10 +27,14 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
   const before = nowMs - keepKillsMs;
   return [
     sql`delete from kills where id in (select id from kills where at_ms < ${before} limit ${ROWS_PER_DELETE}) ${GONE}`,
-    sql`delete from kills where id in (select id from
+    ...(maxKillsPerHost === null
+      ? []
+      : [
+          sql`delete from kills where id in (select id from
           (select id, row_number() over (partition by host order by at_ms desc, id desc) as place from kills
            where host in (select host from kills group by host having count(*) > ${maxKillsPerHost})) as ranked
         where place > ${maxKillsPerHost} limit ${ROWS_PER_DELETE}) ${GONE}`,
+        ]),
     // What was said once and what was given up; messages of incidents and changes go with these.
     sql`delete from ledger where id in
           (select id from ledger where created_at_ms < ${Math.max(before, nowMs - KEEP_SAID_MS)}

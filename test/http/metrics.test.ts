@@ -3,7 +3,7 @@ import type { Kill } from '../../src/incident/incident.ts';
 import type { HostLink } from '../../src/app/host-link.ts';
 import type { WatchState } from '../../src/app/host-link.ts';
 import { healthOf } from '../../src/http/health.ts';
-import { countKills, openMetrics, watchFleet, type Metrics } from '../../src/http/metrics.ts';
+import { countKills, openMetrics, watchFleet, watchHealth, type Metrics } from '../../src/http/metrics.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import { aKill } from '../support/a-kill.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -34,6 +34,15 @@ async function valuesOf(metrics: Metrics, name: string): Promise<Record<string, 
   );
 }
 
+/** A database that says since when incidents wait, and takes writes or not. */
+function aRecord(untoldSinceMs: number | null = null, takesWrites = true): Pick<Store, 'queueLengths' | 'saveLedger'> {
+  const queue = { channel: '#oom', waiting: 1, inFlight: 0, failed: 0, nextAtMs: 0, untoldSinceMs };
+  return {
+    queueLengths: () => Promise.resolve([queue, { ...queue, untoldSinceMs: null }]),
+    saveLedger: () => (takesWrites ? Promise.resolve([]) : Promise.reject(new Error('disk full'))),
+  };
+}
+
 describe('hosts in the metrics', () => {
   const away = scriptedHost('away', clock);
   away.become('unreachable');
@@ -49,7 +58,7 @@ describe('hosts in the metrics', () => {
   it('have the state that /healthz gives them: one that is connected but not watched shows', async () => {
     const metrics = openMetrics();
     watchFleet(metrics, fleet);
-    const health = await healthOf(fleet, { queueLengths: () => Promise.resolve([]) } as Partial<Store> as Store, true);
+    const health = await healthOf(fleet, aRecord(), { isConnected: () => true, lastSentAtMs: () => 5 });
 
     expect(health.hosts.map(({ host, state }) => `${host} ${state}`)).toEqual([
       'db01 watching',
@@ -108,5 +117,34 @@ describe('how late kills are on record', () => {
       _sum: 300.02,
     });
     expect(await valuesOf(metrics, 'oombot_kills_total')).toEqual({ '{host="db01",killer="kernel"}': 3 });
+  });
+
+  it('say whether the chat hears and the database takes anything, and since when somebody has not been told', async () => {
+    const fleet = aFleet({});
+    const chat = { isConnected: () => false, lastSentAtMs: () => null };
+
+    expect(await healthOf(fleet, aRecord(7_000), { ...chat, isConnected: () => true })).toMatchObject({
+      ok: true,
+      untoldSinceMs: 7_000,
+    });
+    expect(await healthOf(fleet, aRecord(), chat)).toMatchObject({ ok: false, chat: false, record: true });
+    expect(await healthOf(fleet, aRecord(null, false), { ...chat, isConnected: () => true })).toMatchObject({
+      ok: false,
+      record: false,
+    });
+  });
+
+  it('give the same to alert on', async () => {
+    const metrics = openMetrics();
+    watchHealth(metrics, () =>
+      healthOf(aFleet({}), aRecord(7_000), { isConnected: () => true, lastSentAtMs: () => 9_000 }),
+    );
+
+    const text = await metrics.registry.metrics();
+
+    expect(text).toContain('oombot_chat_connected 1');
+    expect(text).toContain('oombot_record_writable 1');
+    expect(text).toContain('oombot_last_sent_timestamp_seconds 9');
+    expect(text).toContain('oombot_untold_since_timestamp_seconds 7');
   });
 });

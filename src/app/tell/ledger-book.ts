@@ -74,7 +74,10 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       forgetOld();
     });
     isFaulty = !isWritten || !isRead;
-    const fromMemory = [...handed].filter(([key, one]) => !known.has(key) && (!one.isOnRecord || isFaulty));
+    const fromMemory = [...handed].filter(
+      // What was told and is written down may have gone from `known` since.
+      ([key, one]) => !known.has(key) && (!one.isOnRecord || isFaulty) && (!told.has(key) || pending.has(key)),
+    );
     for (const [key, one] of fromMemory) {
       known.set(key, rowOf(key, one));
       const patch = pending.get(key)?.patch;

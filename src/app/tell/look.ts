@@ -10,7 +10,8 @@ const ON_ITS_WAY_MS = 3_000;
 const LOOK_BACK_MS = 10 * 60_000;
 /** A chat that will not be searched does not block its channel for ever. */
 const REFUSED_MAX = 2;
-const FAILED_MAX = 5;
+/** Half an hour of searches without an answer. */
+const FAILED_MAX = 60;
 
 export type Looked = { kind: 'looked' } | { kind: 'rest'; reason: string } | { kind: 'wait'; forMs: number };
 

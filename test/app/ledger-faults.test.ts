@@ -1,0 +1,229 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Workspace } from '../../src/app/ports.ts';
+import type { Store } from '../../src/app/store-port.ts';
+import { openTelling, type Telling } from '../../src/app/tell/telling.ts';
+import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
+import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
+import { openSaveQueue, type SaveQueue } from '../../src/app/watch/save-queue.ts';
+import { tellUnsaved } from '../../src/app/watch/unsaved-kills.ts';
+import type { Kill } from '../../src/incident/incident.ts';
+import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
+import { openStore } from '../../src/store/store.ts';
+import { aKill } from '../support/a-kill.ts';
+import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { scriptedChat, type Fate, type ScriptedChat } from '../support/scripted-chat.ts';
+
+// Each seed is one life story of a store and a chat that fail at any step; `npm run test:faults` runs 10,000.
+const SEEDS = Number(process.env['OOMBOT_SEEDS'] ?? 15);
+const FIRST_SEED = Number(process.env['OOMBOT_SEED'] ?? 1);
+const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
+const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
+const MEMORY_FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+type Chance = (below: number) => number;
+
+function seeded(seed: number): Chance {
+  let state = seed * 2_654_435_761 + 1;
+  return (below) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return Math.floor((state / 0x80000000) * below);
+  };
+}
+
+/** What goes wrong now: of a hundred calls, so many. */
+interface Weather {
+  store: number;
+  chat: number;
+}
+
+/** A process that may die: then its store and its chat do nothing any more, and answer nobody. */
+interface Life {
+  alive: boolean;
+}
+
+/** Fails before a call or, as an unclear commit does, after it. */
+function failingStore(store: Store, life: Life, weather: Weather, chance: Chance): Store {
+  return new Proxy(store, {
+    get: (target, name: keyof Store) => {
+      const call = target[name] as (...given: unknown[]) => Promise<unknown>;
+      return async (...given: unknown[]) => {
+        if (!life.alive) return new Promise(() => {});
+        const fails = chance(100) < weather.store;
+        const late = chance(2) === 0;
+        if (fails && !late) throw new Error(`${name} failed`);
+        const result = await call.apply(target, given);
+        if (!life.alive) return new Promise(() => {});
+        if (fails) throw new Error(`${name} may have failed`);
+        return result;
+      };
+    },
+  });
+}
+
+function fateOf(chance: Chance): Fate {
+  const taken = chance(2) === 0;
+  const reason = 'lost';
+  const fates: Fate[] = [
+    { taken, told: { kind: 'unknown', reason } },
+    { taken: false, told: { kind: 'unsent', reason } },
+    { taken: false, told: { kind: 'rate-limited', retryAfterMs: 1_000 + chance(4_000) } },
+  ];
+  return fates[chance(fates.length)] ?? fates[0]!;
+}
+
+function mortal(chat: ScriptedChat, life: Life): Workspace {
+  function wrap<A, R>(call: (given: A) => Promise<R>): (given: A) => Promise<R> {
+    return async (given) => {
+      if (!life.alive) return new Promise(() => {});
+      const result = await call(given);
+      return life.alive ? result : new Promise(() => {});
+    };
+  }
+  return { post: wrap(chat.post), update: wrap(chat.update), reply: wrap(chat.reply), find: wrap(chat.find) };
+}
+
+interface Process {
+  life: Life;
+  telling: Telling;
+  queues: Map<string, SaveQueue>;
+}
+
+function startProcess(world: {
+  store: Store;
+  chat: ScriptedChat;
+  clock: FakeClock;
+  weather: Weather;
+  chance: Chance;
+  owner: string;
+}): Process {
+  const { clock, chat, owner } = world;
+  const life = { alive: true };
+  const store = failingStore(world.store, life, world.weather, world.chance);
+  const telling = openTelling({
+    store,
+    workspace: mortal(chat, life),
+    clock,
+    log: QUIET,
+    owner,
+    isMine: () => life.alive,
+    describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
+  });
+  const placing = { newId: incidentIdOf, isHistory: () => false, channelOf: () => '#oom', aliveSinceMs: clock.nowMs() };
+  const queues = new Map<string, SaveQueue>();
+  function queueOf(host: string): SaveQueue {
+    const known = queues.get(host);
+    if (known) return known;
+    const queue = openSaveQueue(host, {
+      store,
+      clock,
+      log: QUIET,
+      decide: (view, mutes) => assignIncidents(view, { ...placing, nowMs: clock.nowMs(), mutes }),
+      isHistory: () => false,
+      onSaved: (saved) => life.alive && telling.see(saved),
+      onUnsaved: (kills) =>
+        void tellUnsaved(host, kills, placing, {
+          store,
+          clock,
+          onUnsaved: (incident, channel) => life.alive && telling.hand(incident, channel, false),
+        }),
+    });
+    queues.set(host, queue);
+    return queue;
+  }
+  return {
+    life,
+    telling,
+    queues: new Proxy(queues, { get: (target, name) => (name === 'get' ? queueOf : Reflect.get(target, name)) }),
+  };
+}
+
+/** How often each incident was announced by a message of the channel. */
+function announcements(chat: ScriptedChat): Map<string, number> {
+  const ids = chat.messages.filter((one) => one.threadTs === null).flatMap(({ mark }) => [mark.id, ...mark.also]);
+  return new Map([...Map.groupBy(ids, (id) => id)].map(([id, all]) => [id, all.length]));
+}
+
+function mostIn10s(chat: ScriptedChat): number {
+  const times = chat.messages.map(({ postedAtMs }) => postedAtMs);
+  return Math.max(0, ...times.map((at) => times.filter((other) => other >= at && other < at + 10_000).length));
+}
+
+/** Kills on hosts over two minutes under changing weather, with deaths of the process between; then calm. */
+async function story(seed: number, canSearch: boolean): Promise<{ chat: ScriptedChat; kills: Kill[]; store: Store }> {
+  const chance = seeded(seed);
+  const folder = mkdtempSync(path.join(MEMORY_FOLDER, 'oombot-faults-'));
+  const store = await openStore(`sqlite:${path.join(folder, 'test.db')}`);
+  onTestFinished(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const clock = fakeClock(T0);
+  const chat = scriptedChat(clock);
+  const weather: Weather = { store: 0, chat: 0 };
+  chat.script.fate = (method) => {
+    if (method === 'find' && !canSearch) return { taken: false, told: { kind: 'refused', reason: 'missing_scope' } };
+    return chance(100) < weather.chat ? fateOf(chance) : undefined;
+  };
+  let lives = 0;
+  function begin(): Process {
+    lives += 1;
+    return startProcess({ store, chat, clock, weather, chance, owner: `life-${lives}` });
+  }
+  let process = begin();
+  const kills: Kill[] = [];
+  for (let round = 0; round < 8; round += 1) {
+    weather.store = [0, 20, 60, 100][chance(4)] ?? 0;
+    weather.chat = [0, 20, 60][chance(3)] ?? 0;
+    for (let count = chance(4); count > 0; count -= 1) {
+      const host = `h${seed}-${kills.length}`;
+      const kill = aKill({ host, pid: 1 + kills.length, atMs: clock.nowMs() });
+      kills.push(kill);
+      process.queues.get(host)?.offer({ kills: [kill] });
+    }
+    await clock.advance(1_000 + chance(20_000));
+    if (chance(4) > 0) continue;
+    process.life.alive = false;
+    process = begin();
+    // The log is read again from the positions on record.
+    const saved = await store.kills({ hosts: null, sinceMs: null, untilMs: null, service: null, limit: 1_000 });
+    const known = new Set(saved.map(({ host }) => host));
+    for (const kill of kills) if (!known.has(kill.host)) process.queues.get(kill.host)?.offer({ kills: [kill] });
+  }
+  [weather.store, weather.chat] = [0, 0];
+  await clock.advance(180_000);
+  process.life.alive = false;
+  return { chat, kills, store };
+}
+
+describe('under faults of the store and the chat at any step, and deaths of the process', () => {
+  it.each(Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at))(
+    'seed %i: every incident is announced exactly once, and nothing is stranded',
+    async (seed) => {
+      const { chat, kills, store } = await story(seed, true);
+
+      const told = announcements(chat);
+      expect(kills.map((kill) => [kill.host, told.get(incidentIdOf(kill)) ?? 0])).toEqual(
+        kills.map((kill) => [kill.host, 1]),
+      );
+      expect(told.size).toBe(kills.length);
+      expect(await store.queueLengths()).toEqual([]);
+      expect(mostIn10s(chat)).toBeLessThanOrEqual(4);
+    },
+    60_000,
+  );
+
+  it.each(Array.from({ length: Math.ceil(SEEDS / 3) }, (_, at) => FIRST_SEED + at))(
+    'seed %i: at least once where the chat cannot be searched',
+    async (seed) => {
+      const { chat, kills, store } = await story(seed, false);
+
+      const told = announcements(chat);
+      for (const kill of kills) expect(told.get(incidentIdOf(kill)) ?? 0, kill.host).toBeGreaterThanOrEqual(1);
+      expect(await store.queueLengths()).toEqual([]);
+    },
+    60_000,
+  );
+});
