@@ -32,6 +32,8 @@ const HANDED_MAX = 2_000;
 /** What was told but never came on record: its kills were placed otherwise. */
 const UNWRITTEN_FOR_MS = 24 * 60 * 60_000;
 const UNWRITTEN_MAX = 5_000;
+/** Clocks differ. */
+const LOOK_BACK_MS = 60_000;
 
 interface Handed {
   incident: Incident;
@@ -51,6 +53,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
   const handed = new Map<string, Handed>();
   let known = new Map<string, LedgerRow>();
   let isFaulty = false;
+  const openedAtMs = clock.nowMs();
 
   /** Throws when the store fails or takes too long. */
   async function ask<T>(what: () => Promise<T>): Promise<T> {
@@ -116,7 +119,11 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     if (one) one.isOnRecord = true;
   }
 
-  function rowOf(key: string, { atMs }: Handed): LedgerRow {
+  function rowOf(key: string, { atMs, incident }: Handed): LedgerRow {
+    // A process before this one may have told of it and not written that down.
+    const sinceMs = incident.firstAtMs - LOOK_BACK_MS;
+    const mayBeTold = incident.firstAtMs < openedAtMs;
+    const attempt = mayBeTold ? { owner: '', mark: key, threadTs: null, sinceMs, after: null } : null;
     return {
       destination,
       key,
@@ -128,7 +135,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       ts: null,
       shown: -1,
       told: NOTHING_TOLD,
-      attempt: null,
+      attempt,
       attempts: 0,
       notBeforeMs: 0,
       createdAtMs: atMs,
