@@ -33,6 +33,7 @@ function project(
 export default defineConfig({
   root,
   test: {
+    setupFiles: ['./test/support/bound-properties.ts'],
     reporters: ['default', './test/support/not-run-reporter.ts', './test/support/machine-state-reporter.ts'],
     coverage: {
       provider: 'v8',
