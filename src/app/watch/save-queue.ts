@@ -80,8 +80,13 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
     if (more.kills?.length) arrivals.push({ atMs: clock.nowMs(), count: more.kills.length });
     for (const position of more.positions ?? []) positions.set(position.source, position);
     deliveries.push(...(more.deliveries ?? []));
-    running ??= run();
+    // Without work `run` ends before its promise is kept here, and would count as running for ever.
+    if (hasWork()) running ??= run();
     if (arrivals.length > 0 && !guarding) void guard();
+  }
+
+  function hasWork(): boolean {
+    return kills.length > 0 || positions.size > 0 || deliveries.length > 0;
   }
 
   function room(): Promise<void> | null {
@@ -128,7 +133,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
 
   async function run(): Promise<void> {
     failures = 0;
-    while (kills.length > 0 || positions.size > 0 || deliveries.length > 0) {
+    while (hasWork()) {
       const some = kills.slice(0, BATCH_MAX);
       const isAll = some.length === kills.length;
       // Positions go with the last kills before them.
