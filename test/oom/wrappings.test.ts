@@ -126,6 +126,50 @@ describe.each(WRAPPERS.map((wrapper, at) => ({ ...wrapper, at })))('$name', (wra
   );
 });
 
+it('keeps a name with a line feed whole where other lines end in blanks', () => {
+  const blank = ['Mem-Info: ', '5 total pagecache pages ', 'Tasks state (memory values in pages): '];
+  const front = blank.map((text, at) => `[   36.${100_000 + at}] ${text}`);
+  const lines = toLines(readFileSync(path.join(CORPUS, 'k510-names.dmesg.log')));
+
+  const named = parseLines([...front, ...lines]).filter(({ outcome }) => outcome === 'killed');
+
+  expect(named.map(describeKill)).toEqual(
+    parseLines(lines)
+      .filter(({ outcome }) => outcome === 'killed')
+      .map(describeKill),
+  );
+  expect(named.map(({ name }) => name)).toContain('a\nb');
+});
+
+it.each(['verbose', 'export'])(
+  'counts a death once where the first fields of a journal entry are lost (%s)',
+  (form) => {
+    const lines = toLines(readFileSync(path.join(CORPUS, `k72-names.journal-k-${form}.log`)));
+    const chosen = lines.findIndex((line) => line.includes('MESSAGE=oom-kill:') && line.includes('pid=1125,'));
+
+    for (let from = chosen; from > chosen - 6; from -= 1)
+      for (const length of [32, 60])
+        expect(
+          parseLines(lines.slice(from, from + length))
+            .filter(({ outcome }) => outcome === 'killed')
+            .map(describeKill),
+        ).toEqual(['killed 1125 Isolated Web Co']);
+  },
+);
+
+it('leaves the first line of a log to its own host where another host is named further down', () => {
+  const dmesg = toLines(readFileSync(path.join(CORPUS, 'd12v1-memcg.dmesg.log')));
+  const header = dmesg.findIndex((line) => line.includes('invoked oom-killer'));
+  const report = dmesg.slice(header).map((line) => `${line} `);
+  const other = toLines(readFileSync(path.join(CORPUS, 'd12-shmem.journal-k-json.log')));
+
+  const mixed = [...report.slice(0, 4), ...other.slice(0, 60), ...report.slice(4), ...other.slice(60)];
+
+  expect(parseLines(mixed).map(describeKill).sort()).toEqual(
+    [...parseLines(report), ...parseLines(other)].map(describeKill).sort(),
+  );
+});
+
 it('knows many wrappings by their kind', () => {
   expect(WRAPPERS.length).toBeGreaterThanOrEqual(120);
   expect(new Set(WRAPPERS.map(({ name }) => name)).size).toBe(WRAPPERS.length);

@@ -49,8 +49,8 @@ const LINE_MAX = 65_536;
 const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
 
 export interface FramerHooks {
-  /** Is given each line as its container holds it, before known fronts are taken off; true: the line was dealt with. */
-  take: (text: string, line: number, base: Stamp | null, out: LogLine[]) => boolean;
+  /** Is given each line as its container holds it, before known fronts are taken off. Gives how wide a front it took off; -1: none. */
+  take: (text: string, line: number, base: Stamp | null, out: LogLine[]) => number;
 }
 
 /** A framer for one input; it remembers what its form needs: entries of many lines, the width of the prefix above. */
@@ -89,7 +89,7 @@ export function openFramer(hooks: FramerHooks): Framer {
 
   function pushEntry(out: LogLine[], entry: Entry, line: number): void {
     above = { ...entry, form: 'structured' };
-    if (hooks.take(entry.text, line, above, out)) return;
+    if (hooks.take(entry.text, line, above, out) >= 0) return;
     // rsyslog keeps the blank behind the tag.
     const start = entry.text.startsWith(' [') ? 1 : 0;
     const behind = entry.program === null ? stripPrefix(entry.text, start, above, known) : 0;
@@ -112,8 +112,9 @@ export function openFramer(hooks: FramerHooks): Framer {
   }
 
   function frameText(raw: string, line: number, out: LogLine[]): void {
-    if (hooks.take(raw, line, null, out)) {
-      widthAbove = 0;
+    const width = hooks.take(raw, line, null, out);
+    if (width >= 0) {
+      widthAbove = width;
       return;
     }
     const first = raw.charCodeAt(0);

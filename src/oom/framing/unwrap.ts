@@ -32,6 +32,8 @@ const WRAPPINGS_MAX = 64;
 const UNDECIDED_MAX = 64;
 /** So many lines in a row of as many hosts are no report. */
 const HOSTS_MAX = 3;
+/** A journal entry of which the first fields are lost has no more than so many left. */
+const TORN_LINES_MAX = 40;
 const HELD_LINES_MAX = 1_500;
 const HELD_BYTES_MAX = 524_288;
 
@@ -53,12 +55,12 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
   const framer = openFramer({
     take: (text, line, base, out) => {
       if (isLooking) units.push({ text, line, base, lines: [] });
-      return wrappings.length > 0 && unwrap(text, line, base, out);
+      return wrappings.length > 0 ? unwrap(text, line, base, out) : -1;
     },
   });
 
-  /** True: one of the learned wrappings was there, and the line was given without it. */
-  function unwrap(text: string, line: number, base: Stamp | null, out: LogLine[]): boolean {
+  /** How wide the front of a learned wrapping was, when the line was given without it; -1: none was there. */
+  function unwrap(text: string, line: number, base: Stamp | null, out: LogLine[]): number {
     for (let index = 0; index < wrappings.length; index += 1) {
       const wrapping = wrappings[index];
       if (wrapping === undefined) continue;
@@ -67,9 +69,9 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       if (at < 0) continue;
       if (index > 0) wrappings = [wrapping, ...wrappings.filter((other) => other !== wrapping)];
       framer.push(out, withoutTail(wrapping, text.slice(at), stamp), line, stamp);
-      return true;
+      return at;
     }
-    return false;
+    return -1;
   }
 
   function startHolding(): void {
@@ -127,11 +129,8 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
     if (isUnknown) learn(given);
     const from = out.length;
     for (const unit of given)
-      if (!isUnknown || unit.text === '' || !unwrap(unit.text, unit.line, unit.base, out)) out.push(...unit.lines);
-    // The first line of an input may lack its beginning: it is of the host that the next line names.
-    const [first, ...others] = out.slice(from);
-    const next = others.find(({ stream }) => stream !== '');
-    if (first?.line === 1 && first.stream === '' && next !== undefined) first.stream = next.stream;
+      if (!isUnknown || unit.text === '' || unwrap(unit.text, unit.line, unit.base, out) < 0) out.push(...unit.lines);
+    completeTop(out.slice(from));
   }
 
   function learn(from: readonly Unit[]): void {
@@ -174,10 +173,26 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
     suspect: () => undefined,
     settle: release,
     end: (out) => {
-      framer.end(out);
+      isLooking = phase !== 'none';
+      units = [];
+      const lines: LogLine[] = [];
+      framer.end(lines);
+      if (isLooking) hold(lines);
+      else out.push(...lines);
       release(out);
     },
   };
+}
+
+/** The first line of an input may lack its beginning, a first entry its first fields: they are of the host that the next one names. */
+function completeTop(lines: readonly LogLine[]): void {
+  const next = lines.find(({ stream }) => stream !== '');
+  if (next === undefined) return;
+  for (const line of lines) {
+    if (line.stream !== '' || line.line > TORN_LINES_MAX) return;
+    const isUntimed = line.timeText === null && line.kernelUs === null;
+    if (isUntimed || (line.line === 1 && lines[1] === next)) line.stream = next.stream;
+  }
 }
 
 /** How many hosts the lines name, where each names another: what was taken for a host may be an id. Else 0. */

@@ -165,7 +165,7 @@ export function conclude(wrapping: Wrapping): void {
   }
 }
 
-/** Which words of a text tell sources apart: none of those in its stamps. */
+/** Which words of a text tell sources apart: none of those in its stamps, and no name of a field (`MESSAGE=`). */
 function findIdentity(
   text: string,
   words: readonly Map<string, number>[],
@@ -173,8 +173,10 @@ function findIdentity(
   repeats: boolean,
 ): boolean[] {
   const spans = findStamps(text);
-  const isStamp = wordSpans(text).map(([from, to]) => spans.some((span) => from >= span.start && to <= span.end));
-  return words.map((seen, at) => isStamp[at] !== true && isIdentity(seen, samples, repeats));
+  const isOther = wordSpans(text).map(
+    ([from, to]) => text.charAt(to) === '=' || spans.some((span) => from >= span.start && to <= span.end),
+  );
+  return words.map((seen, at) => isOther[at] !== true && isIdentity(seen, samples, repeats));
 }
 
 function wordSpans(text: string): [number, number][] {
@@ -215,6 +217,8 @@ export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: Kno
   for (let index = 0; index < words.length; index += 1)
     if (wrapping.isIdentity[index] === true) identity += `${words[index]} `;
   const inner = wrapping.hasInner ? stripPrefix(text, at, stamp, known, false) : at;
+  // Nothing of the front is there: the rest of a record with line breaks.
+  if (wrapping.hasInner && inner === at && wrapping.parts.length === 1) return -1;
   if (wrapping.ignoresHost) stamp.host = '';
   const outer = text.slice(0, at);
   const named = findHost(outer);
