@@ -121,13 +121,15 @@ describe('a log that is not whole', { timeout: 60_000 }, () => {
   });
 });
 
-/** Score and kill line name two processes (a thread, a child): nothing but their nearness says that they belong together. */
-const NEAR_LINES = new Set(['k8s-event-thread-name-java.log', 'mainline-4.5next-allocating-task-printk-dropped.log']);
+/** Chosen line and kill line name two processes (a thread, a child): nothing but their nearness says that they belong together. */
+function namesTwo({ pid, selected, oomGroup }: KillRecord): boolean {
+  return oomGroup === null && selected !== null && selected.pid !== pid;
+}
 
 describe('two logs in one', { timeout: 60_000 }, () => {
   it('gives the same kills as apart when they are mixed line by line', () => {
     const mixable = fc.constantFrom(
-      ...logs.filter((log) => !UNMARKED.test(log.file) && !NEAR_LINES.has(log.file) && log.lines.length < 3000),
+      ...logs.filter((log) => !UNMARKED.test(log.file) && !log.kills.some(namesTwo) && log.lines.length < 3000),
     );
     fc.assert(
       fc.property(mixable, mixable, fc.array(fc.boolean(), { minLength: 1, maxLength: 50 }), (one, other, turns) => {
