@@ -33,8 +33,6 @@ function project(
 export default defineConfig({
   root,
   test: {
-    // Vitest would leave a core alone; on two that is half of them.
-    maxWorkers: '100%',
     setupFiles: ['./test/support/bound-properties.ts'],
     reporters: ['default', './test/support/not-run-reporter.ts', './test/support/machine-state-reporter.ts'],
     coverage: {
