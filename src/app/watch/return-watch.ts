@@ -112,7 +112,8 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
     while (look < LOOKS_MS.length) {
       await clock.sleep(LOOKS_MS[look] ?? 0, closing.signal);
       const incident = await store.incident(id);
-      const kill = incident?.kills.findLast((one) => one.record.pid !== null);
+      // A group that was killed as a whole has no pid in the log; its unit can be asked all the same.
+      const kill = incident?.kills.findLast(({ record }) => record.pid !== null || record.identity?.unit != null);
       if (incident === null || kill === undefined || incident.closedAtMs !== null) return;
       // It died again meanwhile: the question begins anew.
       look = incident.killCount > deaths && deaths > 0 ? 0 : look + 1;
