@@ -157,6 +157,20 @@ it.each(['verbose', 'export'])(
   },
 );
 
+it('takes the last figures of a kill line that is cut for no tail', () => {
+  const torn = '[  238.324946] Out of memory: Killed process 537 (login) total-vm:27584kB, file-rss:0kB, shmem-rss:00';
+  const killed = '[  239.864883] Killed process 10596 (a.out) total-vm:4176kB, file-rss:0kB, shmem-rss:0kB';
+  const score = '[  239.860676] Out of memory: Kill process 10595 (a.out) score 0 or sacrifice child';
+  const header = '[  239.758667] a.out invoked oom-killer: gfp_mask=0x24280ca(GFP_KERNEL), order=0, oom_score_adj=0';
+  const reaped =
+    '[  239.868483] oom_reaper: reaped process 10596 (a.out), now anon-rss:0kB, file-rss:0kB, shmem-rss:0lB';
+
+  expect(parseLines([torn, header, score, killed, reaped]).map(describeKill)).toEqual([
+    'killed 537 login',
+    'killed 10596 a.out',
+  ]);
+});
+
 it('leaves the first line of a log to its own host where another host is named further down', () => {
   const dmesg = toLines(readFileSync(path.join(CORPUS, 'd12v1-memcg.dmesg.log')));
   const header = dmesg.findIndex((line) => line.includes('invoked oom-killer'));

@@ -48,13 +48,18 @@ const KNOWN: readonly Known[] = [
   },
   { kind: 'row', pattern: '\\[ {0,8}\\d{1,10} {0,8}\\](?: {1,12}-?\\d{1,20}){7}' },
   { kind: 'verdict', pattern: 'oom-kill:constraint=[A-Z]', whole: /oom-kill:constraint=[^\n]*,uid=\d+/y },
+  // Cut within its figures, its end does not show.
   {
     kind: 'kill',
     pattern: `${KILL}(?:OOM )?[Kk]ill(?:ed)? process \\d+|Kill(?:ed)? process \\d+`,
     whole:
-      /[^\n]*(?:(?:rss|vm|vsz|pgtables|swap):\d+kB|oom_score_adj:-?\d+|UID:\d+|or sacrifice child|or a child|score -?\d+ and children\.|memory)/y,
+      /[^\n]*(?:(?:rss|vm|vsz|pgtables|swap):\d+kB|oom_score_adj:-?\d+|UID:\d+|or sacrifice child|or a child|score -?\d+ and children\.|same memory)(?!, (?:anon|file|shmem)-| (?:UID|pgtables|oom_))/y,
   },
-  { kind: 'reaper', pattern: 'oom_reaper: (?:reaped|unable)', whole: /oom_reaper: reaped[^\n]*rss:\d+kB/y },
+  {
+    kind: 'reaper',
+    pattern: 'oom_reaper: (?:reaped|unable)',
+    whole: /oom_reaper: reaped[^\n]*rss:\d+kB(?!, (?:anon|file|shmem)-)/y,
+  },
   {
     kind: 'usage',
     pattern: '(?:memory\\+swap|memory|swap|kmem): usage \\d+kB, limit ',
