@@ -230,7 +230,7 @@ describe('the command line, where no bot has run yet', () => {
     try {
       const half = check(log, `${log}o`);
       expect(half.out).toMatch(/kernel log: partial/);
-      expect(half.out).toContain(`finds no file ${log}o`);
+      expect(half.out).toContain(`cannot find ${log}o`);
       expect(half.status).toBe(0);
 
       const none = check(`${log}o`);

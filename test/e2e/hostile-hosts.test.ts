@@ -89,7 +89,7 @@ it(
       const watch = watched.fleet.watchState(host);
       return link?.kind === 'connected' ? `${watch?.kind}: ${watch?.sentence}` : `${link?.kind}: ${link?.sentence}`;
     }
-    expect(stateOf('unknown')).toMatch(/^refused: .*not on file/);
+    expect(stateOf('unknown')).toMatch(/^refused: .*unknown host key/);
     expect(stateOf('changed')).toMatch(/^refused: .*HAS CHANGED/);
     expect(stateOf('revoked')).toMatch(/^refused: .*REVOKED/);
     for (const host of ['banner', 'line', 'noise']) expect(stateOf(host)).toMatch(/^unreachable: /);
