@@ -40,7 +40,13 @@ const work = openChangeExecutor({
 });
 createInterface({ input: process.stdin }).on('line', (line) => {
   const change = JSON.parse(line) as Change;
-  const entry = { atMs: Date.now(), actor: 'UBEN', action: 'approve', host: change.host, details: {} };
+  const entry = {
+    atMs: Date.now(),
+    actor: 'UBEN',
+    action: 'approve',
+    host: change.host,
+    details: { change: change.id },
+  };
   store.addChange(change, entry).then(work.wake, (error: unknown) => console.error(error));
 });
 const said = new Map<string, string>();
