@@ -45,7 +45,7 @@ interface Handed {
 export function openLedgerBook(destination: string, world: TellWorld): LedgerBook {
   const { store, clock, log, owner } = world;
   const pending = new Map<string, { patch: LedgerPatch; sinceMs: number }>();
-  const asked: NewDelivery[] = [];
+  let asked: NewDelivery[] = [];
   /** Told by this process, the newest of them. */
   const told = new Set<string>();
   /** Told, and not on record yet. */
@@ -149,7 +149,14 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     for (const [key, one] of handed)
       if ((one.isOnRecord && !known.has(key)) || nowMs - one.atMs > HANDED_FOR_MS) handed.delete(key);
     for (const [key, one] of pending)
-      if (nowMs - one.sinceMs > UNWRITTEN_FOR_MS || pending.size > UNWRITTEN_MAX) pending.delete(key);
+      if (nowMs - one.sinceMs > UNWRITTEN_FOR_MS || pending.size > UNWRITTEN_MAX) giveUp(key);
+  }
+
+  /** It never came on record, and replies to it never can. */
+  function giveUp(key: string): void {
+    pending.delete(key);
+    unrecorded.delete(key);
+    asked = asked.filter((one) => one.incidentId !== key);
   }
 
   async function flush(): Promise<void> {
@@ -158,7 +165,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     // A reply needs its incident on record.
     const more = asked.filter((one) => !unrecorded.has(one.incidentId));
     const results = await ask(() => store.saveLedger(owner, clock.nowMs(), patches, more));
-    asked.splice(0, asked.length, ...asked.filter((one) => !more.includes(one)));
+    asked = asked.filter((one) => !more.includes(one));
     for (const [at, patch] of patches.entries()) {
       if (results[at] === 'missing' || pending.get(patch.key)?.patch !== patch) continue;
       pending.delete(patch.key);
@@ -190,7 +197,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       const [oldest] = told;
       if (told.size > UNWRITTEN_MAX && oldest !== undefined) told.delete(oldest);
     }
-    asked.push(...more);
+    asked = [...asked, ...more].slice(-UNWRITTEN_MAX);
     await attempted(flush);
   }
 

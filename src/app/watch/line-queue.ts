@@ -103,7 +103,7 @@ export function openLineQueue({ turns, onLines, onGap, onPosition, room }: LineQ
     } catch {
       const faults = slice.lines.flatMap((_, at) => faultOf(sliceOf(slice, at, at + 1)));
       if (faults.length === 0) return;
-      const what = `Lines of ${slice.source} cannot be read and were passed over (a fault of oombot)`;
+      const what = `Lines of ${slice.source} could not be parsed and were skipped (a bug in oombot)`;
       onGap({ source: slice.source, lost: faults.length, sentence: `${what}: ${(faults[0] ?? '').slice(0, 200)}.` });
     }
   }
