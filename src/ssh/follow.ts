@@ -8,7 +8,6 @@ import { followJournal, lookUpJournal, readJournalPast } from './journal-source.
 import { followKmsg, type KmsgWay } from './kmsg-source.ts';
 import { readPosition, type Gap, type LineBatch, type SourceContext, type SourceEnd, type Span } from './log-source.ts';
 import type { Probe } from './probe.ts';
-import { steppingOver } from './step-over.ts';
 
 /** `lasting`: asked for the past and for what the ring lost. `unread`: configured, and not to be had. */
 export type FollowPlan =
@@ -94,13 +93,12 @@ export async function followHost(connection: Connection, options: FollowOptions)
   const leave = new AbortController();
   const signal = AbortSignal.any([options.signal, leave.signal]);
   const positions = new Map(options.positions.map((position) => [position.source, position]));
-  const handOn = steppingOver(options.onLines, (gap) => options.onGap({ ...gap, lookup: null }));
   const context: SourceContext = {
     connection,
     clock: options.clock,
     signal,
     onLines: (batch) => {
-      handOn(batch);
+      options.onLines(batch);
       if (batch.framing === 'kmsg' || batch.framing === 'dmesg') return;
       // What is asked again goes on where it stopped.
       const position = batch.positionAfter(batch.lines.length - 1);
@@ -280,11 +278,8 @@ export async function lookUpSpan(
           ? plan.paths.map((path) => ({ kind: 'file', path }))
           : [];
   let isRead = sources.length > 0;
-  const onLines = steppingOver(context.onLines, () => {
-    isRead = false;
-  });
   for (const source of sources) {
-    const end = await readSpan({ ...context, onLines, onGap: () => {} }, source, options.span, null);
+    const end = await readSpan({ ...context, onGap: () => {} }, source, options.span, null);
     isRead &&= end.kind === 'done';
   }
   return isRead;

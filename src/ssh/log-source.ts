@@ -32,7 +32,7 @@ export interface Span {
 /** Something may be missing from a source. Where a lasting source exists it is looked up there, and `lookup` says where. */
 export interface Gap extends Span {
   source: string;
-  kind: 'records' | 'reboot' | 'cursor' | 'rotated' | 'too-much' | 'unavailable' | 'fault';
+  kind: 'records' | 'reboot' | 'cursor' | 'rotated' | 'too-much' | 'unavailable';
   /** How many records; null: not known. */
   lost: number | null;
   lookup: string | null;
