@@ -69,7 +69,7 @@ function buildProgram(setExit: (status: number) => void): Command {
   program
     .command('check')
     .description(
-      'Can the bot log in, read the kernel log and the scores, apply changes? Names what is off and the line that mends it.',
+      'Check that the bot can log in, read the kernel log and scores, and apply changes. Prints what is wrong and how to fix it.',
     )
     .argument('[hosts...]', 'host names from the configuration (default: all)')
     .action(async (hosts: string[]) => {

@@ -10,7 +10,7 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     default: '(required)',
     meaning: 'a host with all of these tags takes this route; the first match wins',
   },
-  { key: 'routes[].channel', default: '(required)', meaning: 'where the kills of these hosts are told' },
+  { key: 'routes[].channel', default: '(required)', meaning: 'where kills on these hosts are posted' },
   { key: 'approvals.channel', default: 'where it was proposed', meaning: 'where changes wait for approval' },
   {
     key: 'approvals.approvers',
@@ -51,7 +51,7 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     meaning: 'take address, port, user, key and jump from this Host of ssh.configFile',
   },
   { key: 'hosts[].tags', default: '[]', meaning: 'words for routes and commands' },
-  { key: 'hosts[].channel', default: 'by the routes', meaning: 'where the kills of this host are told' },
+  { key: 'hosts[].channel', default: 'by the routes', meaning: 'where kills on this host are posted' },
   { key: 'hosts[].logFiles', default: 'by detection', meaning: 'read these log files only' },
   {
     key: 'digest.at',
@@ -62,7 +62,7 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   {
     key: 'samples.every',
     default: '1m',
-    meaning: 'how often memory, pressure and the largest services of each host are noted, 10s to 10m; off: not',
+    meaning: 'how often to sample memory, pressure and the largest services of each host, 10s to 10m; off: never',
   },
   {
     key: 'earlyWarning[].tags',
@@ -87,7 +87,7 @@ export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
   { name: 'SLACK_API_URL', meaning: 'another Slack-compatible server' },
   { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info (default), debug, trace or silent' },
   { name: 'OOMBOT_SSH_PASSPHRASE', meaning: 'passphrase of encrypted private keys' },
-  { name: 'OOMBOT_AUDIT_KEY', meaning: 'signs the head of the audit log; without it the head is only noted' },
+  { name: 'OOMBOT_AUDIT_KEY', meaning: 'signs the head of the audit log; without it the head is recorded unsigned' },
   { name: 'SSH_AUTH_SOCK', meaning: 'ssh-agent to ask for keys' },
   {
     name: '…_FILE',

@@ -14,7 +14,7 @@ export function leakText(leak: Leak, isFaster: boolean): Text {
   return [
     { words: `${rate} (${seen}). Likely a leak.` },
     ...(leak.nextAtMs === null
-      ? [{ words: ' The next kill was due before now: it may have been mended, or restarted in between.' }]
+      ? [{ words: ' The next kill was due before now: it may have been fixed, or restarted in between.' }]
       : [{ words: ' The next kill is expected about ' }, { atMs: leak.nextAtMs }, { words: '.' }]),
     { words: faster },
   ];

@@ -21,7 +21,7 @@ function checkFiles(host: CheckedHost, probe: HostFacts, logFiles: readonly stri
         about: 'log',
         severity,
         what: `/usr/local/bin/oombot-host does not read ${words(path)}. It is listed under logFiles in the configuration.`,
-        cost: 'What stands in this file alone is not seen.',
+        cost: 'Whatever is only in this file goes unseen.',
         fix: { where: 'bot', line: setupLine(host, { known: probe.setup.options, logFile: path }) },
       };
     const wrong = isThere

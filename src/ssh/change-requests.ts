@@ -96,7 +96,7 @@ async function send(connection: Connection, command: string, line: string, asUid
     case 'exit':
       if (/^(?:ok|refused) /m.test(text)) return { kind: 'answered', text, asUid };
       if (/^#oombot-host \d+ refused /m.test(text))
-        return { kind: 'no-helper', sentence: 'the bot’s key may not ask for changes there' };
+        return { kind: 'no-helper', sentence: 'the bot’s key is not allowed to request changes there' };
       return refusedBySudo(stderr)
         ? { kind: 'no-helper', sentence: lastLine(stderr) }
         : { kind: 'unknown', sentence: `no answer, exit code ${end.code}` };

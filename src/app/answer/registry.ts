@@ -147,7 +147,7 @@ export const COMMANDS: readonly Command[] = [
   command({
     name: 'hosts check',
     usage: '[host]',
-    does: 'what is off on a host, or on all, and how to fix it',
+    does: 'what is wrong with a host, or with all, and how to fix it',
     read: ([host]) => asking({ host: host ?? null }),
     answer: (handlers, ask, requester) => handlers.checkHosts(ask, requester),
   }),

@@ -31,7 +31,7 @@ export async function askHelper(
       if (answer.kind === 'refused' && end.asUid !== null && OURS.has(answer.why.kind))
         return {
           kind: 'no',
-          why: { kind: 'no-helper', sentence: 'there is no helper, and this user may not write it.' },
+          why: { kind: 'no-helper', sentence: 'there is no helper, and this user cannot write the value.' },
         };
       return { kind: 'answer', answer };
     }

@@ -88,7 +88,7 @@ const CAUSE_ACTIONS: Readonly<Record<string, CauseAction>> = {
   'low-zone': { words: 'only low memory was full', command: 'uname -m; sysctl vm.lowmem_reserve_ratio' },
   cpuset: { words: 'give its cpuset more memory nodes', command: NODES },
   mempolicy: { words: 'let its NUMA policy use more nodes', command: NODES },
-  sysrq: { words: 'somebody killed by hand, find out who', command: 'sysctl kernel.sysrq' },
+  sysrq: { words: 'someone killed it by hand: find out who', command: 'sysctl kernel.sysrq' },
   panic: { words: 'the host went down: decide whether it is meant to', command: 'sysctl vm.panic_on_oom' },
   'no-killable': { words: 'give some processes a value above -1000 again', command: null },
   'allocating-task': {
