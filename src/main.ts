@@ -13,7 +13,7 @@ import { openReturnWatch } from './app/watch/return-watch.ts';
 import { warmUp } from './app/watch/warm-up.ts';
 import { addedHostConfig, loadConfig, type Config } from './config/config.ts';
 import { countKills } from './http/metrics.ts';
-import { describer, openBase, type Base, type Opened } from './run/base.ts';
+import { describer, logWarnings, openBase, type Base, type Opened } from './run/base.ts';
 import { openChangeSide } from './run/change-side.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
 import type { WatchedFleet } from './run/fleet.ts';
@@ -251,6 +251,7 @@ function startWork(
 
 async function reload(base: Base, { fleet }: Hosts, { local }: Front): Promise<string[]> {
   const restart = await base.settings.reload(async () => fleet.replace(await hostsNow(base, local)));
+  logWarnings(base.log, base.settings.now());
   for (const { name } of fleet.hosts()) fleet.reconnectNow(name);
   return restart;
 }

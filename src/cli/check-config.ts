@@ -37,6 +37,7 @@ export function printFindings(findings: readonly ConfigFinding[]): void {
 /** Everything that can be checked without a network: what does not fit together, and files and ports of this machine. */
 export async function findConfigProblems(config: Config): Promise<ConfigFinding[]> {
   return [
+    ...config.warnings.map(odd),
     ...oddRoutes(config),
     ...oddWarnings(config),
     ...tokenProblems(config),

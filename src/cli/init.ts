@@ -1,10 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { stringify } from 'yaml';
 import { ConfigFile } from '../config/schema.ts';
-import { parseSshConfigHost } from '../ssh/ssh-config-file.ts';
+import { openSshConfigFile } from '../ssh/ssh-config-file.ts';
 
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
@@ -109,10 +109,10 @@ http: 127.0.0.1:3000
 
 function isSshConfigHost(name: string): boolean {
   try {
-    const text = readFileSync(path.join(homedir(), '.ssh/config'), 'utf8');
-    parseSshConfigHost(text, name, homedir());
-    return true;
+    const home = homedir();
+    const reader = openSshConfigFile(path.join(home, '.ssh/config'), { home, localUser: '' });
+    return reader.linesFor(name, { given: null, otherwise: '' }).isNamed;
   } catch {
-    return false; // No such file, or no such Host in it.
+    return false; // No such file, or one that cannot be used.
   }
 }

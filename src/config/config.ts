@@ -3,12 +3,13 @@ import path from 'node:path';
 
 import type { AddedHost } from '../app/ports.ts';
 import { ConfigError, describeIssue, fileFault, readDocument } from './document.ts';
-import { expandHome, resolveHosts, type HostConfig } from './hosts.ts';
+import { resolveHosts, type HostConfig } from './hosts.ts';
 import { ConfigFile, database, type Database } from './schema.ts';
+import { expandHome } from './targets.ts';
 
 export { ConfigError } from './document.ts';
 export type { HostConfig } from './hosts.ts';
-export { CONFIG_KEYS, ENVIRONMENT } from './schema.ts';
+export { CONFIG_KEYS, ENVIRONMENT } from './keys.ts';
 
 export interface Config {
   /** null: there is no file, all defaults. */
@@ -27,6 +28,8 @@ export interface Config {
   };
   admins: string[];
   hosts: HostConfig[];
+  /** What was left out of the files, one sentence each with file and line. */
+  warnings: string[];
   /** When each channel gets its weekly digest; null: never. `weekday` 0 is Sunday, `minute` is of the day there. */
   digest: { weekday: number; minute: number; zone: string } | null;
   /** How often memory is noted on each host; null: not. */
@@ -68,7 +71,12 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
   }
   const given = parsed.data;
 
-  const hosts = resolveHosts(given, (at, sentence) => faults.push(`${document?.where(at) ?? ''}${sentence}`));
+  const warnings = new Set<string>();
+  const hosts = resolveHosts(given, {
+    env,
+    fault: (at, sentence) => faults.push(`${document?.where(at) ?? ''}${sentence}`),
+    warn: (sentence) => warnings.add(sentence),
+  });
   const config: Config = {
     file,
     workspace: given.workspace,
@@ -84,6 +92,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     },
     admins: given.admins,
     hosts,
+    warnings: [...warnings],
     digest: given.digest.at === null ? null : { ...given.digest.at, zone: given.digest.zone },
     sampleEveryMs: given.samples.every,
     earlyWarning: given.earlyWarning.map(({ tags, within }) => ({ tags, withinMs: within })),

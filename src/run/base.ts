@@ -42,11 +42,13 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
   const store = await openStore(databaseUrl(config), { auditKey: config.auditKey });
   opened.push(store.close);
   const { sshPassphrase, sshAgentSocket } = config;
+  const log = openLog(config);
+  logWarnings(log, config);
   const ssh = openSsh({ clock, random: Math.random, passphrase: sshPassphrase, agentSocket: sshAgentSocket });
   opened.push(ssh.close);
   return {
     settings,
-    log: openLog(config),
+    log,
     owner: randomUUID(),
     metrics: openMetrics(),
     store,
@@ -65,6 +67,11 @@ export function describer({ store }: Base): (incident: Incident) => Promise<Noti
     const past = await seenBefore(store, incident).catch(() => null);
     return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: true });
   };
+}
+
+/** What the files ask for and the bot leaves out. */
+export function logWarnings(log: Logger, { warnings }: Config): void {
+  for (const sentence of warnings) log.warn({ sentence }, 'A line of the configuration was left out');
 }
 
 /** To standard error: standard output is for people. */

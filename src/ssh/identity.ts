@@ -49,18 +49,22 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
   }
 
   async function load(target: SshTarget): Promise<Identity> {
-    return target.identityFile === null ? loadDefaults(target.user) : loadFile(target.user, target.identityFile);
+    const { user, identityFile, settings = {} } = target;
+    const socket = settings.identityAgent === 'none' ? null : (settings.identityAgent ?? options.agentSocket);
+    if (identityFile === null) return loadDefaults(user, settings.identitiesOnly === true ? null : socket);
+    const files = [identityFile, ...(settings.moreIdentityFiles ?? [])].slice(0, OFFERS_MAX);
+    return together(await Promise.all(files.map((file) => loadFile(user, file, socket))));
   }
 
-  async function loadFile(username: string, file: string): Promise<Identity> {
+  async function loadFile(username: string, file: string, agentSocket: string | null): Promise<Identity> {
     const key = await readKey(file);
     if (key !== null && !(key instanceof Error)) {
       return { kind: 'usable', methods: [{ type: 'publickey', username, key }], words: file };
     }
     // As OpenSSH: the agent may hold the key whose public half lies beside an encrypted or absent private one.
-    const wanted = options.agentSocket === null ? null : await readPublicKey(`${file}.pub`);
-    if (options.agentSocket !== null && wanted !== null) {
-      const agent = agentWith(options.agentSocket, (blob) => blob.equals(wanted));
+    const wanted = agentSocket === null ? null : await readPublicKey(`${file}.pub`);
+    if (agentSocket !== null && wanted !== null) {
+      const agent = agentWith(agentSocket, (blob) => blob.equals(wanted));
       return { kind: 'usable', methods: [{ type: 'agent', username, agent }], words: `${file} (agent)` };
     }
     if (key === null)
@@ -72,7 +76,7 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
     return problemWith(file, key);
   }
 
-  async function loadDefaults(username: string): Promise<Identity> {
+  async function loadDefaults(username: string, agentSocket: string | null): Promise<Identity> {
     const methods: (PublicKeyAuthMethod | AgentAuthMethod)[] = [];
     const words: string[] = [];
     let problem: Identity | null = null;
@@ -84,9 +88,9 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
       methods.push({ type: 'publickey', username, key });
       words.push(file);
     }
-    if (options.agentSocket !== null) {
+    if (agentSocket !== null) {
       let offers = OFFERS_MAX - methods.length;
-      methods.unshift({ type: 'agent', username, agent: agentWith(options.agentSocket, () => offers-- > 0) });
+      methods.unshift({ type: 'agent', username, agent: agentWith(agentSocket, () => offers-- > 0) });
       words.unshift('the agent');
     }
     if (methods.length === 0 && problem !== null) return problem;
@@ -101,6 +105,18 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
   }
 
   return { load };
+}
+
+/** Those that can be used, in their order; where none can, what is wrong with the first. */
+function together(all: readonly Identity[]): Identity {
+  const usable = all.filter((one) => one.kind === 'usable');
+  const [first] = all;
+  if (usable.length === 0 && first !== undefined) return first;
+  return {
+    kind: 'usable',
+    methods: usable.flatMap((one) => one.methods),
+    words: usable.map((one) => one.words).join(', '),
+  };
 }
 
 function parsePrivateKey(text: Buffer, passphrase: string | null): ParsedKey | Error {

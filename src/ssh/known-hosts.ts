@@ -81,7 +81,7 @@ export function matchesHost(names: string, host: string): boolean {
 }
 
 /** `*` any run, `?` one character; linear in practice, no regular expression made from a file's text. */
-function matchesPattern(pattern: string, text: string): boolean {
+export function matchesPattern(pattern: string, text: string): boolean {
   let [p, t, star, mark] = [0, 0, -1, 0];
   while (t < text.length) {
     if (pattern[p] === '*') [star, mark] = [p++, t];

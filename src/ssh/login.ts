@@ -1,14 +1,14 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import ssh2, { type Client } from 'ssh2';
+import ssh2, { type Algorithms, type Client } from 'ssh2';
 
 import type { Identity } from './identity.ts';
 import { useKeyObjects } from './key-objects.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type HostKeyVerdict, type KnownKeys } from './known-hosts.ts';
 import type { HostKey } from '../app/host-link.ts';
 import { refusalSentence, type LoginFailure } from './login-failure.ts';
-import type { SshTarget } from './target.ts';
+import type { SshSettings, SshTarget } from './target.ts';
 
 export interface LoginOptions {
   target: SshTarget;
@@ -31,6 +31,7 @@ const GIVEN_UP = new Error('given up');
 /** One try to log in. Never throws. The client keeps an `error` listener: a late ECONNRESET would end the process otherwise. */
 export function login(options: LoginOptions): Promise<LoginResult> {
   const { target, identity, known, signal } = options;
+  const { settings = {} } = target;
   if (signal.aborted) return Promise.resolve({ kind: 'failed', failure: describeFault(target, identity, GIVEN_UP) });
   const done = Promise.withResolvers<LoginResult>();
   const client = new ssh2.Client();
@@ -75,7 +76,13 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   }
 
   const sock = options.through ?? new Socket().setNoDelay(true);
-  if (sock instanceof Socket && options.through === null) sock.connect({ host: target.address, port: target.port });
+  if (sock instanceof Socket && options.through === null)
+    sock.connect({
+      host: target.address,
+      port: target.port,
+      ...(settings.addressFamily === undefined ? {} : { family: settings.addressFamily }),
+      ...(settings.bindAddress === undefined ? {} : { localAddress: settings.bindAddress }),
+    });
   try {
     client.connect({
       sock,
@@ -91,16 +98,28 @@ export function login(options: LoginOptions): Promise<LoginResult> {
           };
         answer(verdict === 'trusted');
       },
-      ...(known.algorithms.length > 0 ? { algorithms: { serverHostKey: known.algorithms } } : {}),
-      readyTimeout: options.readyTimeoutMs,
-      keepaliveInterval: options.keepaliveIntervalMs,
-      keepaliveCountMax: 3,
+      algorithms: algorithmsFor(settings, known),
+      readyTimeout: settings.connectTimeoutMs ?? options.readyTimeoutMs,
+      keepaliveInterval: settings.keepaliveIntervalMs ?? options.keepaliveIntervalMs,
+      keepaliveCountMax: settings.keepaliveCountMax ?? 3,
     });
     sock.on('data', count);
   } catch (error) {
     fail(error);
   }
   return done.promise;
+}
+
+/** Only what is asked for; the rest is ssh2's default. A key on file comes before the order of the configuration. */
+function algorithmsFor({ hostKeyAlgorithms, kexAlgorithms, ciphers, macs }: SshSettings, known: KnownKeys): Algorithms {
+  const onFile = known.algorithms.filter((one) => hostKeyAlgorithms?.includes(one) !== false);
+  const serverHostKey = onFile.length > 0 ? onFile : (hostKeyAlgorithms ?? []);
+  return {
+    ...(serverHostKey.length > 0 ? { serverHostKey } : {}),
+    ...(kexAlgorithms === undefined ? {} : { kex: kexAlgorithms }),
+    ...(ciphers === undefined ? {} : { cipher: ciphers }),
+    ...(macs === undefined ? {} : { hmac: macs }),
+  };
 }
 
 function describeFault(target: SshTarget, identity: { words: string }, error: unknown): LoginFailure {

@@ -1,65 +1,182 @@
-import { glob, LineType, SSHConfig } from 'ssh-config';
+// Lines of ssh_config(5), as readconf.c of OpenSSH 9.2 reads them: `Keyword arg …` or `Keyword=arg …`, quotes around an argument,
+// comments after `#`, the first value of a keyword wins. `Host` and `Match` open a section, `Include` reads other files in its place.
+import { globSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 
-export interface SshConfigHost {
-  address: string | null;
-  port: number | null;
-  user: string | null;
-  identityFile: string | null;
-  /** ProxyJump: each `[user@]host[:port]`, the outermost first. */
-  jumps: string[];
+import { matchesPattern } from './known-hosts.ts';
+
+export interface SshConfigLine {
+  /** `~/.ssh/config:12`, for people. */
+  where: string;
+  /** As the file has it. */
+  keyword: string;
+  args: string[];
+  /** All that follows the keyword: ProxyCommand is not split. */
+  rest: string;
 }
 
-/**
- * Looks a Host alias up in the text of an ssh_config. Throws an Error whose sentence says what is wrong: no such Host,
- * a file with `Match exec` (looking it up would run that command), or a port that is none. Include is not followed.
- */
-export function parseSshConfigHost(text: string, alias: string, home: string): SshConfigHost {
-  // Before parsing: nothing of a file that wants to run a command is used.
-  if (/^\s*match\b.*\bexec\b/im.test(text))
-    throw new Error('it has a "Match exec" line, which runs a command; write this host out instead');
-  const config = SSHConfig.parse(text);
-  if (!namesHost(config, alias)) {
-    const includes = /^\s*include\b/im.test(text) ? ' (its Include lines are not followed)' : '';
-    throw new Error(`it has no Host ${alias}${includes}`);
+/** What a file says about one host, in its order. Nothing is merged yet. */
+export interface SshConfigLines {
+  lines: SshConfigLine[];
+  /** A Host or Match line means this host by more than a lone `*`. */
+  isNamed: boolean;
+  /** Sections that were left out, one sentence each. */
+  warnings: string[];
+}
+
+export interface SshConfigReader {
+  /**
+   * The lines for a host, as named on the command line of ssh. `user` is what `-l` would say, or else the login name where no line
+   * gives one. Throws an Error whose sentence says which file cannot be read, or which `Match exec` would have to run.
+   */
+  linesFor: (host: string, user: { given: string | null; otherwise: string }) => SshConfigLines;
+}
+
+const DEPTH_MAX = 16; // READCONF_MAX_DEPTH
+const FILE_BYTES_MAX = 1024 * 1024;
+const FILES_MAX = 256;
+
+/** Reads a file and those that it includes, each once, however many hosts are asked for. */
+export function openSshConfigFile(file: string, world: { home: string; localUser: string }): SshConfigReader {
+  const read = new Map<string, SshConfigLine[]>();
+
+  function linesOf(name: string): SshConfigLine[] {
+    const known = read.get(name);
+    if (known) return known;
+    if (read.size >= FILES_MAX) throw new Error(`it includes more than ${FILES_MAX} files`);
+    if (statSync(name).size > FILE_BYTES_MAX) throw new Error(`${name} is larger than 1 MiB`);
+    const lines = splitLines(readFileSync(name, 'utf8'), shortened(name, world.home));
+    read.set(name, lines);
+    return lines;
   }
 
-  const found = config.compute(alias, { ignoreCase: true, matchExec: false });
-  const user = one(found['user']);
-  const address = one(found['hostname'])?.replaceAll('%h', alias).replaceAll('%%', '%') ?? null;
-  const port = one(found['port']);
-  if (port !== null && !/^\d{1,5}$/.test(port)) throw new Error(`Port of Host ${alias} is "${port}"`);
-  const jump = one(found['proxyjump']);
-  const identityFile = one(found['identityfile']);
+  /** Relative names are in ~/.ssh. A pattern that matches nothing is no fault, as in OpenSSH. */
+  function includedBy({ args }: SshConfigLine): string[] {
+    return args.flatMap((arg) => {
+      const home = arg.startsWith('~/') ? path.join(world.home, arg.slice(2)) : arg;
+      const pattern = path.resolve(world.home, '.ssh', home);
+      return /[*?[]/.test(pattern) ? globSync(pattern).toSorted() : [pattern];
+    });
+  }
+
   return {
-    address,
-    port: port === null ? null : Number(port),
-    user,
-    identityFile:
-      identityFile === null ? null : expandTokens(identityFile, { h: address ?? alias, d: home, r: user ?? '' }),
-    jumps: jump === null || jump.toLowerCase() === 'none' ? [] : jump.split(',').map((hop) => hop.trim()),
+    linesFor: (host, user) => {
+      const found: SshConfigLines = { lines: [], isNamed: false, warnings: [] };
+
+      function firstOf(keyword: string): string | undefined {
+        return found.lines.find((line) => line.keyword.toLowerCase() === keyword)?.args[0];
+      }
+
+      function walk(name: string, depth: number): void {
+        if (depth > DEPTH_MAX) throw new Error(`its Include lines go deeper than ${DEPTH_MAX} files`);
+        let isActive = true;
+        for (const line of linesOf(name)) {
+          const keyword = line.keyword.toLowerCase();
+          if (keyword === 'host') {
+            isActive = matchesList(line.args, host);
+            if (isActive && line.args.some((arg) => arg !== '*')) found.isNamed = true;
+          } else if (keyword === 'match') isActive = matchesSection(line);
+          else if (!isActive) continue;
+          else if (keyword === 'include') includedBy(line).forEach((other) => walkIncluded(other, depth + 1));
+          else found.lines.push(line);
+        }
+      }
+
+      function walkIncluded(name: string, depth: number): void {
+        try {
+          statSync(name);
+        } catch {
+          return;
+        }
+        walk(name, depth);
+      }
+
+      function matchesSection({ args, where }: SshConfigLine): boolean {
+        const words = [...args];
+        let [isMatch, isNamed, unsupported] = [true, false, null as string | null];
+        for (let word = words.shift(); word !== undefined; word = words.shift()) {
+          const isNegated = word.startsWith('!');
+          // Newer OpenSSH takes `host=db01` too.
+          const [criterion = '', glued] = word.replace(/^!/, '').toLowerCase().split(/=(.*)/s);
+          if (criterion === 'all') continue;
+          if (criterion === 'canonical') {
+            // Host names are not canonicalised here, so this is false.
+            isMatch &&= isNegated;
+            continue;
+          }
+          if (criterion === 'final') {
+            unsupported = 'final';
+            continue;
+          }
+          const patterns = (glued ?? words.shift() ?? '').split(',');
+          const subject = subjectOf(criterion);
+          if (subject === null) unsupported = criterion;
+          else {
+            isMatch &&= matchesList(patterns, subject) !== isNegated;
+            isNamed ||= criterion.endsWith('host') && !patterns.includes('*');
+          }
+        }
+        if (isMatch && unsupported === 'exec')
+          throw new Error(`${where}: "Match exec" would run a command, so it is not used; write this host out instead`);
+        if (isMatch && unsupported !== null) {
+          found.warnings.push(`${where}: "Match ${unsupported}" is not supported, so this section is left out.`);
+          return false;
+        }
+        if (isMatch && isNamed) found.isNamed = true;
+        return isMatch;
+      }
+
+      function subjectOf(criterion: string): string | null {
+        if (criterion === 'originalhost') return host;
+        if (criterion === 'host') return firstOf('hostname')?.replaceAll('%h', host).replaceAll('%%', '%') ?? host;
+        if (criterion === 'user') return user.given ?? firstOf('user') ?? user.otherwise;
+        return criterion === 'localuser' ? world.localUser : null;
+      }
+
+      walk(file, 0);
+      return found;
+    },
   };
 }
 
-/** True if a Host line means the alias by more than a lone `*`. */
-function namesHost(config: SSHConfig, alias: string): boolean {
-  return config.some((line) => {
-    if (line.type !== LineType.DIRECTIVE || line.param.toLowerCase() !== 'host') return false;
-    const patterns = typeof line.value === 'string' ? [line.value] : line.value.map((part) => part.val);
-    return patterns.some((pattern) => pattern !== '*' && !pattern.startsWith('!') && glob(pattern, alias));
+/** A list of patterns; one that is negated and matches wins. */
+function matchesList(patterns: readonly string[], text: string): boolean {
+  const [no, yes] = [patterns.filter((one) => one.startsWith('!')), patterns.filter((one) => !one.startsWith('!'))];
+  return !no.some((one) => matchesPattern(one.slice(1), text)) && yes.some((one) => matchesPattern(one, text));
+}
+
+function splitLines(text: string, name: string): SshConfigLine[] {
+  return text.split('\n').flatMap((raw, index) => {
+    const line = raw.trim();
+    const parts = /^"?([A-Za-z]\w*)"?(?:\s*=\s*|\s+)(.*)$/s.exec(line);
+    if (line === '' || line.startsWith('#')) return [];
+    const rest = parts?.[2] ?? '';
+    return [{ where: `${name}:${index + 1}`, keyword: parts?.[1] ?? line.slice(0, 40), args: splitArgs(rest), rest }];
   });
 }
 
-function one(value: unknown): string | null {
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  return typeof first === 'string' && first !== '' ? first : null;
+/** argv_split of OpenSSH's misc.c: quotes of both kinds, a backslash before a quote, a backslash or a space, `#` begins a comment. */
+function splitArgs(text: string): string[] {
+  const args: string[] = [];
+  let [at, arg, quote] = [0, null as string | null, ''];
+  for (; at < text.length; at++) {
+    const char = text.charAt(at);
+    const next = text.charAt(at + 1);
+    if (char === '\\' && (['"', "'", '\\'].includes(next) || (quote === '' && next === ' '))) {
+      arg = (arg ?? '') + next;
+      at++;
+    } else if (quote === '' && (char === ' ' || char === '\t')) {
+      if (arg !== null) args.push(arg);
+      arg = null;
+    } else if (quote === '' && char === '#' && arg === null) break;
+    else if (quote === '' && (char === '"' || char === "'")) [quote, arg] = [char, arg ?? ''];
+    else if (quote !== '' && char === quote) quote = '';
+    else arg = (arg ?? '') + char;
+  }
+  if (arg !== null) args.push(arg);
+  return args;
 }
 
-/** ssh_config(5), TOKENS, as far as IdentityFile needs them. */
-function expandTokens(text: string, tokens: Record<string, string>): string {
-  return text.replaceAll(/%(.)/g, (whole, letter: string) => {
-    if (letter === '%') return '%';
-    const known = tokens[letter];
-    if (known === undefined) throw new Error(`IdentityFile uses ${whole}, which is not supported`);
-    return known;
-  });
+function shortened(file: string, home: string): string {
+  return file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file;
 }

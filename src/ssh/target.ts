@@ -1,3 +1,26 @@
+import type { CipherAlgorithm, KexAlgorithm, MacAlgorithm, ServerHostKeyAlgorithm } from 'ssh2';
+
+/** What ssh_config can ask for beyond address, port, user, key and jump host. Absent: it asks nothing. */
+export interface SshSettings {
+  /** Absolute paths of further private keys, tried after `identityFile`. */
+  moreIdentityFiles?: string[];
+  /** No key of the agent but one that is named. */
+  identitiesOnly?: boolean;
+  /** Absolute path of the agent's socket; `none`: no agent is asked. */
+  identityAgent?: string;
+  /** The name in known_hosts, without a port. */
+  hostKeyAlias?: string;
+  hostKeyAlgorithms?: ServerHostKeyAlgorithm[];
+  kexAlgorithms?: KexAlgorithm[];
+  ciphers?: CipherAlgorithm[];
+  macs?: MacAlgorithm[];
+  connectTimeoutMs?: number;
+  keepaliveIntervalMs?: number;
+  keepaliveCountMax?: number;
+  addressFamily?: 4 | 6;
+  bindAddress?: string;
+}
+
 /** Where one host is reached and as whom; everything that a login needs, nothing secret. */
 export interface SshTarget {
   /** The host's name in the configuration, or the address of a jump host that has none. */
@@ -12,16 +35,19 @@ export interface SshTarget {
   /** `SHA256:…` of the keys that this host may show. Not empty: only these are accepted. */
   fingerprints: string[];
   jump: SshTarget | null;
+  settings?: SshSettings;
 }
 
 /** Two targets with the same key can share one connection. */
 export function targetKey(target: SshTarget): string {
-  const { address, port, user, identityFile, knownHosts, fingerprints, jump } = target;
-  return JSON.stringify([address, port, user, identityFile, knownHosts, fingerprints, jump ? targetKey(jump) : null]);
+  const { address, port, user, identityFile, knownHosts, fingerprints, jump, settings = {} } = target;
+  const way = jump ? targetKey(jump) : null;
+  return JSON.stringify([address, port, user, identityFile, knownHosts, fingerprints, way, settings]);
 }
 
-/** How OpenSSH writes the host in known_hosts: bare on port 22, else `[host]:port`. */
+/** How OpenSSH writes the host in known_hosts: its HostKeyAlias, else bare on port 22, else `[host]:port`. */
 export function knownHostsName(target: SshTarget): string {
+  if (target.settings?.hostKeyAlias !== undefined) return target.settings.hostKeyAlias.toLowerCase();
   const address = target.address.toLowerCase();
   return target.port === 22 ? address : `[${address}]:${target.port}`;
 }

@@ -283,15 +283,59 @@ describe('hosts out of ssh_config', () => {
 
   it.each([
     ['Host other\n  HostName x\n', /it has no Host db01/],
-    ['Include more\n', /its Include lines are not followed/],
     [
-      'Host db01\n  HostName x\nMatch host db01 exec "touch /tmp/oombot-was-here"\n  User y\n',
-      /"Match exec" line, which runs a command/,
+      'Host db01\n  HostName x\nMatch originalhost db01 exec "touch /tmp/oombot-was-here"\n  User y\n',
+      /:3: "Match exec" would run a command/,
     ],
   ])('refuses %j', (text, sentence) => {
     const sshConfig = aFile(text);
 
     expect(faultsOf(`ssh: {configFile: ${sshConfig}}\nhosts:\n  - sshConfig: db01\n`)[0]).toMatch(sentence);
+  });
+});
+
+describe('a jump out of ssh_config', () => {
+  it('is looked up there too, and reached through the one before it, whatever its own jumps', () => {
+    const sshConfig = aFile(
+      [
+        'Host db01',
+        '  ProxyJump outer,ops@inner:2200',
+        '  ConnectTimeout 9',
+        '  GSSAPIAuthentication yes',
+        'Host web01',
+        '  ProxyJump inner',
+        'Host inner',
+        '  HostName 192.0.2.2',
+        '  User nobody',
+        '  ProxyJump elsewhere',
+        'Host *',
+        '  IdentityFile ~/.ssh/one',
+        '  IdentityFile ~/.ssh/two',
+      ].join('\n'),
+    );
+
+    const config = loadConfig({
+      path: aFile(`ssh: {configFile: ${sshConfig}}\nhosts:\n  - sshConfig: db01\n  - sshConfig: web01\n`),
+      env: {},
+    });
+
+    const [db01, web01] = config.hosts.map(({ target }) => target);
+    const keys = { identityFile: path.join(homedir(), '.ssh/one') };
+    const settings = { moreIdentityFiles: [path.join(homedir(), '.ssh/two')] };
+    expect(db01).toMatchObject({ ...keys, settings: { ...settings, connectTimeoutMs: 9_000 } });
+    expect(db01?.jump).toMatchObject({ ...keys, settings, address: '192.0.2.2', port: 2200, user: 'ops' });
+    expect(db01?.jump?.jump).toMatchObject({ ...keys, address: 'outer', jump: null });
+    expect(web01?.jump).toMatchObject({ address: '192.0.2.2', user: 'nobody', port: 22 });
+    expect(web01?.jump?.jump).toMatchObject({ address: 'elsewhere', jump: null });
+    expect(config.warnings).toEqual([`${sshConfig}:4: GSSAPIAuthentication is not supported and was ignored.`]);
+  });
+
+  it('may not come back to the host itself', () => {
+    const sshConfig = aFile('Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n');
+
+    expect(faultsOf(`ssh: {configFile: ${sshConfig}}\nhosts:\n  - sshConfig: a\n`)[0]).toMatch(
+      /jump is "a", expected a way that does not come back to the host itself/,
+    );
   });
 });
 

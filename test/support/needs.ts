@@ -81,6 +81,7 @@ const PARTS = {
   ...programs({
     'ssh-keygen': 'openssh-client',
     'ssh-agent': 'openssh-client',
+    ssh: 'openssh-client',
     sudo: 'sudo',
     doas: 'opendoas',
     ps: 'procps',

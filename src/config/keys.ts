@@ -1,0 +1,100 @@
+/** Every key of the file, for people: the README's table is checked against it. */
+export const CONFIG_KEYS: readonly { key: string; default: string; meaning: string }[] = [
+  { key: 'workspace.channel', default: '#oom', meaning: 'channel for kills that no route matches' },
+  {
+    key: 'routes[].tags',
+    default: '(required)',
+    meaning: 'a host with all of these tags takes this route; the first match wins',
+  },
+  { key: 'routes[].channel', default: '(required)', meaning: 'where kills on these hosts are posted' },
+  { key: 'approvals.channel', default: 'where it was proposed', meaning: 'where changes wait for approval' },
+  {
+    key: 'approvals.approvers',
+    default: 'none',
+    meaning:
+      'users (U…) and user groups (S…) who may approve, or the word anyone (but the proposer); without it nothing can be proposed in Slack',
+  },
+  { key: 'approvals.quorum', default: '1', meaning: 'how many approvals a change needs' },
+  { key: 'approvals.selfApproval', default: 'false', meaning: 'whether the proposer may approve' },
+  { key: 'approvals.guests', default: 'false', meaning: 'whether guests of the workspace may propose and approve' },
+  {
+    key: 'approvals.external',
+    default: 'false',
+    meaning: 'whether people of other organisations (Slack Connect) may propose and approve',
+  },
+  { key: 'approvals.expireAfter', default: '30m', meaning: 'how long a proposal waits' },
+  { key: 'admins', default: '[]', meaning: 'users and user groups who may add and remove hosts; empty: nobody' },
+  { key: 'ssh.user', default: 'oombot', meaning: 'login name, for hosts that name none' },
+  { key: 'ssh.port', default: '22', meaning: 'port, for hosts that name none' },
+  { key: 'ssh.identityFile', default: 'agent, then ~/.ssh/id_*', meaning: 'private key' },
+  { key: 'ssh.knownHosts', default: '~/.ssh/known_hosts', meaning: 'one known_hosts file or a list of them' },
+  {
+    key: 'ssh.configFile',
+    default: '~/.ssh/config',
+    meaning: 'where hosts[].sshConfig names are looked up, with all that it includes',
+  },
+  { key: 'hosts[].name', default: 'the sshConfig name', meaning: 'what people call the host' },
+  { key: 'hosts[].address', default: 'the name', meaning: 'host name or IP address to connect to' },
+  { key: 'hosts[].port', default: 'ssh.port', meaning: 'port' },
+  { key: 'hosts[].user', default: 'ssh.user', meaning: 'login name' },
+  { key: 'hosts[].identityFile', default: 'ssh.identityFile', meaning: 'private key' },
+  { key: 'hosts[].knownHosts', default: 'ssh.knownHosts', meaning: 'known_hosts file or files' },
+  {
+    key: 'hosts[].fingerprints',
+    default: '[]',
+    meaning: 'SHA256:… of the host keys to accept, instead of known_hosts',
+  },
+  { key: 'hosts[].jump', default: 'none', meaning: "the way in: another host's name, or [user@]address[:port]" },
+  {
+    key: 'hosts[].sshConfig',
+    default: 'none',
+    meaning: 'take what ssh.configFile says of this Host: address, port, user, keys, jumps, timings, algorithms',
+  },
+  { key: 'hosts[].tags', default: '[]', meaning: 'words for routes and commands' },
+  { key: 'hosts[].channel', default: 'by the routes', meaning: 'where kills on this host are posted' },
+  { key: 'hosts[].logFiles', default: 'by detection', meaning: 'read these log files only' },
+  {
+    key: 'digest.at',
+    default: 'mon 09:00',
+    meaning: 'weekday and time of the weekly digest in each channel that had kills; off: none',
+  },
+  { key: 'digest.zone', default: 'UTC', meaning: 'time zone of digest.at, such as Europe/Berlin' },
+  {
+    key: 'samples.every',
+    default: '1m',
+    meaning: 'how often to sample memory, pressure and the largest services of each host, 10s to 10m; off: never',
+  },
+  {
+    key: 'earlyWarning[].tags',
+    default: '(required)',
+    meaning: 'hosts with all of these tags get early warnings; the first match wins, without a match there are none',
+  },
+  { key: 'earlyWarning[].within', default: '30m', meaning: 'warn when memory would be used up within this time' },
+  { key: 'database', default: 'sqlite:./data/oombot.db', meaning: 'sqlite:PATH or postgres://…' },
+  {
+    key: 'http',
+    default: '127.0.0.1:3000',
+    meaning: 'address:port of /healthz, /metrics and the local workspace; port 0: any free one',
+  },
+];
+
+/** What is read from the environment; secrets live only there. */
+export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
+  { name: 'OOMBOT_CONFIG', meaning: 'path of the configuration file; default ./oombot.yaml or ./oombot.yml' },
+  { name: 'DATABASE_URL', meaning: 'instead of the key database' },
+  { name: 'SLACK_BOT_TOKEN', meaning: 'xoxb-…; with the next one: run against Slack' },
+  { name: 'SLACK_APP_TOKEN', meaning: 'xapp-…, for Socket Mode' },
+  { name: 'SLACK_API_URL', meaning: 'another Slack-compatible server' },
+  { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info (default), debug, trace or silent' },
+  { name: 'OOMBOT_SSH_PASSPHRASE', meaning: 'passphrase of encrypted private keys' },
+  { name: 'OOMBOT_AUDIT_KEY', meaning: 'signs the head of the audit log; without it the head is recorded unsigned' },
+  { name: 'SSH_AUTH_SOCK', meaning: 'ssh-agent to ask for keys' },
+  {
+    name: '…_FILE',
+    meaning: 'a file that holds the token, DATABASE_URL or passphrase of that name (SLACK_BOT_TOKEN_FILE); never both',
+  },
+  {
+    name: 'CREDENTIALS_DIRECTORY',
+    meaning: 'set by systemd’s LoadCredential=: secrets are files of their names in it',
+  },
+];

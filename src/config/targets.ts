@@ -1,0 +1,152 @@
+import { homedir, hostname, userInfo } from 'node:os';
+import path from 'node:path';
+
+import { fileFault } from './document.ts';
+import type { ConfigFile, HostEntry } from './schema.ts';
+import { openSshConfigFile } from '../ssh/ssh-config-file.ts';
+import { readSshConfigHost, type SshConfigHost } from '../ssh/ssh-config-host.ts';
+import type { SshTarget } from '../ssh/target.ts';
+
+/** One host as somebody wrote it down, and where to complain about it. */
+export interface WrittenHost {
+  entry: HostEntry;
+  /** How it is called in a sentence: `hosts[3]`. */
+  label: string;
+  fault: (key: keyof HostEntry | null, sentence: string) => void;
+}
+
+export interface TargetWorld {
+  ssh: ConfigFile['ssh'];
+  env: NodeJS.ProcessEnv;
+  /** A line of ssh_config that is not taken up; the same one may come for many hosts. */
+  warn: (sentence: string) => void;
+}
+
+const JUMPS_MAX = 8;
+
+/** How each of these hosts is reached. What does not fit together goes to the host's own `fault`. */
+export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env, warn }: TargetWorld) {
+  const lookup = openLookup(ssh, env);
+  const knownHosts = ssh.knownHosts.map(expandHome);
+  const identityFile = ssh.identityFile === undefined ? null : expandHome(ssh.identityFile);
+
+  function targetOf(name: string, { entry, label, fault }: WrittenHost, way: readonly string[] = []): SshTarget {
+    const { sshConfig } = entry;
+    let alias: SshConfigHost | null = null;
+    if (sshConfig !== undefined) {
+      try {
+        alias = lookup(sshConfig, { user: entry.user ?? null, port: entry.port ?? null });
+        if (!alias.isNamed) throw new Error(`it has no Host ${sshConfig}`);
+        alias.warnings.forEach(warn);
+      } catch (error) {
+        fault(
+          'sshConfig',
+          `${label}.sshConfig is "${sshConfig}", but ${ssh.configFile} cannot give it: ${fileFault(error)}.`,
+        );
+      }
+    }
+
+    function jumpTo(hop: string, via: SshTarget | null): SshTarget | null {
+      if (way.includes(hop) || hop === name || way.length >= JUMPS_MAX) {
+        fault('jump', `${label}.jump is "${hop}", expected a way that does not come back to the host itself.`);
+        return null;
+      }
+      const named = hosts.get(hop);
+      if (named && via === null) return targetOf(hop, named, [...way, name]);
+      const parts = /^(?:ssh:\/\/)?(?:(?<user>[^@]+)@)?(?<address>\[[^\]]+\]|[^:]+)(?::(?<port>\d{1,5}))?$/.exec(
+        hop,
+      )?.groups;
+      const port = Number(parts?.['port'] ?? ssh.port);
+      if (parts?.['address'] === undefined || port < 1 || port > 65_535) {
+        fault('jump', `${label}.jump is "${hop}", expected a host name of this file, or [user@]address[:port].`);
+        return null;
+      }
+      const address = parts['address'].replace(/^\[|\]$/g, '');
+      const plain = {
+        name: address,
+        address,
+        port,
+        user: parts['user'] ?? ssh.user,
+        identityFile,
+        knownHosts,
+        fingerprints: [],
+      };
+      // A jump of a host out of ssh_config is looked up there, as ssh itself does.
+      if (sshConfig === undefined) return { ...plain, jump: via };
+      const given = { user: parts['user'] ?? null, port: parts['port'] === undefined ? null : port };
+      try {
+        const hopAlias = lookup(address, given);
+        hopAlias.warnings.forEach(warn);
+        const ownWay = { entry: { sshConfig: address, tags: [], fingerprints: [] }, label, fault };
+        const own = via ?? (hopAlias.jumps.length > 0 ? targetOf(address, ownWay, [...way, name]).jump : null);
+        return { ...plain, ...fromAlias(hopAlias, address, given), jump: own };
+      } catch (error) {
+        fault('sshConfig', `${label}.jump is "${hop}", but ${ssh.configFile} cannot give it: ${fileFault(error)}.`);
+        return null;
+      }
+    }
+
+    function fromAlias(from: SshConfigHost, called: string, given: { user: string | null; port: number | null }) {
+      const [key, ...more] = from.identityFiles;
+      const settings = more.length === 0 ? from.settings : { ...from.settings, moreIdentityFiles: more };
+      return {
+        address: from.address ?? called,
+        port: given.port ?? from.port ?? ssh.port,
+        user: given.user ?? from.user ?? ssh.user,
+        identityFile: key ?? identityFile,
+        knownHosts: from.knownHosts ?? knownHosts,
+        ...(Object.keys(settings).length === 0 ? {} : { settings }),
+      };
+    }
+
+    let jump: SshTarget | null = null;
+    if (entry.jump !== undefined) jump = jumpTo(entry.jump, null);
+    else for (const hop of alias?.jumps ?? []) jump = jumpTo(hop, jump);
+    const plain = { address: sshConfig ?? name, port: ssh.port, user: ssh.user, identityFile, knownHosts };
+    const base = alias === null ? plain : fromAlias(alias, sshConfig ?? name, { user: null, port: null });
+    return {
+      ...base,
+      name,
+      address: entry.address ?? base.address,
+      port: entry.port ?? base.port,
+      user: entry.user ?? base.user,
+      identityFile: entry.identityFile === undefined ? base.identityFile : expandHome(entry.identityFile),
+      knownHosts: entry.knownHosts?.map(expandHome) ?? base.knownHosts,
+      fingerprints: entry.fingerprints,
+      jump,
+    };
+  }
+
+  return { targetOf };
+}
+
+/** Looks hosts up in ssh.configFile, which is read once. Throws what is wrong with it. */
+function openLookup(ssh: ConfigFile['ssh'], env: NodeJS.ProcessEnv) {
+  const home = homedir();
+  const localUser = nameOfUser();
+  const world = {
+    home,
+    localUser,
+    localUid: process.getuid?.() ?? 0,
+    localHost: hostname(),
+    variable: (name: string) => env[name],
+  };
+  const reader = openSshConfigFile(expandHome(ssh.configFile), { home, localUser });
+  const otherwise = { user: ssh.user, port: ssh.port };
+  return (host: string, given: { user: string | null; port: number | null }): SshConfigHost =>
+    readSshConfigHost(reader, { host, given, otherwise }, world);
+}
+
+/** Absolute; `~` is the home of whoever runs the bot. */
+export function expandHome(given: string): string {
+  const home = given === '~' || given.startsWith('~/') ? path.join(homedir(), given.slice(1)) : given;
+  return path.resolve(home);
+}
+
+function nameOfUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return ''; // A uid without an account, as in some containers.
+  }
+}
