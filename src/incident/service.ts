@@ -52,7 +52,8 @@ const UNKNOWN = '?';
  * What makes kills of one host one problem: the same shortage and, unless it was the whole host, the same service. What the kernel
  * only counted is one problem too: that its log does not tell.
  */
-export function problemOf(kill: Kill): string {
+export function problemOf(told: Kill): string {
+  const kill = asLogged(told);
   if (kill.source === 'counter') return `${UNKNOWN} counted`;
   const shortage = shortageOf(kill);
   if (shortage === 'host') return HOST_PROBLEM;
@@ -62,6 +63,15 @@ export function problemOf(kill: Kill): string {
 /** Whether it is not known what ran out. */
 export function isUnknownProblem(problem: string): boolean {
   return problem.startsWith(UNKNOWN);
+}
+
+/**
+ * The kill as its log line alone tells it. Later short lines of the same service say no more than this: what the host's counters
+ * add must not make them another problem.
+ */
+function asLogged(kill: Kill): Kill {
+  if (kill.record.completedByHost !== true) return kill;
+  return { ...kill, record: { ...kill.record, taskMemcg: null, identity: null, oomMemcg: null } };
 }
 
 /** All who die of `memory.oom.group` die together, whatever each is called. */

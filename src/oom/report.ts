@@ -268,6 +268,8 @@ export interface KillRecord {
   oomPolicy?: string | null;
   /** Another killer that told of this death too: it acted later. */
   alsoBy?: Killer | null;
+  /** The log had no report: the victim's group, and whose limit it was, are from the host's own counters. */
+  completedByHost?: boolean;
   /** The process that the kernel chose; differs from the killed one when a child was sacrificed or a thread was named. */
   selected: { pid: number; name: string | null } | null;
   kernelRelease: string | null;

@@ -4,6 +4,7 @@ import type { Kill } from '../incident/incident.ts';
 import { isSameDeath, momentOf } from '../incident/death-key.ts';
 import { problemOf, serviceOf } from '../incident/service.ts';
 import { isByKernel } from '../oom/by-kernel.ts';
+import type { KillRecord } from '../oom/report.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenAbout, saveIncident } from './incidents.ts';
 import { insertDeliveries } from './ledger-entries.ts';
@@ -191,10 +192,19 @@ function mergeKill(before: Kill, next: Kill): Kill | null {
   const merged = {
     ...before,
     bootId: before.bootId ?? next.bootId,
-    ...(isProven || isLater ? { source: next.source, verified: next.verified, record: next.record } : {}),
+    ...(isProven || isLater
+      ? { source: next.source, verified: next.verified, record: keepCompleted(before.record, next.record) }
+      : {}),
     who: before.who ?? next.who,
   };
   return factsOf(merged) === factsOf(before) ? null : merged;
+}
+
+/** What the host's counters added to a short line stays, unless the log tells it after all. */
+function keepCompleted(before: KillRecord, next: KillRecord): KillRecord {
+  if (before.completedByHost !== true || next.completedByHost === true || next.oomMemcg !== null) return next;
+  const { taskMemcg, identity, oomMemcg, memcgLimitKiB, cause, warnings } = before;
+  return { ...next, taskMemcg, identity, oomMemcg, memcgLimitKiB, cause, warnings, completedByHost: true };
 }
 
 // Line and report numbers count from where reading began: the same log read again is no news.

@@ -17,10 +17,31 @@ export function countedTimes({ record }: Kill): number {
  */
 export function unexplainedCgroups(groups: readonly GroupKills[], kills: readonly Kill[], missing: number): string[] {
   const lacking = groups.flatMap(({ path, kills: counted }) => {
-    const recorded = kills.filter((kill) => mayBeOf(kill, path)).reduce((sum, kill) => sum + countedTimes(kill), 0);
-    return Array.from({ length: Math.min(missing + 1, Math.max(0, counted - recorded)) }, () => path);
+    const lacks = Math.max(0, counted - countIn(kills, path));
+    return Array.from({ length: Math.min(missing + 1, lacks) }, () => path);
   });
   return lacking.length <= missing ? lacking : [];
+}
+
+/**
+ * In which group each of these kills was, by the groups' own counters: known where one group alone lacks kills, and just as many as
+ * nobody has placed. `kills` are all that the kernel did in this boot, `homeless` those of them without a group. null: it cannot be told.
+ */
+export function groupOfHomeless(
+  groups: readonly GroupKills[],
+  kills: readonly Kill[],
+  homeless: readonly Kill[],
+): string | null {
+  const placed = kills.filter((kill) => !homeless.includes(kill));
+  const lacking = groups
+    .map(({ path, kills: counted }) => ({ path, count: counted - countIn(placed, path) }))
+    .filter(({ count }) => count > 0);
+  const [group] = lacking;
+  return lacking.length === 1 && group?.count === homeless.length ? group.path : null;
+}
+
+function countIn(kills: readonly Kill[], path: string): number {
+  return kills.filter((kill) => mayBeOf(kill, path)).reduce((sum, kill) => sum + countedTimes(kill), 0);
 }
 
 /** A kill that does not say its group may be of any, one that names the group killed as a whole of any below. */

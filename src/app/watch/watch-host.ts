@@ -4,6 +4,7 @@ import type { Log } from '../ports.ts';
 import { openEarlyWarning } from './early-warning.ts';
 import type { HostFacts, HostLink, LogBatch, LogGap } from '../host-link.ts';
 import { openKillCounter } from './kill-counter.ts';
+import { openKillLocator } from './locate-kills.ts';
 import { openLineQueue, type LineQueue } from './line-queue.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
@@ -201,12 +202,14 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
         await unlessAborted(saves.drained(), stop);
       },
     });
+    const locator = openKillLocator(link, facts, { store, nowMs: clock.nowMs });
     let waitMs = spread(host, COUNTER_FIRST_MS);
     await repeat(
       until,
       () => waitMs,
       async () => {
         waitMs = spread(host, COUNTER_EVERY_MS);
+        saves.add({ kills: await unlessAborted(locator.complete(), until) });
         const kills = await unlessAborted(counter.compare(until), until);
         if (kills.length === 0) return;
         log.warn(

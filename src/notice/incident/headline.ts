@@ -68,10 +68,15 @@ function whatRanOut(incident: Incident, kill: Kill): Text {
   const { kills, killCount } = incident;
   const known = kills.filter((one) => shortageOf(one) !== null);
   const last = known.at(-1);
-  if (last === undefined || isUnknownProblem(incident.problem)) return shortageText(kill);
+  if (last === undefined) return shortageText(kill);
   const says = new Set(known.map((one) => plainText(shortageText(one))));
-  // A limit may have been changed between two kills, and what is no longer carried is not looked at.
-  const text = shortageText(last, { limit: says.size === 1 && kills.length === killCount });
+  // Short lines of one name may be of several groups, as the host's counters told later.
+  const limits = new Set(known.map(shortageOf)).size;
+  const text: Text =
+    isUnknownProblem(incident.problem) && limits > 1
+      ? [{ words: `the memory limits of ${sayNumber(limits)} groups were reached` }]
+      : // A limit may have been changed between two kills, and what is no longer carried is not looked at.
+        shortageText(last, { limit: says.size === 1 && kills.length === killCount });
   const unknown = kills.length - known.length;
   if (unknown === 0) return text;
   return [
