@@ -3,8 +3,7 @@ import type { Incident, Kill } from '../../incident/incident.ts';
 import type { Log } from '../ports.ts';
 import { openEarlyWarning } from './early-warning.ts';
 import type { HostFacts, HostLink, LogBatch, LogGap } from '../host-link.ts';
-import { openKillCounter } from './kill-counter.ts';
-import { openKillLocator } from './locate-kills.ts';
+import { openCounting } from './counting.ts';
 import { openLineQueue, type LineQueue } from './line-queue.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
@@ -191,34 +190,14 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     { take, lines }: { take: (batch: LogBatch) => void; lines: LineQueue },
     until: AbortSignal,
   ): Promise<void> {
-    const counter = openKillCounter(link, facts, {
-      store,
-      clock,
-      watchedSinceMs,
-      backfill: async (sinceMs, stop) => {
-        const span = { fromMs: sinceMs - facts.clockOffsetMs, toMs: null };
-        await unlessAborted(link.backfill({ span, onLines: take, hold: lines.hold, signal: stop }), stop);
-        await unlessAborted(lines.drained(), stop);
-        await unlessAborted(saves.drained(), stop);
-      },
-    });
-    const locator = openKillLocator(link, facts, { store, nowMs: clock.nowMs });
+    const counting = openCounting(link, facts, { store, clock, log, watchedSinceMs, saves, take, lines });
     let waitMs = spread(host, COUNTER_FIRST_MS);
     await repeat(
       until,
       () => waitMs,
       async () => {
         waitMs = spread(host, COUNTER_EVERY_MS);
-        saves.add({ kills: await unlessAborted(locator.complete(), until) });
-        const kills = await unlessAborted(counter.compare(until), until);
-        if (kills.length === 0) return;
-        log.warn(
-          { host, bootId: facts.bootId, kills: kills.length },
-          'The kernel counted kills that its log does not explain',
-        );
-        saves.add({ kills });
-        await unlessAborted(saves.drained(), until);
-        await counter.settle(kills);
+        await counting.look(until);
       },
       COUNTER_AFTER_KILL_MS,
     );
