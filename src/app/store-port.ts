@@ -159,6 +159,8 @@ export interface KillStore {
   countKills: (query: KillQuery) => Promise<KillCount[]>;
   /** The same processes one by one, newest first: repeats are found in their times. */
   killTimes: (query: KillQuery) => Promise<KillTime[]>;
+  /** Names of services that anything is on record of, in the order of letters, each read for itself and not from its kills. */
+  services: (limit: number) => Promise<string[]>;
   /** One entry for each host of which any kill is on record. */
   hostKills: (sinceMs: number) => Promise<HostKills[]>;
   /** Kills by the kernel in one boot, those that were pruned since too, to compare with its counter. */

@@ -59,15 +59,35 @@ export function loadKillTimes(db: Reader, query: KillQuery): Promise<KillTime[]>
     .execute();
 }
 
-export function loadHostKills(db: Reader, sinceMs: number): Promise<HostKills[]> {
-  return db
-    .selectFrom('kills')
-    .select((at) => ['host', at.fn.max<number>('at_ms').as('lastAtMs')])
-    .select((at) => at.fn.countAll<number>().filterWhere('at_ms', '>=', sinceMs).as('count'))
-    .where('outcome', '=', 'killed')
-    .groupBy('host')
-    .orderBy('host')
-    .execute();
+/**
+ * The different values of a column, from one to the next in the index that begins with it: `distinct` and `group by` would read every
+ * kill, however few names there are.
+ */
+function namesOf(column: 'service' | 'host') {
+  const name = sql.ref(column);
+  return sql`names (name) as (
+      select min(${name}) from kills
+      union all
+      select (select min(${name}) from kills where ${name} > names.name) from names where names.name is not null
+    )`;
+}
+
+export async function loadServices(db: Reader, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    with recursive ${namesOf('service')} select name from names where name <> '' limit ${limit}`.execute(db);
+  return rows.map((row) => row.name);
+}
+
+export async function loadHostKills(db: Reader, sinceMs: number): Promise<HostKills[]> {
+  const { rows } = await sql<HostKills>`
+    with recursive ${namesOf('host')},
+    newest (name, at_ms) as (
+      select name, (select at_ms from kills where host = name and outcome = 'killed' order by at_ms desc limit 1) from names
+    )
+    select name as host, at_ms as "lastAtMs",
+      (select count(*) from kills where host = name and kills.at_ms >= ${sinceMs} and outcome = 'killed') as count
+    from newest where at_ms is not null order by name`.execute(db);
+  return rows;
 }
 
 function matches(at: ExpressionBuilder<Tables, 'kills'>, query: KillQuery): Expression<SqlBool> {

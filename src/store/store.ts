@@ -42,6 +42,7 @@ import {
   loadKillsOfIncident,
   loadKillTimes,
   loadPositions,
+  loadServices,
   saveCounter,
 } from './kills.ts';
 import { enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
@@ -108,6 +109,7 @@ function storeOf(database: Database): Store {
     killsOfIncident: (incidentId, limit) => loadKillsOfIncident(db, incidentId, limit),
     countKills: (query) => countKills(db, query),
     killTimes: (query) => loadKillTimes(db, query),
+    services: (limit) => loadServices(db, limit),
     hostKills: (sinceMs) => loadHostKills(db, sinceMs),
     countKernelKills: (host, bootId) => countKernelKills(db, host, bootId),
     saveCounter: (reading) => transact((trx) => saveCounter(trx, reading)),

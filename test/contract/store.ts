@@ -317,6 +317,19 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       ]);
     });
 
+    it('names the services of which kills are on record, each once', async () => {
+      const store = await openWithKills();
+
+      expect(await store.services(10)).toEqual(['java', 'mysqld']);
+      expect(await store.services(1)).toEqual(['java']);
+    });
+
+    it('names no service where nothing is on record', async () => {
+      const store = await openNew();
+
+      expect(await store.services(10)).toEqual([]);
+    });
+
     it('tells when processes died, newest first, without their reports', async () => {
       const store = await openWithKills();
 

@@ -22,14 +22,14 @@ import { openTargets } from './targets.ts';
 
 /** Everything that can be asked of the bot, from a chat or a terminal. Nothing here needs a chat to be there. */
 export function openAnswers(world: AnswersWorld): Handlers {
-  const { store, fleet, scans } = world;
+  const { store, fleet, scans, clock } = world;
   const targets = openTargets(fleet, store);
   const people = openPeople({ ...world, accountPolicy: world.changes?.approvals });
   const rights = openRights(world, people);
 
   /** Hosts that have something to show come first: the examples should work. */
   async function answerHelp(): ReturnType<Handlers['answerHelp']> {
-    const lastAtMs = new Map((await store.hostKills(0)).map((host) => [host.host, host.lastAtMs]));
+    const lastAtMs = new Map((await store.hostKills(clock.nowMs())).map((host) => [host.host, host.lastAtMs]));
     const hosts = fleet
       .hosts()
       .map((host) => host.name)

@@ -20,7 +20,7 @@ export interface Targets {
   tags: () => string[];
 }
 
-const SERVICE_ROWS_MAX = 5_000;
+const SERVICES_MAX = 5_000;
 const HOST_NAME = /^[\w.-]{1,100}$/;
 
 /** Names of hosts, tags and services, in any case of letters; a slip is answered with what is near. */
@@ -79,11 +79,9 @@ export function openTargets(fleet: Fleet, store: TargetStore): Targets {
   }
 
   async function recordedServices(asked: string): Promise<string[]> {
-    const query = { hosts: null, sinceMs: null, untilMs: null };
-    const exact = await store.killTimes({ ...query, service: asked, limit: 1 });
+    const exact = await store.killTimes({ hosts: null, sinceMs: null, untilMs: null, service: asked, limit: 1 });
     if (exact.length > 0) return [asked];
-    const counts = await store.countKills({ ...query, service: null, limit: SERVICE_ROWS_MAX });
-    return [...new Set(counts.map((count) => count.service))];
+    return store.services(SERVICES_MAX);
   }
 
   return { host, any, tags };
