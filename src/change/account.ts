@@ -3,7 +3,8 @@ export interface Account {
   /** One person has one, whatever ids it acts under (Enterprise Grid: W… for the organisation, U… in a workspace). */
   personId: string;
   teamId: string | null;
-  kind: 'member' | 'guest' | 'external' | 'bot' | 'deactivated';
+  /** `not-permitted`: the bot was not given the right to ask (Slack’s scope users:read). */
+  kind: 'member' | 'guest' | 'external' | 'bot' | 'deactivated' | 'not-permitted';
 }
 
 /** Why an account does not count as a person of this workspace; `unreadable`: the chat did not say. */

@@ -5,10 +5,10 @@ import type { ChangeRefusal } from './refusal.ts';
 export type Decision = { kind: 'accepted'; next: Change } | { kind: 'refused'; refusal: ChangeRefusal };
 
 /**
- * Whether somebody is among the approvers now; `unknown`: it could not be found out, which counts as no; `no-approvers`: the
- * configuration names none.
+ * Whether somebody is among the approvers now; `unknown`: it could not be found out, which counts as no; `groups-not-permitted`: nor
+ * ever will, while the bot may not read user groups; `no-approvers`: the configuration names none.
  */
-export type Standing = 'may' | 'may-not' | 'unknown' | 'no-approvers' | { stranger: Stranger };
+export type Standing = 'may' | 'may-not' | 'unknown' | 'groups-not-permitted' | 'no-approvers' | { stranger: Stranger };
 
 export interface ApprovalRequest {
   by: string;
@@ -87,6 +87,8 @@ export function refuseStanding(standing: Standing): ChangeRefusal | null {
       return { kind: 'not-an-approver' };
     case 'unknown':
       return { kind: 'approvers-unknown' };
+    case 'groups-not-permitted':
+      return { kind: 'groups-not-permitted' };
     case 'no-approvers':
       return { kind: 'no-approvers' };
   }
@@ -95,7 +97,7 @@ export function refuseStanding(standing: Standing): ChangeRefusal | null {
 /** To stop, or to put back what was, takes less: whose it is may, and where nobody is named every person of the workspace. */
 export function refuseStopping(standing: Standing, isOwn: boolean, mayNot: ChangeRefusal): ChangeRefusal | null {
   if (typeof standing === 'object') {
-    const isUnsure = standing.stranger === 'unreadable';
+    const isUnsure = standing.stranger === 'unreadable' || standing.stranger === 'not-permitted';
     return isOwn && isUnsure ? null : { kind: 'stranger', why: standing.stranger };
   }
   if (isOwn || standing === 'no-approvers') return null;

@@ -11,8 +11,8 @@ export interface ApprovalPolicy extends AccountPolicy {
   expireAfterMs: number;
 }
 
-/** Members by user group; null: they could not be found out. */
-export type GroupMembers = ReadonlyMap<string, readonly string[] | null>;
+/** Members by user group; null: they could not be found out; `not-permitted`: the bot may not ask. */
+export type GroupMembers = ReadonlyMap<string, readonly string[] | 'not-permitted' | null>;
 
 const USER_GROUP = /^S[A-Z0-9]+$/;
 const PERSON = /^[UW][A-Z0-9]+$/;
@@ -31,8 +31,9 @@ export function standingOf(userId: string, policy: ApprovalPolicy, groups: Group
   if (policy.approvers === 'anyone') return 'may';
   if (policy.approvers.includes(userId)) return 'may';
   const members = groupsOf(policy).map((group) => groups.get(group) ?? null);
-  if (members.some((list) => list?.includes(userId))) return 'may';
-  return members.includes(null) ? 'unknown' : 'may-not';
+  if (members.some((list) => Array.isArray(list) && list.includes(userId))) return 'may';
+  if (members.includes(null)) return 'unknown';
+  return members.includes('not-permitted') ? 'groups-not-permitted' : 'may-not';
 }
 
 /** How many must say yes. */

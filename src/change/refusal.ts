@@ -6,6 +6,7 @@ export type ChangeRefusal =
   | { kind: 'self-approval' }
   | { kind: 'not-an-approver' }
   | { kind: 'approvers-unknown' }
+  | { kind: 'groups-not-permitted' }
   | { kind: 'no-approvers' }
   | { kind: 'stranger'; why: Stranger }
   | { kind: 'approved-already' }

@@ -57,6 +57,9 @@ const SubmitAnswer = z.discriminatedUnion('response_action', [
   z.object({ response_action: z.literal('update'), view: z.unknown() }),
 ]);
 
+/** Events that only apps with a scope get. */
+const EVENT_SCOPES: Readonly<Record<string, string>> = { app_mention: 'app_mentions:read', 'message.im': 'im:history' };
+
 /** The name under which an app subscribes to an event. */
 function subscription(event: Record<string, unknown>): string {
   return event['type'] === 'message' ? 'message.im' : String(event['type']);
@@ -71,7 +74,10 @@ export function openInteractions(world: World): Interactions {
   }
 
   function deliverEvent(event: Record<string, unknown>): void {
-    if (world.botEvents?.has(subscription(event)) === false) return;
+    const name = subscription(event);
+    if (world.botEvents?.has(name) === false) return;
+    const scope = EVENT_SCOPES[name];
+    if (scope !== undefined && world.scopes?.has(scope) === false) return;
     const payload = eventPayload(world, event);
     async function tryAll(): Promise<void> {
       let ack = await sockets.send('events_api', payload, { attempt: 0, reason: '' });

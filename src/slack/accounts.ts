@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { webApi } from '@slack/bolt';
 import type { Account } from '../change/account.ts';
+import { slackErrorWord } from './send-error.ts';
 
 const KEEP_MS = 3_000;
 const KEPT_MAX = 500;
@@ -36,11 +37,19 @@ export function openAccounts(
     const known = kept.get(userId);
     if (known !== undefined && nowMs() - known.atMs < KEEP_MS) return known.account;
     own ??= Own.parse(await client.auth.test());
-    const { user } = z.object({ user: User }).parse(await client.users.info({ user: userId }));
-    const found = accountOf(user, own);
+    const found = await ask(userId, own);
     if (kept.size >= KEPT_MAX) kept.clear();
     kept.set(userId, { atMs: nowMs(), account: found });
     return found;
+  }
+
+  async function ask(userId: string, team: Own): Promise<Account> {
+    try {
+      return accountOf(z.object({ user: User }).parse(await client.users.info({ user: userId })).user, team);
+    } catch (error) {
+      if (slackErrorWord(error) !== 'missing_scope') throw error;
+      return { personId: userId, teamId: null, kind: 'not-permitted' };
+    }
   }
 
   return { account };

@@ -6,6 +6,7 @@ import type { Account } from '../change/account.ts';
 import { openAccounts } from './accounts.ts';
 import { boltLogger, withoutSecrets } from './bolt-logger.ts';
 import { openDirectory } from './directory.ts';
+import { logMissing, openGranted } from './granted.ts';
 import { listen, type Listening } from './listen.ts';
 import { slackErrorWord } from './send-error.ts';
 import { openWorkspace } from './workspace.ts';
@@ -60,6 +61,7 @@ export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOp
   checkTokens(botToken, appToken);
   const bolt = boltLogger(logger);
   const api = apiUrl === undefined ? {} : { slackApiUrl: apiUrl };
+  const granted = openGranted();
   // Bolt writes into the options of a receiver that it makes itself, so that the two clients would share them: each gets its own object.
   const receiver = new SocketModeReceiver({
     appToken,
@@ -78,14 +80,20 @@ export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOp
     // auth.test from the constructor would be rejected unseen, and end the process later.
     deferInitialization: true,
     // No retries here: a post that was accepted without an answer would be posted twice. Who calls decides.
-    clientOptions: { ...api, timeout: CALL_TIMEOUT_MS, rejectRateLimitedCalls: true, retryConfig: { retries: 0 } },
+    clientOptions: {
+      ...api,
+      fetch: granted.fetch,
+      timeout: CALL_TIMEOUT_MS,
+      rejectRateLimitedCalls: true,
+      retryConfig: { retries: 0 },
+    },
   });
   app.error(async (error) =>
     logger.error({ reason: withoutSecrets(error.message) }, 'Slack sent something that could not be handled'),
   );
 
   // Listeners get clients from a pool; posts all go through this one.
-  const directory = openDirectory(app.client, clock.nowMs);
+  const directory = openDirectory(app.client, clock.nowMs, granted);
 
   let listening: Listening | null = null;
   let isConnected = false;
@@ -105,6 +113,7 @@ export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOp
   async function start(handlers: Handlers, signal: AbortSignal): Promise<void> {
     listening = listen(app, handlers, logger);
     await authenticate(app, clock, logger, signal);
+    logMissing(logger, granted);
     await connect(app, logger, signal);
   }
 

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import type { webApi } from '@slack/bolt';
+import { NotPermitted } from '../app/not-permitted.ts';
+import type { Granted } from './granted.ts';
+import { slackErrorWord } from './send-error.ts';
 
 type Client = webApi.WebClient;
 
@@ -7,6 +10,13 @@ const PAGES_MAX = 20;
 const KEEP_MS = 5 * 60_000;
 const MISS_KEPT_MS = 60_000;
 const MISSES_MAX = 1_000;
+
+/** What can be listed, and with what right. */
+const KINDS = [
+  { type: 'public_channel', is: 'public', scope: 'channels:read' },
+  { type: 'private_channel', is: 'private', scope: 'groups:read' },
+] as const;
+type ChannelKind = (typeof KINDS)[number];
 
 const Channels = z.object({
   channels: z.array(z.object({ id: z.string(), name: z.string().optional() })).default([]),
@@ -19,12 +29,12 @@ export interface Directory {
   channelId: (channel: string) => Promise<string>;
   /** Slack does not know this channel any more, or it was archived: its name may belong to another one now. */
   forgetChannel: (channel: string) => void;
-  /** The members of a user group, as they were at most `maxAgeMs` ago. */
+  /** The members of a user group, as they were at most `maxAgeMs` ago. Throws NotPermitted where the app may not ask. */
   groupMembers: (groupId: string, maxAgeMs?: number) => Promise<string[]>;
 }
 
 /** Names to ids, remembered: Slack allows few such questions a minute. `nowMs` is the clock. */
-export function openDirectory(client: Client, nowMs: () => number): Directory {
+export function openDirectory(client: Client, nowMs: () => number, granted: Pick<Granted, 'has'>): Directory {
   const ids = new Map<string, string>();
   const missedAtMs = new Map<string, number>();
   const groups = new Map<string, { atMs: number; users: string[] }>();
@@ -34,25 +44,27 @@ export function openDirectory(client: Client, nowMs: () => number): Directory {
     const name = channel.replace(/^#/, '');
     const known = ids.get(name);
     if (known !== undefined) return known;
-    if (nowMs() - (missedAtMs.get(name) ?? -Infinity) < MISS_KEPT_MS) throw new ChannelUnknown(channel);
-    await readChannels();
+    const unread = KINDS.filter(({ scope }) => !granted.has(scope));
+    if (nowMs() - (missedAtMs.get(name) ?? -Infinity) < MISS_KEPT_MS) throw new ChannelUnknown(channel, unread);
+    await readChannels(KINDS.filter((one) => !unread.includes(one)));
     const found = ids.get(name);
     if (found !== undefined) return found;
     if (missedAtMs.size >= MISSES_MAX) missedAtMs.clear();
     missedAtMs.set(name, nowMs());
-    throw new ChannelUnknown(channel);
+    throw new ChannelUnknown(channel, unread);
   }
 
   function forgetChannel(channel: string): void {
     ids.delete(channel.replace(/^#/, ''));
   }
 
-  async function readChannels(): Promise<void> {
+  async function readChannels(kinds: readonly ChannelKind[]): Promise<void> {
+    if (kinds.length === 0) return;
     let cursor: string | undefined;
     for (let page = 0; page < PAGES_MAX; page += 1) {
       const answer = Channels.parse(
         await client.conversations.list({
-          types: 'public_channel,private_channel',
+          types: kinds.map(({ type }) => type).join(','),
           exclude_archived: true,
           limit: 1_000,
           ...(cursor ? { cursor } : {}),
@@ -67,7 +79,10 @@ export function openDirectory(client: Client, nowMs: () => number): Directory {
   async function groupMembers(groupId: string, maxAgeMs = KEEP_MS): Promise<string[]> {
     const known = groups.get(groupId);
     if (known && nowMs() - known.atMs < maxAgeMs) return known.users;
-    const { users } = GroupUsers.parse(await client.usergroups.users.list({ usergroup: groupId }));
+    const answer = await client.usergroups.users.list({ usergroup: groupId }).catch((error: unknown) => {
+      throw slackErrorWord(error) === 'missing_scope' ? new NotPermitted('usergroups:read', error) : error;
+    });
+    const { users } = GroupUsers.parse(answer);
     groups.set(groupId, { atMs: nowMs(), users });
     return users;
   }
@@ -77,8 +92,15 @@ export function openDirectory(client: Client, nowMs: () => number): Directory {
 
 /** No channel of that name is visible to the bot: it does not exist, or is private and the bot was not invited. */
 export class ChannelUnknown extends Error {
-  constructor(channel: string) {
-    super(`no channel ${channel}: create it, or invite the bot if it is private`);
+  constructor(channel: string, unread: readonly ChannelKind[]) {
+    const scopes = unread.map(({ scope }) => scope).join(' and ');
+    const byId = `without ${scopes} the app finds it by its id (C…) alone: put that into oombot.yaml`;
+    const [only] = unread;
+    super(
+      unread.length === KINDS.length
+        ? `${channel} cannot be looked up: ${byId}`
+        : `no channel ${channel}: create it, or invite the bot if it is private${only === undefined ? '' : `; if it is ${only.is}, ${byId}`}`,
+    );
     this.name = 'ChannelUnknown';
   }
 }

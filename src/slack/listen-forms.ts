@@ -106,16 +106,23 @@ export async function explainWithFiles(
   handlers: Handlers,
   requester: Requester,
   client: Client,
-  given: { text: string; files: readonly string[] },
+  given: { text: string; files: readonly string[]; unread?: number },
 ): Promise<Notice> {
   try {
     const read = given.files.length === 0 ? '' : await readFiles(client, given.files);
     const text = [given.text, read].filter((part) => part !== '').join('\n');
-    return noticeOf(await handlers.explain({ text }, requester));
+    return withUnread(noticeOf(await handlers.explain({ text }, requester)), given.unread ?? 0);
   } catch (error) {
     if (!(error instanceof UnreadableFile)) throw error;
     return aNotice({ headline: [{ prose: error.message }] });
   }
+}
+
+/** Files that the app may not read are not passed over in silence. */
+function withUnread(notice: Notice, count: number): Notice {
+  if (count === 0) return notice;
+  const words = `${count === 1 ? 'The file was' : 'The files were'} not read: the Slack app lacks the scope files:read. Paste the report with /oom explain.`;
+  return { ...notice, small: [[{ words }], ...notice.small] };
 }
 
 function protectMistakes(payload: ViewPayload): Record<string, string> {

@@ -178,7 +178,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       const requester = { userId: payload.user.id, channelId: payload.channel?.id ?? null };
       const added = (payload.message?.files ?? []).flatMap((file) => file.id ?? []);
       const files = added.length > 0 && (await mayReadFiles(client)) ? added : [];
-      await reply(await explainWithFiles(handlers, requester, client, { text: messageText(payload), files }));
+      const given = { text: messageText(payload), files, unread: added.length - files.length };
+      await reply(await explainWithFiles(handlers, requester, client, given));
     });
   });
 

@@ -33,12 +33,18 @@ export function readSendError(error: unknown): Failure {
     if (later !== undefined) return { kind: 'rate-limited', retryAfterMs: later };
     if (GONE.has(said)) return { kind: 'gone' };
     if (DOUBTFUL.has(said)) return { kind: 'unknown', reason: said };
+    if (said === 'missing_scope') return { kind: 'refused', reason: `missing_scope: ${neededScope(error.data)}` };
     return { kind: 'refused', reason: said };
   }
   if (error instanceof webApi.WebAPIHTTPError) return { kind: 'unknown', reason: `HTTP ${error.statusCode}` };
   const code = deepCode(error);
   if (code !== null && UNSENT_CODES.has(code)) return { kind: 'unsent', reason: code };
   return { kind: 'unknown', reason: code ?? (error instanceof Error ? error.message : String(error)) };
+}
+
+/** Which scope would do, in Slack's words: `channels:history,groups:history`. */
+function neededScope(data: object): string {
+  return 'needed' in data && typeof data.needed === 'string' ? data.needed : 'Slack does not say which';
 }
 
 /** Slack's error word of a failed call; null when it was no answer of Slack's. */

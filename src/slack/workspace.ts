@@ -83,7 +83,8 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
       } catch (error) {
         const said = slackErrorWord(error);
         if (said === 'not_in_channel') {
-          await client.conversations.join({ channel });
+          const refusal = await join(channel);
+          if (refusal !== null) return refusal;
           return { kind: 'sent', ts: Sent.parse(await call(channel, rich)).ts };
         }
         if (said !== 'invalid_blocks' && said !== 'msg_blocks_too_long') throw error;
@@ -100,6 +101,20 @@ export function openWorkspace(client: Client, directory: Directory, log: Log): W
       if (error instanceof ChannelUnknown) return { kind: 'refused', reason: error.message };
       forgetIfGone(to.channel, error);
       return readSendError(error);
+    }
+  }
+
+  /** null: the bot is in the channel now. */
+  async function join(channel: string): Promise<SendOutcome | null> {
+    try {
+      await client.conversations.join({ channel });
+      return null;
+    } catch (error) {
+      const failure = readSendError(error);
+      // Private, or without the scope channels:join: somebody has to let it in.
+      return failure.kind === 'refused'
+        ? { kind: 'refused', reason: 'not_in_channel: /invite the bot there' }
+        : failure;
     }
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NotPermitted } from '../../src/app/not-permitted.ts';
 import type { AnswersWorld, HostEditing } from '../../src/app/answer/answers-world.ts';
 import type { HostDraft } from '../../src/app/answer/handlers.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
@@ -51,6 +52,11 @@ describe('who may edit hosts', () => {
       'the group cannot be looked up',
       { groupMembers: () => Promise.reject(new Error('missing_scope')) },
       'You can’t add or remove hosts. I could not look up the admins’ user group; try again.',
+    ],
+    [
+      'the group may not be looked up',
+      { groupMembers: () => Promise.reject(new NotPermitted('usergroups:read')) },
+      'You can’t add or remove hosts. The Slack app may not read who is in the admins’ user group (scope usergroups:read).',
     ],
   ])('is nobody when %s', async (_what, given, sentence) => {
     const bot = await anAnsweringBot(aWorld({}, given).world);

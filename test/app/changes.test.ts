@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NotPermitted } from '../../src/app/not-permitted.ts';
 import { openChangeExecutor } from '../../src/app/change/change-executor.ts';
 import type { RequestEnd } from '../../src/app/host-link.ts';
 import type { ProtectAsk } from '../../src/app/answer/handlers.ts';
@@ -208,6 +209,18 @@ describe('what must not get through', () => {
 
     expect(why(await bot.handlers.approve({ changeId }, BEN))).toBe('approvers-unknown');
     expect((await bot.newest()).state.kind).toBe('proposed');
+  });
+
+  it('a user group that the chat app may not read: closed, and it says what is missing', async () => {
+    const bot = await aChangingBot();
+    bot.policy = { ...bot.policy, approvers: ['SDBA', CAT.userId] };
+    bot.groups.members = () => Promise.reject(new NotPermitted('usergroups:read'));
+    const changeId = await proposed(bot);
+
+    expect(why(await bot.handlers.approve({ changeId }, BEN))).toBe('groups-not-permitted');
+    expect((await bot.newest()).state.kind).toBe('proposed');
+    noticeOf(await bot.handlers.approve({ changeId }, CAT));
+    expect((await bot.newest()).approvals).toMatchObject([{ by: 'UCAT' }]);
   });
 
   it.each(['db01; reboot', '$(id)', '`id`', 'a\nb', '../../etc/passwd', '-rf', '<!channel>', 'x'.repeat(500), '1; 2'])(

@@ -420,6 +420,33 @@ describe('when the chat fails', () => {
     await delivery.close();
   });
 
+  it('says in the message that it may be there twice, also once it was edited, and in no other', async () => {
+    const { chat, clock, happen, start } = await aBench();
+    const delivery = start('one');
+    let first = true;
+    chat.script.fate = (method) => {
+      if (method === 'find') return { taken: false, told: { kind: 'refused', reason: 'missing_scope' } };
+      if (method !== 'post' || !first) return undefined;
+      first = false;
+      return { taken: true, told: { kind: 'unknown', reason: 'HTTP 502' } };
+    };
+    await happen([on('db01', 0)]);
+    await clock.advance(60_000);
+    await happen([on('db02', 60)]);
+    await clock.advance(10_000);
+    await happen([on('db01', 70, 2)]);
+    await clock.advance(30_000);
+
+    const [lost, again, other] = topLevel(chat).map((message) => message.text);
+    expect(lost).not.toContain('May be posted twice');
+    expect(again).toMatch(/was killed 2 times[^]*May be posted twice: Slack’s answer to the first try was lost/);
+    expect(other).not.toContain('May be posted twice');
+    expect(chat.messages.filter((message) => message.threadTs !== null).map((message) => message.text)).not.toContain(
+      'May be posted twice',
+    );
+    await delivery.close();
+  });
+
   it('hands a doubtful message over when the channel is another process’s', async () => {
     const { chat, clock, happen, start, store } = await aBench();
     let mine = true;

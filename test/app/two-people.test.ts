@@ -9,7 +9,8 @@ const STRANGERS: [string, Partial<Account> | Error, string][] = [
   ['a guest', { kind: 'guest' }, 'guest'],
   ['a person of another organisation', { kind: 'external' }, 'external'],
   ['a deactivated account', { kind: 'deactivated' }, 'deactivated'],
-  ['somebody of whom Slack says nothing', new Error('missing_scope'), 'unreadable'],
+  ['somebody of whom Slack says nothing', new Error('ratelimited'), 'unreadable'],
+  ['anybody, where the app may not look people up', { kind: 'not-permitted' }, 'not-permitted'],
 ];
 
 describe('who is no person of this workspace', () => {

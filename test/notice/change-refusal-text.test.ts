@@ -8,6 +8,7 @@ const ALL: ChangeRefusal[] = [
   { kind: 'self-approval' },
   { kind: 'not-an-approver' },
   { kind: 'approvers-unknown' },
+  { kind: 'groups-not-permitted' },
   { kind: 'no-approvers' },
   { kind: 'stranger', why: 'guest' },
   { kind: 'approved-already' },

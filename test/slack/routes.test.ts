@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { actionRoute, ROUTES } from '../../src/slack/routes.ts';
+import { FREE_METHODS, SCOPES } from '../../src/slack/scopes.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 
@@ -44,7 +45,9 @@ const Manifest = z.strictObject({
       )
       .min(1),
   }),
-  oauth_config: z.strictObject({ scopes: z.strictObject({ bot: z.array(z.string()).min(1) }) }),
+  oauth_config: z.strictObject({
+    scopes: z.strictObject({ bot: z.array(z.string()).min(1), bot_optional: z.array(z.string()).min(1) }),
+  }),
   settings: z.strictObject({
     event_subscriptions: z.strictObject({ bot_events: z.array(z.string()).min(1).max(100) }),
     interactivity: z.strictObject({ is_enabled: z.literal(true) }),
@@ -55,7 +58,8 @@ const Manifest = z.strictObject({
 });
 
 const manifest = Manifest.parse(parse(readFileSync(path.join(root, 'manifest.yml'), 'utf8')));
-const sources = globSync('src/slack/*.ts', { cwd: root })
+// All but the list of scopes itself.
+const sources = globSync('src/slack/*.ts', { cwd: root, exclude: ['src/slack/scopes.ts'] })
   .map((file) => readFileSync(path.join(root, file), 'utf8'))
   .join('\n');
 
@@ -98,6 +102,41 @@ describe('the manifest and the routes', () => {
         .filter((scope) => needs[scope])
         .toSorted(),
     );
+  });
+
+  it('leave to whoever installs the app what is not required, and list it twice, as Slack wants it', () => {
+    const { bot, bot_optional: optional } = manifest.oauth_config.scopes;
+
+    expect(bot).toEqual(SCOPES.map((scope) => scope.name).toSorted());
+    expect(optional).toEqual(
+      SCOPES.filter((scope) => !scope.isRequired)
+        .map((scope) => scope.name)
+        .toSorted(),
+    );
+  });
+});
+
+describe('the list of scopes', () => {
+  const families = 'apps|auth|blocks|bots|chat|conversations|files|reactions|usergroups|users|views';
+  const called = new Set(
+    [
+      ...sources.matchAll(new RegExp(`'((?:${families})(?:\\.[a-zA-Z]+)+)'`, 'g')),
+      ...sources.matchAll(new RegExp(`client\\.((?:${families})(?:\\.[a-zA-Z]+)+)\\(`, 'g')),
+    ].map(([, method = '']) => method),
+  );
+
+  it('knows every method of the Web API that is called, and no other', () => {
+    const known = [...SCOPES.flatMap((scope) => scope.methods), ...FREE_METHODS];
+
+    expect([...called].filter((method) => !known.includes(method))).toEqual([]);
+    // Bolt calls it itself.
+    expect(known.filter((method) => !called.has(method) && method !== 'apps.connections.open')).toEqual([]);
+  });
+
+  it('knows every event that the manifest subscribes to and that needs a scope', () => {
+    const events = manifest.settings.event_subscriptions.bot_events.filter((event) => event !== 'app_home_opened');
+
+    expect(SCOPES.flatMap((scope) => scope.events).toSorted()).toEqual(events.toSorted());
   });
 });
 

@@ -2,6 +2,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { COMMANDS } from '../../src/app/answer/registry.ts';
 import { CONFIG_KEYS, ENVIRONMENT } from '../../src/config/config.ts';
+import { SCOPES } from '../../src/slack/scopes.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
@@ -19,6 +20,11 @@ const TABLES: Record<string, () => string> = {
     table(
       ['key', 'default', 'meaning'],
       CONFIG_KEYS.map((one) => [`\`${one.key}\``, one.default, one.meaning]),
+    ),
+  scopes: () =>
+    table(
+      ['scope', 'needed', 'what for', 'without it'],
+      SCOPES.map(({ name, isRequired, why, lost }) => [`\`${name}\``, isRequired ? 'yes' : 'optional', why, lost]),
     ),
   environment: () =>
     table(

@@ -28,7 +28,8 @@ export interface SlackStandIn {
   submit: (callbackId: string, values: Record<string, string>, metadata?: string) => Promise<Ack>;
   /** The form with a field for files, whose ids are given. */
   submitFiles: (callbackId: string, values: Record<string, string>, files: string[]) => Promise<Ack>;
-  shortcut: (callbackId: string, text: string) => Promise<Ack>;
+  /** `files`: ids of those beside the text. */
+  shortcut: (callbackId: string, text: string, files?: string[]) => Promise<Ack>;
   event: (event: Json, eventId?: string) => Promise<Ack>;
   /** The first call of a method with the number `nth`, when it is there. */
   call: (method: string, nth?: number) => Promise<Call>;
@@ -233,14 +234,19 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
         ...textValues(values),
         file: { value: { type: 'file_input', files: files.map((id) => ({ id })) } },
       }),
-    shortcut: (callbackId, text) =>
+    shortcut: (callbackId, text, files = []) =>
       send('interactive', {
         type: 'message_action',
         callback_id: callbackId,
         user: { id: 'U00000001' },
         team: { id: 'T00000001' },
         channel: { id: 'C00000001' },
-        message: { type: 'message', text, ts: '1.1' },
+        message: {
+          type: 'message',
+          text,
+          ts: '1.1',
+          ...(files.length > 0 ? { files: files.map((id) => ({ id })) } : {}),
+        },
         response_url: `${base}/respond/1`,
         trigger_id: trigger(),
       }),

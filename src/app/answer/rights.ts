@@ -1,4 +1,5 @@
 import type { Refusal } from '../../change/refusal.ts';
+import { NotPermitted } from '../not-permitted.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { People } from '../people.ts';
 import { withTimeout } from '../with-timeout.ts';
@@ -27,6 +28,8 @@ export function openRights({ settings, editing, groupMembers, clock, log }: Answ
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value.includes(userId))) return null;
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (looked.kind === 'done' && !failed) return no('Ask one of the admins that the configuration names.');
+    if (failed?.reason instanceof NotPermitted)
+      return no('The Slack app may not read who is in the admins’ user group (scope usergroups:read).');
     log.warn({ err: failed?.reason, groups }, 'The members of a user group could not be looked up');
     return no('I could not look up the admins’ user group; try again.');
   }

@@ -2,6 +2,7 @@ import { strangerOf, type Account } from '../../change/account.ts';
 import type { Standing } from '../../change/decisions.ts';
 import { groupsOf, standingOf, type GroupMembers } from '../../change/policy.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
+import { NotPermitted } from '../not-permitted.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { openPeople } from '../people.ts';
 import { withTimeout } from '../with-timeout.ts';
@@ -29,12 +30,13 @@ export function openApprovers(world: ChangeWorld): Approvers {
 
   async function members(): Promise<GroupMembers> {
     const groups = groupsOf(approvals());
-    const found = new Map<string, readonly string[] | null>(groups.map((group) => [group, null]));
+    const found = new Map<string, readonly string[] | 'not-permitted' | null>(groups.map((group) => [group, null]));
     const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembersNow)));
     const answers = looked.kind === 'done' ? looked.value : [];
     for (const [at, group] of groups.entries()) {
       const answer = answers[at];
       if (answer?.status === 'fulfilled') found.set(group, answer.value);
+      else if (answer?.reason instanceof NotPermitted) found.set(group, 'not-permitted');
       else log.warn({ err: answer?.reason, group }, 'The members of a user group could not be looked up');
     }
     return found;

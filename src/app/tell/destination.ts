@@ -3,6 +3,7 @@ import type { LedgerRow } from '../ledger.ts';
 import { openChannelMemory } from './channel-memory.ts';
 import { openLedgerBook } from './ledger-book.ts';
 import { openLooking } from './look.ts';
+import { openRepeats } from './repeats.ts';
 import { patchOf } from './row-patch.ts';
 import { isSatisfied, named, needsOfChange, needsOfIncident, NO_NEEDS, type Needs } from './row-needs.ts';
 import {
@@ -44,8 +45,9 @@ export function openDestination(
   const { store, clock, log } = world;
   const memory = openChannelMemory(clock.nowMs);
   const book = openLedgerBook(destination, world);
-  const looking = openLooking(destination, world, book);
-  const steps = openSteps({ ...world, destination, book, memory, edits });
+  const repeats = openRepeats();
+  const looking = openLooking(destination, world, book, repeats);
+  const steps = openSteps({ ...world, destination, book, memory, edits, repeats });
   /** What each row needs, as long as it is as it was. */
   const needs = new Map<string, { stamp: string; needs: Needs }>();
   let isBegun = false;

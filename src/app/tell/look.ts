@@ -2,6 +2,7 @@ import { NOTHING_TOLD, type LedgerPatch, type LedgerRow } from '../ledger.ts';
 import { SUMMARY_MAX } from './send-plan.ts';
 import { linesOf, patchOf } from './row-patch.ts';
 import type { LedgerBook } from './ledger-book.ts';
+import type { Repeats } from './repeats.ts';
 import type { TellWorld } from './tell-world.ts';
 
 /** A request of another process may still be on its way for so long. */
@@ -25,7 +26,7 @@ export interface Looking {
 }
 
 /** Searches one destination for what may have been sent there. */
-export function openLooking(destination: string, world: TellWorld, book: LedgerBook): Looking {
+export function openLooking(destination: string, world: TellWorld, book: LedgerBook, repeats: Repeats): Looking {
   const { workspace, clock, log, owner } = world;
   const openedAtMs = clock.nowMs();
   /** Rows that were looked for and not found, so that they are not looked for again. */
@@ -68,13 +69,14 @@ export function openLooking(destination: string, world: TellWorld, book: LedgerB
         if (refused < REFUSED_MAX) return { kind: 'rest', reason: seen.reason };
     }
     log.error({ channel: destination, reason: seen.reason }, 'Slack cannot be searched; a message may be posted twice');
+    repeats.note(here.map(markOf));
     await settle(here, new Map());
     return { kind: 'looked' };
   }
 
   async function settle(here: readonly LedgerRow[], byId: ReadonlyMap<string, string>): Promise<void> {
     const found = here.flatMap((row) => {
-      const ts = byId.get(row.attempt?.mark ?? row.key);
+      const ts = byId.get(markOf(row));
       return ts === undefined ? [] : [{ row, ts }];
     });
     for (const { row } of found)
@@ -131,4 +133,9 @@ export function openLooking(destination: string, world: TellWorld, book: LedgerB
     isRipe,
     look,
   };
+}
+
+/** What the message that may have arrived carries. */
+function markOf({ attempt, key }: LedgerRow): string {
+  return attempt?.mark ?? key;
 }

@@ -11,6 +11,7 @@ import { anewOf } from './announce-anew.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { describeNews } from './describe-news.ts';
 import type { LedgerBook } from './ledger-book.ts';
+import type { Repeats } from './repeats.ts';
 import { linesOf, patchOf } from './row-patch.ts';
 import { announced, isSatisfied, named, needsOfChange, needsOfIncident } from './row-needs.ts';
 import type { EditAllowance, TellWorld } from './tell-world.ts';
@@ -32,6 +33,7 @@ export interface StepWorld extends TellWorld {
   book: LedgerBook;
   memory: ChannelMemory;
   edits: EditAllowance;
+  repeats: Repeats;
 }
 
 export interface Steps {
@@ -58,7 +60,7 @@ const SETTLED: Done = { kind: 'settled' };
 
 /** Sends one thing to a destination and notes it: before the request, and what came of it. All of them throw when the store cannot be read. */
 export function openSteps(world: StepWorld): Steps {
-  const { destination, book, memory, edits, store, workspace, clock, owner, describe } = world;
+  const { destination, book, memory, edits, repeats, store, workspace, clock, owner, describe } = world;
 
   /** Notes the attempt, sends, notes the outcome. */
   async function send(message: Message): Promise<Done> {
@@ -72,8 +74,9 @@ export function openSteps(world: StepWorld): Steps {
     if (noted === 'taken') return { kind: 'rest' };
     if (noted === 'failed' && !(message.isUrgent && isLate(rows.map(({ row }) => row)))) return { kind: 'rest' };
 
-    const mark = markOf(rows.map((one) => one.mark));
-    const outcome = memory.counted(await request(message, mark));
+    const marks = rows.map((one) => one.mark);
+    const notice = repeats.shown(message.notice, marks);
+    const outcome = memory.counted(await request({ ...message, notice }, markOf(marks)));
     if (outcome.kind === 'sent') {
       const patches = rows.map(({ row, after, isMessage }) =>
         patchOf(row, {
@@ -196,7 +199,8 @@ export function openSteps(world: StepWorld): Steps {
     edits.freeAtMs = clock.nowMs() + EDIT_SPACING_MS;
     const { ts } = row;
     const mark = { id: row.key, also: [] };
-    const outcome = await bounded(() => workspace.update({ channel: destination, ts, notice: now.notice, mark }));
+    const notice = repeats.shown(now.notice, [row.key]);
+    const outcome = await bounded(() => workspace.update({ channel: destination, ts, notice, mark }));
     if (outcome.kind === 'gone') {
       // Somebody deleted it: what is true is shown anew.
       const told = { ...row.told, outcome: null, evidence: false };

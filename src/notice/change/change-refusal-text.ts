@@ -8,6 +8,12 @@ const SAY = {
   'approvers-unknown': () => [
     { words: 'I could not look up the approvers’ user group, so nobody can decide right now. Try again.' },
   ],
+  'groups-not-permitted': () => [
+    {
+      words:
+        'You are not named as an approver, and the Slack app may not read who is in the approvers’ user group (scope usergroups:read). Grant it, or name people (U…) under approvals.approvers.',
+    },
+  ],
   'no-approvers': () => [
     {
       words:
