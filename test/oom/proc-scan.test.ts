@@ -239,6 +239,8 @@ const COMMANDS: { argv0?: string; args: string[]; shown: string }[] = [
   { args: [`${'w'.repeat(50)}--password=${'hunter2'.repeat(2000)}`], shown: '--password=***' },
 ];
 
+const CONTAINER = '4f1e2d3c'.repeat(8);
+
 const awks = {
   'the default awk': null,
   'busybox awk': 'busybox',
@@ -270,6 +272,12 @@ describe('the script on this machine', () => {
     return child.pid ?? 0;
   }
 
+  function startKeeper(args: string[]): void {
+    children.push(
+      spawn('sh', ['-s', '--', ...args], { stdio: ['pipe', 'ignore', 'ignore'], argv0: '/usr/bin/conmon' }),
+    );
+  }
+
   beforeAll(() => {
     const sh = realpathSync('/bin/sh');
     for (const name of NAMES) {
@@ -279,6 +287,23 @@ describe('the script on this machine', () => {
     }
     for (const { args, argv0 } of COMMANDS) commands.push(start(sh, args, argv0));
     writeFileSync(`/proc/${commands[0]}/oom_score_adj`, '500');
+    // As Podman 4 starts it; `-s` is an option of conmon too, and lets a shell wait for its input.
+    const keep = [
+      '--api-version',
+      '1',
+      '-c',
+      CONTAINER,
+      '-u',
+      CONTAINER,
+      '-r',
+      '/usr/bin/crun',
+      '-b',
+      '/var/lib/containers',
+    ];
+    const end = ['--exit-command', '/usr/bin/podman', '--exit-command-arg', '-c', '--exit-command-arg', 'cleanup'];
+    startKeeper([...keep, '-n', 'metabase', ...end]);
+    startKeeper([...keep.map((word) => word.replaceAll('4', '5')), ...end, '-n', '<!channel>\n$(reboot)']);
+    startKeeper([...keep.map((word) => word.replaceAll('4', '6')), '-n', 'exec-session', '-e', '--exec-attach']);
   });
 
   afterAll(() => {
@@ -319,6 +344,32 @@ describe('the script on this machine', () => {
       expect(byPid.get(pid)?.commandLine).toContain(COMMANDS[at]?.shown);
       expect(Buffer.byteLength(byPid.get(pid)?.commandLine ?? '')).toBeLessThanOrEqual(200);
     }
+  });
+
+  it.for(places)('names containers under $shell with $awk, whatever else is there', ({ command, file }, context) => {
+    skipWithout(context, 'root', 'namespaces', command[0], ...(file === null ? [] : [file]));
+
+    // The kubelet's folders as it makes them, in a mount namespace of its own.
+    const logs = [
+      'mount -t tmpfs logs /var/log',
+      'mkdir -p /var/log/containers /var/log/pods/shop_web-1_5b4c1d4e-2f6a-4a53-9f39-6f6f5d3a1c11',
+      `ln -s /nowhere /var/log/containers/web-1_shop_nginx-${CONTAINER}.log`,
+      `ln -s /nowhere "/var/log/containers/$(printf 'a\\n#end\\t0')"`,
+      'exec "$@"',
+    ].join(' && ');
+    const text = run(['unshare', '-m', 'sh', '-c', logs, 'sh', ...command], file);
+    const scan = aScan(text);
+
+    expect(scan).toMatchObject({ complete: true, unreadRows: 0 });
+    expect(scan.containers.map(({ engine, name, part }) => [engine, name, part])).toEqual(
+      expect.arrayContaining([
+        ['kubernetes', 'shop/web-1', 'nginx'],
+        ['kubernetes', 'shop/web-1', null],
+        ['podman', 'metabase', null],
+        ['podman', '<!channel>?$(reboot)', null],
+      ]),
+    );
+    expect(scan.containers.map(({ name }) => name)).not.toContain('exec-session');
   });
 
   it('gives what recomputes the scores that this kernel shows', () => {

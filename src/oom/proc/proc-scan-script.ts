@@ -3,7 +3,10 @@
 //
 //   #oomscan 2  boot=…  kernel=…  uptime=…  hz=100  page=4096  total=…  available=…  swap=…  swapfree=…  oomkills=…  …
 //   pid  ppid  uid  oom_score  oom_score_adj  rss_kB  swap_kB  page_tables_kB  threads  start_ticks  comm  cgroup  command line
-//   #end 412
+//   #conmon  uid  cgroup  container's id  its name     the keepers of containers of Podman and CRI-O
+//   #container  web-1_shop_nginx-<64 hex>.log           what the kubelet calls containers and pods; see container-name.ts
+//   #pod  shop_web-1_<uid>
+//   #end 412                                            rows and names together
 //
 // - Command lines are NUL-separated, which few awks can read, and one `tr` for each would be thousands of forks: one `head -v`
 //   reads them all. Its heading lines carry a path of random dots and slashes, so that no command line can forge one.
@@ -14,6 +17,7 @@
 //   ended while others run; the kernel sees it, `status` does not.
 // - Before 2.6.36 there is only oom_adj: written as `old-17`.
 // - On cgroup v1 the memory controller's path is whose limit counts; at its root, systemd's own path tells more.
+// - conmon's arguments are read whole, before they are masked and cut; an exec session has the same id and is no container.
 const SCRIPT = String.raw`LC_ALL=C; export LC_ALL
 cd /proc || exit 1
 read -r N < sys/kernel/random/uuid
@@ -23,7 +27,8 @@ P=$(getconf PAGESIZE 2>/dev/null) || P=0
 V=0; [ -r 1/status ] && V=1
 set -- [0-9]*
 { printf "$D/%s/cmdline\n" "$@" | xargs head -v -c 2048 2>/dev/null | tr '\000' '\036'
-  printf '\n==> %s\n' "$D"; printf '%s\n' "$@"; } |
+  printf '\n==> %s\n' "$D"; printf '%s\n' "$@"
+  for k in container pod; do ( cd "/var/log/$k"s 2>/dev/null && ls -t 2>/dev/null | head -n 1000 | sed "s/^/#$k /" ); done; } |
 awk -v d="==> $D" -v hz="$T" -v page="$P" -v sees="$V" -v least=LEAST_KIB '
 function one(f,   l) { l = ""; if ((getline l < f) < 0) l = ""; close(f); return l }
 function secret(l) { return l ~ /pass|pwd|-pw$|token|secret|key|auth|cred|bearer/ }
@@ -72,7 +77,29 @@ function mask(s,   n, a, i, w, l, o, hide, was, sql, net, u) {
   }
   return o
 }
+function keeper(   n, a, i, w, id, name) {
+  n = split(text, a, "\036"); id = name = ""
+  for (i = 2; i <= n; i++) {
+    w = a[i]
+    if (w == "-e" || w ~ /^--exec/) return
+    if (id == "" && (w == "-c" || w == "--cid")) id = a[++i]
+    else if (name == "" && (w == "-n" || w == "--name")) name = a[++i]
+    else if (w ~ /^--(exit-command|exit-command-arg|runtime-arg|runtime-opt)$/) i++
+  }
+  gsub(/[\001-\037\177]/, "?", id); gsub(/[\001-\037\177]/, "?", name)
+  if (id != "" && name != "") con[cur] = id OFS name
+}
+function group(p,   f, l, v1, v2) {
+  v1 = ""; v2 = ""; f = p "/cgroup"
+  while ((getline l < f) > 0) {
+    if (l ~ /^[0-9]+:([^:]*,)?memory(,[^:]*)?:/) { sub(/^[^:]*:[^:]*:/, "", l); v1 = l }
+    else if (l ~ /^(0:|[0-9]+:name=systemd):/ && length(v2) < 2) { sub(/^[^:]*:[^:]*:/, "", l); v2 = l }
+  }
+  close(f); if (length(v1) > 1 || v2 == "") v2 = v1
+  gsub(/[\001-\037\177]/, "?", v2); return v2
+}
 function keep(   s) {
+  if (cur != "" && text ~ /^([^\036]*\/)?conmon\036/) keeper()
   if (cur != "") { s = substr(mask(text), 1, 200); gsub(/[\001-\037\177]/, "?", s); cmd[cur] = s }
   text = ""; lines = 0
 }
@@ -96,6 +123,7 @@ BEGIN {
   else { keep(); if ($0 == d) listed = 1; else cur = substr($0, length(d) + 2) + 0 }
   next
 }
+/^#/ { n = $1; sub(/^#[a-z]+ /, ""); gsub(/[\001-\037\177]/, "?"); print n, $0; rows++; next }
 {
   p = $1; f = p "/status"; name = ""; r = ""; s = 0; pt = 0; id = ""; pp = ""
   while ((getline l < f) > 0) {
@@ -109,6 +137,7 @@ BEGIN {
     else if (c == "Thread") break
   }
   close(f)
+  if (p in con && id != "") { print "#conmon", id, group(p), con[p]; rows++ }
   if (r == "" || r + s < least) next
   f = p "/stat"; st = ""; while ((getline l < f) > 0) st = l
   close(f); sub(/.*\) /, "", st); if (st == "") next
@@ -116,14 +145,8 @@ BEGIN {
   sc = one(p "/oom_score"); ad = one(p "/oom_score_adj")
   if (ad == "") { ad = one(p "/oom_adj"); if (ad != "") ad = "old" ad }
   if (sc == "" || ad == "") next
-  v1 = ""; v2 = ""; f = p "/cgroup"
-  while ((getline l < f) > 0) {
-    if (l ~ /^[0-9]+:([^:]*,)?memory(,[^:]*)?:/) { sub(/^[^:]*:[^:]*:/, "", l); v1 = l }
-    else if (l ~ /^(0:|[0-9]+:name=systemd):/ && length(v2) < 2) { sub(/^[^:]*:[^:]*:/, "", l); v2 = l }
-  }
-  close(f); if (length(v1) > 1 || v2 == "") v2 = v1
-  gsub(/\t/, "\\t", name); gsub(/\r/, "\\r", name); gsub(/[\001-\037\177]/, "?", v2)
-  print p, pp, id, sc, ad, r, s, pt, a[18], a[20], name, v2, cmd[p]; rows++
+  gsub(/\t/, "\\t", name); gsub(/\r/, "\\r", name)
+  print p, pp, id, sc, ad, r, s, pt, a[18], a[20], name, group(p), cmd[p]; rows++
 }
 END { print "#end", rows + 0 }'
 `;

@@ -1,3 +1,4 @@
+import { parseNameLine, type ContainerName } from './container-name.ts';
 import { chooseFormula, oomScoreAdjOfOomAdj, rankTasks, type Formula, type RankedTask } from '../badness/badness.ts';
 
 /** One live process as the scan saw it. Texts are hostile. */
@@ -46,6 +47,8 @@ export interface ProcScan {
   allocatingTask: boolean | null;
   panicOnOom: number | null;
   processes: ProcessFacts[];
+  /** What containers and pods there are called, as far as it can be seen without rights. */
+  containers: ContainerName[];
   /** False: the reply was cut before its end. */
   complete: boolean;
   /** Lines that are no row. */
@@ -61,6 +64,7 @@ export interface ScanFault {
 }
 
 const MARKER = '#oomscan 2\t';
+const NAME_LINE = /^#(?:container|pod|conmon)\t/;
 const HIDEPID: Readonly<Record<string, number>> = { off: 0, noaccess: 1, invisible: 2, ptraceable: 4 };
 
 /** Reads the reply of PROC_SCAN or PROC_SCAN_LIGHT; what a login shell said before it is skipped. Never throws. */
@@ -74,6 +78,8 @@ export function parseProcScan(text: string): ProcScan | ScanFault {
   if (header === null) return { kind: 'fault', fault: 'bad-header', text: evidence };
 
   const processes: ProcessFacts[] = [];
+  const containers: ContainerName[] = [];
+  let nameRows = 0;
   let unreadRows = 0;
   let rowsPromised: number | null = null;
   for (const line of lines.slice(start + 1)) {
@@ -81,14 +87,21 @@ export function parseProcScan(text: string): ProcScan | ScanFault {
       rowsPromised = whole(line.slice('#end\t'.length));
       break;
     }
+    if (NAME_LINE.test(line)) {
+      nameRows += 1;
+      const name = parseNameLine(line);
+      if (name !== null) containers.push(name);
+      continue;
+    }
     const row = parseRow(line);
     if (row) processes.push(row);
     else if (line !== '') unreadRows += 1;
   }
-  return { ...header, processes, complete: rowsPromised === processes.length + unreadRows, unreadRows };
+  const complete = rowsPromised === processes.length + nameRows + unreadRows;
+  return { ...header, processes, containers, complete, unreadRows };
 }
 
-function parseHeader(line: string): Omit<ProcScan, 'processes' | 'complete' | 'unreadRows'> | null {
+function parseHeader(line: string): Omit<ProcScan, 'processes' | 'containers' | 'complete' | 'unreadRows'> | null {
   const facts = new Map<string, string>();
   for (const field of line.split('\t').slice(1)) {
     const at = field.indexOf('=');
