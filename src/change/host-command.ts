@@ -4,7 +4,8 @@ import type { ChangeRefusal } from './refusal.ts';
 //   v1 <boot_id> <pid> <starttime_ticks> <current_adj> <new_adj>   ok pid=1306 old=0 new=-300 oom_score=468
 //   v1 unit <boot_id> <unit> <current|-> <new|->                   ok unit=mysql.service old=- new=-500
 //   v1 try …                    ok try      whether one of these would be done; nothing is
-//   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes] [raise=no log=yes try=yes ref=yes]
+//   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes] [raise=no log=yes try=yes ref=yes] [names=yes]
+//   v1 names                    name docker … (oom/proc/container-name.ts), a line each, then: ok names=12
 // What stands in brackets older helpers do not say. Either of the first two may end in 16 to 64 hex digits for the host's log.
 // or `refused <reason>`. It checks all of this again; what is checked here only keeps nonsense from being sent.
 
@@ -14,6 +15,8 @@ const BOOT_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const UNIT = /^[A-Za-z0-9:_@\\][A-Za-z0-9:_.@\\-]{0,246}\.(?:service|scope|slice|socket|mount|swap)$/;
 
 export const HELLO_REQUEST = 'v1 hello\n';
+/** What the engines call their containers. Only helpers that say `names=yes` know it; it changes and logs nothing. */
+export const NAMES_REQUEST = 'v1 names\n';
 
 /** The request for one process. null: one of its parts is none. */
 export function processRequest(want: {
@@ -172,6 +175,8 @@ export interface HelperMeans {
   tries: boolean;
   /** It takes a reference for its log. */
   refs: boolean;
+  /** It can ask the container engines for their names. */
+  names: boolean;
 }
 
 /** Reads the answer to HELLO_REQUEST. null: no helper that this version can talk to. */
@@ -194,5 +199,6 @@ export function readMeans(text: string): HelperMeans | null {
     logs: facts.get('log') !== 'no',
     tries: facts.get('try') === 'yes',
     refs: facts.get('ref') === 'yes',
+    names: facts.get('names') === 'yes',
   };
 }

@@ -1,3 +1,5 @@
+import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import { REDIS_SCOPE } from './processes.ts';
 import { TOTAL_PAGES, type DemoMachine } from './machine.ts';
 import { scoreOf } from './report-text.ts';
 
@@ -7,6 +9,18 @@ export interface HelperAnswer {
   code: number;
 }
 
+/** As the helper of a real host has it from Docker. */
+const CACHE_NAME = [
+  'name',
+  'docker',
+  identifyCgroup(REDIS_SCOPE).container,
+  '"/shop-cache-1"',
+  '"redis:7.2"',
+  '"shop"',
+  '"cache"',
+  '"unless-stopped"',
+  128 * 1_024 * 1_024,
+].join('\t');
 const MIN = -900;
 const MAX = 1000;
 
@@ -36,10 +50,11 @@ export function openAdjHelper(machine: DemoMachine): (request: string) => Helper
     const line = asked.replace(/^v1 try /, 'v1 ').replace(/ [0-9a-f]{16,64}$/, '');
     if (line === 'v1 hello') {
       return {
-        line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj units=yes raise=no log=yes try=yes ref=yes`,
+        line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj units=yes raise=no log=yes try=yes ref=yes names=yes`,
         code: 0,
       };
     }
+    if (line === 'v1 names') return { line: `${CACHE_NAME}\nok names=1`, code: 0 };
     const ofUnit =
       /^v1 unit ([0-9a-f-]{36}) ([A-Za-z0-9_:][A-Za-z0-9._@:\\-]{0,190}\.service) (-|-?\d{1,4}) (-|-?\d{1,4})$/.exec(
         line,

@@ -5,6 +5,7 @@
 #   v1 unit <boot_id> <name.service> <current> <new> [<ref>]   OOMScoreAdjust= in 50-oombot.conf, its one drop-in here; "-": there is none
 #   v1 try ...       either of the two: says whether it would be done; changes nothing, logs nothing
 #   v1 hello         what this helper can do; changes nothing, logs nothing
+#   v1 names         what Docker, nerdctl and Proxmox call their containers, a line each before the last; changes nothing, logs nothing
 # One line back: "ok ..." (exit 0) or "refused <reason>" (exit 1 request, 3 process gone, 4 value changed, 5 not written).
 # It lowers values and puts back what it lowered; it never raises one above where it was found, unless RAISE is yes.
 # Every request is logged before anything is done, and its result after: journalctl -t oom-adj, or the log of the facility
@@ -114,6 +115,37 @@ to_legacy() {
 file=oom_score_adj
 [ -e "/proc/self/$file" ] || file=oom_adj
 value() { if [ "$file" = oom_adj ]; then from_legacy "$1"; else echo "$1"; fi; }
+
+# What engines call their containers. Their commands are fixed, they only list, and their texts come as JSON: a name or a label
+# cannot look like a line of its own. A program in /usr/local/bin counts where only root can put it.
+tool() {
+  for one in "/usr/bin/$1" "/usr/sbin/$1" "/usr/local/bin/$1"; do
+    [ -x "$one" ] && safe "${one%/*}" && tool=$one && return 0
+  done
+  return 1
+}
+# asks PROGRAM WORDS: never for long, and not where its user's settings would lead.
+asks() { bound 5 env -i PATH="$PATH" LC_ALL=C HOME=/nonexistent DOCKER_HOST=unix:///var/run/docker.sock "$@" </dev/null 2>/dev/null; }
+names() {
+  t='{{"\t"}}' project='{{json (index .Config.Labels "com.docker.compose.project")}}' service='{{json (index .Config.Labels "com.docker.compose.service")}}'
+  if [ -S /var/run/docker.sock ] && tool docker; then
+    ids=$(asks "$tool" ps -aq --no-trunc | grep -x '[0-9a-f]*' | head -n 300)
+    # shellcheck disable=SC2086 # ids of hex digits
+    [ -z "$ids" ] || asks "$tool" inspect --type container --format \
+      "name${t}docker${t}{{.Id}}${t}{{json .Name}}${t}{{json .Config.Image}}${t}$project${t}$service${t}{{json .HostConfig.RestartPolicy.Name}}${t}{{.HostConfig.Memory}}" $ids
+  fi
+  if tool nerdctl; then
+    asks "$tool" ps -a --no-trunc --format "name${t}nerdctl${t}{{.ID}}${t}{{json .Names}}${t}{{json .Image}}" | head -n 300
+  fi
+  # VMID       Status     Lock         Name
+  if tool pct; then
+    asks "$tool" list | head -n 300 | while read -r id state rest; do
+      last=${rest##* }
+      case $id$last in *[!A-Za-z0-9.-]*) continue ;; esac
+      num "$id" 9 && [ -n "$state" ] && printf 'name\tlxc\t%s\t"%s"\n' "$id" "$last"
+    done
+  fi
+}
 
 # Services. A name as systemd has them, without a path in it and without pattern characters; no template, which is many.
 unit_name() {
@@ -315,7 +347,13 @@ if [ "$#" -eq 2 ] && [ "$2" = hello ]; then
   [ -w "/proc/self/$file" ] && write=yes
   has_systemd && units=yes
   can_log && logs=yes
-  say "ok oom-adj=$VERSION min=$MIN max=$MAX capability=$can writable=$write file=$file units=$units raise=$RAISE log=$logs try=yes ref=yes"
+  say "ok oom-adj=$VERSION min=$MIN max=$MAX capability=$can writable=$write file=$file units=$units raise=$RAISE log=$logs try=yes ref=yes names=yes"
+  exit 0
+fi
+if [ "$#" -eq 2 ] && [ "$2" = names ]; then
+  list=$(names | head -c 57344)
+  [ -z "$list" ] || printf '%s\n' "$list"
+  say "ok names=$(printf '%s\n' "$list" | grep -c '^name')"
   exit 0
 fi
 if [ "${2-}" = try ]; then

@@ -102,7 +102,8 @@ function summary(
     '#   2. /usr/local/sbin/oom-kmsg, oom-journal and oom-adj, owned by root: the first two read what the kernel and userspace',
     '#      killers log. The third lowers one',
     `#      oom_score_adj, to ${minOomScoreAdj} at most, of the process that its start time names, or puts back what it lowered; and writes`,
-    '#      the drop-in 50-oombot.conf by which systemd starts a service with such a value. It logs every request.',
+    '#      the drop-in 50-oombot.conf by which systemd starts a service with such a value. It logs every such request.',
+    '#      It also lists what Docker, nerdctl and Proxmox call their containers.',
     ...(allowRaise
       ? ["#      It may also raise values above where it found them, but never of root's own processes."]
       : []),

@@ -128,13 +128,15 @@ describe('the helper’s answer', () => {
       logs: true,
       tries: false,
       refs: false,
+      names: false,
     });
-    expect(readMeans(`${hello} units=yes raise=no log=no try=yes ref=yes`)).toMatchObject({
+    expect(readMeans(`${hello} units=yes raise=no log=no try=yes ref=yes names=yes`)).toMatchObject({
       units: true,
       raises: false,
       logs: false,
       tries: true,
       refs: true,
+      names: true,
     });
     expect(readMeans(`${hello} units=yes`)?.units).toBe(true);
     expect(readMeans(hello.replace('oom_score_adj', 'oom_adj'))?.legacy).toBe(true);
