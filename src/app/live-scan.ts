@@ -1,3 +1,5 @@
+import type { ContainerName } from '../oom/proc/container-name.ts';
+import { hasUnnamed } from './engine-names.ts';
 import { parseProcScan, type ProcScan } from '../oom/proc/proc-scan.ts';
 import type { Fleet, HostLink, LinkState } from './host-link.ts';
 import type { Clock } from './ports.ts';
@@ -26,8 +28,15 @@ const SHARED_MAX_MS = 30_000;
 /** Scans of large hosts are megabytes. */
 const KEPT_MAX = 20;
 
-/** Live scans; people who ask at the same time share one. */
-export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
+/**
+ * Live scans; people who ask at the same time share one. `noted`: what containers of a host are called beside what a scan shows,
+ * as the last snapshot has it.
+ */
+export function openLiveScans(
+  fleet: Fleet,
+  clock: Clock,
+  noted: (host: string) => Promise<readonly ContainerName[]> = () => Promise.resolve([]),
+): LiveScans {
   const underWay = new Map<string, { startedAtMs: number; scan: Promise<LiveScan> }>();
 
   /** The newest scan of each host, for those whom a recent one will do. */
@@ -70,7 +79,8 @@ export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
     }
     const scan = parseProcScan(text);
     if (scan.kind === 'scan') {
-      const live = { kind: 'scan' as const, scan, atMs };
+      const more = hasUnnamed(scan) ? await noted(link.host) : [];
+      const live = { kind: 'scan' as const, scan: withNames(scan, more), atMs };
       newest.delete(link.host);
       newest.set(link.host, live);
       for (const [oldest] of newest) if (newest.size > KEPT_MAX) newest.delete(oldest);
@@ -84,6 +94,13 @@ export function openLiveScans(fleet: Fleet, clock: Clock): LiveScans {
   }
 
   return { read };
+}
+
+/** What the scan itself says of an id counts before what was noted of it. */
+function withNames(scan: ProcScan, noted: readonly ContainerName[]): ProcScan {
+  const seen = new Set(scan.containers.map(({ kind, id }) => `${kind} ${id}`));
+  const more = noted.filter(({ kind, id }) => !seen.has(`${kind} ${id}`));
+  return more.length === 0 ? scan : { ...scan, containers: [...scan.containers, ...more] };
 }
 
 /** The state once it is no longer `connecting`, or as it is when the signal aborts. */

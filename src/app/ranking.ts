@@ -4,6 +4,7 @@ import type { ScoreRow, Ranking } from '../notice/scores-notice.ts';
 import { sayShare } from '../notice/units.ts';
 import { UNKILLABLE } from '../oom/badness/badness.ts';
 import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import { nameOfGroup, type ContainerName } from '../oom/proc/container-name.ts';
 import { rankNext, type LiveRank, type ProcessFacts, type ProcScan } from '../oom/proc/proc-scan.ts';
 
 /** Memory groups whose limit was hit before: path → limit in KiB, null where the report did not say. */
@@ -26,7 +27,7 @@ export function rankingOf(
   return {
     host,
     atMs,
-    rows: ordered.map(({ facts, points }) => rowOf(facts, points)),
+    rows: ordered.map(({ facts, points }) => rowOf(facts, points, nameOfGroup(scan.containers, facts.cgroup))),
     processCount: scan.processes.length,
     availableKiB: scan.memAvailableKiB,
     totalKiB: scan.memTotalKiB,
@@ -82,13 +83,14 @@ function orderOf(scan: ProcScan, rank: LiveRank): { facts: ProcessFacts; points:
     .map((facts) => ({ facts, points: facts.legacyOomAdj === -17 || facts.pid === 1 ? null : facts.oomScore }));
 }
 
-function rowOf(facts: ProcessFacts, points: number | null): ScoreRow {
+function rowOf(facts: ProcessFacts, points: number | null, named: ContainerName | null): ScoreRow {
   const identity = facts.cgroup === null ? null : identifyCgroup(facts.cgroup);
   return {
     pid: facts.pid,
     name: facts.name,
     unit: identity?.unit ?? null,
     container: identity?.container ?? null,
+    named,
     rssKiB: facts.rssKiB,
     swapKiB: facts.swapKiB,
     score: facts.oomScore,

@@ -3,6 +3,7 @@ import type { Amendment } from '../incident/grouping.ts';
 import type { Moment } from '../incident/growth.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
 import type { Change } from '../change/change.ts';
+import type { ContainerName } from '../oom/proc/container-name.ts';
 import type { Rule } from '../change/rule.ts';
 import type { LedgerStore } from './ledger.ts';
 import type { AddedHost, Batch, KillQuery, Mute, NewDelivery, Position } from './ports.ts';
@@ -93,6 +94,8 @@ export interface Snapshot {
   bootId: string;
   atMs: number;
   processes: ProcessIdentity[];
+  /** What its containers and pods are called, those that are gone since a day too; missing in those of older versions. */
+  containers?: ContainerName[];
 }
 
 /** What the last light scan of a host showed that a report should say. */

@@ -1,3 +1,4 @@
+import type { ContainerName } from '../oom/proc/container-name.ts';
 import type { ChangeRefusal } from './refusal.ts';
 
 /**
@@ -119,6 +120,8 @@ export interface Change {
   subject: string;
   /** Where the processes live, as the cgroup says. */
   unit: string | null;
+  /** What their container or pod is called; missing or null: none, or not known. */
+  container?: ContainerName | null;
   processes: ChangedProcess[];
   dropIn: DropIn | null;
   /** The lowest value that it sets. */

@@ -1,4 +1,5 @@
 import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import { containerLabel, nameOfGroup } from '../oom/proc/container-name.ts';
 import type { ProcessFacts, ProcScan } from '../oom/proc/proc-scan.ts';
 
 /** What a word that somebody typed stands for on a host. A target with a `dropInUnit` is a whole unit, whose value can last. */
@@ -20,7 +21,10 @@ export interface TargetChoice {
 
 const CHOICES_MAX = 9;
 
-/** The process, or the unit's processes, that `what` means: a pid, a process's name, or a unit with or without `.service`. */
+/**
+ * The process, or the processes, that `what` means: a pid, a process's name, a unit with or without `.service`, or a container or pod
+ * by its name or by the beginning of its id.
+ */
 export function findTarget(scan: ProcScan, what: string): Target {
   if (/^\d{1,7}$/.test(what)) {
     const one = scan.processes.find(({ pid }) => pid === Number(what));
@@ -33,9 +37,44 @@ export function findTarget(scan: ProcScan, what: string): Target {
   const isUnitWord = /\.(?:service|scope|socket|mount|swap)$/i.test(what);
   const [first, second] = named;
   if (unit !== null && (isUnitWord || first === undefined)) return unitTarget(unit, byUnit.get(unit) ?? []);
-  if (first === undefined) return { kind: 'none', names: namesOf(scan, [...byUnit.keys()]) };
+  if (first === undefined)
+    return containerTarget(scan, what) ?? { kind: 'none', names: namesOf(scan, [...byUnit.keys()]) };
   if (second === undefined) return processTarget(first);
   return several(named, byUnit);
+}
+
+/** Processes of containers or pods called so. They have no file of their own: a container starts with what its engine gives it. */
+function containerTarget(scan: ProcScan, what: string): Target | null {
+  const homes = Map.groupBy(
+    scan.processes.filter(({ cgroup }) => isCalled(scan, cgroup, what)),
+    ({ cgroup }) => identifyCgroup(cgroup ?? '/').container ?? '',
+  );
+  const all = [...homes.values()].flat().toSorted((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
+  const [first] = all;
+  if (first === undefined) return null;
+  const named = nameOfGroup(scan.containers, first.cgroup);
+  const pods = new Set(all.map(({ cgroup }) => identifyCgroup(cgroup ?? '/').pod));
+  // The containers of one pod are meant together by its name; several that only share a name are not.
+  if (homes.size > 1 && (pods.size > 1 || pods.has(null))) return severalContainers(scan, what, homes);
+  const label = named === null ? `container ${what}` : homes.size > 1 ? named.name : containerLabel(named);
+  return { kind: 'found', subject: label, processes: all, unit: null, dropInUnit: null };
+}
+
+function isCalled({ containers }: ProcScan, cgroup: string | null, what: string): boolean {
+  const { container, pod } = identifyCgroup(cgroup ?? '/');
+  if (container === null && pod === null) return false;
+  const named = nameOfGroup(containers, cgroup);
+  if (named !== null && [named.name, containerLabel(named)].includes(what)) return true;
+  return /^[0-9a-f]{8,64}$/.test(what) && (container?.startsWith(what) ?? false);
+}
+
+function severalContainers(scan: ProcScan, what: string, homes: ReadonlyMap<string, ProcessFacts[]>): Target {
+  const choices = [...homes].map(([id, all]): TargetChoice => {
+    const named = nameOfGroup(scan.containers, all[0]?.cgroup ?? null);
+    const name = named === null ? what : containerLabel(named);
+    return { word: id.slice(0, 12), name, unit: null, count: all.length, rssKiB: sumKiB(all), pid: null };
+  });
+  return { kind: 'several', choices: choices.slice(0, CHOICES_MAX), more: Math.max(0, choices.length - CHOICES_MAX) };
 }
 
 /** The unit that a process lives in, as systemd calls it. */
@@ -86,5 +125,5 @@ function sumKiB(processes: readonly ProcessFacts[]): number {
 }
 
 function namesOf(scan: ProcScan, units: readonly string[]): string[] {
-  return [...new Set([...scan.processes.map((one) => one.name), ...units])];
+  return [...new Set([...scan.processes.map((one) => one.name), ...units, ...scan.containers.map(({ name }) => name)])];
 }

@@ -7,6 +7,7 @@ import { findConfigProblems, printFindings } from './check-config.ts';
 import { noticeOf, refuseSlip } from '../app/answer/answer-words.ts';
 import type { Command } from '../app/answer/command.ts';
 import { checkConnection } from '../run/check-connection.ts';
+import { notedNames } from '../app/engine-names.ts';
 import { openLiveScans } from '../app/live-scan.ts';
 import type { Store } from '../app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from '../config/config.ts';
@@ -53,7 +54,7 @@ export async function askWords({ name, read, terminal }: Command, words: readonl
     const handlers = openAnswers({
       store,
       fleet,
-      scans: openLiveScans(fleet, clock),
+      scans: openLiveScans(fleet, clock, notedNames(store)),
       clock,
       log,
       settings: () => ({ admins: [], hosts: [] }),

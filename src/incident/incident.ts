@@ -1,3 +1,4 @@
+import type { ContainerName } from '../oom/proc/container-name.ts';
 import type { Cause, Domain, Killer, KillRecord } from '../oom/report.ts';
 import type { HistoryFacts } from '../cause/history-facts.ts';
 import type { HostFacts } from '../cause/host-facts.ts';
@@ -34,6 +35,8 @@ export interface Kill {
   verified: boolean;
   record: KillRecord;
   who: ProcessIdentity | null;
+  /** What its container or pod is called, as far as it was seen before it died; missing: not known. */
+  container?: ContainerName | null;
 }
 
 export type BackState =

@@ -1,4 +1,5 @@
 import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import { containerLabel } from '../oom/proc/container-name.ts';
 import type { Identity } from '../oom/report.ts';
 import type { Kill } from './incident.ts';
 
@@ -11,6 +12,31 @@ export function serviceOf({ record, who }: Kill): string {
   // A short kill line says no group; a snapshot may have seen the process in its own.
   const seen = taskMemcg === null && who?.cgroup != null ? identifyCgroup(who.cgroup) : null;
   return placeName(identity) ?? nameOfGroup(oomGroup) ?? placeName(seen) ?? name ?? who?.name ?? '(unknown process)';
+}
+
+/** Whether a service is a container or pod by its id. */
+export function isById(service: string): boolean {
+  return /^(?:container|pod) /.test(service);
+}
+
+/**
+ * A service as people know it: where it is a container or pod by its id, what its engine calls it, if one of these kills tells. The
+ * id stays what kills are counted by: a name may be given again.
+ */
+export function serviceLabel(service: string, kills: readonly Kill[]): string {
+  if (!isById(service)) return service;
+  const named = kills.findLast((kill) => kill.container && serviceOf(kill) === service)?.container;
+  if (!named) return service;
+  // Of a pod, several containers may have died.
+  return containerLabel(service.startsWith('pod ') ? { ...named, part: partOfAll(service, kills) } : named);
+}
+
+function partOfAll(service: string, kills: readonly Kill[]): string | null {
+  const parts = new Set(
+    kills.filter((kill) => serviceOf(kill) === service).map((kill) => kill.container?.part ?? null),
+  );
+  const [part = null] = parts;
+  return parts.size === 1 ? part : null;
 }
 
 /** What people call a living process, in the same words. */

@@ -1,6 +1,7 @@
 import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
-import { serviceOf } from '../incident/service.ts';
+import { serviceLabel, serviceOf } from '../incident/service.ts';
+import { containerLabel, type ContainerName } from '../oom/proc/container-name.ts';
 import { residentKiB } from '../oom/resident.ts';
 import { parseReaper } from '../oom/report/verdict.ts';
 import type { KillRecord } from '../oom/report.ts';
@@ -10,9 +11,25 @@ import type { Text } from './notice.ts';
 export function victimText(kill: Kill): Text {
   const name = kill.record.name ?? kill.who?.name ?? null;
   const service = serviceOf(kill);
-  if (name === null) return [{ hostText: service }];
+  if (name === null) return [{ hostText: serviceLabel(service, [kill]) }];
   if (service === name || service === `${name}.service`) return [{ hostText: name }];
-  return [{ hostText: name }, { words: ' of ' }, { hostText: service }];
+  return [{ hostText: name }, { words: ' of ' }, { hostText: serviceLabel(service, [kill]) }];
+}
+
+/** The container of a victim: its name beside its id, and what its id was called before. Empty: it was in none. */
+export function containerText({ record, container }: Kill): Text {
+  const { container: id = null, pod = null } = record.identity ?? {};
+  const ids: Text = [
+    ...(id === null ? [] : [{ words: ', container ' }, { hostText: id.slice(0, 12) }]),
+    ...(pod === null ? [] : [{ words: ', pod ' }, { hostText: pod }]),
+  ];
+  if (!container) return ids;
+  return [{ words: ', in ' }, { hostText: containerLabel(container) }, ...wasText(container), ...ids];
+}
+
+/** An id under another name is not passed over. */
+export function wasText({ was }: ContainerName): Text {
+  return was ? [{ words: ' (its id was ' }, { hostText: was }, { words: ' before)' }] : [];
 }
 
 /** What ran out, as the end of a headline. Without `limit` no size of a limit is named. */

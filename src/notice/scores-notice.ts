@@ -1,12 +1,16 @@
 import type { Candidate } from '../incident/incident.ts';
+import { containerLabel, type ContainerName } from '../oom/proc/container-name.ts';
 import { sayKiB } from '../oom/units.ts';
 import { aNotice, joinTexts, type Cell, type Notice, type Text } from './notice.ts';
+import { wasText } from './roles.ts';
 import { sayCount, sayNumber } from './units.ts';
 
 /** One process of a live ranking, first to die first. */
 export interface ScoreRow extends Candidate {
   unit: string | null;
   container: string | null;
+  /** What its engine calls the container or pod; null: not known. */
+  named: ContainerName | null;
   /** `/proc/PID/oom_score`; its scale differs between kernels, so it is shown but never compared between hosts. */
   score: number | null;
   /** The kernel's badness in pages; null: cannot be chosen (adj -1000, kernel thread, init). */
@@ -31,7 +35,7 @@ export function describeScores(ranking: Ranking): Notice {
   const { rows, host } = ranking;
   const first = rows.find((row) => row.points !== null);
   const swap = rows.some((row) => (row.swapKiB ?? 0) > 0);
-  const places = rows.some((row) => row.unit !== null || row.container !== null);
+  const places = rows.some((row) => row.unit !== null || row.container !== null || row.named !== null);
   return aNotice({
     headline: first
       ? [{ words: 'Next to die on ' }, { hostText: host }, { words: ': ' }, ...candidateText(first)]
@@ -81,8 +85,22 @@ function scoreCells(row: ScoreRow, places: boolean, swap: boolean): Cell[] {
 }
 
 function placeText(row: ScoreRow): Text {
+  if (row.named !== null) return namedText(row, row.named);
   const place = row.unit ?? row.container?.slice(0, 12) ?? null;
   return place === null ? [] : [{ hostText: place }];
+}
+
+function namedText({ unit, container }: ScoreRow, named: ContainerName): Text {
+  const id = container ?? named.id;
+  // A container engine's own unit is the container, with a longer name.
+  const within = unit === null || unit.includes(id) ? [] : [{ hostText: unit }, { words: ' in ' }];
+  return [
+    ...within,
+    { hostText: containerLabel(named) },
+    ...wasText(named),
+    { words: ' ' },
+    { hostText: id.slice(0, 12) },
+  ];
 }
 
 /** `mysqld` (pid 512, 5.9 GiB, adj -500). */

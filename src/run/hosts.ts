@@ -1,3 +1,4 @@
+import { notedNames } from '../app/engine-names.ts';
 import { openLiveScans, type LiveScans } from '../app/live-scan.ts';
 import { addedHostConfig, type HostConfig } from '../config/config.ts';
 import type { Base, Opened } from './base.ts';
@@ -36,7 +37,7 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
     onUnsaved: (incident, channel) => unsaved.ring({ incident, channel }),
   });
   opened.push(fleet.close);
-  return { fleet, scans: openLiveScans(fleet, clock), channelOf };
+  return { fleet, scans: openLiveScans(fleet, clock, notedNames(store)), channelOf };
 }
 
 /** Those of the configuration, those that were added from Slack, and the demo's. */

@@ -196,6 +196,7 @@ function mergeKill(before: Kill, next: Kill): Kill | null {
       ? { source: next.source, verified: next.verified, record: keepCompleted(before.record, next.record) }
       : {}),
     who: before.who ?? next.who,
+    ...(next.container && !before.container ? { container: next.container } : {}),
   };
   return factsOf(merged) === factsOf(before) ? null : merged;
 }

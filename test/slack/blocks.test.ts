@@ -65,6 +65,7 @@ function aScore(name: string, at: number): ScoreRow {
     name,
     unit: name,
     container: null,
+    named: null,
     rssKiB: 5_000 * at,
     swapKiB: at,
     score: 700 - at,
@@ -177,6 +178,7 @@ describe('whatever a host writes, Slack takes the message', () => {
           rows: Array.from({ length: 40 }, (_row, at) => ({
             host: `${name}${at % 3}`,
             service: name,
+            label: name,
             kills: at,
             recurrence,
             past: at < 3 ? { sizes: SIZES, leak: LEAK, isFaster: true } : null,

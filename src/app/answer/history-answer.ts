@@ -2,7 +2,7 @@ import { notReachedText } from '../../notice/answer/answer-notes.ts';
 import { describeHistory, type History } from '../../notice/answer/history-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Handlers } from './handlers.ts';
-import { queryOf, rowsOf } from './kill-rows.ts';
+import { labelsOf, queryOf, rowsOf } from './kill-rows.ts';
 import { pastOf } from '../service-past.ts';
 import type { KillCount } from '../store-port.ts';
 import type { Targets } from './targets.ts';
@@ -15,6 +15,8 @@ const COUNTS_MAX = 20_000;
 const TIMES_MAX = 5_000;
 /** Whose sizes at death are looked at: whole reports are read for that. */
 const PASTS_MAX = 3;
+/** As many as the table shows. */
+const LABELS_MAX = 20;
 
 /** Kills over time of a host, a tag, a service or the fleet. */
 export function openHistoryAnswer(
@@ -34,11 +36,12 @@ export function openHistoryAnswer(
     ]);
     const rows = rowsOf(counts, times);
     const pasts = await Promise.all(rows.slice(0, PASTS_MAX).map((row) => pastOf(store, { ...row, sinceMs }, nowMs)));
+    const labels = await labelsOf(store, rows.slice(0, LABELS_MAX));
     const notice = describeHistory({
       target: target.kind === 'fleet' ? 'all hosts' : target.name,
       sinceMs,
       untilMs: nowMs,
-      rows: rows.map((row, at) => ({ ...row, past: pasts[at] ?? null })),
+      rows: rows.map((row, at) => ({ ...row, past: pasts[at] ?? null, label: labels[at] ?? null })),
       days: daysOf(counts, sinceMs, nowMs),
       complete: spanMs <= keepKillsMs && counts.length < COUNTS_MAX,
     });

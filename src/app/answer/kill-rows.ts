@@ -1,6 +1,7 @@
+import { isById, serviceLabel } from '../../incident/service.ts';
 import { recurrenceOf, type Recurrence } from '../../incident/recurrence.ts';
 import type { HistoryRow } from '../../notice/answer/history-notice.ts';
-import type { KillCount, KillTime } from '../store-port.ts';
+import type { KillCount, KillStore, KillTime } from '../store-port.ts';
 import type { Target } from './targets.ts';
 
 export type Known = Exclude<Target, { kind: 'refused' }> | { kind: 'fleet' };
@@ -20,7 +21,7 @@ export function queryOf(target: Known): { hosts: string[] | null; service: strin
 }
 
 /** Kills by host and service, most first; `times` are the newest of the same kills. */
-export function rowsOf(counts: readonly KillCount[], times: readonly KillTime[]): Omit<HistoryRow, 'past'>[] {
+export function rowsOf(counts: readonly KillCount[], times: readonly KillTime[]): Omit<HistoryRow, 'past' | 'label'>[] {
   const timesOf = Map.groupBy(times, keyOf);
   return [...Map.groupBy(counts, keyOf)]
     .flatMap(([key, hours]) => {
@@ -34,6 +35,21 @@ export function rowsOf(counts: readonly KillCount[], times: readonly KillTime[])
       return recurrence === null ? [] : [{ host, service, kills, recurrence: { ...recurrence, kills } }];
     })
     .toSorted((a, b) => b.kills - a.kills || b.recurrence.lastAtMs - a.recurrence.lastAtMs);
+}
+
+/** What the containers among these services are called, by their newest kill; null: no container, or its name was not seen. */
+export function labelsOf(
+  store: KillStore,
+  rows: readonly { host: string; service: string }[],
+): Promise<(string | null)[]> {
+  return Promise.all(
+    rows.map(async ({ host, service }) => {
+      if (!isById(service)) return null;
+      const kills = await store.kills({ hosts: [host], service, sinceMs: null, untilMs: null, limit: 1 });
+      const label = serviceLabel(service, kills);
+      return label === service ? null : label;
+    }),
+  );
 }
 
 function keyOf({ host, service }: { host: string; service: string }): string {

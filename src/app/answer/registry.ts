@@ -86,7 +86,8 @@ export const COMMANDS: readonly Command[] = [
   }),
   command({
     name: 'protect',
-    usage: '<host> <process|pid|unit> [adj] [keep [show] [on tag <tag>] [matching <text>]] [for 2h] [because …]',
+    usage:
+      '<host> <process|pid|unit|container> [adj] [keep [show] [on tag <tag>] [matching <text>]] [for 2h] [because …]',
     does: 'proposes a protection, with proof; a second person approves',
     examples: [
       { words: ({ host }) => `protect ${host} mysqld`, runs: false },

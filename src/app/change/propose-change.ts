@@ -9,6 +9,7 @@ import { quorumFor } from '../../change/policy.ts';
 import { proveChange } from '../../change/proof.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
 import { ruleSubject, type Rule } from '../../change/rule.ts';
+import { nameOfGroup } from '../../oom/proc/container-name.ts';
 import type { ProcessFacts, ProcScan } from '../../oom/proc/proc-scan.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { findMeans, readDropIn, whyImpossible } from './host-means.ts';
@@ -93,6 +94,7 @@ export async function draftChange(
   if (brakes.needsCare && wanted.forMs === null) return no({ kind: 'needs-end-date' });
   const { dropIn, notes: dropInNotes } = await dropInFor(link, scan.bootId, target, to, means);
   const { before, after } = proveChange(among, values);
+  const container = nameOfGroup(scan.containers, target.processes[0]?.cgroup ?? null);
   const policy = world.approvals();
   const nowMs = world.clock.nowMs();
   const change: Change = {
@@ -102,6 +104,7 @@ export async function draftChange(
     bootId: scan.bootId,
     subject: target.subject,
     unit: target.unit,
+    ...(container === null ? {} : { container }),
     processes: target.processes.map(({ pid, startTicks, name, uid, oomScoreAdj }) => {
       return { pid, startTicks, name, uid, from: oomScoreAdj, to, state: 'untouched' };
     }),

@@ -2,6 +2,7 @@ import { withCause } from '../../cause/cause.ts';
 import { deathKey } from '../../incident/death-key.ts';
 import type { Kill, ProcessIdentity } from '../../incident/incident.ts';
 import { timeOfDeath, type UncertainTime } from '../../incident/time-of-death.ts';
+import type { ContainerName } from '../../oom/proc/container-name.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { HostFacts, LogBatch } from '../host-link.ts';
 
@@ -13,6 +14,9 @@ export type WhoKnows = (death: {
   atMs: number;
 }) => ProcessIdentity | null;
 
+/** What the container of a group is called; null: no container, or not known. */
+export type NamesGroup = (path: string | null) => ContainerName | null;
+
 /** What is known around a record when it comes out of the parser. */
 export interface KillContext {
   host: string;
@@ -22,6 +26,7 @@ export interface KillContext {
   facts: HostFacts;
   nowMs: number;
   who: WhoKnows;
+  named: NamesGroup;
 }
 
 /** The host's own stamp beside the kernel's clock: they may differ by this much and still be of one boot (suspend apart). */
@@ -50,6 +55,8 @@ export function killOf(record: KillRecord, around: KillContext): Kill {
     live: isLive(around),
   });
   const { pid, name } = record;
+  const who = pid === null ? null : around.who({ pid, name, bootId, atMs });
+  const container = around.named(record.taskMemcg ?? record.oomGroup ?? who?.cgroup ?? null);
   return {
     key: keyOf(record, bootId),
     host,
@@ -60,7 +67,8 @@ export function killOf(record: KillRecord, around: KillContext): Kill {
     source: batch.source,
     verified: !/^file:.*\/(?:syslog|messages)[^/]*$/.test(batch.source),
     record: withCause(record),
-    who: pid === null ? null : around.who({ pid, name, bootId, atMs }),
+    who,
+    ...(container === null ? {} : { container }),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Kill } from '../../incident/incident.ts';
 import { openLogParser, type LogParser } from '../../oom/report/log-parser.ts';
 import type { OomEvent } from '../../oom/report.ts';
 import type { HostFacts, LogBatch } from '../host-link.ts';
-import { killOf, type WhoKnows } from './kill-from-record.ts';
+import { killOf, type NamesGroup, type WhoKnows } from './kill-from-record.ts';
 import type { Position } from '../ports.ts';
 
 /** Kills, and up to where the log need not be read again once they are on record. */
@@ -24,6 +24,7 @@ export interface ReaderWorld {
   facts: HostFacts;
   nowMs: () => number;
   who: WhoKnows;
+  named: NamesGroup;
 }
 
 /**
@@ -60,7 +61,7 @@ interface Reading {
 }
 
 /** Turns a host's log lines into kills, source by source. Pure but for the clock; keeps no lines. */
-export function openLogReader({ host, facts, nowMs, who }: ReaderWorld): LogReader {
+export function openLogReader({ host, facts, nowMs, who, named }: ReaderWorld): LogReader {
   const readings = new Map<string, Reading>();
 
   function readingOf(batch: LogBatch): Reading {
@@ -93,7 +94,7 @@ export function openLogReader({ host, facts, nowMs, who }: ReaderWorld): LogRead
         ({ kind, record: { outcome } }) => kind !== 'closed' && outcome !== 'truncated' && outcome !== 'suppressed',
       )
       .map(({ record }) =>
-        killOf(record, { host, batch: reading.about, bootId: reading.bootId, facts, nowMs: nowMs(), who }),
+        killOf(record, { host, batch: reading.about, bootId: reading.bootId, facts, nowMs: nowMs(), who, named }),
       );
   }
 

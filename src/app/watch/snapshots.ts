@@ -4,8 +4,10 @@ import { serviceOfProcess } from '../../incident/service.ts';
 import { findOddAdj } from '../../incident/odd-adj.ts';
 import type { ProcessIdentity } from '../../incident/incident.ts';
 import { parseProcScan, type ProcScan } from '../../oom/proc/proc-scan.ts';
+import { nameOfGroup, noteNames, type ContainerName } from '../../oom/proc/container-name.ts';
 import type { HostLink } from '../host-link.ts';
-import type { WhoKnows } from './kill-from-record.ts';
+import { askEngines, hasUnnamed } from '../engine-names.ts';
+import type { NamesGroup, WhoKnows } from './kill-from-record.ts';
 import type { Clock } from '../ports.ts';
 import type { Snapshot, Store } from '../store-port.ts';
 
@@ -17,6 +19,8 @@ export interface Snapshots {
   take: () => Promise<void>;
   /** Who died: the kernel keeps 15 bytes of a name, and a thread may have its own. null: not known for certain. */
   who: WhoKnows;
+  /** What a container is called, by the engine and the kubelet there. */
+  named: NamesGroup;
 }
 
 const PROCESSES_MAX = 5_000;
@@ -35,7 +39,12 @@ export function openSnapshots(
 ): Snapshots {
   /** Packed, as a string: a thousand hosts are remembered at once, few are asked about, and zlib's buffers hold far more than they use. */
   let kept: string | null = null;
-  let unpacked: { bootId: string; atMs: number; byPid: Map<number, ProcessIdentity> } | null = null;
+  let unpacked: {
+    bootId: string;
+    atMs: number;
+    byPid: Map<number, ProcessIdentity>;
+    containers: ContainerName[];
+  } | null = null;
 
   function keep(taken: Snapshot): void {
     kept = deflateRawSync(JSON.stringify(taken)).toString('latin1');
@@ -43,10 +52,18 @@ export function openSnapshots(
   }
 
   function unpack(packed: string): NonNullable<typeof unpacked> {
-    const { bootId, atMs, processes } = JSON.parse(
-      inflateRawSync(Buffer.from(packed, 'latin1')).toString(),
-    ) as Snapshot;
-    return { bootId, atMs, byPid: new Map(processes.map((one) => [one.pid, one])) };
+    const {
+      bootId,
+      atMs,
+      processes,
+      containers = [],
+    } = JSON.parse(inflateRawSync(Buffer.from(packed, 'latin1')).toString()) as Snapshot;
+    return { bootId, atMs, byPid: new Map(processes.map((one) => [one.pid, one])), containers };
+  }
+
+  function keptNow(): ReturnType<typeof unpack> | null {
+    if (kept !== null) unpacked ??= unpack(kept);
+    return unpacked;
   }
 
   return {
@@ -59,7 +76,10 @@ export function openSnapshots(
       const text = await link.scan('light');
       const scan = text === null ? null : parseProcScan(text);
       if (scan === null || scan.kind !== 'scan') return;
-      const taken: Snapshot = { host, bootId: scan.bootId, atMs: clock.nowMs(), processes: identities(scan) };
+      const seen = hasUnnamed(scan) ? [...scan.containers, ...(await askEngines(link))] : scan.containers;
+      const atMs = clock.nowMs();
+      const containers = noteNames(keptNow()?.containers ?? [], seen, atMs, OLD_MS);
+      const taken: Snapshot = { host, bootId: scan.bootId, atMs, processes: identities(scan), containers };
       keep(taken);
       await store.saveSnapshot(taken);
       await store.saveHostProfile({
@@ -73,14 +93,14 @@ export function openSnapshots(
       if (sample !== null) await store.saveSamples([{ ...sample, host, atMs: taken.atMs, isLasting: true }]);
     },
     who: ({ pid, name, bootId, atMs }) => {
-      if (kept === null) return null;
-      unpacked ??= unpack(kept);
+      const now = keptNow();
       // What died before the snapshot is not in it: the same pid is somebody else's.
-      if (unpacked.bootId !== bootId || unpacked.atMs > atMs + SLACK_MS) return null;
-      const known = unpacked.byPid.get(pid);
+      if (now === null || now.bootId !== bootId || now.atMs > atMs + SLACK_MS) return null;
+      const known = now.byPid.get(pid);
       if (known === undefined || (name !== null && known.name !== name)) return null;
-      return { ...known, ageMs: known.ageMs === null ? null : known.ageMs + Math.max(0, atMs - unpacked.atMs) };
+      return { ...known, ageMs: known.ageMs === null ? null : known.ageMs + Math.max(0, atMs - now.atMs) };
     },
+    named: (path) => nameOfGroup(keptNow()?.containers ?? [], path),
   };
 }
 

@@ -38,7 +38,7 @@ function readOne(): number {
     clockOffsetMs: 0,
     oomKills: null,
   };
-  const reader = openLogReader({ host, facts, nowMs: () => 0, who: () => null });
+  const reader = openLogReader({ host, facts, nowMs: () => 0, who: () => null, named: () => null });
   const { kills } = reader.take({
     source: 'kmsg',
     lines: REPORT.split('\n'),

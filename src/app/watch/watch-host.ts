@@ -119,7 +119,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
 
     const leave = new AbortController();
     const until = AbortSignal.any([signal, leave.signal]);
-    const reader = openLogReader({ host, facts, nowMs: clock.nowMs, who: snapshots.who });
+    const reader = openLogReader({ host, facts, nowMs: clock.nowMs, who: snapshots.who, named: snapshots.named });
     function keep(read: ReturnType<LogReader['take']>): void {
       if (read.kills.length + read.positions.length > 0) saves.add(read);
     }

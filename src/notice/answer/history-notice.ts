@@ -11,6 +11,8 @@ import { sayClock, sayCount, sayDuration, sayNumber } from '../units.ts';
 export interface HistoryRow {
   host: string;
   service: string;
+  /** What its newest kill tells of a container's name; null: nothing, or it is none. */
+  label: string | null;
   kills: number;
   recurrence: Recurrence;
   /** Sizes at death, oldest first, and what they show; null: not looked at. */
@@ -53,7 +55,7 @@ export function describeHistory(history: History): Notice {
     headline: [{ words: `${sayCount(kills, 'kill')} on ` }, { hostText: target }, { words: ` in the last ${span}` }],
     sentence: [
       { words: 'Most: ' },
-      { hostText: worst.service },
+      { hostText: worst.label ?? worst.service },
       { words: hosts > 1 ? ' on ' : '' },
       ...(hosts > 1 ? [{ hostText: worst.host }] : []),
       { words: ', ' },
@@ -76,7 +78,7 @@ export function describeHistory(history: History): Notice {
         ],
         rows: shown.map((row): Cell[] => [
           ...(hosts > 1 ? [{ text: [{ hostText: row.host }] }] : []),
-          { text: [{ hostText: row.service }] },
+          { text: serviceCell(row) },
           { text: [{ words: sayNumber(row.kills) }], sortBy: row.kills },
           { text: [{ words: sayNumber(row.recurrence.times) }], sortBy: row.recurrence.times },
           {
@@ -95,6 +97,11 @@ export function describeHistory(history: History): Notice {
     small: incomplete(history),
     buttons: hosts === 1 ? [{ id: 'run', label: 'Last kill', value: `last ${worst.host}` }] : [],
   });
+}
+
+/** The name of a container beside its id, by which its kills are counted. */
+function serviceCell({ service, label }: HistoryRow): Text {
+  return label === null ? [{ hostText: service }] : [{ hostText: label }, { words: ', ' }, { hostText: service }];
 }
 
 /** The middle one of its sizes at death. */

@@ -3,6 +3,8 @@ import { isWarning } from './change-notes.ts';
 import { dropInParts, noteText, proofParts, rowText } from './change-proof.ts';
 import { approversText, stateText } from './change-state-text.ts';
 import { aNotice, joinTexts, type Button, type Fact, type Notice, type Text, type Tone } from '../notice.ts';
+import { containerLabel } from '../../oom/proc/container-name.ts';
+import { wasText } from '../roles.ts';
 import { sayDuration } from '../units.ts';
 
 const PROCESSES_SHOWN = 5;
@@ -91,7 +93,7 @@ function factsOf(change: Change): Fact[] {
   const { proof, processes } = change;
   return [
     { label: processes.length === 1 ? 'Process' : 'Processes', value: processesText(change) },
-    ...(change.unit === null ? [] : [{ label: 'Unit', value: [{ hostText: change.unit }] }]),
+    ...placeFacts(change),
     { label: 'Lasts', value: lastsText(change) },
     ...(proof.before[0] === undefined ? [] : [{ label: 'Next to be killed', value: rowText(proof.before[0]) }]),
     ...(proof.after[0] === undefined ? [] : [{ label: 'Next after the change', value: rowText(proof.after[0]) }]),
@@ -106,6 +108,29 @@ function factsOf(change: Change): Fact[] {
             ],
           },
         ]),
+  ];
+}
+
+/** A container engine's own unit is the container, with a longer name. */
+function placeFacts({ unit, container }: Change): Fact[] {
+  const named = container ?? null;
+  return [
+    ...(named === null
+      ? []
+      : [
+          {
+            label: named.kind === 'pod' ? 'Pod' : 'Container',
+            value: [
+              { hostText: containerLabel(named) },
+              ...wasText(named),
+              { words: ', ' },
+              { hostText: named.id.slice(0, 12) },
+            ],
+          },
+        ]),
+    ...(unit === null || (named !== null && unit.includes(named.id))
+      ? []
+      : [{ label: 'Unit', value: [{ hostText: unit }] }]),
   ];
 }
 

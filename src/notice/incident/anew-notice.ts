@@ -1,4 +1,5 @@
 import type { Incident } from '../../incident/incident.ts';
+import { serviceLabel } from '../../incident/service.ts';
 import { aNotice, joinTexts, type Notice, type Text } from '../notice.ts';
 import { sayCount, sayDuration } from '../units.ts';
 
@@ -8,7 +9,9 @@ export type Anew = { kind: 'joined'; services: readonly string[] } | { kind: 'lo
 /** An incident that is announced anew: a reply in its thread that the channel sees too. */
 export function describeAnew(incident: Incident, anew: Anew): Notice {
   const services = joinTexts(
-    (anew.kind === 'joined' ? anew.services : [incident.service]).map((service): Text => [{ hostText: service }]),
+    (anew.kind === 'joined' ? anew.services : [incident.service]).map((service): Text => [
+      { hostText: serviceLabel(service, incident.kills) },
+    ]),
     ', ',
     ' and ',
   );

@@ -1,4 +1,4 @@
-import { isUnknownProblem, serviceOf, shortageOf } from '../../incident/service.ts';
+import { isUnknownProblem, serviceLabel, serviceOf, shortageOf } from '../../incident/service.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
 import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { Text } from '../notice.ts';
@@ -32,7 +32,7 @@ function whoDied(incident: Incident, kill: Kill, host: Text): Text {
   if (isOneDeath(incident))
     return [
       { words: `${sayNumber(killCount)} processes of ` },
-      { hostText: incident.service },
+      { hostText: serviceLabel(incident.service, incident.kills) },
       { words: ' were killed together on ' },
       ...host,
     ];
@@ -46,7 +46,7 @@ function whoDied(incident: Incident, kill: Kill, host: Text): Text {
     return [...victimText(kill), { words: ` was killed ${sayNumber(killCount)} times on ` }, ...host, ...within];
   return [
     { words: `${sayNumber(killCount)} processes of ` },
-    { hostText: incident.service },
+    { hostText: serviceLabel(incident.service, incident.kills) },
     { words: ' were killed on ' },
     ...host,
     ...within,
@@ -138,7 +138,7 @@ function isItBack(incident: Incident): Text {
 /** Which service was looked after: that of the last process that died. */
 export function backService({ kills }: Incident): string | null {
   const kill = kills.findLast((one) => one.record.pid !== null);
-  return kill === undefined ? null : serviceOf(kill);
+  return kill === undefined ? null : serviceLabel(serviceOf(kill), kills);
 }
 
 function backWords(back: Incident['back']): string {

@@ -1,9 +1,9 @@
 import { sayKiB } from '../../oom/units.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
-import { isContainerScope, shortageOf } from '../../incident/service.ts';
+import { isContainerScope, serviceLabel, shortageOf } from '../../incident/service.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { Fact, Text } from '../notice.ts';
-import { domainText, freedKiB, freedWords } from '../roles.ts';
+import { containerText, domainText, freedKiB, freedWords } from '../roles.ts';
 import { sayCount, sayDuration, sayNumber } from '../units.ts';
 
 /** Services of a host-wide incident that its message names; the thread and `/oom show` name all. */
@@ -73,8 +73,7 @@ function whoText(kill: Kill): Text {
     ...(small.length === 0 ? [] : [{ words: ` (${small.join(', ')})` }]),
     ...selected,
     ...(identity?.unit && !isContainerScope(identity) ? [{ words: ', unit ' }, { hostText: identity.unit }] : []),
-    ...(identity?.container ? [{ words: ', container ' }, { hostText: identity.container.slice(0, 12) }] : []),
-    ...(identity?.pod ? [{ words: ', pod ' }, { hostText: identity.pod }] : []),
+    ...containerText(kill),
     ...(who?.commandLine ? [{ words: ', ran ' }, { hostText: who.commandLine }] : []),
     ...(who?.parentName ? [{ words: ', child of ' }, { hostText: who.parentName }] : []),
     ...(typeof who?.ageMs === 'number' ? [{ words: `, lived ${sayDuration(who.ageMs)}` }] : []),
@@ -120,7 +119,7 @@ function whenText(incident: Incident, kill: Kill): Text {
   return [{ atMs: incident.firstAtMs }, { words: ' to ' }, { atMs: incident.lastAtMs }, { words: off }];
 }
 
-function victimsText({ victims, killCount }: Incident): Text {
+function victimsText({ victims, killCount, kills }: Incident): Text {
   const named = victims.reduce((sum, victim) => sum + victim.count, 0);
   const more = victims.length - SERVICES_SHOWN;
   return [
@@ -129,7 +128,7 @@ function victimsText({ victims, killCount }: Incident): Text {
       .flatMap((victim, at): Text => [
         ...(at === 0 ? [] : [{ words: ', ' }]),
         ...(victim.count > 1 ? [{ words: `${sayNumber(victim.count)} × ` }] : []),
-        { hostText: victim.service },
+        { hostText: serviceLabel(victim.service, kills) },
       ]),
     ...(more > 0 ? [{ words: ` and ${named < killCount ? 'more than ' : ''}${sayNumber(more)} more` }] : []),
   ];

@@ -1,3 +1,4 @@
+import { serviceLabel } from '../../incident/service.ts';
 import { shellWord } from '../host-text.ts';
 import type { Incident } from '../../incident/incident.ts';
 import type { Recurrence } from '../../incident/recurrence.ts';
@@ -110,7 +111,10 @@ function toneOf(incident: Incident): Tone {
 function statusFacts(incident: Incident, context: IncidentContext): Fact[] {
   const back = statusText(incident.back);
   // Of several services each was seen before, and is back, by itself.
-  const [first, last] = incident.victims.length > 1 ? [incident.service, backService(incident)] : [null, null];
+  const [first, last] =
+    incident.victims.length > 1
+      ? [serviceLabel(incident.service, incident.kills), backService(incident)]
+      : [null, null];
   const { next } = incident;
   const heirs = next ? nextText(next.candidates) : null;
   return [

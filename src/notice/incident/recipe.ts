@@ -26,6 +26,9 @@ export interface Case {
 /** Makes the recipe of one cause; null: nothing sensible with what is known. */
 export type RecipeMaker = (given: Case) => Recipe | null;
 
+/** A limit should be this much above what was too little. */
+export const LIMIT_MARGIN = 1.25;
+
 export function look(words: string, command: string): Recipe {
   return { kind: 'look', words, command };
 }

@@ -2,6 +2,7 @@ import { isContainerScope } from '../../incident/service.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { shellWord } from '../host-text.ts';
 import {
+  LIMIT_MARGIN,
   groupDirectory,
   isSystemUnit,
   limitableUnit,
@@ -12,10 +13,9 @@ import {
   type Recipe,
   type RecipeMaker,
 } from './recipe.ts';
+import { forContainer, seePodClass } from './recipes-container.ts';
 import { residentKiB } from '../../oom/resident.ts';
 
-/** A limit should be this much above what was too little. */
-const LIMIT_MARGIN = 1.25;
 /** A brake that slows a service down is set this far below the size at which it died. */
 const BRAKE = 0.8;
 /** A pool is cut down to what had fitted. */
@@ -82,14 +82,8 @@ export function forLimit(given: Case): Recipe | null {
   // Only the unit's own limit can be raised there; that of a slice or a container is set elsewhere.
   if (unit !== null && limit !== null && oomMemcg?.endsWith(`/${unit}`))
     return setProperty({ unit, property: 'MemoryMax', value: `${mib}M`, words }, unitSize(given, unit, 'memoryMaxKiB'));
-  if (identity?.pod)
-    return look(
-      'Compare what the pod needs with limits.memory in its spec:',
-      'kubectl top pod --containers --all-namespaces',
-    );
-  const container = shellWord(identity?.container ?? null);
-  if (container !== null && identity?.runtime === 'docker')
-    return look('See what the container needs before you raise its limit:', `docker stats --no-stream ${container}`);
+  const ofContainer = forContainer(given, words);
+  if (ofContainer !== null) return ofContainer;
   const named = identity && isContainerScope(identity) ? null : shellWord(identity?.unit ?? null);
   if (named !== null)
     return isSystemUnit(record, named)
@@ -142,13 +136,9 @@ function forLoop(given: Case): Recipe | null {
   };
 }
 
-function forAdj({ record }: Case): Recipe | null {
+function forAdj({ record, kill }: Case): Recipe | null {
   const unit = shellWord(record.identity?.unit ?? null);
-  if (record.identity?.pod)
-    return look(
-      'The value comes from the pod’s class: requests equal to limits make it a safe one. See what it asks for:',
-      'kubectl get pods --all-namespaces -o custom-columns=POD:.metadata.name,CLASS:.status.qosClass',
-    );
+  if (record.identity?.pod) return seePodClass(kill);
   if (unit !== null && unit.endsWith('.service') && isSystemUnit(record, unit))
     return look(
       'See where the value comes from: its unit, or a start script that sets it:',

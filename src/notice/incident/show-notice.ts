@@ -1,5 +1,5 @@
 import type { Incident, Kill } from '../../incident/incident.ts';
-import { serviceOf } from '../../incident/service.ts';
+import { serviceLabel, serviceOf } from '../../incident/service.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { aNotice, type Cell, type Notice, type Part, type Text } from '../notice.ts';
 import { freedKiB, shortageText } from '../roles.ts';
@@ -82,7 +82,7 @@ function killsTable(incident: Incident, kills: readonly Kill[], first: number): 
         { text: [{ atMs: kill.atMs }] },
         { text: named(record.name) },
         { text: [{ words: record.pid === null ? '–' : String(record.pid) }] },
-        ...(several ? [{ text: named(serviceOf(kill)) }] : []),
+        ...(several ? [{ text: named(serviceLabel(serviceOf(kill), [kill])) }] : []),
         { text: [{ words: freed === null ? '–' : sayKiB(freed) }], ...(freed === null ? {} : { sortBy: freed }) },
         { text: [{ words: record.score === null ? '–' : sayNumber(record.score) }] },
         { text: named(record.trigger?.name ?? null) },
@@ -102,7 +102,7 @@ export function describeAcked(incident: Incident, before: string | null): Notice
     tone: 'good',
     headline: [
       { words: 'You are on it: ' },
-      { hostText: incident.service },
+      { hostText: serviceLabel(incident.service, incident.kills) },
       { words: ' on ' },
       { hostText: incident.host },
     ],

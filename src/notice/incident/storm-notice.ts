@@ -1,4 +1,5 @@
 import type { Incident } from '../../incident/incident.ts';
+import { serviceLabel } from '../../incident/service.ts';
 import { aNotice, type Notice, type Text } from '../notice.ts';
 import { shortageText } from '../roles.ts';
 import { sayCount, sayDuration } from '../units.ts';
@@ -93,12 +94,19 @@ function blocksOf(lines: readonly string[], chars: number): string[][] {
 }
 
 function namesOf(incidents: readonly Incident[]): string[] {
-  return [...new Set(incidents.flatMap((one) => [one.service, ...one.victims.map(({ service }) => service)]))];
+  return [...new Set(incidents.flatMap(servicesOf))];
+}
+
+function servicesOf({ service: first, victims, kills }: Incident): string[] {
+  return [first, ...victims.map(({ service }) => service)].map((service) => serviceLabel(service, kills));
 }
 
 function summaryLine(incident: Incident): string {
-  const services = incident.victims.map(({ service, count }) => (count > 1 ? `${service} (${count})` : service));
-  const named = services.length === 0 ? incident.service : services.join(', ');
+  const services = incident.victims.map(({ service, count }) => {
+    const name = serviceLabel(service, incident.kills);
+    return count > 1 ? `${name} (${count})` : name;
+  });
+  const named = services.length === 0 ? serviceLabel(incident.service, incident.kills) : services.join(', ');
   const kill = incident.kills.at(-1);
   const shortage = kill === undefined ? '' : `: ${plain(shortageText(kill))}`;
   return `${incident.host}: ${named}${shortage}  ${incident.id.slice(0, ID_CHARS)}`;

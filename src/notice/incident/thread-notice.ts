@@ -1,5 +1,6 @@
 import { sayKiB } from '../../oom/units.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
+import { serviceLabel } from '../../incident/service.ts';
 import { aNotice, type Notice } from '../notice.ts';
 import { statusText } from '../recurrence-text.ts';
 import { backService } from './headline.ts';
@@ -52,7 +53,11 @@ export function describeReturn(incident: Incident): Notice | null {
   const verb = back.kind === 'loop' ? ' ' : ' is ';
   return aNotice({
     tone,
-    headline: [{ hostText: backService(incident) ?? incident.service }, { words: verb }, ...text],
+    headline: [
+      { hostText: backService(incident) ?? serviceLabel(incident.service, incident.kills) },
+      { words: verb },
+      ...text,
+    ],
   });
 }
 
