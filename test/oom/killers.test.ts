@@ -59,6 +59,20 @@ describe('earlyoom', () => {
     expect(parseLines(by('earlyoom[7]', SENT, ...then)).map((record) => record.outcome)).toEqual([outcome]);
   });
 
+  it.each([
+    ['kill failed: Timer expired', 'attempted', 'killed'],
+    ['process 24833 exited after 10.1 seconds', 'killed', 'killed'],
+    ['kill failed: Operation not permitted', 'attempted', 'attempted'],
+  ])('belongs to whom it is said of, where two logs are mixed: %s', (then, first, second) => {
+    const other = 'sending SIGTERM to process 999 uid 7 "head": badness 972, VmRSS 3963 MiB';
+    const lines = by('earlyoom[7]', SENT, 'process 24833 did not exit', other, then);
+
+    expect(parseLines(lines).map(({ pid, outcome }) => [pid, outcome])).toEqual([
+      [24833, first],
+      [999, second],
+    ]);
+  });
+
   it('is not what another program says of a process', () => {
     expect(parseLines(by('supervisord[7]', 'Killing process 24833 tail', 'kill failed: Timer expired'))).toEqual([]);
     expect(parseLines(['Killing process 24833 tail'])).toEqual([]);

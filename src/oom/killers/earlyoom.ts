@@ -18,9 +18,11 @@ const BEFORE = /^[Ll]ow memory! |^Low Memory! |^Out of memory! (?:mem min|avail)
 const NAME_MAX = 15;
 const ENDS = ['": badness ', '": oom_score ', '" with signal '];
 
-const DIED = /^process (?:\d{1,10} )?exited after /;
+const DIED = /^process (?:(\d{1,10}) )?exited after /;
 const LIVES = /^process (\d{1,10}) did not exit/;
 const FAILED = /^(?:kill failed: |(?:Warning: )?Could not kill process: )/;
+/** ETIME as glibc and musl say it: the end of a wait, told behind "did not exit". */
+const TIMED_OUT = /: (?:Timer expired|Device timeout)\s{0,8}$/;
 const DRY_RUN = /^(?:dryrun, not actually sending|Warning: Dryrun mode, not actually killing)/;
 const MORE = /^(?:escalating to SIG|killing whole process group )/;
 
@@ -32,10 +34,14 @@ export function readEarlyoom(text: string, isNamed: boolean): UserspaceLine | nu
     if (kill !== null) return kill;
   }
   if (BEFORE.test(text)) return { kind: 'before', text };
-  if (DIED.test(text)) return { kind: 'after', text, says: 'died' };
+  const died = DIED.exec(text);
+  if (died !== null) return { kind: 'after', text, says: 'died', pid: toInteger(died[1]) };
   const lives = LIVES.exec(text);
   if (lives !== null) return { kind: 'after', text, says: 'failed', pid: toInteger(lives[1]) };
-  if (FAILED.test(text)) return { kind: 'after', text, says: text.includes('No such process') ? 'died' : 'failed' };
+  if (FAILED.test(text)) {
+    if (TIMED_OUT.test(text)) return { kind: 'after', text, says: 'timed-out' };
+    return { kind: 'after', text, says: text.includes('No such process') ? 'died' : 'failed' };
+  }
   if (DRY_RUN.test(text)) return { kind: 'after', text, says: 'dry-run' };
   return MORE.test(text) ? { kind: 'after', text } : null;
 }

@@ -27,8 +27,17 @@ export type UserspaceLine =
     }
   /** Told before a kill: a condition. */
   | { kind: 'before'; text: string }
-  /** Told after it. `failed`: the process lives, or the signal was never sent; `died`: it is gone; `size`: how large it was. */
-  | { kind: 'after'; text: string; says?: 'failed' | 'died' | 'dry-run' | 'size'; pid?: number | null; rssKiB?: number }
+  /**
+   * Told after it. `failed`: the process lives, or the signal was never sent; `timed-out`: the wait for whoever was last said to
+   * live is over; `died`: it is gone; `size`: how large it was.
+   */
+  | {
+      kind: 'after';
+      text: string;
+      says?: 'failed' | 'timed-out' | 'died' | 'dry-run' | 'size';
+      pid?: number | null;
+      rssKiB?: number;
+    }
   /** systemd saw processes of a unit die of this killer; null: it does not say of which. */
   | { kind: 'unit'; unit: string; by: 'kernel' | 'systemd-oomd' | null; text: string }
   /** The kubelet saw the kernel kill. */

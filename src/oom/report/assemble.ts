@@ -107,6 +107,7 @@ export function openAssembler(
     suppressed: null,
     allocationFailed: false,
     condition: null,
+    survivorPid: null,
   };
 
   const recent = state.recent.all;

@@ -31,6 +31,8 @@ export interface StreamState {
   allocationFailed: boolean;
   /** What a userspace killer said before it acted. */
   condition: string | null;
+  /** Whom a userspace killer last said to live on. */
+  survivorPid: number | null;
 }
 
 const RECENT_MAX = 512;

@@ -85,14 +85,16 @@ function isOfKernel(state: StreamState, line: LogLine, kill: UserspaceKill): boo
 }
 
 function takeAfter(state: StreamState, line: LogLine, said: UserspaceLine & { kind: 'after' }): void {
-  const pid = said.pid ?? null;
+  const pid = said.pid ?? (said.says === 'timed-out' ? state.survivorPid : null);
   const death = state.recent.all.findLast(
     ({ userspace, pid: victim }) =>
       userspace !== null && userspace.killer !== 'systemd-oomd' && (pid === null || pid === victim),
   );
+  if (said.says === 'failed' && pid !== null) state.survivorPid = pid;
+  else if (said.says === 'timed-out') state.survivorPid = null;
   if (death?.userspace == null) return;
   if (said.says === 'size') death.userspace = { ...death.userspace, rssKiB: said.rssKiB ?? null };
-  else if (death.killed === null && said.says === 'failed') death.outcome = 'attempted';
+  else if (death.killed === null && (said.says === 'failed' || said.says === 'timed-out')) death.outcome = 'attempted';
   else if (death.killed === null && said.says === 'dry-run') death.outcome = 'dry-run';
   else if (said.says === 'died') death.outcome = 'killed';
   tell(death, decodeText(said.text));
