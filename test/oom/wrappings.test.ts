@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { HEAD_BYTES, openContainer } from '../../src/oom/framing/container.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
 import { parseLines, toLines } from '../support/corpus.ts';
+import { HANDED_ON } from '../support/handed-on.ts';
 import { openRandom, randomPlace, randomWrapper } from '../support/random-wrapper.ts';
 import { joinLines, WRAPPERS, type Message, type Place, type Wrapper } from '../support/wrappers.ts';
 
@@ -68,7 +69,9 @@ function describeKill({ outcome, pid, name }: KillRecord): string {
   return `${outcome} ${pid} ${name}`;
 }
 
-describe.each(WRAPPERS.map((wrapper, at) => ({ ...wrapper, at })))('$name', (wrapper) => {
+const ALL: readonly Wrapper[] = [...WRAPPERS, ...HANDED_ON];
+
+describe.each(ALL.map((wrapper, at) => ({ ...wrapper, at })))('$name', (wrapper) => {
   const random = openRandom(wrapper.at);
   const place = randomPlace(random);
 
@@ -185,8 +188,8 @@ it('leaves the first line of a log to its own host where another host is named f
 });
 
 it('knows many wrappings by their kind', () => {
-  expect(WRAPPERS.length).toBeGreaterThanOrEqual(120);
-  expect(new Set(WRAPPERS.map(({ name }) => name)).size).toBe(WRAPPERS.length);
+  expect(ALL.length).toBeGreaterThanOrEqual(400);
+  expect(new Set(ALL.map(({ name }) => name)).size).toBe(ALL.length);
 });
 
 it('reads at least 99 of 100 made-up wrappings whole, and invents nothing in the others', { timeout: 600_000 }, () => {

@@ -24,19 +24,19 @@ export interface Wrapper {
   tellsHost?: boolean;
 }
 
-const START = Date.UTC(2026, 10, 22, 19, 51, 13);
+export const START = Date.UTC(2026, 10, 22, 19, 51, 13);
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
-function date(seconds: number): Date {
+export function date(seconds: number): Date {
   return new Date(START + seconds * 1000);
 }
 
-function iso(seconds: number, digits = 3): string {
+export function iso(seconds: number, digits = 3): string {
   const text = date(seconds).toISOString();
   return digits === 0 ? text.slice(0, 19) : `${text.slice(0, 23)}000000`.slice(0, 20 + digits);
 }
 
-function clock(seconds: number): string {
+export function clock(seconds: number): string {
   return iso(seconds, 0).slice(11);
 }
 
@@ -44,27 +44,27 @@ function day(seconds: number): string {
   return `Nov ${String(date(seconds).getUTCDate()).padStart(2)}`;
 }
 
-function bsd(seconds: number): string {
+export function bsd(seconds: number): string {
   return `${day(seconds)} ${clock(seconds)}`;
 }
 
-function weekday(seconds: number): string {
+export function weekday(seconds: number): string {
   return DAYS[date(seconds).getUTCDay()] ?? '';
 }
 
-function ctime(seconds: number): string {
+export function ctime(seconds: number): string {
   return `${weekday(seconds)} ${bsd(seconds)} 2026`;
 }
 
-function kernel(seconds: number): string {
+export function kernel(seconds: number): string {
   return `[${seconds.toFixed(6).padStart(12)}]`;
 }
 
-function epoch(seconds: number, unit: number): string {
+export function epoch(seconds: number, unit: number): string {
   return String(Math.round((START / 1000 + seconds) * unit));
 }
 
-function level({ text }: Message): string {
+export function level({ text }: Message): string {
   return text.includes('Killed process') ? 'err' : text.startsWith('[') || text.includes('oom-kill:') ? 'info' : 'warn';
 }
 
@@ -72,23 +72,23 @@ function hex(random: () => number, length: number): string {
   return Array.from({ length }, () => Math.floor(random() * 16).toString(16)).join('');
 }
 
-function json(value: unknown): string {
+export function json(value: unknown): string {
   return JSON.stringify(value);
 }
 
-function syslog(m: Message, p: Place): string {
+export function syslog(m: Message, p: Place): string {
   return `${bsd(m.seconds)} ${p.host} kernel: ${kernel(m.seconds)} ${m.text}`;
 }
 
-function dmesg(m: Message): string {
+export function dmesg(m: Message): string {
   return `${kernel(m.seconds)} ${m.text}`;
 }
 
-function html(text: string): string {
+export function html(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
-function csv(text: string): string {
+export function csv(text: string): string {
   return `"${text.replaceAll('"', '""')}"`;
 }
 

@@ -6,6 +6,9 @@ import { openJsonDocument } from './json-document.ts';
 import { parseJson, readJsonLine } from './json-entry.ts';
 import { mayBeginReport } from './landmarks.ts';
 import { isNewestFirst, openNewestFirst } from './newest-first.ts';
+import { openFragments, hasFragments } from './fragments.ts';
+import { openOneLine } from './one-line.ts';
+import { isRecording, openRecording, openWrittenEscapes } from './terminal.ts';
 import { findWrap, openWrapped } from './wrapped-lines.ts';
 import { openBase64, openBase64Text, openMail, openQuotedPrintable } from './mail.ts';
 
@@ -51,15 +54,19 @@ function findContainer(head: string): Filter | null {
   if (wide !== null) return openUtf16(wide);
   if (hasStrangeLineEnds(head)) return openLineEnds();
   const text = head.startsWith('\xef\xbb\xbf') ? head.slice(3) : head;
-  if (isMail(text)) return openMail();
+  if (isMail(text)) return openMail(/^Content-Type: *text\/(?!html)/im.test(text));
   if (/(?:gfp_mask|order|constraint|oom_score_adj|nodemask)=3D|\bfailcnt[^\n]{0,200}=\r?\n/.test(text))
     return openQuotedPrintable();
   if (isBase64(text)) return openBase64Text();
   if (isHtml(text)) return openHtml();
+  if (isRecording(text)) return openRecording();
   if (isJson(text)) return openJsonDocument();
+  if (hasFragments(text)) return openFragments();
   const columns = mayBeTable(text) ? findColumns(text) : null;
   if (columns !== null) return openCsv(columns);
   if (isNewestFirst(text)) return openNewestFirst();
+  const oneLine = openWrittenEscapes(text) ?? openOneLine(text);
+  if (oneLine !== null) return oneLine;
   const wrap = findWrap(text);
   return wrap === null ? null : openWrapped(wrap);
 }
@@ -114,8 +121,12 @@ function hasStrangeLineEnds(head: string): boolean {
   if (!head.includes('\r')) return false;
   const returns = head.split('\r').length - 1;
   const feeds = head.split('\n').length - 1;
+  // journalctl's long forms are read by whole lines.
+  if (returns > 1 && JOURNAL.test(head)) return true;
   return head.includes('\r\r\n') || (returns > 1 && feeds * 10 < returns);
 }
+
+const JOURNAL = /^(?:__(?:CURSOR|REALTIME_TIMESTAMP)=|.{20,40} \[s=[0-9a-f]+;)[^\n]*\r\n/m;
 
 function openLineEnds(): Filter {
   let held = '';
@@ -165,20 +176,18 @@ function isHtml(text: string): boolean {
 
 /** JSON that has to be read as a whole. One object a line with a usual name for its text is read line by line. */
 function isJson(text: string): boolean {
-  if (hasJsonBehindFronts(text)) return true;
+  if (hasJsonBehindFronts(text) || isAnsible(text)) return true;
   if (!/^\s*(?:\{\s*"(?:[^"\\]|\\.){0,200}"\s*:|\[\s*(?:[{["]|$))/.test(text)) return false;
   if (/^\{\n\t"[A-Z_]+" : |^\{\n? *"dmesg": \[/.test(text)) return false;
   const lines = text.trimStart().split('\n');
   const [firstLine = ''] = lines;
   if (!firstLine.startsWith('{') || readJsonLine(firstLine) === null) return true;
-  return lines
-    .slice(0, -1)
-    .some(
-      (line) =>
-        !line.includes('"MESSAGE"') &&
-        mayBeginReport(line) &&
-        !mayBeginReport(readJsonLine(line)?.text.replace(/\\n|\n[^]*/, '') ?? ''),
-    );
+  return (lines.length === 1 ? lines : lines.slice(0, -1)).some(
+    (line) =>
+      !line.includes('"MESSAGE"') &&
+      mayBeginReport(line) &&
+      !mayBeginReport(readJsonLine(line)?.text.replace(/\\n|\n[^]*/, '') ?? ''),
+  );
 }
 
 /** Objects behind a front of their own: fluentd's files, journalctl -o json-seq and json-sse. */
@@ -186,6 +195,11 @@ function hasJsonBehindFronts(text: string): boolean {
   const line = text.split('\n').find((one) => one.includes('{"') && mayBeginReport(one)) ?? '';
   const start = line.indexOf('{"');
   return start > 0 && line.charCodeAt(0) !== 123 && parseJson(line.slice(start)) !== null;
+}
+
+/** `ok: [db01] => {` or `db01 | CHANGED => {`, with the same output as one text and as a list. */
+function isAnsible(text: string): boolean {
+  return /^[^\n{]{1,300} => \{\r?$/m.test(text) && /^\s+"stdout_lines": \[/m.test(text);
 }
 
 function mayBeTable(text: string): boolean {

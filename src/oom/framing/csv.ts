@@ -1,4 +1,4 @@
-import { asJournal, NO_CONTEXT } from './json-context.ts';
+import { asJournal, isHostName, isHostOfSource, NO_CONTEXT } from './json-context.ts';
 import { findLandmark } from './landmarks.ts';
 import type { Filter } from './filter.ts';
 
@@ -7,8 +7,6 @@ import type { Filter } from './filter.ts';
 
 const TEXT_NAMES =
   /^(?:_raw|@?message|msg|log|line|text|body|textpayload|jsonpayload\.message|rawdata|syslogmessage|event|content|raw|description|logmessage)$/i;
-const HOST_NAMES =
-  /^(?:_?host(?:name)?|host\.name|computer|node(?:_?name)?|instance(?:id)?|@?logstream|source_host|agent\.hostname)$/i;
 const TIME_NAMES = /^(?:_?time|@?timestamp|date|timegenerated(?: \[utc\])?|ts|datetime)$/i;
 const DELIMITERS = [',', '\t', ';'] as const;
 const ROW_MAX = 16_777_216;
@@ -49,7 +47,7 @@ export function findColumns(head: string): Columns | null {
     return {
       delimiter,
       message: named >= 0 && (counts[named] ?? 0) === 0 && (counts[most] ?? 0) > 0 ? most : message,
-      host: header.findIndex((name) => HOST_NAMES.test(name.trim())),
+      host: findHostColumn(header, rows.slice(1)),
       time: header.findIndex((name) => TIME_NAMES.test(name.trim())),
       hasHeader: named >= 0,
     };
@@ -57,10 +55,18 @@ export function findColumns(head: string): Columns | null {
   return null;
 }
 
+function findHostColumn(header: readonly string[], body: readonly string[][]): number {
+  const names = header.map((name) => name.trim().toLowerCase());
+  const named = names.findIndex(isHostName);
+  const source = names.indexOf('source');
+  return named < 0 && source >= 0 && body.every((row) => isHostOfSource(row[source] ?? '')) ? source : named;
+}
+
 /** Gives the messages of a table, each with its host and time. */
 export function openCsv(columns: Columns): Filter {
   let out = '';
   let isFirst = true;
+  let hostAbove = '';
   const { message, host, time, hasHeader } = columns;
   const rows = openRows(columns.delimiter, (row) => {
     const isHeader = isFirst && hasHeader;
@@ -69,7 +75,9 @@ export function openCsv(columns: Columns): Filter {
       out += '\n';
       return;
     }
-    const context = asJournal({ ...NO_CONTEXT, host: row[host] ?? '', time: row[time] ?? '' });
+    // A row that breaks off is of the host of the row above.
+    hostAbove = row[host] ?? (host < 0 ? '' : hostAbove);
+    const context = asJournal({ ...NO_CONTEXT, host: hostAbove, time: row[time] ?? '' });
     for (const text of (row[message] ?? '').split(/\r?\n/)) out += `${JSON.stringify({ message: text, ...context })}\n`;
   });
 

@@ -132,8 +132,12 @@ export function openFramer(hooks: FramerHooks): Framer {
     if (quoted.length < raw.length && pushPrefixed(out, quoted, raw.length - quoted.length, line)) return;
     // A console shows text of others that did not end its line: `host login: [  112.397795] Out of memory: Killed process …`
     const inside = raw.includes('] ') ? SECONDS_INSIDE.exec(raw) : null;
+    const hostAbove = above.form === 'structured' ? above.host : '';
     if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) {
-      for (const pushed of out.slice(-1)) pushed.form = 'inside';
+      for (const pushed of out.slice(-1)) {
+        pushed.form = 'inside';
+        if (pushed.stream === '') pushed.stream = hostAbove;
+      }
       return;
     }
     // A bare line: it belongs to the stream around it, but carries no time of its own.
@@ -160,6 +164,8 @@ export function openFramer(hooks: FramerHooks): Framer {
 
   return {
     push: (out, text, line, from) => {
+      // An entry that breaks off is no JSON any more, and lacks its host.
+      if (from.form === 'learned' && from.host === '' && above.form === 'structured') from.host = above.host;
       above = from;
       push(out, text, line, from, false);
     },

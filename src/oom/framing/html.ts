@@ -24,7 +24,8 @@ export function openHtml(): Filter {
   let rest = '';
 
   function decode(text: string): string {
-    return plainText(text.replace(BREAKS, '\n').replace(TAGS, ''));
+    // A line of nothing but blanks that do not break is an empty one.
+    return plainText(text.replace(BREAKS, '\n').replace(TAGS, '')).replace(/^[ \t]+\r?$/gm, '');
   }
 
   return {

@@ -30,6 +30,7 @@ const HOST_KEYS = [
   'logstream',
   'logstreamname',
   'log_stream_name',
+  '@logstream',
 ] as const;
 const TIME_KEYS = [
   '__realtime_timestamp',
@@ -44,6 +45,12 @@ const TIME_KEYS = [
   'receivetimestamp',
 ] as const;
 const PROGRAM_KEYS = ['syslog_identifier', 'appname', 'ident', 'process/name'] as const;
+
+/** What others call a host: `_sourceHost`, `server_name`, `host_ip`. The last part of a key alone counts. */
+const HOST_LIKE = /(?:^|[/._@-])(?:src_?|source_?|sys_?)?(?:host|node|server|machine|device|computer)_?(?:name|ip)?$/;
+/** Graylog's word for a host is others' for a file or a program. */
+const SOURCE = /^[A-Za-z0-9][\w-]*[\d.-][\w.-]*$/;
+const NO_SOURCE = /\.(?:log|txt|json|gz|\d)$|^std(?:out|err)$/;
 
 export interface JsonContext {
   host: string;
@@ -77,17 +84,56 @@ export function contextOf(fields: Record<string, unknown>, above: JsonContext): 
   const flat = new Map<string, string>();
   flatten(fields, '', flat, 0);
   return {
-    host: firstOf(flat, HOST_KEYS) ?? above.host,
+    host: firstOf(flat, HOST_KEYS) ?? hostLike(flat) ?? above.host,
     time: firstOf(flat, TIME_KEYS) ?? above.time,
     program: flat.get('_transport') === 'kernel' ? 'kernel' : (firstOf(flat, PROGRAM_KEYS) ?? above.program),
     kernelUs: flat.get('_source_monotonic_timestamp') ?? '',
   };
 }
 
+function hostLike(flat: ReadonlyMap<string, string>): string | null {
+  for (const [key, value] of flat) if (HOST_LIKE.test(key) && value !== '') return value;
+  const source = flat.get('source');
+  return source !== undefined && isHostOfSource(source) ? source : null;
+}
+
+export function isHostOfSource(source: string): boolean {
+  return SOURCE.test(source) && !NO_SOURCE.test(source);
+}
+
+/** Whether a field's name, in small letters, is one for a host. */
+export function isHostName(name: string): boolean {
+  return HOST_LIKE.test(name) || HOST_KEYS.some((key) => key === name);
+}
+
+/**
+ * A list of pairs as an object: OpenTelemetry's `[{ "key": "host.name", "value": { "stringValue": "db01" } }]`, CloudWatch's
+ * `[{ "field": "@message", "value": "…" }]`. null: it is none.
+ */
+export function asObject(items: readonly unknown[]): Record<string, unknown> | null {
+  const fields: Record<string, unknown> = {};
+  for (const item of items) {
+    if (typeof item !== 'object' || item === null) return null;
+    const pair = item as Record<string, unknown>;
+    const key = pair['key'] ?? pair['field'] ?? pair['name'];
+    if (typeof key !== 'string' || !('value' in pair)) return null;
+    fields[key] = plainValue(pair['value']);
+  }
+  return items.length > 0 ? fields : null;
+}
+
+/** What stands alone in an object or a list. */
+function plainValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const values: unknown[] = Object.values(value);
+  return values.length === 1 && typeof values[0] !== 'object' ? values[0] : value;
+}
+
 /** The short values of an object and of the objects in it, by their path in small letters. */
 function flatten(fields: Record<string, unknown>, path: string, flat: Map<string, string>, level: number): void {
-  for (const [key, value] of Object.entries(fields)) {
+  for (const [key, given] of Object.entries(fields)) {
     const name = `${path}${key.toLowerCase()}`;
+    const value = Array.isArray(given) ? (asObject(given) ?? plainValue(given)) : given;
     if ((typeof value === 'string' && value.length < 256) || typeof value === 'number') {
       if (flat.size < 400 && !flat.has(name)) flat.set(name, String(value));
     } else if (typeof value === 'object' && value !== null && !Array.isArray(value) && level < 3)
@@ -108,6 +154,7 @@ const LABELS = new Set([
   'result',
   'jsonpayload',
   'result.labels',
+  'resource_attributes',
 ]);
 
 function firstOf(flat: Map<string, string>, names: readonly string[]): string | null {

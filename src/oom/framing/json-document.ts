@@ -1,4 +1,4 @@
-import { asJournal, contextOf, NO_CONTEXT, type JsonContext } from './json-context.ts';
+import { asJournal, asObject, contextOf, NO_CONTEXT, type JsonContext } from './json-context.ts';
 import { mayBeginReport } from './landmarks.ts';
 import { parseJson, textOf, toBytes } from './json-entry.ts';
 import type { Filter } from './filter.ts';
@@ -58,11 +58,14 @@ export function openJsonDocument(): Filter {
       out += nested === '' ? emit(message, context) : nested;
     }
     for (const [name, child] of Object.entries(fields))
-      if (name !== key && typeof child === 'object') out += walk(child, `${path}.${name}`, context, level + 1);
+      if (name !== key && typeof child === 'object' && !isToldBy(message, child))
+        out += walk(child, `${path}.${name}`, context, level + 1);
     return out;
   }
 
   function walkArray(items: unknown[], path: string, above: JsonContext, level: number): string {
+    const pairs = asObject(items);
+    if (pairs !== null) return walk(pairs, path, above, level);
     let out = '';
     const texts = items.filter((item) => typeof item === 'string');
     if (texts.length > 0) {
@@ -89,11 +92,12 @@ export function openJsonDocument(): Filter {
       return text !== null && hasReport(text);
     });
     if (byContent !== undefined) {
-      learned.add(`${path}.${byContent}`);
-      return byContent;
+      const whole = wholeOf(fields, byContent);
+      learned.add(`${path}.${whole}`);
+      return whole;
     }
     const known = keys.find((key) => learned.has(`${path}.${key}`) && textOf(fields[key]) !== null);
-    if (known !== undefined) return known;
+    if (known !== undefined) return wholeOf(fields, known);
     return keys.find((key) => TEXT_KEYS.has(key.toLowerCase()) && textOf(fields[key]) !== null) ?? null;
   }
 
@@ -164,6 +168,22 @@ function salvage(text: string, emit: (message: string, context: JsonContext) => 
     if (typeof value === 'string' && hasReport(value)) out += emit(toBytes(value), NO_CONTEXT);
   }
   return out;
+}
+
+/** The key whose value goes on where that of another breaks off: `short_message` and `full_message`. */
+function wholeOf(fields: Record<string, unknown>, key: string): string {
+  const text = textOf(fields[key]) ?? '';
+  return Object.keys(fields).find((other) => isLonger(textOf(fields[other]), text)) ?? key;
+}
+
+function isLonger(text: string | null, start: string): boolean {
+  return text !== null && text.length > start.length && text.startsWith(start.replace(/\.{3}$/, ''));
+}
+
+/** The same lines once more: Ansible's `stdout` and `stdout_lines`. */
+function isToldBy(message: string | null, child: unknown): boolean {
+  if (message === null || !Array.isArray(child) || !message.includes('\n')) return false;
+  return child.every((line) => typeof line === 'string') && toBytes(child.join('\n')).trimEnd() === message.trimEnd();
 }
 
 function hasReport(text: string): boolean {

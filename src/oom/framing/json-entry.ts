@@ -94,7 +94,7 @@ const NOTHING: Omit<Entry, 'text'> = { timeText: null, realtimeUs: null, kernelU
 
 /** MESSAGE is a string, or the bytes as numbers where they are not UTF-8 (journal-export-formats). */
 export function textOf(value: unknown): string | null {
-  if (typeof value === 'string') return toBytes(value).replace(/\n$/, '');
+  if (typeof value === 'string') return toBytes(value).replace(/\r?\n$/, '');
   if (!Array.isArray(value) || value.length > 65_536) return null;
   let text = '';
   for (const byte of value) {

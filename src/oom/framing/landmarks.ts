@@ -46,7 +46,7 @@ const KNOWN: readonly Known[] = [
     pattern: '\\[ *pid *\\] +uid +tgid +total_vm',
     whole: /\[ *pid *\] +uid +tgid[ \w()]{1,200}? name/y,
   },
-  { kind: 'row', pattern: '\\[ {0,8}\\d{1,10} {0,8}\\](?: {1,12}-?\\d{1,20}){7}' },
+  { kind: 'row', pattern: '\\[ {0,8}\\d{1,10} {0,8}\\](?: {1,16}-?\\d{1,20}){7}' },
   { kind: 'verdict', pattern: 'oom-kill:constraint=[A-Z]', whole: /oom-kill:constraint=[^\n]*,uid=\d+/y },
   // Cut within its figures, its end does not show.
   {
@@ -108,7 +108,7 @@ function endOf({ whole }: Known, text: string, start: number): number {
 
 /** A line at which a report can begin, or that names who died: where an idle reader begins to look at the wrapping. */
 const BEGINS =
-  /oom-killer|ill(?:ed)? process \d|oom-kill:constraint=|Mem-[Ii]nfo:|Tasks state \(|uid +tgid +total_vm|: usage \d+kB, limit|Memory cgroup stats|oom_reaper: |sending SIG|low memory! at|due to (?:memory|swap)|illed as a result of/;
+  /oom-killer|oom_kill_process: |ill(?:ed)? process \d|oom-kill:constraint=|Mem-[Ii]nfo:|Tasks state \(|uid +tgid +total_vm|: usage \d+kB, limit|Memory cgroup stats|oom_reaper: |sending SIG|low memory! at|due to (?:memory|swap)|illed as a result of/;
 
 export function mayBeginReport(text: string): boolean {
   return BEGINS.test(text);

@@ -3,7 +3,8 @@ import type { Filter } from './filter.ts';
 // Mail as it is stored: parts whose text is written as quoted-printable or base64 (RFC 2045).
 
 const ENCODING = /^Content-Transfer-Encoding: *"?(quoted-printable|base64)/i;
-const TYPE = /^Content-Type: *(?:text\/html|image\/|application\/pgp|video\/|audio\/)/i;
+const TYPE = /^Content-Type: *(?:image\/|application\/pgp|video\/|audio\/)/i;
+const HTML_TYPE = /^Content-Type: *text\/html/i;
 const HEADER = /^[A-Za-z][A-Za-z0-9-]{0,76}:/;
 const LINE_MAX = 1_048_576;
 
@@ -28,8 +29,8 @@ function openLines(take: (line: string) => string): Filter {
   };
 }
 
-/** Decodes the parts of a stored mail, each as its header says. A part of HTML beside one of plain text is left out. */
-export function openMail(): Filter {
+/** Decodes the parts of a stored mail, each as its header says. A part of HTML beside one of plain text (`hasText`) is left out. */
+export function openMail(hasText: boolean): Filter {
   let encoding: Encoding = 'none';
   let inHeader = true;
   let isLeftOut = false;
@@ -53,7 +54,7 @@ export function openMail(): Filter {
       }
       const named = ENCODING.exec(line)?.[1]?.toLowerCase();
       if (named === 'quoted-printable' || named === 'base64') next = named;
-      if (TYPE.test(line)) isLeftOut = true;
+      if (TYPE.test(line) || (hasText && HTML_TYPE.test(line))) isLeftOut = true;
       if (line !== '' && !HEADER.test(line) && !/^\s/.test(line)) inHeader = false;
       return '\n';
     }

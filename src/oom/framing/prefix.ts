@@ -48,7 +48,7 @@ const RFC5424 =
   /([^\s[\](){}<>'"|]{1,255}) ([^\s[\]{}<>'"|]{1,48}) (?:-|\d{1,10}) (?:\S{1,32}) (?:-|(?:\[[A-Za-z](?:[^\]\\]|\\.){0,1000}\])+) ?(?:\xef\xbb\xbf)?/y;
 const UNKNOWN = /(?:(.{0,60}\d:\d.{0,40}) )?([^\s:[\]()]{1,255}) kernel: /y;
 const UNKNOWN_MAX = 160;
-export const KERNEL_NAMES = new Set(['kernel', 'kern', 'klogd', 'vmlinux']);
+export const KERNEL_NAMES = new Set(['kernel', 'KERNEL', 'kern', 'klogd', 'vmlinux']);
 // Words before a colon that begin the kernel's own lines, for stamps that no host name follows.
 const KERNEL_HEADS = new Set([
   'CPU',
@@ -90,15 +90,16 @@ export function stripPrefix(raw: string, start: number, stamp: Stamp, known: Kno
     if (stamp.program !== null || stamp.form === 'seconds' || stamp.form === 'dmesg' || stamp.form === 'kmsg') break;
   }
   if (at === start && mayGuess) at = stripUnknown(raw, start, stamp);
-  if ((stamp.program === null || stamp.program === 'userspace') && mayNameProgram(raw, at)) {
-    const named = matchAt(PROGRAM_PID, raw, at);
-    if (named !== null) {
-      stamp.program = named[1] ?? null;
-      if (stamp.form === 'bare') stamp.form = 'program';
-      at = PROGRAM_PID.lastIndex;
-    }
-  }
-  return at;
+  return stamp.program === null || stamp.program === 'userspace' ? stripProgram(raw, at, stamp) : at;
+}
+
+/** Takes a program's name with its pid, which stands where the kernel's text would begin. */
+export function stripProgram(raw: string, at: number, stamp: Stamp): number {
+  const named = mayNameProgram(raw, at) ? matchAt(PROGRAM_PID, raw, at) : null;
+  if (named === null) return at;
+  stamp.program = named[1] ?? null;
+  if (stamp.form === 'bare') stamp.form = 'program';
+  return PROGRAM_PID.lastIndex;
 }
 
 /** Some stamp that is not known here, a host, and the kernel's name: what stands behind it is the kernel's all the same. */
@@ -306,9 +307,8 @@ function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number, known:
   return after;
 }
 
-/** Android calls the kernel KERNEL. */
 function logcatTag(tag: string | undefined): string | null {
-  return tag === undefined || tag === 'KERNEL' ? null : tag;
+  return tag === undefined || KERNEL_NAMES.has(tag) ? null : tag;
 }
 
 /** journalctl -o with-unit names the unit in place of the program. */

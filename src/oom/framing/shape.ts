@@ -10,6 +10,8 @@ export interface Shape {
   key: string;
   /** The words, in order. */
   words: string[];
+  /** Where each word begins. */
+  starts: number[];
 }
 
 const PARTS_MAX = 120;
@@ -24,6 +26,48 @@ function isWordCode(code: number): boolean {
   );
 }
 
+/**
+ * How many bytes a sign outside of ASCII has that begins here: quotation marks, dashes, bullets, arrows, frames, invisible marks,
+ * emoji (all of U+00A0–00BF, U+2000–2BFF, U+3000–303F, U+FEFF, U+1F000–1FFFF in UTF-8); 0: a letter, or ASCII.
+ */
+function signLength(text: string, at: number): number {
+  const second = text.charCodeAt(at + 1);
+  switch (text.charCodeAt(at)) {
+    case 0xc2:
+      return second >= 0xa0 ? 2 : 0;
+    case 0xe2:
+      return second >= 0x80 && second < 0xb0 ? 3 : 0;
+    case 0xe3:
+      return second === 0x80 ? 3 : 0;
+    case 0xef:
+      return second === 0xbb ? 3 : 0;
+    case 0xf0:
+      return second === 0x9f ? 4 : 0;
+    default:
+      return 0;
+  }
+}
+
+/** Where a word that begins at `at` ends; `at` itself: none does. */
+function endOfWord(text: string, at: number): number {
+  let end = at;
+  for (let code = text.charCodeAt(end); isWordCode(code); code = text.charCodeAt(end)) {
+    if (code >= 128 && signLength(text, end) > 0) break;
+    end += 1;
+  }
+  return end;
+}
+
+/** Where a word that ends at `end` begins; `end` itself: none does. */
+function startOfWord(text: string, end: number): number {
+  let at = end;
+  while (at > 0 && isWordCode(text.charCodeAt(at - 1))) {
+    if (text.charCodeAt(at - 1) >= 128 && [2, 3, 4].some((length) => signLength(text, at - length) === length)) break;
+    at -= 1;
+  }
+  return at;
+}
+
 function isBlankCode(code: number): boolean {
   return code === 32 || code === 9;
 }
@@ -35,19 +79,22 @@ function isBlankCode(code: number): boolean {
 export function shapeOf(text: string, isTail = false): Shape | null {
   const parts: Part[] = isTail ? [] : ['pad'];
   const words: string[] = [];
+  const starts: number[] = [];
   const openQuotes = new Set<string>();
   for (let at = 0; at < text.length;) {
     const start = at;
     const code = text.charCodeAt(at);
-    if (isWordCode(code)) {
-      while (at < text.length && isWordCode(text.charCodeAt(at))) at += 1;
+    const signBytes = code >= 128 ? signLength(text, at) : 0;
+    if (isWordCode(code) && signBytes === 0) {
+      at = endOfWord(text, at);
       parts.push('word');
       words.push(text.slice(start, at));
+      starts.push(start);
     } else if (isBlankCode(code)) {
       while (at < text.length && isBlankCode(text.charCodeAt(at))) at += 1;
       if (parts.at(-1) !== 'pad') parts.push('gap');
     } else {
-      const sign = text.charAt(at);
+      const sign = signBytes > 0 ? text.slice(at, at + signBytes) : text.charAt(at);
       const closes = CLOSING.includes(sign) || openQuotes.delete(sign);
       if (closes && parts.at(-1) === 'gap') parts[parts.length - 1] = 'pad';
       else if (closes && parts.at(-1) !== 'pad') parts.push('pad');
@@ -55,11 +102,11 @@ export function shapeOf(text: string, isTail = false): Shape | null {
       const opens = OPENING.includes(sign) || (!closes && QUOTES.includes(sign));
       if (opens) parts.push('pad');
       if (opens && QUOTES.includes(sign)) openQuotes.add(sign);
-      at += 1;
+      at += sign.length;
     }
     if (parts.length > PARTS_MAX) return null;
   }
-  return { parts, key: parts.map((part) => NAMES[part] ?? part).join(''), words };
+  return { parts, key: parts.map((part) => NAMES[part] ?? part).join(''), words, starts };
 }
 
 const OPENING = '[({<';
@@ -75,10 +122,10 @@ export function matchFront(parts: readonly Part[], lastGap: number, text: string
   let at = 0;
   words.length = 0;
   for (let index = 0; index < parts.length; index += 1) {
-    const part = parts[index];
+    const part = parts[index] ?? '';
     const start = at;
     if (part === 'word') {
-      while (isWordCode(text.charCodeAt(at))) at += 1;
+      at = endOfWord(text, at);
       if (at === start) return -1;
       words.push(text.slice(start, at));
     } else if (part === 'gap') {
@@ -89,30 +136,31 @@ export function matchFront(parts: readonly Part[], lastGap: number, text: string
       const most = index === parts.length - 1 ? start + lastGap : text.length;
       while (at < most && isBlankCode(text.charCodeAt(at))) at += 1;
     } else {
-      if (text.charAt(at) !== part) return -1;
-      at += 1;
+      if (!text.startsWith(part, at)) return -1;
+      at += part.length;
     }
   }
   return at;
 }
 
-/** Where the ending of this form begins in a text, or -1: read from the end of the text. */
-export function matchTail(parts: readonly Part[], text: string): number {
+/** Where the ending of this form begins in a text, or -1: read from the end of the text. A gap at its beginning takes `firstGap` blanks. */
+export function matchTail(parts: readonly Part[], firstGap: number, text: string): number {
   let at = text.length;
   for (let index = parts.length - 1; index >= 0; index -= 1) {
-    const part = parts[index];
+    const part = parts[index] ?? '';
     const end = at;
     if (part === 'word') {
-      while (at > 0 && isWordCode(text.charCodeAt(at - 1))) at -= 1;
+      at = startOfWord(text, end);
       if (at === end) return -1;
     } else if (part === 'gap') {
-      while (at > 0 && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
+      const least = index === 0 ? end - firstGap : 0;
+      while (at > 0 && at > least && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
       if (at === end) return -1;
     } else if (part === 'pad') {
       while (at > 0 && isBlankCode(text.charCodeAt(at - 1))) at -= 1;
     } else {
-      if (at === 0 || text.charAt(at - 1) !== part) return -1;
-      at -= 1;
+      at -= part.length;
+      if (at < 0 || !text.startsWith(part, at)) return -1;
     }
   }
   return at;

@@ -1,100 +1,214 @@
 import { findLandmark } from './landmarks.ts';
 import type { Filter } from './filter.ts';
 import { stripPrefix, type KnownTail } from './prefix.ts';
-import { emptyStamp } from './stamp.ts';
+import { clearStamp, emptyStamp, type Stamp } from './stamp.ts';
+import { addSample, conclude, strip, type Wrapping } from './wrapping.ts';
 
 // A mail client breaks long lines at a blank, a terminal at its edge. What follows has no front:
 //
 //   [  107.5] php-fpm invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL),
 //   order=0, oom_score_adj=0
 
-/** How lines are broken: at the edge of so many characters, or at blanks (0). */
+/** How lines are broken. */
 export interface Wrap {
+  /** The longest piece that goes on. */
   width: number;
+  /** At the edge, wherever that is; else at blanks. */
+  isHard: boolean;
+  /** The mark of a quotation before every line, or nothing. */
+  quote: string;
+  /** Lines are filled up with blanks. */
+  isPadded: boolean;
+  fronts: Fronts;
+}
+
+/** What whole lines begin with: forms that are known (prefix.ts), and others. None: only what stands in a line tells whether it is a new one. */
+interface Fronts {
+  forms: Set<string>;
+  learned: Wrapping[];
+  areKnown: boolean;
 }
 
 const WIDTH_MIN = 20;
-const EDGE_MAX = 260;
-const MARGIN_MAX = 110;
-const PIECES_MAX = 12;
+const WIDTH_MAX = 260;
+const PIECES_MAX = 64;
+const LINE_MAX = 65_536;
+/** Blanks at an edge are cut off when a text is copied. */
+const CUT_BLANKS_MAX = 14;
+/** Whoever breaks at blanks may count a mark or two more. */
+const SLACK = 3;
+const QUOTE = /^[>|](?: ?[>|])* ?/;
 /** Parts of kernel lines that never begin one. */
 const MIDDLE =
-  /^[ >|]*(?:\(?GFP_|\|?__GFP|(?:anon|file|shmem)-rss:|total-vm:|UID:\d|pgtables:|oom_score_adj[:=]?|oom_adj|order=|gfp_mask=|nodemask=|cpuset=|mems_allowed=|global_oom|oom_memcg=|task_memcg=|task=|pid=|uid=|score -?\d|or sacrifice child|or a child|now anon|failcnt|limit \d|name\s*$|[a-z_()]+:\d+kB|all_unreclaimable\?|\d+\*\d+kB|= \d+kB|#\d+ |\([UMEHCR]+\)|[,)])/;
+  /^ *(?:\(?GFP_|\|?__GFP|(?:anon|file|shmem)-rss:|total-vm:|UID:\d|pgtables:|oom_score_adj[:=]?|oom_adj|order=|gfp_mask=|nodemask=|cpuset=|mems_allowed=|global_oom|oom_memcg=|task_memcg=|task=|pid=|uid=|score -?\d|or sacrifice child|or a child|now anon|failcnt|limit \d|name\s*$|[a-z_()]+:\d+kB|all_unreclaimable\?|\d+\*\d+kB|= \d+kB|#\d+ |\([UMEHCR]+\)|[,)])/;
 /** Ends where a name or a column has to follow. */
 const OPEN_END =
-  /^[ >|]*(?:\[ *\d+ *\](?: +-?\d+){4,13}|CPU: \d+ .*\b(?:Not tainted|Comm: .*)|\[ *pid *\] +uid +tgid[ \w]*(?<!name))$/;
+  /(?:^|[\]:] )(?:\[ *\d+ *\](?: +-?\d+){1,13}|CPU: \d+ .*\b(?:Not tainted|Comm: .*)|\[ *pid *\] +uid +tgid[ \w]*(?<!name))$/;
+/** A number of a memory group, or a function of the call trace. */
+const WHOLE = /^(?:[a-z_]+ \d+|[ ?]{0,4}[\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+.{0,40}| ?<\/?(?:TASK|IRQ)>)$/;
+const ROW = /\[ *\d+ *\](?: +-?\d+){3,13}$/;
+/** What no line begins with, where lines have fronts. */
+const REST = /^ *(?:oom-killer: gfp_mask=|process \d+ \(.{1,40}\)(?:,| total-vm))/;
 const NAMES_SOMEBODY = / invoked oom-killer|Kill(?:ed)? process \d+ \(/;
+/** Ends within a process name, which may hold a line break of its own. */
+const IN_NAME = /(?:process \d+ \(|,task=|Comm: )[^),]{0,15}$/;
+/** Lines with a front are at least so many of all: the others go on. */
+const FORM_SHARE = 0.1;
+const scratch: Stamp = emptyStamp();
 const known: KnownTail = { text: '', host: '', program: null };
 
 /** Whether lines of a report in a text are broken, seen by one that ends before it can. */
 export function findWrap(head: string): Wrap | null {
   if (!/oom-killer|illed process|oom-kill:/.test(head)) return null;
-  const lines = head.split('\n').map((line) => line.trimEnd());
-  const at = lines.findIndex((line, index) => {
-    const next = lines[index + 1] ?? '';
-    return (isBroken(line) || (NAMES_SOMEBODY.test(line) && MIDDLE.test(next))) && !isFresh(next);
-  });
-  if (at < 0) return null;
-  const line = lines[at] ?? '';
-  const longest = lines.reduce((most, one) => Math.max(most, one.length), 0);
-  if (line.length < WIDTH_MIN) return null;
-  // Blanks at the edge were cut off by whoever copied the text.
-  const atEdge = lines.filter((one) => one.length === longest).length;
-  if (longest <= EDGE_MAX && atEdge > 2 && longest - line.length < 2) return { width: longest };
-  return line.length <= MARGIN_MAX ? { width: 0 } : null;
+  const given = head.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
+  const isPadded = given.filter((line) => line.endsWith(' ')).length > given.length / 2;
+  const quote = findQuote(given);
+  const lines = given.map((line) => unquote(quote, line).trimEnd());
+  const fronts = findFronts(lines);
+
+  let width = 0;
+  let isBrokenSomewhere = false;
+  /** No blank is in it at which it could be broken. */
+  let isCut = false;
+  const lengths: number[] = [];
+  /** Of lines of a report that are known: others may all be of one length. */
+  const sure: number[] = [];
+  let atTokens = 0;
+  for (const [at, line] of lines.entries()) {
+    const next = lines[at + 1] ?? '';
+    if (line.length < WIDTH_MIN || line.length > WIDTH_MAX || isFresh(fronts, next)) continue;
+    const broken = isBroken(line) && !IN_NAME.test(line);
+    const goesOn = MIDDLE.test(next);
+    if (!fronts.areKnown && !broken && !goesOn && !OPEN_END.test(line)) continue;
+    isBrokenSomewhere ||= broken || (goesOn && NAMES_SOMEBODY.test(line)) || (fronts.areKnown && REST.test(next));
+    isCut ||= broken && line.endsWith(',') && /oom-kill:constraint=\S*$/.test(line);
+    width = Math.max(width, line.length);
+    // A row may be broken anywhere in a run of blanks.
+    if (ROW.test(line)) continue;
+    lengths.push(line.length);
+    if (broken || goesOn) sure.push(line.length);
+    if (goesOn) atTokens += 1;
+  }
+  if (!isBrokenSomewhere) return null;
+  const isHard =
+    isCut || (lengths.length > 2 ? areAtEdge(lengths, width) && areAtEdge(sure, width) : atTokens < lengths.length);
+  return { width, isHard, quote, isPadded, fronts };
+}
+
+function areAtEdge(lengths: readonly number[], width: number): boolean {
+  return lengths.filter((length) => length >= width - 1).length >= lengths.length * 0.6;
+}
+
+/** The mark that most lines begin with. */
+function findQuote(lines: readonly string[]): string {
+  const counts = new Map<string, number>();
+  let filled = 0;
+  for (const line of lines) {
+    if (line.trim() === '') continue;
+    filled += 1;
+    const mark = QUOTE.exec(line)?.[0].trimEnd() ?? '';
+    counts.set(mark, (counts.get(mark) ?? 0) + 1);
+  }
+  const [quote, count] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? ['', 0];
+  return count > 1 && count > filled * 0.6 ? quote : '';
+}
+
+function unquote(quote: string, line: string): string {
+  if (quote === '' || !line.startsWith(quote)) return line;
+  return line.slice(line.charCodeAt(quote.length) === 32 ? quote.length + 1 : quote.length);
+}
+
+function findFronts(lines: readonly string[]): Fronts {
+  const wrappings = new Map<string, Wrapping>();
+  const counts = new Map<string, number>();
+  for (const text of lines) {
+    const form = formOf(text);
+    if (form !== null) counts.set(form, (counts.get(form) ?? 0) + 1);
+    const landmark = form === null ? findLandmark(text) : null;
+    if (landmark !== null && landmark.start > 0) addSample(wrappings, { text, landmark });
+  }
+  const forms = new Set(
+    [...counts].filter(([, count]) => count > 1 && count > lines.length * FORM_SHARE).map(([form]) => form),
+  );
+  // Where forms are known the others are what was broken; and blanks are no front.
+  const learned = [...wrappings.values()].filter(
+    ({ kinds, parts }) => forms.size === 0 && kinds.size > 1 && parts.some((part) => part !== 'pad' && part !== 'gap'),
+  );
+  for (const front of learned) conclude(front);
+  return { forms, learned, areKnown: forms.size > 0 || learned.length > 0 };
+}
+
+/** The form of the known front of a line; null: it has none. */
+function formOf(line: string): string | null {
+  clearStamp(scratch);
+  return stripPrefix(line, 0, scratch, known, false) > 0 ? scratch.form : null;
 }
 
 /** Ends before the kernel's line does. */
 function isBroken(line: string): boolean {
   const at = line.indexOf(' invoked oom-killer');
-  if (at > 0) return !/order=-?\d+/.test(line.slice(at));
+  if (at > 0) return !/order=-?\d+/.test(line.slice(at)) || /(?:,|oom_[a-z_]*=?|oomkilladj=?)$/.test(line);
   const landmark = findLandmark(line);
   if (landmark?.kind === 'verdict') return landmark.end < 0;
   return (
     landmark?.kind === 'kill' &&
-    /Killed process \d+ \(/.test(line) &&
+    /Killed process \d+/.test(line) &&
     !/rss:\d+kB(?!,)|oom_score_adj:-?\d|UID:\d/.test(line) &&
     !/\)\.?$/.test(line)
   );
 }
 
-/** Begins a line: with a front that is known, or as only whole lines do. */
-function isFresh(line: string): boolean {
-  const bare = line.replace(/^[ >|]+/, '');
-  if (bare === '') return true;
-  if (stripPrefix(bare, 0, emptyStamp(), known, false) > 0) return true;
-  const landmark = findLandmark(bare);
-  return landmark !== null && landmark.start === 0 && !MIDDLE.test(line);
+/** Begins a line: with a front that others have, or as only whole lines do. */
+function isFresh({ forms, learned, areKnown }: Fronts, line: string): boolean {
+  if (line.trim() === '') return true;
+  if (areKnown)
+    return forms.has(formOf(line) ?? '') || learned.some((front) => strip(front, line, emptyStamp(), known) > 0);
+  const landmark = findLandmark(line);
+  return (landmark?.start === 0 && !MIDDLE.test(line)) || / invoked oom-killer/.test(line) || WHOLE.test(line);
 }
 
-/** Joins what was broken. */
-export function openWrapped({ width }: Wrap): Filter {
+/** Joins what was broken. A joined line has the number of its first piece. */
+export function openWrapped({ width, isHard, quote, isPadded, fronts }: Wrap): Filter {
   let rest = '';
   let pending = '';
-  let lastLength = 0;
+  let lastPiece = '';
   let pieces = 0;
-  /** Lines have fronts: what has none goes on. */
-  let fronts = 0;
+
+  function flush(): string {
+    const out = pieces === 0 ? '' : pending + '\n'.repeat(pieces);
+    pieces = 0;
+    return out;
+  }
+
+  /** Whether the first word would not have had room behind the piece before. */
+  function goesOn(line: string): boolean {
+    if (pieces === 0 || pieces >= PIECES_MAX || pending.length > LINE_MAX || isFresh(fronts, line)) return false;
+    const before = lastPiece.trimEnd();
+    if (OPEN_END.test(pending.trimEnd()) || (fronts.areKnown && MIDDLE.test(line))) return true;
+    if (isHard) return before.length >= width - (fronts.areKnown ? CUT_BLANKS_MAX : 1);
+    const isIndented = line.startsWith(' ');
+    if (isIndented && !fronts.areKnown) return false;
+    const [word = ''] = line.trimStart().split(' ', 1);
+    return before.length + 1 + word.length > width - SLACK;
+  }
+
+  function join(line: string): void {
+    if (isHard)
+      pending = pending.slice(0, pending.length - lastPiece.length) + lastPiece.trimEnd().padEnd(width) + line;
+    else pending += (/\s$/.test(pending) ? '' : ' ') + line.trimStart();
+  }
 
   function take(given: string): string {
-    const line = given.endsWith('\r') ? given.slice(0, -1) : given;
-    const fresh = isFresh(line);
-    if (fresh && line.trim() !== '' && stripPrefix(line.replace(/^[ >|]+/, ''), 0, emptyStamp(), known, false) > 0)
-      fronts += 1;
-    const goesOn =
-      pieces > 0 &&
-      pieces < PIECES_MAX &&
-      !fresh &&
-      (width > 0 ? lastLength >= width - 1 : fronts > 1 ? pending !== '' : MIDDLE.test(line) || OPEN_END.test(pending));
-    lastLength = line.length;
-    if (goesOn) {
-      const piece = width > 0 ? line : line.replace(/^[ >|]+/, '');
-      pending += width > 0 ? piece.padStart(0) : ` ${piece}`;
+    const whole = unquote(quote, given.endsWith('\r') ? given.slice(0, -1) : given);
+    const line = isPadded ? whole.trimEnd() : whole;
+    if (goesOn(line)) {
+      join(line);
+      lastPiece = line;
       pieces += 1;
-      return '\n';
+      return '';
     }
-    const out = pieces > 0 ? `${pending}\n` : '';
-    pending = line;
+    const out = flush();
+    pending = lastPiece = line;
     pieces = 1;
     return out;
   }
@@ -105,6 +219,6 @@ export function openWrapped({ width }: Wrap): Filter {
       rest = lines.pop() ?? '';
       return lines.map(take).join('');
     },
-    end: () => `${rest === '' ? '' : take(rest)}${pending}\n`,
+    end: () => (rest === '' ? '' : take(rest)) + flush(),
   };
 }

@@ -1,6 +1,6 @@
 import { findHost, findStamps, isLevel } from './front-facts.ts';
 import type { Landmark } from './landmarks.ts';
-import { KERNEL_NAMES, stripPrefix, type KnownTail } from './prefix.ts';
+import { KERNEL_NAMES, stripPrefix, stripProgram, type KnownTail } from './prefix.ts';
 import { matchFront, matchTail, shapeOf, type Part } from './shape.ts';
 import { emptyStamp, type Stamp } from './stamp.ts';
 
@@ -17,6 +17,8 @@ export interface Sample {
 
 interface Tail {
   parts: readonly Part[];
+  /** How many blanks it begins with; Infinity: not always as many. */
+  firstGap: number;
   kinds: Set<string>;
   samples: number;
   words: Map<string, number>[];
@@ -48,6 +50,8 @@ export interface Wrapping {
   ends: Tail[];
   /** The outer part of the last sample. */
   outer: string;
+  /** What the last tail said of the host: a line that breaks off lacks it. */
+  hostOfTail: string;
 }
 
 const PROGRAM = /(?:^|[\s\])|])([A-Za-z][\w./@-]{0,63})(?:\[\d{1,10}\])?: ?$/;
@@ -101,17 +105,19 @@ export function addSample(wrappings: Map<string, Wrapping>, { text, landmark }: 
   wrapping.exactEnds += 1;
   const tail = shapeOf(text.slice(end), true);
   if (tail === null || end === text.length || tail.parts[0] === 'word') return;
-  const seen = wrapping.tails.get(tail.key) ?? openTail(tail.parts);
+  const firstGap = text.length - end - text.slice(end).trimStart().length;
+  const seen = wrapping.tails.get(tail.key) ?? openTail(tail.parts, firstGap);
   if (wrapping.tails.size >= WORDS_KEPT) return;
   wrapping.tails.set(tail.key, seen);
+  seen.firstGap = seen.firstGap === firstGap ? firstGap : Infinity;
   seen.kinds.add(kind);
   seen.samples += 1;
   seen.text = text.slice(end);
   countWords(seen.words, tail.words);
 }
 
-function openTail(parts: readonly Part[]): Tail {
-  return { parts, kinds: new Set(), samples: 0, words: [], isIdentity: [], text: '' };
+function openTail(parts: readonly Part[], firstGap: number): Tail {
+  return { parts, firstGap, kinds: new Set(), samples: 0, words: [], isIdentity: [], text: '' };
 }
 
 function countWords(counts: Map<string, number>[], words: readonly string[]): void {
@@ -138,6 +144,7 @@ function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasI
     ignoresHost: false,
     ends: [],
     outer: '',
+    hostOfTail: '',
   };
 }
 
@@ -173,14 +180,13 @@ function findIdentity(
   repeats: boolean,
 ): boolean[] {
   const spans = findStamps(text);
-  const isOther = wordSpans(text).map(
-    ([from, to]) => text.charAt(to) === '=' || spans.some((span) => from >= span.start && to <= span.end),
-  );
+  const shape = shapeOf(text);
+  const isOther = (shape?.words ?? []).map((word, at) => {
+    const from = shape?.starts[at] ?? 0;
+    const to = from + word.length;
+    return text.charAt(to) === '=' || spans.some((span) => from >= span.start && to <= span.end);
+  });
   return words.map((seen, at) => isOther[at] !== true && isIdentity(seen, samples, repeats));
-}
-
-function wordSpans(text: string): [number, number][] {
-  return [...text.matchAll(/[A-Za-z0-9_\x80-\xff]+/g)].map((word) => [word.index, word.index + word[0].length]);
 }
 
 function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean): boolean {
@@ -216,7 +222,7 @@ export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: Kno
   let identity = '';
   for (let index = 0; index < words.length; index += 1)
     if (wrapping.isIdentity[index] === true) identity += `${words[index]} `;
-  const inner = wrapping.hasInner ? stripPrefix(text, at, stamp, known, false) : at;
+  const inner = wrapping.hasInner ? stripPrefix(text, at, stamp, known, false) : stripProgram(text, at, stamp);
   // Nothing of the front is there: the rest of a record with line breaks.
   if (wrapping.hasInner && inner === at && wrapping.parts.length === 1) return -1;
   if (wrapping.ignoresHost) stamp.host = '';
@@ -242,16 +248,21 @@ function nameIds({ programs, samples }: Wrapping): boolean {
 }
 
 /** A text without the tail; what the tail says is noted in `stamp`. */
-export function withoutTail({ ends }: Wrapping, text: string, stamp: Stamp): string {
-  const tail = ends.find(({ parts }) => matchTail(parts, text) >= 0);
-  if (tail === undefined) return text;
-  const end = matchTail(tail.parts, text);
+export function withoutTail(wrapping: Wrapping, text: string, stamp: Stamp): string {
+  const tail = wrapping.ends.find(({ parts, firstGap }) => matchTail(parts, firstGap, text) >= 0);
+  if (tail === undefined) {
+    if (stamp.host === '') stamp.host = wrapping.hostOfTail;
+    return text;
+  }
+  const end = matchTail(tail.parts, tail.firstGap, text);
   const rest = text.slice(end);
+  const front = stamp.host;
   const named = findHost(rest);
   if (named !== '') stamp.host = `${named} ${stamp.host}`;
   else if (tail.isIdentity.includes(true))
     for (const [at, word] of (shapeOf(rest, true)?.words ?? []).entries())
       if (tail.isIdentity[at] === true) stamp.host += ` ${word}`;
+  if (front === '') wrapping.hostOfTail = stamp.host;
   if (stamp.timeText === null) {
     const [found] = findStamps(rest);
     stamp.timeText = found?.timeText ?? null;

@@ -146,7 +146,11 @@ function missingOf(death: DeathState): Missing[] {
 /** A name with a line break may have lost its first part in the header; the CPU line has it whole. */
 function triggerOf({ trigger, cpu }: ReportState): KillRecord['trigger'] {
   if (trigger === null) return null;
-  const isWhole = cpu === null || trigger.name === null || !cpu.comm.endsWith(`\n${trigger.name}`);
+  // The name's first lines may be lost, and a blank of what wraps the line may stand before it.
+  const isWhole =
+    cpu === null ||
+    trigger.name === null ||
+    !(cpu.comm.endsWith(`\n${trigger.name}`) || cpu.comm === trigger.name.trimStart());
   return { ...trigger, name: isWhole ? trigger.name : cpu.comm, pid: cpu?.pid ?? null };
 }
 

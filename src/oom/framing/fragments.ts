@@ -1,0 +1,69 @@
+import type { Filter } from './filter.ts';
+
+// A line that its way could not carry whole, in pieces that say so:
+//
+//   6.1.0-21-amd64,4,712,107500000,-,ncfrag=0/120;php-fpm invoked oom-killer: gfp_mask=0xcc0    netconsole, extended
+//   6.1.0-21-amd64,4,712,107500000,-,ncfrag=51/120;(GFP_KERNEL), order=0
+//   2026-11-22T19:51:13.000000000Z stdout P php-fpm invoked oom-                                 containers (CRI)
+//   2026-11-22T19:51:13.000000000Z stdout F killer: gfp_mask=0xcc0(GFP_KERNEL), order=0
+
+const NETCONSOLE = /^([^;\n]{1,120}),ncfrag=(\d{1,6})\/(\d{1,6});/;
+const CRI = /^\S{20,40} (stdout|stderr) ([PF]) /;
+const WHOLE_MAX = 65_536;
+
+export function hasFragments(head: string): boolean {
+  return /,ncfrag=\d{1,6}\/\d{1,6};/.test(head) || /^\S{20,40} (?:stdout|stderr) P /m.test(head);
+}
+
+/** Puts the pieces together. */
+export function openFragments(): Filter {
+  let rest = '';
+  let netconsole: { front: string; text: string } | null = null;
+  /** By stream: the line so far. */
+  const partial = new Map<string, string>();
+
+  function flush(): string {
+    const given = netconsole;
+    netconsole = null;
+    return given === null ? '' : `${given.front};${given.text}\n`;
+  }
+
+  function take(line: string): string {
+    const piece = NETCONSOLE.exec(line);
+    if (piece !== null) return takeNetconsole(piece, line.slice(piece[0].length));
+    const before = flush();
+    const cri = CRI.exec(line);
+    const [front = '', stream = '', kind] = cri ?? [];
+    if (cri === null) return `${before}${line}\n`;
+    const whole = `${partial.get(stream) ?? `${front.slice(0, -2)}F `}${line.slice(front.length)}`;
+    if (kind === 'P' && whole.length < WHOLE_MAX) {
+      partial.set(stream, whole);
+      return before;
+    }
+    partial.delete(stream);
+    return `${before}${whole}\n`;
+  }
+
+  function takeNetconsole([, front = '', at, size]: RegExpExecArray, text: string): string {
+    if (Number(at) === 0 || netconsole?.front !== front) {
+      const before = flush();
+      netconsole = { front, text };
+      return before;
+    }
+    netconsole.text += text;
+    return netconsole.text.length >= Math.min(Number(size), WHOLE_MAX) ? flush() : '';
+  }
+
+  return {
+    push: (bytes) => {
+      const lines = (rest + bytes).split('\n');
+      rest = lines.pop() ?? '';
+      return lines.map((line) => take(line.endsWith('\r') ? line.slice(0, -1) : line)).join('');
+    },
+    end: () => {
+      const last = (rest === '' ? '' : take(rest)) + flush();
+      const lost = [...partial.values()].map((line) => `${line}\n`);
+      return last + lost.join('');
+    },
+  };
+}
