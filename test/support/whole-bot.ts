@@ -58,9 +58,7 @@ export async function openWholeBot(options: {
     channels: options.channels,
     ...(options.people === undefined ? {} : { people: options.people }),
   });
-  const file = path.join(dir, 'oombot.yaml');
   const database = `sqlite:${path.join(dir, 'oombot.db')}`;
-  writeFileSync(file, `http: 127.0.0.1:0\n${options.yaml}`);
   if (options.prepare !== undefined) {
     const store = await openStore(database);
     await options.prepare(store);
@@ -68,18 +66,11 @@ export async function openWholeBot(options: {
   }
   const stop = new AbortController();
   let printed = '';
-  const running = await run({
-    load: () =>
-      loadConfig({
-        path: file,
-        env: {
-          SLACK_BOT_TOKEN: workspace.botToken,
-          SLACK_APP_TOKEN: workspace.appToken,
-          SLACK_API_URL: workspace.apiUrl,
-          DATABASE_URL: database,
-          LOG_LEVEL: 'error',
-        },
-      }),
+  const running = await startBot({
+    dir,
+    workspace,
+    database,
+    yaml: options.yaml,
     print: (text) => (printed += text),
     signal: stop.signal,
   });
@@ -94,6 +85,32 @@ export async function openWholeBot(options: {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts the bot as `oombot run` does, on a workspace and a database that are there. Its configuration is put into `dir`. */
+export function startBot(options: {
+  dir: string;
+  workspace: LocalWorkspace;
+  database: string;
+  yaml: string;
+  print?: (text: string) => void;
+  signal?: AbortSignal;
+}): Promise<Running> {
+  const { workspace, database } = options;
+  const file = path.join(options.dir, 'oombot.yaml');
+  writeFileSync(file, `http: 127.0.0.1:0\n${options.yaml}`);
+  const env = {
+    SLACK_BOT_TOKEN: workspace.botToken,
+    SLACK_APP_TOKEN: workspace.appToken,
+    SLACK_API_URL: workspace.apiUrl,
+    DATABASE_URL: database,
+    LOG_LEVEL: 'error',
+  };
+  return run({
+    load: () => loadConfig({ path: file, env }),
+    print: options.print ?? (() => undefined),
+    signal: options.signal ?? new AbortController().signal,
+  });
 }
 
 /** Looks again and again until there is something to see; for what gives no sign when it changes. */

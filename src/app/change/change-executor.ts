@@ -27,6 +27,8 @@ const AT_ONCE = 8;
 const BEGIN_WITHIN_MS = 10 * 60_000;
 /** Another process that shares the record may still be at work on what it began. */
 const OTHERS_WORK_MS = 5 * 60_000;
+/** So long after the start a host may still be on its way to us: what needs it waits, instead of failing for that. */
+const CONNECT_WITHIN_MS = 30_000;
 /** A lost request may still be on its way to the host. */
 const SETTLE_AFTER_MS = 10_000;
 
@@ -36,6 +38,7 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
   const stop = new AbortController();
   const busy = new Set<string>();
   const queue = new PQueue({ concurrency: AT_ONCE });
+  const startedAtMs = clock.nowMs();
   let nap = new AbortController();
   let endsAtMs = 0;
   const loop = keepWorking();
@@ -83,9 +86,10 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
       case 'proposed':
         return nowMs >= expiresAtMs;
       case 'approved':
-        return true;
+        return !isConnecting(host);
       case 'applied':
-        if (state.untilMs === null || state.untilMs > nowMs || state.tryAgainAtMs > nowMs) return false;
+        if (state.untilMs === null || state.untilMs > nowMs || state.tryAgainAtMs > nowMs || isConnecting(host))
+          return false;
         // Tried before while the host was away: there is no use before it is back.
         return state.undoFailed?.kind !== 'host-away' || isConnected(host);
       case 'applying':
@@ -105,6 +109,10 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
 
   function isConnected(host: string): boolean {
     return fleet.link(host)?.state().kind === 'connected';
+  }
+
+  function isConnecting(host: string): boolean {
+    return clock.nowMs() - startedAtMs < CONNECT_WITHIN_MS && fleet.link(host) !== null && !isConnected(host);
   }
 
   async function step(change: Change): Promise<void> {
