@@ -19,7 +19,7 @@ import { KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
 import type { WatchedFleet } from './run/fleet.ts';
 import { openFront, type Front } from './run/front.ts';
 import { hostsNow, openHosts, type Hosts } from './run/hosts.ts';
-import type { Local } from './run/local-run.ts';
+import { untilDemoIsRead, type Local } from './run/local-run.ts';
 import { printNews } from './run/print-news.ts';
 import { approvalsOf, openSettings } from './run/settings.ts';
 import { systemClock as clock } from './run/system-clock.ts';
@@ -69,6 +69,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     opened.push(() => (stop.abort(), Promise.all(work.chores)), work.changes.close);
     // All the rest goes on while Slack cannot be reached.
     await answering.started;
+    if (front.local !== null) await untilDemoIsRead(base.store, clock, stopped);
     return {
       url: front.http.url,
       fleet: hosts.fleet,

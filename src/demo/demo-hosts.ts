@@ -28,7 +28,8 @@ export interface DemoHosts {
   close: () => Promise<void>;
 }
 
-const DEMO_NAME = 'demo-db01';
+/** The simulated one. */
+export const DEMO_NAME = 'demo-db01';
 const DEMO_USER = 'oombot';
 
 /**

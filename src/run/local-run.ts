@@ -3,8 +3,9 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Clock } from '../app/ports.ts';
+import type { Store } from '../app/store-port.ts';
 import type { Config, HostConfig } from '../config/config.ts';
-import { openDemoHosts } from '../demo/demo-hosts.ts';
+import { DEMO_NAME, openDemoHosts } from '../demo/demo-hosts.ts';
 import { openLocalWorkspace } from '../local/workspace.ts';
 import type { HttpSide } from '../http/server.ts';
 
@@ -17,6 +18,9 @@ export interface Local {
   hosts: HostConfig[];
   close: () => Promise<void>;
 }
+
+const READ_WITHIN_MS = 10_000;
+const READ_POLL_MS = 50;
 
 const Manifest = z.object({
   features: z.object({
@@ -73,4 +77,17 @@ export async function openLocal(world: { http: HttpSide; config: Config; clock: 
       await demo.close();
     },
   };
+}
+
+/** Waits until the past of the simulated host is on record, at most ten seconds: who opens the page asks for it first. */
+export async function untilDemoIsRead(
+  store: Pick<Store, 'incidents'>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadlineMs = clock.nowMs() + READ_WITHIN_MS;
+  while (!signal.aborted && clock.nowMs() < deadlineMs) {
+    if ((await store.incidents(DEMO_NAME, 1)).length > 0) return;
+    await clock.sleep(READ_POLL_MS, signal).catch(() => undefined);
+  }
 }

@@ -1,10 +1,22 @@
 // The tarball that `npm pack` makes, laid out as npm would install it: beside its dependencies, read-only, run from elsewhere.
-import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { askPage, pageOf } from '../support/page-client.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'oombot-package-'));
@@ -87,25 +99,36 @@ describe('the package', () => {
     expect((await launch(['setup'])).out).toContain('/usr/local/sbin/oom-adj');
   });
 
-  it('runs to the first answer of its page, and writes nothing but its data folder', async () => {
-    const stop = new AbortController();
+  it('reads several large logs at once, each in a thread of the built code', async () => {
+    const padding = '[  100.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n'.repeat(120_000);
+    const files = ['one.log', 'two.log'].map((name) => path.join(elsewhere, name));
+    for (const file of files) writeFileSync(file, padding + readFileSync(report, 'utf8'));
+
+    const { status, out, err } = await launch(['parse', '--json', ...files]);
+    for (const file of files) rmSync(file);
+
+    const kills = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { file: string; name: string });
+    expect(err).toBe('');
+    expect(status).toBe(0);
+    for (const file of files)
+      expect(kills.filter((kill) => kill.file === file && kill.name === 'mysqld').length).toBeGreaterThan(0);
+  });
+
+  it('runs to its first answer, and writes nothing but its data folder', async () => {
     const env = { PATH: process.env['PATH'], HOME: elsewhere, OOMBOT_CONFIG: path.join(elsewhere, 'oombot.yaml') };
-    execFileSync('sh', ['-c', 'echo "http: 127.0.0.1:0" > oombot.yaml'], { cwd: elsewhere });
-    const child = execFile(process.execPath, [launcher], { cwd: elsewhere, env, signal: stop.signal }, () => undefined);
-    const url = await new Promise<string>((resolve, reject) => {
-      let said = '';
-      child.stdout?.on('data', (text: string) => {
-        said += text;
-        const found = /http:\/\/127\.0\.0\.1:\d+[^\s]*/.exec(said)?.[0];
-        if (found !== undefined) resolve(found);
-      });
-      child.once('exit', () => reject(new Error(`ended: ${said}`)));
-    });
+    writeFileSync(path.join(elsewhere, 'oombot.yaml'), 'http: 127.0.0.1:0\n');
+    const child = spawn(process.execPath, [launcher], { cwd: elsewhere, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    const url = await pageOf(child.stdout);
 
-    const page = await fetch(url);
-    stop.abort();
+    const answer = await askPage(url, 'last demo-db01');
+    child.kill('SIGTERM');
 
-    expect(page.status).toBe(200);
+    expect(answer).toContain('mysqld');
+    expect(await ended).toEqual([0, null]);
     expect(filesBelow(installed)).toEqual(listing);
     expect(readdirSync(elsewhere).toSorted()).toEqual(['data', 'oombot.yaml']);
   }, 60_000);
