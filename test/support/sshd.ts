@@ -66,8 +66,9 @@ export async function openSshd(
       'UsePAM no',
       'StrictModes no',
       'MaxStartups 200',
-      // sshd takes the first line of this kind alone.
-      `SetEnv ${Object.entries({ OOMBOT_SSHD: dir, ...options.env })
+      // sshd takes the first line of this kind alone. A home without start-up files: bash reads them for sshd, and what the
+      // account of this machine has in them is neither what is tried nor quick.
+      `SetEnv ${Object.entries({ OOMBOT_SSHD: dir, HOME: path.join(dir, 'home'), ...options.env })
         .map(([name, value]) => `${name}=${value}`)
         .join(' ')}`,
       ...(options.lines ?? []),
