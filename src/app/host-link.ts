@@ -157,6 +157,8 @@ export interface HostLink {
   unit: (name: string) => Promise<UnitState | null>;
   /** The text of a short look at the host after a kill (`incident/host-look.ts` reads it); null: no answer. */
   collectFacts: (request: FactsRequest) => Promise<string | null>;
+  /** The text of what it still knows of something that is gone (`cause/death-facts.ts` reads it); null: no answer. */
+  why: (request: WhyRequest) => Promise<string | null>;
   changes: ChangeAccess;
   close: () => Promise<void>;
 }
@@ -165,6 +167,13 @@ export interface HostLink {
 export interface FactsRequest {
   unit: string | null;
   group: string | null;
+}
+
+/** What is asked of a host about a death. */
+export interface WhyRequest {
+  unit: string | null;
+  /** Seconds since boot from which on its log matters. */
+  fromSeconds: number;
 }
 
 export interface UnitState {

@@ -1,5 +1,6 @@
 import type { Clock } from '../app/ports.ts';
 import { COMMANDS, helperCommand, VERBS } from '../remote/scripts.ts';
+import { whyText } from './why-text.ts';
 import { openAdjHelper, type HelperAnswer } from './adj-helper.ts';
 import type { JournalFilter, JournalFrom } from './journal.ts';
 import { renderKmsg } from './kernel-ring.ts';
@@ -49,6 +50,7 @@ export function openDemoCommands(
     [COMMANDS.scan, (io) => scan(io, 0)],
     [COMMANDS['scan-light'], (io) => scan(io, 8_192)],
     [COMMANDS.sample, sample],
+    [COMMANDS.why, tellWhy],
     [COMMANDS.unit, showUnit],
     [COMMANDS.look, collectFacts],
     [helperCommand('oom-adj', 'sudo'), askHelper],
@@ -89,6 +91,11 @@ export function openDemoCommands(
     io.write(
       `#unit 1\nMainPID=${mainPid}\nNRestarts=${restarts}\nActiveState=${activeState}\nActiveEnterTimestampMonotonic=${activeSinceUsec}\n`,
     );
+    return 0;
+  }
+
+  async function tellWhy(io: Io): Promise<number> {
+    io.write(whyText(machine, uptimeOf(machine, clock), await io.firstLine()));
     return 0;
   }
 

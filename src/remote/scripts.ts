@@ -5,6 +5,7 @@ import { FILE_SCRIPT } from './file-script.ts';
 import { DMESG_SCRIPT, JOURNAL_SCRIPT, KMSG_SCRIPT } from './log-scripts.ts';
 import { LOOK_SCRIPT } from './look-script.ts';
 import { PROBE_SCRIPT } from './probe-script.ts';
+import { WHY_SCRIPT } from './why-script.ts';
 import { COUNTERS_SCRIPT, GROUPS_SCRIPT, LIMIT_SCRIPT, UNIT_SCRIPT } from './state-scripts.ts';
 
 /** How a root-owned helper is called. */
@@ -22,6 +23,7 @@ export const SCRIPTS = {
   look: LOOK_SCRIPT,
   groups: GROUPS_SCRIPT,
   limit: LIMIT_SCRIPT,
+  why: WHY_SCRIPT,
   kmsg: KMSG_SCRIPT,
   journal: JOURNAL_SCRIPT,
   dmesg: DMESG_SCRIPT,

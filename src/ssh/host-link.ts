@@ -8,6 +8,7 @@ import { readGroupKills } from './group-kills.ts';
 import { lookAtHost } from './host-look.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { COMMANDS, SCRIPTS } from '../remote/scripts.ts';
+import { lookWhy } from './why-look.ts';
 import { readUnitState } from './unit-state.ts';
 
 const SCAN_MAX_BYTES = 32 * 1024 * 1024; // 2,500 processes with command lines were 0.2 MB
@@ -71,6 +72,7 @@ export function openHostLink(
     },
     unit: (name) => readUnitState(connection, name),
     collectFacts: (request) => lookAtHost(connection, request),
+    why: (request) => lookWhy(connection, request),
     changes,
     close: async () => {
       await changes.close();

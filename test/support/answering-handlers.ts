@@ -56,6 +56,10 @@ export function answeringHandlers(): AnsweringHandlers {
       note('scores', host, limit);
       return ofHost(host, () => notice(aNotice({ headline: [{ words: `scores of ${host}` }] })));
     },
+    answerWhy: async ({ host, what }) => {
+      note('why', host, what);
+      return ofHost(host, () => notice(aNotice({ headline: [{ words: `why ${what}` }] })));
+    },
     answerHosts: async () => notice(describeHosts([], false)),
     checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
     answerAudit: async ({ host }) => notice(describeAudit(host, [], false)),

@@ -18,6 +18,7 @@ import { openRuleAnswers } from './rule-answers.ts';
 import { openShowAnswers } from './show-answers.ts';
 import { openScoresAnswer } from './scores-answer.ts';
 import { helpLines } from './registry.ts';
+import { openWhyAnswer } from './why-answer.ts';
 import { openTargets } from './targets.ts';
 
 /** Everything that can be asked of the bot, from a chat or a terminal. Nothing here needs a chat to be there. */
@@ -65,6 +66,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     answerHistory: openHistoryAnswer(world, targets),
     answerReport: openReportAnswer(world, targets),
     answerScores: openScoresAnswer(world, targets, scans),
+    answerWhy: openWhyAnswer(world, targets, scans),
     answerHelp,
     meantTarget,
     explain: ({ text }) => Promise.resolve(explainText(text)),

@@ -1,5 +1,6 @@
 import type { Refusal } from '../../change/refusal.ts';
 import type { Notice } from '../../notice/notice.ts';
+import type { When } from './when-words.ts';
 import type { Wanted } from '../change/propose-change.ts';
 
 /** Who asks, and from where. `channelId` is null where there is no channel (App Home). */
@@ -51,6 +52,8 @@ export interface Handlers {
   answerReport: (ask: { target: string | null; forMs: number | null }, requester: Requester) => Promise<Answer>;
   /** Who dies next, live. */
   answerScores: (ask: { host: string; limit: number | null }, requester: Requester) => Promise<Answer>;
+  /** Whether something was killed for memory, with the proof, or what is missing for one. */
+  answerWhy: (ask: { host: string; what: string; when: When | null }, requester: Requester) => Promise<Answer>;
   answerHosts: (requester: Requester) => Promise<Answer>;
   /** What is off on a host, or (null) on the fleet. */
   checkHosts: (ask: { host: string | null }, requester: Requester) => Promise<Answer>;

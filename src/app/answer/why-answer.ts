@@ -1,0 +1,211 @@
+import { parseDeathFacts, type DeathFacts } from '../../cause/death-facts.ts';
+import { findTarget, unitOf } from '../../change/find-target.ts';
+import { isUnitName } from '../../change/host-command.ts';
+import type { Incident, Kill, ProcessIdentity } from '../../incident/incident.ts';
+import { decideWhy, type SeenProcess, type WhyAsk, type WhyEvidence } from '../../incident/why.ts';
+import { describeWhy } from '../../notice/answer/why-notice.ts';
+import { shellWord } from '../../notice/host-text.ts';
+import { isByKernel } from '../../oom/by-kernel.ts';
+import { identifyCgroup } from '../../oom/proc/cgroup.ts';
+import { containerLabel, nameOfGroup, type ContainerName } from '../../oom/proc/container-name.ts';
+import type { ProcScan } from '../../oom/proc/proc-scan.ts';
+import type { HostLink } from '../host-link.ts';
+import type { LiveScans } from '../live-scan.ts';
+import type { Snapshot } from '../store-port.ts';
+import type { AnswersWorld } from './answers-world.ts';
+import type { Handlers } from './handlers.ts';
+import type { Targets } from './targets.ts';
+import { spanOf } from './when-words.ts';
+
+const SCAN_MS = 10_000;
+const DAY_MS = 24 * 60 * 60_000;
+const MINUTE_MS = 60_000;
+/** Kills of one boot that are looked through. */
+const KILLS_MAX = 1_000;
+/** Between a kill and its line on record: the counter is ahead for so long. */
+const SETTLE_MS = 1_500;
+const SETTLES = 4;
+const INCIDENTS_MAX = 50;
+const WATCHED_SINCE = 'watched-since';
+
+/** Whether something was killed for memory, with the proof. */
+export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: LiveScans): Handlers['answerWhy'] {
+  const { store, fleet, clock } = world;
+
+  return async ({ host: asked, what, when }) => {
+    const target = await targets.host(asked);
+    if (target.kind === 'refused') return target;
+    const host = target.name;
+    const link = fleet.link(host);
+    const [live, snapshot] = await Promise.all([scans.read(host, SCAN_MS), store.snapshot(host)]);
+    const scan = live.kind === 'scan' ? live.scan : null;
+    const scannedAtMs = live.kind === 'scan' ? live.atMs : clock.nowMs();
+    const bootAtMs = scan === null ? null : scannedAtMs - scan.uptimeSeconds * 1_000;
+    const containers = [...(scan?.containers ?? []), ...(snapshot?.containers ?? [])];
+    const gone = goneOf(what, snapshot, scan, containers, bootAtMs);
+    const alive = scan === null || bootAtMs === null ? [] : aliveOf(what, scan, bootAtMs);
+    const unit = unitFor(what, [...alive, ...gone]);
+
+    const nowMs = clock.nowMs();
+    const first = spanOf(when, nowMs) ?? { sinceMs: Math.max(bootAtMs ?? 0, nowMs - DAY_MS), untilMs: nowMs };
+    const fromSeconds = bootAtMs === null ? 0 : Math.max(0, Math.floor((first.sinceMs - MINUTE_MS - bootAtMs) / 1_000));
+    let facts = link === null ? null : await factsOf(link, unit, fromSeconds);
+    const ask: WhyAsk = { what, ...(when === null ? narrowed(first, facts, bootAtMs, gone, snapshot) : first) };
+
+    let counts = await countsOf(host, facts);
+    // A kill is counted before its line can be on record.
+    for (let tried = 0; tried < SETTLES && counts.ahead > 0 && link !== null; tried += 1) {
+      await clock.sleep(SETTLE_MS);
+      facts = (await factsOf(link, unit, fromSeconds)) ?? facts;
+      counts = await countsOf(host, facts);
+    }
+    const kills = counts.kills.filter(({ atMs, atErrorMs }) => {
+      const around = MINUTE_MS + atErrorMs;
+      return atMs >= ask.sinceMs - around && atMs <= ask.untilMs + around;
+    });
+    const watch = world.watchState(host);
+    const evidence: WhyEvidence = {
+      kills,
+      allKills: counts.isWhole,
+      alive,
+      gone,
+      containers,
+      unit,
+      facts,
+      bootAtMs,
+      missingSinceBoot: counts.missingSinceBoot,
+      missingSinceWatched: counts.missingSinceWatched,
+      watchedSinceMs: counts.watchedSinceMs,
+      watching: watch?.kind === 'watching' ? { gaps: watch.gaps } : null,
+      unitKills: unit === null ? 0 : counts.kills.filter(({ record }) => record.identity?.unit === unit).length,
+    };
+    const verdict = decideWhy(ask, evidence);
+    const incident = verdict.kind === 'yes' ? await incidentOf(host, verdict.kill) : null;
+    const named = containers.find((one) => [one.name, containerLabel(one), one.id].includes(what)) ?? null;
+    const notice = describeWhy({ host, ask, verdict, facts, incident, bootAtMs, inspect: inspectCommand(named) });
+    return { kind: 'notice', notice };
+  };
+
+  async function factsOf(link: HostLink, unit: string | null, fromSeconds: number): Promise<DeathFacts | null> {
+    const text = await link.why({ unit, fromSeconds });
+    return text === null ? null : parseDeathFacts(text);
+  }
+
+  /** Kills of this boot and what the kernel counted beside them. */
+  async function countsOf(host: string, facts: DeathFacts | null) {
+    const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
+    const [kills, positions] = await Promise.all([store.kills(all), store.positions(host)]);
+    const since = Number(positions.find(({ source }) => source === WATCHED_SINCE)?.value);
+    const watchedSinceMs = since > 0 ? since : null;
+    const bootId = facts?.bootId ?? null;
+    const counter = facts?.oomKills ?? null;
+    const nothing = { missingSinceBoot: null, missingSinceWatched: null, ahead: 0, isWhole: kills.length < KILLS_MAX };
+    if (bootId === null || counter === null) return { kills, watchedSinceMs, ...nothing };
+    const recorded = await store.countKernelKills(host, bootId);
+    const base = await store.counter(host, bootId);
+    const missingSinceBoot = counter - recorded;
+    const missingSinceWatched = base === null ? null : counter - base.counter - (recorded - base.parsed);
+    const present = kills.filter(
+      (kill) => kill.bootId === bootId && isByKernel(kill.record) && kill.record.outcome === 'killed',
+    ).length;
+    return {
+      kills,
+      watchedSinceMs,
+      missingSinceBoot,
+      missingSinceWatched,
+      ahead: missingSinceWatched ?? missingSinceBoot,
+      isWhole: kills.length < KILLS_MAX && present === recorded,
+    };
+  }
+
+  async function incidentOf(host: string, kill: Kill): Promise<Incident | null> {
+    const incidents = await store.incidents(host, INCIDENTS_MAX);
+    return incidents.find((incident) => incident.kills.some(({ key }) => key === kill.key)) ?? null;
+  }
+}
+
+/** Processes that are meant and live now. */
+function aliveOf(what: string, scan: ProcScan, bootAtMs: number): SeenProcess[] {
+  const target = findTarget(scan, what);
+  const named = scan.processes.filter(({ name }) => name.toLowerCase() === what.toLowerCase());
+  const found = target.kind === 'found' ? target.processes : named;
+  return found.map(({ pid, name, cgroup, startTicks }) => ({
+    pid,
+    name,
+    cgroup,
+    startedAtMs: bootAtMs + (startTicks / scan.clockTicksPerSecond) * 1_000,
+  }));
+}
+
+/** Processes that were there at the last snapshot of this boot, and are not any more. */
+function goneOf(
+  what: string,
+  snapshot: Snapshot | null,
+  scan: ProcScan | null,
+  containers: readonly ContainerName[],
+  bootAtMs: number | null,
+): SeenProcess[] {
+  if (snapshot === null || scan === null || snapshot.bootId !== scan.bootId || bootAtMs === null) return [];
+  const living = new Map(scan.processes.map((one) => [one.pid, one.startTicks]));
+  return snapshot.processes
+    .filter((one) => living.get(one.pid) !== one.startTicks && isCalled(what, one, containers))
+    .map(({ pid, name, cgroup, startTicks }) => ({
+      pid,
+      name,
+      cgroup,
+      startedAtMs: bootAtMs + (startTicks / scan.clockTicksPerSecond) * 1_000,
+    }));
+}
+
+function isCalled(what: string, { pid, name, cgroup }: ProcessIdentity, containers: readonly ContainerName[]): boolean {
+  if (/^\d{1,7}$/.test(what)) return pid === Number(what);
+  const lower = what.toLowerCase();
+  const { unit, container } = identifyCgroup(cgroup ?? '/');
+  const named = nameOfGroup(containers, cgroup);
+  return (
+    name.toLowerCase() === lower.slice(0, 15) ||
+    [lower, `${lower}.service`].includes(unit?.toLowerCase() ?? '') ||
+    (container !== null && what.length >= 8 && container.startsWith(what)) ||
+    (named !== null && [named.name, containerLabel(named)].includes(what))
+  );
+}
+
+/** The unit that systemd is asked about: what was typed, else where these processes live or lived, if that is one. */
+function unitFor(what: string, seen: readonly SeenProcess[]): string | null {
+  if (/\.(?:service|scope|socket|mount|swap)$/.test(what)) return isUnitName(what) ? what : null;
+  const units = new Set(seen.map((one) => unitOf(one)).filter((unit) => unit !== null && isUnitName(unit)));
+  const [unit = null] = units;
+  if (units.size > 0) return units.size === 1 ? unit : null;
+  return /^\d+$/.test(what) || !isUnitName(`${what}.service`) ? null : `${what}.service`;
+}
+
+/** Where it is known when it died, nothing else needs to be proven. */
+function narrowed(
+  span: { sinceMs: number; untilMs: number },
+  facts: DeathFacts | null,
+  bootAtMs: number | null,
+  gone: readonly SeenProcess[],
+  snapshot: Snapshot | null,
+): { sinceMs: number; untilMs: number } {
+  const unit = facts?.unit ?? null;
+  const isDown = unit !== null && ['inactive', 'failed'].includes(unit.activeState);
+  if (isDown && unit.endedSeconds !== null && bootAtMs !== null) {
+    const endedAtMs = bootAtMs + unit.endedSeconds * 1_000;
+    return {
+      sinceMs: Math.max(bootAtMs, endedAtMs - MINUTE_MS),
+      untilMs: Math.min(span.untilMs, endedAtMs + MINUTE_MS),
+    };
+  }
+  return gone.length > 0 && snapshot !== null ? { ...span, sinceMs: snapshot.atMs } : span;
+}
+
+function inspectCommand(named: ContainerName | null): string | null {
+  const name = shellWord(named?.name ?? null);
+  const program = named?.engine ?? null;
+  if (program === 'kubernetes') {
+    const [namespace, pod] = (named?.name ?? '').split('/').map(shellWord);
+    return namespace && pod ? `kubectl -n ${namespace} describe pod ${pod}` : null;
+  }
+  if (name === null || (program !== 'docker' && program !== 'podman' && program !== 'nerdctl')) return null;
+  return `${program} inspect -f '{{json .State}}' ${name}`;
+}

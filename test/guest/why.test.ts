@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Handlers } from '../../src/app/answer/handlers.ts';
+import { renderSetup } from '../../src/setup/setup-script.ts';
+import { setupOptions } from '../setup/options.ts';
+import { textOf } from '../support/an-answering-bot.ts';
+import { askingOf } from '../support/asking.ts';
+import { hostConfig, watchHosts, type WatchedHosts } from '../support/watched-fleet.ts';
+import { openGuest, type Guest } from './guest.ts';
+
+const ASKER = { userId: 'U1', channelId: 'C1' };
+const WAIT_MS = 90_000;
+
+/** Units that end in ways of their own, each started by `systemctl start`. `tail /dev/zero` grows until it is killed. */
+const UNITS: Record<string, string> = {
+  'why-nine': 'ExecStart=/bin/sleep 1000',
+  'why-slow': `ExecStart=/bin/sh -c 'trap "" TERM; while :; do sleep 1; done'\nTimeoutStopSec=2`,
+  'why-watchdog': `Type=notify\nNotifyAccess=all\nWatchdogSec=3\nExecStart=/bin/sh -c 'systemd-notify --ready; sleep 1000'`,
+  'why-runtime': 'RuntimeMaxSec=2\nExecStart=/bin/sleep 1000',
+  'why-exit': `ExecStart=/bin/sh -c 'exit 7'`,
+  'why-137': `ExecStart=/bin/sh -c 'exit 137'`,
+  'why-crash': `ExecStart=/bin/sh -c 'kill -SEGV $$$$'`,
+  'why-fault': `ExecStart=/usr/bin/perl -e 'print unpack("p", pack("Q", 8))'`,
+  'why-abort': `ExecStart=/bin/sh -c 'kill -ABRT $$$$'`,
+  'why-limit': `Restart=always\nRestartSec=100ms\nExecStart=/bin/sh -c 'exit 1'`,
+  'why-address': `LimitAS=60M\nExecStart=/usr/bin/perl -e '$$x = "a" x 300_000_000'`,
+  'why-tasks': `TasksMax=3\nExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6; do sleep 1000 & done; wait'`,
+  'why-done': 'ExecStart=/bin/true',
+  'why-full': 'MemoryMax=16M\nMemorySwapMax=0\nExecStart=/usr/bin/tail /dev/zero',
+  'why-together': `MemoryMax=24M\nMemorySwapMax=0\nOOMPolicy=kill\nExecStart=/bin/sh -c 'sleep 1000 & exec tail /dev/zero'`,
+  'why-child': `MemoryMax=24M\nMemorySwapMax=0\nOOMPolicy=continue\nExecStart=/bin/sh -c 'tail /dev/zero; exec sleep 1000'`,
+  'why-alive': 'ExecStart=/bin/sleep 1000',
+};
+
+// One boot for all of them: run by `npm run test:guest`, not by `npm test`.
+describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () => {
+  let guest: Guest;
+  let watched: WatchedHosts;
+  let handlers: Handlers;
+
+  beforeAll(async () => {
+    guest = await openGuest();
+    const publicKey = readFileSync(`${guest.identityFile}.pub`, 'utf8');
+    await root('exec sh -s', renderSetup(setupOptions({ publicKeys: [publicKey] })));
+    for (const [name, lines] of Object.entries(UNITS))
+      await root(`cat >/etc/systemd/system/${name}.service`, `[Service]\n${lines}\n`);
+    await root('systemctl daemon-reload');
+    watched = await watchHosts({
+      hosts: [
+        hostConfig('guest', {
+          name: 'guest',
+          address: '127.0.0.1',
+          port: guest.port,
+          user: 'oombot',
+          identityFile: guest.identityFile,
+          knownHosts: [guest.knownHostsFile],
+          fingerprints: [],
+          jump: null,
+        }),
+      ],
+      keepaliveIntervalMs: 5_000,
+      readyTimeoutMs: 20_000,
+    });
+    await watched.fleet.watchOnly(null);
+    const deadline = Date.now() + WAIT_MS;
+    while (watched.fleet.watchState('guest')?.kind !== 'watching') {
+      if (Date.now() > deadline) throw new Error(`not watched: ${JSON.stringify(watched.warnings)}`);
+      await sleep(100);
+    }
+    handlers = askingOf(watched);
+  }, 900_000);
+  afterAll(async () => {
+    await watched?.close();
+    await guest?.close();
+  });
+
+  async function root(script: string, input = ''): Promise<string> {
+    const { status, stdout, stderr } = await guest.ask(script, { input });
+    if (status !== 0) throw new Error(`${script}: ${status} ${stdout} ${stderr}`);
+    return stdout;
+  }
+  async function why(what: string): Promise<string> {
+    return textOf(await handlers.answerWhy({ host: 'guest', what, when: null }, ASKER));
+  }
+  /** Starts it, does the rest, and waits until systemd says that it is over. */
+  async function over(unit: string, then = ''): Promise<void> {
+    await root(
+      `systemctl start ${unit} || true; ${then}
+       i=0; while [ $i -lt 200 ]; do case $(systemctl show -p ActiveState --value ${unit}) in inactive|failed) exit 0;; esac; sleep 0.2; i=$((i+1)); done; exit 1`,
+    );
+  }
+
+  it.each<[string, string, RegExp]>([
+    ['why-nine', 'kill -9 $(systemctl show -p MainPID --value why-nine);', /SIGKILL \(9\).*exit status 137.*kill -9/],
+    [
+      'why-slow',
+      'sleep 1; systemctl stop why-slow;',
+      /did not stop in time \(TimeoutStopSec=2 s\), so systemd killed it with SIGKILL/,
+    ],
+    ['why-watchdog', '', /did not report in time \(WatchdogSec=3 s\)/],
+    ['why-runtime', '', /run for as long as it may \(RuntimeMaxSec=2 s\)/],
+    ['why-exit', '', /ended by itself with exit code 7: its own decision/],
+    ['why-137', '', /exit code 137 \(128 \+ 9\)/],
+    ['why-crash', '', /SIGSEGV \(11\).*exit status 139/],
+    ['why-abort', '', /SIGABRT \(6\).*exit status 134/],
+    ['why-limit', '', /started too often in a short time/],
+    ['why-address', '', /60 MiB of address space \(LimitAS=, ulimit -v\)/],
+    ['why-done', '', /ended in order, with exit code 0/],
+  ])('%s was not the OOM killer, and the answer says what it was', async (unit, then, words) => {
+    await over(unit, then);
+    const text = await why(`${unit}.service`);
+
+    expect(text).toContain(`No: the OOM killer did not kill ${unit}.service on guest`);
+    expect(text).toMatch(words);
+  });
+
+  it('shows the crash that the kernel logged', async () => {
+    await over('why-fault');
+
+    expect(await why('why-fault.service')).toMatch(/perl\[\d+\]: segfault at 8/);
+  });
+
+  it('shows forks that a limit of tasks refused, of a service that goes on', async () => {
+    await root('systemctl start why-tasks; sleep 2');
+    const text = textOf(
+      await handlers.answerWhy(
+        { host: 'guest', what: 'why-tasks.service', when: { kind: 'last', forMs: 3_600_000 } },
+        ASKER,
+      ),
+    );
+    await root('systemctl stop why-tasks');
+
+    expect(text).toMatch(/^\S* ?No: /);
+    expect(text).toMatch(/forks? (?:was|were) refused in its group: the limit of tasks was reached \(TasksMax=3\)/);
+  });
+
+  it.each([
+    ['why-full', 'tail'],
+    ['why-together', 'why-together.service'],
+  ])('%s was the OOM killer', async (unit, victim) => {
+    await over(unit);
+    const text = await why(`${unit}.service`);
+
+    expect(text.split('\n')[0]).toMatch(/Yes: .*was killed by the kernel’s OOM killer on guest/);
+    expect(text).toContain(victim);
+  });
+
+  it('is a child of a service that lives on: yes, a process of its unit', async () => {
+    await root('systemctl start why-child; sleep 5');
+    const text = await why('why-child');
+
+    expect(text.split('\n')[0]).toMatch(/Yes: tail .*\(a process of its unit\) was killed/);
+  });
+
+  it('is no question for a service that runs since before', async () => {
+    await root('systemctl start why-alive; sleep 3');
+    const asked = { host: 'guest', what: 'why-alive.service', when: { kind: 'last' as const, forMs: 1_000 } };
+
+    expect(textOf(await handlers.answerWhy(asked, ASKER))).toContain('is running on guest');
+  });
+
+  it('is not told of the time before a reboot', async () => {
+    await guest.reboot();
+    const deadline = Date.now() + WAIT_MS;
+    const asked = { host: 'guest', what: 'why-nine.service', when: { kind: 'last' as const, forMs: 3_600_000 } };
+    let text = '';
+    do {
+      await sleep(1_000);
+      text = textOf(await handlers.answerWhy(asked, ASKER));
+    } while (!text.includes('was booted') && Date.now() < deadline);
+
+    expect(text).toContain('I cannot tell whether the OOM killer took why-nine.service');
+    expect(text).toContain('its counters began anew then');
+  });
+});
