@@ -16,6 +16,10 @@ set -fu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; export PATH LC_ALL
 unset ENV BASH_ENV CDPATH IFS
 umask 077
+# Before anything of this script's own is set: a value of several lines looks like names of its own.
+for name in $(env | sed -n 's/^\([A-Za-z][A-Za-z0-9_]*\)=.*/\1/p'); do
+  case $name in PATH | LC_ALL | SUDO_USER | DOAS_USER | PWD | SHELLOPTS | BASHOPTS | UID | EUID | PPID) ;; *) unset "$name" ;; esac
+done
 VERSION=1
 MIN=-900
 MAX=1000
@@ -75,12 +79,9 @@ num() {
 adj() { case $1 in -0) return 1 ;; -*) num "${1#-}" 4 ;; *) num "$1" 4 ;; esac }
 root() { [ "$(id -u)" = 0 ]; }
 
-# Nothing of the caller's may stop this halfway: neither signals, nor limits, nor what is in his environment.
+# Nothing of the caller's may stop this halfway: neither signals nor limits.
 alone() {
   trap '' HUP INT QUIT ABRT PIPE ALRM TERM USR1 USR2 TSTP TTIN TTOU VTALRM PROF XCPU XFSZ
-  for name in $(env | sed -n 's/^\([A-Za-z][A-Za-z0-9_]*\)=.*/\1/p'); do
-    case $name in PATH | LC_ALL | SUDO_USER | DOAS_USER | PWD | SHELLOPTS | BASHOPTS | UID | EUID | PPID) ;; *) unset "$name" ;; esac
-  done
   { ulimit -n 256 || ulimit -S -n "$(ulimit -H -n)"; } 2>/dev/null
   for limit in t f d v; do
     { ulimit "-$limit" unlimited || ulimit -S "-$limit" "$(ulimit -H "-$limit")"; } 2>/dev/null

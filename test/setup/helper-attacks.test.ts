@@ -220,7 +220,11 @@ printf '%s' '${unitRequest(5, 4)}' >/run/request; ${HELPER} </run/request; kill 
       );
 
       host.run(
-        `export LD_PRELOAD_NOT=1 TZ=:/etc/shadow POSIXLY_CORRECT=1 GREP_OPTIONS=-r HOME=/dev/shm SYSTEMD_PAGER=id LOCPATH=/dev/shm; exec ${HELPER}`,
+        `export LD_PRELOAD_NOT=1 TZ=:/etc/shadow POSIXLY_CORRECT=1 GREP_OPTIONS=-r HOME=/dev/shm SYSTEMD_PAGER=id LOCPATH=/dev/shm LINES_IN_IT='
+RAISE=yes
+KEPT=/tmp
+file=x
+MIN=-1000'; exec ${HELPER}`,
         {
           input: request(one, 600, 500),
         },
