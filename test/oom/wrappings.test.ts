@@ -129,6 +129,48 @@ describe.each(ALL.map((wrapper, at) => ({ ...wrapper, at })))('$name', (wrapper)
   );
 });
 
+/** What stays of a report where only its last lines are handed on, from 2.6 on. */
+const SHORT: [string, string[]][] = [
+  [
+    'a kill line',
+    [
+      'Out of memory: Killed process 1234 (java) total-vm:8000000kB, anon-rss:4000000kB, file-rss:0kB, shmem-rss:0kB, UID:1000 pgtables:9000kB oom_score_adj:0',
+    ],
+  ],
+  [
+    'a kill line of a group, and who was chosen',
+    [
+      'oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=java,pid=1234,uid=1000',
+      'Memory cgroup out of memory: Killed process 1234 (java) total-vm:8000000kB, anon-rss:4000000kB, file-rss:0kB, shmem-rss:0kB, UID:1000 pgtables:9000kB oom_score_adj:0',
+      'oom_reaper: reaped process 1234 (java), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB',
+    ],
+  ],
+  [
+    'a score line and a kill line',
+    [
+      'Out of memory: Kill process 1234 (java) score 900 or sacrifice child',
+      'Killed process 1234 (java) total-vm:8000000kB, anon-rss:4000000kB, file-rss:0kB',
+    ],
+  ],
+  ['a kill line of 2.6', ['Out of Memory: Killed process 1234 (java).']],
+];
+/** Broken where a whole line could as well end, and no other line shows that lines are broken. */
+const TOO_SHORT = /^(?:blanks at 72 syslog|wrapped iso syslog) /;
+
+describe.each(SHORT)('%s alone', (what, texts) => {
+  const messages = texts.map((text, at) => ({ text, seconds: 100 + at / 1e6 }));
+  const whole = parseLines(messages.map(({ seconds, text }) => `[${seconds.toFixed(6).padStart(12)}] ${text}`));
+
+  it.each(ALL.map((wrapper, at) => [wrapper.name, wrapper, at] as const))('is read whole: %s', (name, wrapper, at) => {
+    if (TOO_SHORT.test(`${name} ${what}`)) return;
+    const place = randomPlace(openRandom(at));
+
+    const found = read(joinLines(wrapper, wrap(wrapper, messages, place), place));
+
+    expect(found.map(factsOf)).toEqual(whole.map(factsOf));
+  });
+});
+
 it('keeps a name with a line feed whole where other lines end in blanks', () => {
   const blank = ['Mem-Info: ', '5 total pagecache pages ', 'Tasks state (memory values in pages): '];
   const front = blank.map((text, at) => `[   36.${100_000 + at}] ${text}`);

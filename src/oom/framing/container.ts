@@ -55,8 +55,7 @@ function findContainer(head: string): Filter | null {
   if (hasStrangeLineEnds(head)) return openLineEnds();
   const text = head.startsWith('\xef\xbb\xbf') ? head.slice(3) : head;
   if (isMail(text)) return openMail(/^Content-Type: *text\/(?!html)/im.test(text));
-  if (/(?:gfp_mask|order|constraint|oom_score_adj|nodemask)=3D|\bfailcnt[^\n]{0,200}=\r?\n/.test(text))
-    return openQuotedPrintable();
+  if (isQuotedPrintable(text)) return openQuotedPrintable();
   if (isBase64(text)) return openBase64Text();
   if (isHtml(text)) return openHtml();
   if (isRecording(text)) return openRecording();
@@ -123,6 +122,7 @@ function hasStrangeLineEnds(head: string): boolean {
   const feeds = head.split('\n').length - 1;
   // journalctl's long forms are read by whole lines.
   if (returns > 1 && JOURNAL.test(head)) return true;
+  if (feeds === 0 && /\r[^\r]/.test(head)) return true;
   return head.includes('\r\r\n') || (returns > 1 && feeds * 10 < returns);
 }
 
@@ -145,6 +145,18 @@ function isMail(text: string): boolean {
   return (
     /^Content-Transfer-Encoding: *"?(?:quoted-printable|base64)/im.test(text) &&
     /^(?:MIME-Version|Content-Type|From|Subject|Received|Date):/im.test(text)
+  );
+}
+
+/** Its `=3D`, or lines of a report that end with `=` where they are broken. */
+function isQuotedPrintable(text: string): boolean {
+  if (/(?:gfp_mask|order|constraint|oom_score_adj|nodemask)=3D/.test(text)) return true;
+  const lines = text.split('\n').map((line) => line.trimEnd());
+  const broken = lines.filter((line) => line.length > 70 && line.endsWith('='));
+  return (
+    broken.some((line) => /failcnt|process \d|oom|-rss:/.test(line)) &&
+    lines.every((line) => line.length <= 76) &&
+    broken.length * 2 > lines.filter((line) => line.length > 70).length
   );
 }
 

@@ -5,3 +5,24 @@ export interface Filter {
   /** How many lines were given in turned order, once all were; null or missing: they stand as in the input. */
   turnedLines?: () => number | null;
 }
+
+const LINE_MAX = 1_048_576;
+
+/** A filter that is given whole lines without their ends; what is not ended yet waits, a giant line in parts. */
+export function openLines(take: (line: string) => string, end: () => string = () => ''): Filter {
+  let rest = '';
+  return {
+    push: (bytes) => {
+      const lines = (rest + bytes).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > LINE_MAX) {
+        lines.push(rest);
+        rest = '';
+      }
+      let out = '';
+      for (const line of lines) out += take(line.endsWith('\r') ? line.slice(0, -1) : line);
+      return out;
+    },
+    end: () => (rest === '' ? '' : take(rest)) + end(),
+  };
+}

@@ -1,4 +1,4 @@
-import type { Filter } from './filter.ts';
+import { openLines, type Filter } from './filter.ts';
 
 // A line that its way could not carry whole, in pieces that say so:
 //
@@ -17,7 +17,6 @@ export function hasFragments(head: string): boolean {
 
 /** Puts the pieces together. */
 export function openFragments(): Filter {
-  let rest = '';
   let netconsole: { front: string; text: string } | null = null;
   /** By stream: the line so far. */
   const partial = new Map<string, string>();
@@ -54,16 +53,8 @@ export function openFragments(): Filter {
     return netconsole.text.length >= Math.min(Number(size), WHOLE_MAX) ? flush() : '';
   }
 
-  return {
-    push: (bytes) => {
-      const lines = (rest + bytes).split('\n');
-      rest = lines.pop() ?? '';
-      return lines.map((line) => take(line.endsWith('\r') ? line.slice(0, -1) : line)).join('');
-    },
-    end: () => {
-      const last = (rest === '' ? '' : take(rest)) + flush();
-      const lost = [...partial.values()].map((line) => `${line}\n`);
-      return last + lost.join('');
-    },
-  };
+  return openLines(take, () => {
+    const lost = [...partial.values()].map((line) => `${line}\n`);
+    return flush() + lost.join('');
+  });
 }

@@ -48,12 +48,17 @@ const KNOWN: readonly Known[] = [
   },
   { kind: 'row', pattern: '\\[ {0,8}\\d{1,10} {0,8}\\](?: {1,16}-?\\d{1,20}){7}' },
   { kind: 'verdict', pattern: 'oom-kill:constraint=[A-Z]', whole: /oom-kill:constraint=[^\n]*,uid=\d+/y },
+  {
+    kind: 'score',
+    pattern: `(?:${KILL})?[Kk]ill process \\d+ \\(.{1,64}\\) (?:score|or a child)`,
+    whole: /[^\n]*(?:or sacrifice child|or a child|score -?\d+ and children\.)/y,
+  },
   // Cut within its figures, its end does not show.
   {
     kind: 'kill',
     pattern: `${KILL}(?:OOM )?[Kk]ill(?:ed)? process \\d+|Kill(?:ed)? process \\d+`,
     whole:
-      /[^\n]*(?:(?:rss|vm|vsz|pgtables|swap):\d+kB|oom_score_adj:-?\d+|UID:\d+|or sacrifice child|or a child|score -?\d+ and children\.|same memory)(?!, (?:anon|file|shmem)-| (?:UID|pgtables|oom_))/y,
+      /[^\n]*(?:(?:rss|vm|vsz|pgtables|swap):\d+kB|oom_score_adj:-?\d+|UID:\d+|\)\.|same memory)(?!, (?:anon|file|shmem)-| (?:UID|pgtables|oom_))/y,
   },
   {
     kind: 'reaper',

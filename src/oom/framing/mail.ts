@@ -1,4 +1,4 @@
-import type { Filter } from './filter.ts';
+import { openLines, type Filter } from './filter.ts';
 
 // Mail as it is stored: parts whose text is written as quoted-printable or base64 (RFC 2045).
 
@@ -6,28 +6,8 @@ const ENCODING = /^Content-Transfer-Encoding: *"?(quoted-printable|base64)/i;
 const TYPE = /^Content-Type: *(?:image\/|application\/pgp|video\/|audio\/)/i;
 const HTML_TYPE = /^Content-Type: *text\/html/i;
 const HEADER = /^[A-Za-z][A-Za-z0-9-]{0,76}:/;
-const LINE_MAX = 1_048_576;
 
 type Encoding = 'quoted-printable' | 'base64' | 'none';
-
-/** Splits into lines; what is not ended yet waits. */
-function openLines(take: (line: string) => string): Filter {
-  let rest = '';
-  return {
-    push: (bytes) => {
-      const lines = (rest + bytes).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > LINE_MAX) {
-        lines.push(rest);
-        rest = '';
-      }
-      let out = '';
-      for (const line of lines) out += take(line.endsWith('\r') ? line.slice(0, -1) : line);
-      return out;
-    },
-    end: () => (rest === '' ? '' : take(rest)),
-  };
-}
 
 /** Decodes the parts of a stored mail, each as its header says. A part of HTML beside one of plain text (`hasText`) is left out. */
 export function openMail(hasText: boolean): Filter {

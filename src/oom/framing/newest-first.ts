@@ -18,10 +18,14 @@ const RANKS = new Map(
     'heading',
     'row',
     'verdict',
+    'score',
     'kill',
     'reaper',
   ].map((kind, rank) => [kind, rank] as const),
 );
+/** Whom a line is about: chosen, killed, reaped. */
+const PID = /[Kk]ill(?:ed)? process (\d+)|,pid=(\d+),uid=|oom_reaper: \D{1,30}(\d+)/;
+const SAME_PROCESS = 3;
 const LINES_LOOKED_AT = 4_000;
 const BLOCK_BYTES = 67_108_864;
 
@@ -30,13 +34,23 @@ export function isNewestFirst(head: string): boolean {
   const order = { forward: 0, backward: 0 };
   const time = { forward: 0, backward: 0 };
   let rankAbove: number | undefined;
+  let pidAbove: string | null = null;
   let stampAbove: string | null = null;
   for (const line of head.split('\n', LINES_LOOKED_AT)) {
     const landmark = line.length < 4_000 ? findLandmark(line) : null;
     const rank = RANKS.get(landmark?.kind ?? '');
     if (landmark === null || rank === undefined) continue;
-    if (rankAbove !== undefined && rank !== rankAbove) order[rank > rankAbove ? 'forward' : 'backward'] += 1;
+    const pid =
+      PID.exec(line)
+        ?.slice(1)
+        .find((found) => found !== undefined) ?? null;
+    if (rankAbove !== undefined && rank !== rankAbove) {
+      // That somebody was killed stands above that the same was chosen: short logs have no more to go by.
+      const weight = pid !== null && pid === pidAbove ? SAME_PROCESS : 1;
+      order[rank > rankAbove ? 'forward' : 'backward'] += weight;
+    }
     rankAbove = rank;
+    pidAbove = pid;
     const stamp = sortableStamp(line.slice(0, 200));
     if (stamp !== null && stampAbove?.length === stamp.length && stamp !== stampAbove)
       time[stamp > stampAbove ? 'forward' : 'backward'] += 1;

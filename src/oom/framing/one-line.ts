@@ -1,3 +1,4 @@
+import { parseJson } from './json-entry.ts';
 import { findLandmark } from './landmarks.ts';
 import type { Filter } from './filter.ts';
 
@@ -15,8 +16,8 @@ interface Separator {
   unfinished: RegExp;
 }
 
-const BREAKS_MIN = 5;
-const KINDS_MIN = 2;
+const KNOWN_MIN = 2;
+const PIECES_MAX = 400;
 const LOOKED_AT_MAX = 65_536;
 const REST_MAX = 65_536;
 
@@ -30,7 +31,11 @@ const SEPARATORS: readonly Separator[] = [
   { pattern: /', '|", "|',\s?b'/g, decode: asIs, unfinished: /['"],? ?b?$/ },
   { pattern: /(?:%0D)?%0A/gi, decode: unpercent, unfinished: /%[^%]{0,5}$/ },
   // Only the kernel's stamps tell where a line begins.
-  { pattern: /[ \t]+(?=(?:<\d>)?\[ *\d{1,10}\.\d{6}\] )/g, decode: asIs, unfinished: /\s[^\s\]]*(?:\[ *[\d.]*\]?)?$/ },
+  {
+    pattern: /(?<![ \t])[ \t]+(?=(?:<\d>)?\[ *\d{1,10}\.\d{6}\] )/g,
+    decode: asIs,
+    unfinished: /\s[^\s\]]*(?:\[ *[\d.]*\]?)?$/,
+  },
 ];
 
 function unescape(text: string): string {
@@ -45,18 +50,22 @@ function unpercent(text: string): string {
 /** Makes lines of a text that has several in one, or null: it has not. */
 export function openOneLine(head: string): Filter | null {
   for (const line of head.split('\n')) {
-    if (line.length < 400 || !/oom|ill(?:ed)?(?: |\+|%20)process/.test(line)) continue;
+    if (line.length < 60 || !/oom|ill(?:ed)?(?: |\+|%20)process/.test(line) || isJson(line)) continue;
     const separator = SEPARATORS.find((one) => separates(one, line.slice(0, LOOKED_AT_MAX)));
     if (separator !== undefined) return openSplit(separator);
   }
   return null;
 }
 
+function isJson(line: string): boolean {
+  return line.startsWith('{') && parseJson(line) !== null;
+}
+
 function separates({ pattern, decode }: Separator, line: string): boolean {
-  const pieces = line.split(pattern);
-  if (pieces.length <= BREAKS_MIN) return false;
-  const kinds = new Set(pieces.map((piece) => findLandmark(decode(piece))?.kind).filter((kind) => kind !== undefined));
-  return kinds.size >= KINDS_MIN;
+  const pieces = line.split(pattern, PIECES_MAX);
+  const isEncoded = decode === unpercent && /%(?:20|2C|3A)/i.test(line) && !/[ \t]/.test(line);
+  const least = isEncoded ? 1 : KNOWN_MIN;
+  return pieces.length >= least && pieces.filter((piece) => findLandmark(decode(piece)) !== null).length >= least;
 }
 
 function openSplit({ pattern, decode, unfinished }: Separator): Filter {

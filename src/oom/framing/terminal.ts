@@ -1,10 +1,8 @@
-import type { Filter } from './filter.ts';
+import { openLines, type Filter } from './filter.ts';
 import { mayBeginReport } from './landmarks.ts';
 import { parseJson, toBytes } from './json-entry.ts';
 
 // What a terminal showed: a recording by asciinema, and colours of which the escape was written as text or lost.
-
-const LINE_MAX = 4_194_304;
 
 export function isRecording(head: string): boolean {
   return /^\{[^\n]{0,40}"version": ?[123],/.test(head) && /^\{[^\n]*"(?:width|cols)":/.test(head);
@@ -12,23 +10,11 @@ export function isRecording(head: string): boolean {
 
 /** asciicast: `[1.234, "o", "[  107.5] php-fpm invoked oom-kil"]`, a line each time the terminal was written to. */
 export function openRecording(): Filter {
-  let rest = '';
-
-  function read(line: string): string {
+  return openLines((line) => {
     const event = parseJson(line);
     if (!Array.isArray(event) || event[1] !== 'o' || typeof event[2] !== 'string') return '';
     return toBytes(event[2]).replaceAll('\r', '');
-  }
-
-  return {
-    push: (bytes) => {
-      const lines = (rest + bytes).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > LINE_MAX) rest = '';
-      return lines.map(read).join('');
-    },
-    end: () => read(rest),
-  };
+  });
 }
 
 /** ESC as rsyslog, editors, pagers and languages write it, with the control sequence behind it. */
@@ -40,15 +26,5 @@ const LOST = /(?<!\x1b)\[(?:\d{1,3}(?:;\d{1,3}){0,4})?m/g;
 export function openWrittenEscapes(head: string): Filter | null {
   const lines = head.split('\n').filter(mayBeginReport);
   const pattern = [WRITTEN, LOST].find((one) => lines.filter((line) => (line.match(one)?.length ?? 0) > 1).length > 0);
-  if (pattern === undefined) return null;
-  let rest = '';
-  return {
-    push: (bytes) => {
-      const text = rest + bytes;
-      const end = text.length > LINE_MAX ? text.length : text.lastIndexOf('\n') + 1;
-      rest = text.slice(end);
-      return text.slice(0, end).replace(pattern, '');
-    },
-    end: () => rest.replace(pattern, ''),
-  };
+  return pattern === undefined ? null : openLines((line) => `${line.replace(pattern, '')}\n`);
 }

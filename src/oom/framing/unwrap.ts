@@ -139,8 +139,11 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       const landmark = unit.lines.some(isForeign) ? null : findLandmark(unit.text);
       if (landmark !== null) addSample(fresh, { text: unit.text, landmark });
     }
+    const isMixed = from.length > 1 && fresh.size > 0 && from.some(isUnwrapped);
     for (const wrapping of fresh.values()) {
       conclude(wrapping);
+      // Its words stand once, before the first line of a log that has no front: `{code}[  107.5] oom-kill:…`.
+      if (isMixed && wrapping.samples === 1) wrapping.isIdentity = [];
       if (!isBelieved(wrapping) || (learned.size >= WRAPPINGS_MAX && !learned.has(wrapping.key))) continue;
       learned.set(wrapping.key, wrapping);
     }
@@ -182,6 +185,11 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
       release(out);
     },
   };
+}
+
+/** A landmark begins its line, with a known front at most. */
+function isUnwrapped({ lines }: Unit): boolean {
+  return lines.some(({ text }) => findLandmark(text)?.start === 0);
 }
 
 /** The first line of an input may lack its beginning, a first entry its first fields: they are of the host that the next one names. */

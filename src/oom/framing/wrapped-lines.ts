@@ -1,5 +1,5 @@
 import { findLandmark } from './landmarks.ts';
-import type { Filter } from './filter.ts';
+import { openLines, type Filter } from './filter.ts';
 import { stripPrefix, type KnownTail } from './prefix.ts';
 import { clearStamp, emptyStamp, type Stamp } from './stamp.ts';
 import { addSample, conclude, strip, type Wrapping } from './wrapping.ts';
@@ -46,20 +46,27 @@ const OPEN_END =
   /(?:^|[\]:] )(?:\[ *\d+ *\](?: +-?\d+){1,13}|CPU: \d+ .*\b(?:Not tainted|Comm: .*)|\[ *pid *\] +uid +tgid[ \w]*(?<!name))$/;
 /** A number of a memory group, or a function of the call trace. */
 const WHOLE = /^(?:[a-z_]+ \d+|[ ?]{0,4}[\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+.{0,40}| ?<\/?(?:TASK|IRQ)>)$/;
+const ROW_MAX = 400;
 const ROW = /\[ *\d+ *\](?: +-?\d+){3,13}$/;
 /** What no line begins with, where lines have fronts. */
-const REST = /^ *(?:oom-killer: gfp_mask=|process \d+ \(.{1,40}\)(?:,| total-vm))/;
+const REST =
+  /^ *(?:oom-killer: gfp_mask=|process \d+ \(.{1,40}\)(?:,|\.| total-vm))|^(?!.*process \d)(?:.*[ ,])?(?:pgtables:\d+kB|oom_score_adj:-?\d|(?:anon|file|shmem)-rss:\d+kB)/;
+/** Behind these words somebody is named. */
+const NO_END =
+  /(?:ut of [Mm]emory:|emory cgroup out(?: of)?|Kill(?:ed)?(?: process)?|Kill(?:ed)? process \d+(?: \(.{1,16}\))?)$/;
 const NAMES_SOMEBODY = / invoked oom-killer|Kill(?:ed)? process \d+ \(/;
 /** Ends within a process name, which may hold a line break of its own. */
 const IN_NAME = /(?:process \d+ \(|,task=|Comm: )[^),]{0,15}$/;
 /** Lines with a front are at least so many of all: the others go on. */
 const FORM_SHARE = 0.1;
+/** A single kill line, broken. */
+const SHORT_LINES = 8;
 const scratch: Stamp = emptyStamp();
 const known: KnownTail = { text: '', host: '', program: null };
 
 /** Whether lines of a report in a text are broken, seen by one that ends before it can. */
 export function findWrap(head: string): Wrap | null {
-  if (!/oom-killer|illed process|oom-kill:/.test(head)) return null;
+  if (!/oom-kill|ut of [Mm]emory|illed process|-rss:\d/.test(head)) return null;
   const given = head.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
   const isPadded = given.filter((line) => line.endsWith(' ')).length > given.length / 2;
   const quote = findQuote(given);
@@ -74,24 +81,32 @@ export function findWrap(head: string): Wrap | null {
   /** Of lines of a report that are known: others may all be of one length. */
   const sure: number[] = [];
   let atTokens = 0;
+  /** What goes on is set in, which no terminal does. */
+  let isSetIn = true;
   for (const [at, line] of lines.entries()) {
     const next = lines[at + 1] ?? '';
     if (line.length < WIDTH_MIN || line.length > WIDTH_MAX || isFresh(fronts, next)) continue;
     const broken = isBroken(line) && !IN_NAME.test(line);
     const goesOn = MIDDLE.test(next);
-    if (!fronts.areKnown && !broken && !goesOn && !OPEN_END.test(line)) continue;
-    isBrokenSomewhere ||= broken || (goesOn && NAMES_SOMEBODY.test(line)) || (fronts.areKnown && REST.test(next));
-    isCut ||= broken && line.endsWith(',') && /oom-kill:constraint=\S*$/.test(line);
+    const isRest = REST.test(next);
+    if (!fronts.areKnown && !broken && !goesOn && !isRest && !OPEN_END.test(line)) continue;
+    isBrokenSomewhere ||= broken || (goesOn && NAMES_SOMEBODY.test(line)) || isRest;
+    isCut ||= broken && /oom-kill:constraint=\S*$/.test(line);
     width = Math.max(width, line.length);
     // A row may be broken anywhere in a run of blanks.
     if (ROW.test(line)) continue;
     lengths.push(line.length);
-    if (broken || goesOn) sure.push(line.length);
+    if (broken || goesOn || isRest) sure.push(line.length);
     if (goesOn) atTokens += 1;
+    isSetIn &&= next.startsWith('  ');
   }
   if (!isBrokenSomewhere) return null;
   const isHard =
-    isCut || (lengths.length > 2 ? areAtEdge(lengths, width) && areAtEdge(sure, width) : atTokens < lengths.length);
+    isCut ||
+    (!isSetIn &&
+      (lengths.length > 3
+        ? areAtEdge(lengths, width) && areAtEdge(sure, width)
+        : atTokens < lengths.length && lengths.every((length) => length >= width - 1)));
   return { width, isHard, quote, isPadded, fronts };
 }
 
@@ -127,9 +142,8 @@ function findFronts(lines: readonly string[]): Fronts {
     const landmark = form === null ? findLandmark(text) : null;
     if (landmark !== null && landmark.start > 0) addSample(wrappings, { text, landmark });
   }
-  const forms = new Set(
-    [...counts].filter(([, count]) => count > 1 && count > lines.length * FORM_SHARE).map(([form]) => form),
-  );
+  const least = lines.length <= SHORT_LINES ? 1 : Math.max(2, lines.length * FORM_SHARE);
+  const forms = new Set([...counts].filter(([, count]) => count >= least).map(([form]) => form));
   // Where forms are known the others are what was broken; and blanks are no front.
   const learned = [...wrappings.values()].filter(
     ({ kinds, parts }) => forms.size === 0 && kinds.size > 1 && parts.some((part) => part !== 'pad' && part !== 'gap'),
@@ -148,13 +162,14 @@ function formOf(line: string): string | null {
 function isBroken(line: string): boolean {
   const at = line.indexOf(' invoked oom-killer');
   if (at > 0) return !/order=-?\d+/.test(line.slice(at)) || /(?:,|oom_[a-z_]*=?|oomkilladj=?)$/.test(line);
+  if (NO_END.test(line)) return true;
   const landmark = findLandmark(line);
   if (landmark?.kind === 'verdict') return landmark.end < 0;
   return (
     landmark?.kind === 'kill' &&
     /Killed process \d+/.test(line) &&
     !/rss:\d+kB(?!,)|oom_score_adj:-?\d|UID:\d/.test(line) &&
-    !/\)\.?$/.test(line)
+    !/\)\.?\W{0,3}$/.test(line)
   );
 }
 
@@ -169,7 +184,6 @@ function isFresh({ forms, learned, areKnown }: Fronts, line: string): boolean {
 
 /** Joins what was broken. A joined line has the number of its first piece. */
 export function openWrapped({ width, isHard, quote, isPadded, fronts }: Wrap): Filter {
-  let rest = '';
   let pending = '';
   let lastPiece = '';
   let pieces = 0;
@@ -184,7 +198,8 @@ export function openWrapped({ width, isHard, quote, isPadded, fronts }: Wrap): F
   function goesOn(line: string): boolean {
     if (pieces === 0 || pieces >= PIECES_MAX || pending.length > LINE_MAX || isFresh(fronts, line)) return false;
     const before = lastPiece.trimEnd();
-    if (OPEN_END.test(pending.trimEnd()) || (fronts.areKnown && MIDDLE.test(line))) return true;
+    if ((pending.length < ROW_MAX && OPEN_END.test(pending.trimEnd())) || (fronts.areKnown && MIDDLE.test(line)))
+      return true;
     if (isHard) return before.length >= width - (fronts.areKnown ? CUT_BLANKS_MAX : 1);
     const isIndented = line.startsWith(' ');
     if (isIndented && !fronts.areKnown) return false;
@@ -199,7 +214,7 @@ export function openWrapped({ width, isHard, quote, isPadded, fronts }: Wrap): F
   }
 
   function take(given: string): string {
-    const whole = unquote(quote, given.endsWith('\r') ? given.slice(0, -1) : given);
+    const whole = unquote(quote, given);
     const line = isPadded ? whole.trimEnd() : whole;
     if (goesOn(line)) {
       join(line);
@@ -213,12 +228,5 @@ export function openWrapped({ width, isHard, quote, isPadded, fronts }: Wrap): F
     return out;
   }
 
-  return {
-    push: (bytes) => {
-      const lines = (rest + bytes).split('\n');
-      rest = lines.pop() ?? '';
-      return lines.map(take).join('');
-    },
-    end: () => (rest === '' ? '' : take(rest)) + flush(),
-  };
+  return openLines(take, flush);
 }

@@ -54,7 +54,9 @@ export interface Wrapping {
   hostOfTail: string;
 }
 
-const PROGRAM = /(?:^|[\s\])|])([A-Za-z][\w./@-]{0,63})(?:\[\d{1,10}\])?: ?$/;
+/** With its pid, as only logs have it; else it may be who said it, or where. */
+const PROGRAM =
+  /(?:^|[\s\])|])(?:([A-Za-z][\w./@-]{0,63})\[\d{1,10}\]|(earlyoom|nohang(?:-desktop)?|systemd(?:-oomd)?|oomd|kubelet|lmkd|lowmemorykiller)): ?$/;
 const OUTER_MAX = 600;
 const WORDS_KEPT = 32;
 /** So many kinds of lines are no quotation any more: the program hands the kernel's log on. */
@@ -151,7 +153,7 @@ function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasI
 /** The program that a front names last; null: none. A single word with a colon is where the line is from: `node1: `. */
 function programOf(outer: string): string | null {
   const named = PROGRAM.exec(outer);
-  const name = named?.[1];
+  const name = named?.[1] ?? named?.[2];
   if (named === null || name === undefined || named.index === 0 || isLevel(name) || KERNEL_NAMES.has(name)) return null;
   return name;
 }
@@ -209,7 +211,7 @@ export function isBelieved(wrapping: Wrapping): boolean {
   if (wrapping.outer === '' && wrapping.ends.length === 0 && !wrapping.ignoresHost) return false;
   if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
   const [kind] = wrapping.kinds.keys();
-  if (kind !== 'kill' && kind !== 'verdict' && kind !== 'userspace') return wrapping.samples > 2;
+  if (kind !== 'kill' && kind !== 'score' && kind !== 'verdict' && kind !== 'userspace') return wrapping.samples > 2;
   return !/(?:^| )[a-z]{2,} [a-z]{2,} [a-z]{2,}|^ *[A-Za-z]+: ?$/i.test(wrapping.outer);
 }
 

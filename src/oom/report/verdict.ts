@@ -89,9 +89,9 @@ export function parseVerdict(text: string): Verdict | null {
   const constraint = /^[A-Za-z_]+/.exec(text.slice(start + 20))?.[0] ?? '';
   // Names and paths may hold commas and "=": pid and uid are read from the end, task= reaches to the last ",pid=".
   const pidAt = text.lastIndexOf(',pid=');
-  const tail = pidAt < 0 ? null : /^,pid=(\d+)(?:,| {0,2},? {0,2}uid)/.exec(text.slice(pidAt, pidAt + TAIL_MAX));
-  const uidAt = /,pid=\d+,uid=\d+\s*$/.exec(text);
-  const taskEnd = uidAt?.index ?? (pidAt < 0 ? text.length : pidAt);
+  const tail =
+    pidAt < 0 ? null : /^,pid=(\d+)(?:,| {0,2},? {0,2}uid)(?:uid=(\d+))?/.exec(text.slice(pidAt, pidAt + TAIL_MAX));
+  const taskEnd = pidAt < 0 ? text.length : pidAt;
   const body = text.slice(0, taskEnd);
   const oomMemcgAt = body.indexOf(',oom_memcg=/');
   const taskMemcgAt = body.indexOf(',task_memcg=/', Math.max(0, oomMemcgAt));
@@ -102,7 +102,7 @@ export function parseVerdict(text: string): Verdict | null {
     taskMemcg: taskMemcgAt < 0 || taskAt < 0 ? null : decodeText(body.slice(taskMemcgAt + 12, taskAt)),
     name: taskAt < 0 || pidAt < 0 ? null : decodeText(body.slice(taskAt + 6)),
     pid: tail === null ? null : Number(tail[1]),
-    uid: toInteger(/,uid=(\d+)\s*$/.exec(text)?.[1]),
+    uid: toInteger(tail?.[2]),
     globalOom: body.includes(',global_oom'),
   };
 }
@@ -191,7 +191,7 @@ export function parseKilled(text: string): KilledLine | null {
   if (nameStart < 0 && rest !== '') return null;
   const end = nameEnd(rest);
   const fields = end < 0 ? '' : rest.slice(end + 1);
-  const uidAfter = /^, UID (\d+),/.exec(fields)?.[1] ?? / UID:(\d+)(?:\s|$)/.exec(fields)?.[1];
+  const uidAfter = /^, UID (\d+),/.exec(fields)?.[1] ?? / UID:(\d+)/.exec(fields)?.[1];
   return {
     message,
     pid: Number(killed[2]),
@@ -202,7 +202,7 @@ export function parseKilled(text: string): KilledLine | null {
     fileRssKiB: wholeKiB(fields, ' file-rss:'),
     shmemRssKiB: wholeKiB(fields, ' shmem-rss:'),
     pageTablesKiB: wholeKiB(fields, ' pgtables:'),
-    oomScoreAdj: toInteger(/ oom_score_adj:(-?\d+)\s*$/.exec(fields)?.[1]),
+    oomScoreAdj: toInteger(/ oom_score_adj:(-?\d+)/.exec(fields)?.[1]),
     torn: end < 0,
   };
 }
@@ -230,13 +230,20 @@ function parseContainerKilled(text: string): KilledLine | null {
   };
 }
 
+/** Signs of a wrapping that may stand right behind a line that ends with the name: quotes, tags, brackets, escapes. */
+const WRAPPED_END = /^\)(?:\.|["'`<\]}$*|\\^\0\x1b\xe2])/;
+
 /** Where the `)` behind the name is: before the last known tail, else the last one of a line that ends there, else -1. */
 function nameEnd(rest: string): number {
   let end = -1;
   for (let tail = KNOWN_TAIL.exec(rest); tail !== null; tail = KNOWN_TAIL.exec(rest)) end = tail.index;
   if (end >= 0) return end;
   const close = rest.lastIndexOf(')');
-  return close >= 0 && /^\)[.,]?(?: \S*)?\s*$/.test(rest.slice(close)) ? close : -1;
+  const near = rest.lastIndexOf(')', COMM_MAX + 1);
+  // Up to 2.6.27 the line ends with a full stop; what follows it is not the kernel's.
+  if (close > near && rest.startsWith(').', near)) return near;
+  if (close >= 0 && /^\)[.,]?(?: \S*)?\s*$/.test(rest.slice(close))) return close;
+  return near >= 0 && WRAPPED_END.test(rest.slice(near)) ? near : -1;
 }
 
 /** `label` with its separator in front, as in ` total-vm:7721568kB,`. A number that the line's end cut has no unit, and counts not. */
