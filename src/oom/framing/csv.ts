@@ -1,12 +1,15 @@
 import { asJournal, isHostName, isHostOfSource, NO_CONTEXT } from './json-context.ts';
 import { findLandmark } from './landmarks.ts';
 import type { Filter } from './filter.ts';
+import { knownProgram } from './programs.ts';
 
 // Tables of logs (RFC 4180, and with tabs or semicolons): a value in quotes may hold the delimiter, line breaks and doubled quotes.
 // Which column holds the message is found by its name, or by what stands in it.
 
 const TEXT_NAMES =
   /^(?:_raw|@?message|msg|log|line|text|body|textpayload|jsonpayload\.message|rawdata|syslogmessage|event|content|raw|description|logmessage)$/i;
+const PROGRAM_NAMES =
+  /^(?:program(?:name)?|process(?:name)?|app(?:name)?|syslog_identifier|ident(?:ifier)?|service|unit|tag)$/i;
 const TIME_NAMES = /^(?:_?time|@?timestamp|date|timegenerated(?: \[utc\])?|ts|datetime)$/i;
 const DELIMITERS = [',', '\t', ';'] as const;
 const ROW_MAX = 16_777_216;
@@ -17,6 +20,7 @@ interface Columns {
   message: number;
   host: number;
   time: number;
+  program: number;
   hasHeader: boolean;
 }
 
@@ -49,6 +53,7 @@ export function findColumns(head: string): Columns | null {
       message: named >= 0 && (counts[named] ?? 0) === 0 && (counts[most] ?? 0) > 0 ? most : message,
       host: findHostColumn(header, rows.slice(1)),
       time: header.findIndex((name) => TIME_NAMES.test(name.trim())),
+      program: header.findIndex((name) => PROGRAM_NAMES.test(name.trim())),
       hasHeader: named >= 0,
     };
   }
@@ -67,7 +72,7 @@ export function openCsv(columns: Columns): Filter {
   let out = '';
   let isFirst = true;
   let hostAbove = '';
-  const { message, host, time, hasHeader } = columns;
+  const { message, host, time, program, hasHeader } = columns;
   const rows = openRows(columns.delimiter, (row) => {
     const isHeader = isFirst && hasHeader;
     isFirst = false;
@@ -77,7 +82,12 @@ export function openCsv(columns: Columns): Filter {
     }
     // A row that breaks off is of the host of the row above.
     hostAbove = row[host] ?? (host < 0 ? '' : hostAbove);
-    const context = asJournal({ ...NO_CONTEXT, host: hostAbove, time: row[time] ?? '' });
+    const context = asJournal({
+      ...NO_CONTEXT,
+      host: hostAbove,
+      time: row[time] ?? '',
+      program: knownProgram(row[program] ?? '') ?? '',
+    });
     for (const text of (row[message] ?? '').split(/\r?\n/)) out += `${JSON.stringify({ message: text, ...context })}\n`;
   });
 

@@ -62,6 +62,8 @@ export function openFramer(hooks: FramerHooks): Framer {
   let widthAbove = 0;
   let journal: JournalReader | null = null;
   let dmesgJsonUs: number | null = null;
+  /** Of the last entry of a structured source: one that breaks off lacks it. */
+  let hostOfEntry = '';
 
   function push(out: LogLine[], given: string, line: number, from: Stamp, continued: boolean): void {
     const { program, timeText, realtimeUs, kernelUs, host, form } = from;
@@ -89,13 +91,29 @@ export function openFramer(hooks: FramerHooks): Framer {
 
   function pushEntry(out: LogLine[], entry: Entry, line: number): void {
     above = { ...entry, form: 'structured' };
-    if (hooks.take(entry.text, line, above, out) >= 0) return;
+    if (hooks.take(entry.text, line, above, out) >= 0) {
+      hostOfEntry = above.host;
+      return;
+    }
     // rsyslog keeps the blank behind the tag.
     const start = entry.text.startsWith(' [') ? 1 : 0;
-    const behind = entry.program === null ? stripPrefix(entry.text, start, above, known) : 0;
-    const at = behind > start ? behind : 0;
+    const at = entry.program === null ? stripInner(entry.text, start, above) : 0;
     widthAbove = 0;
+    hostOfEntry = above.host;
     push(out, entry.text.slice(at), line, above, false);
+  }
+
+  /** A message may have a front of its own, which says more than what holds it. Gives where it ends; 0: there is none. */
+  function stripInner(text: string, start: number, outer: Stamp): number {
+    const inner = emptyStamp();
+    const at = stripPrefix(text, start, inner, known);
+    if (at === start) return 0;
+    outer.program = inner.program;
+    outer.kernelUs ??= inner.kernelUs;
+    outer.timeText = inner.timeText ?? outer.timeText;
+    if (inner.host !== '') outer.host = inner.host;
+    if (inner.form === 'kmsg' || inner.form === 'syslog') outer.form = inner.form;
+    return at;
   }
 
   /** True when the line had a prefix, and was pushed without it. */
@@ -103,6 +121,7 @@ export function openFramer(hooks: FramerHooks): Framer {
     clearStamp(stamp);
     const at = stripPrefix(raw, 0, stamp, known);
     if (at === 0) return false;
+    if (indent === 0) hostOfEntry = '';
     const read = stamp;
     stamp = above;
     above = read;
@@ -132,11 +151,10 @@ export function openFramer(hooks: FramerHooks): Framer {
     if (quoted.length < raw.length && pushPrefixed(out, quoted, raw.length - quoted.length, line)) return;
     // A console shows text of others that did not end its line: `host login: [  112.397795] Out of memory: Killed process …`
     const inside = raw.includes('] ') ? SECONDS_INSIDE.exec(raw) : null;
-    const hostAbove = above.form === 'structured' ? above.host : '';
     if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) {
       for (const pushed of out.slice(-1)) {
         pushed.form = 'inside';
-        if (pushed.stream === '') pushed.stream = hostAbove;
+        if (pushed.stream === '') pushed.stream = hostOfEntry;
       }
       return;
     }
@@ -164,8 +182,8 @@ export function openFramer(hooks: FramerHooks): Framer {
 
   return {
     push: (out, text, line, from) => {
-      // An entry that breaks off is no JSON any more, and lacks its host.
-      if (from.form === 'learned' && from.host === '' && above.form === 'structured') from.host = above.host;
+      // An entry that breaks off is no JSON any more.
+      if (from.form === 'learned' && from.host === '') from.host = hostOfEntry;
       above = from;
       push(out, text, line, from, false);
     },

@@ -1,3 +1,5 @@
+import { knownProgram } from './programs.ts';
+
 // What stands beside a message in JSON: which host, when, which program. Collectors call it differently: Docker, Loki, Fluent Bit,
 // Vector, Filebeat (ECS), Splunk, CloudWatch, Google Cloud, Azure, journald.
 
@@ -44,7 +46,21 @@ const TIME_KEYS = [
   'timegenerated',
   'receivetimestamp',
 ] as const;
-const PROGRAM_KEYS = ['syslog_identifier', 'appname', 'ident', 'process/name'] as const;
+const PROGRAM_KEYS = [
+  'syslog_identifier',
+  'appname',
+  'programname',
+  'program',
+  'ident',
+  'syslog/identifier',
+  'syslog/appname',
+  'log/syslog/appname',
+  'process/name',
+  'tag',
+  'unit',
+  'systemd/unit',
+  '_systemd_unit',
+] as const;
 
 /** What others call a host: `_sourceHost`, `server_name`, `host_ip`. The last part of a key alone counts. */
 const HOST_LIKE = /(?:^|[/._@-])(?:src_?|source_?|sys_?)?(?:host|node|server|machine|device|computer)_?(?:name|ip)?$/;
@@ -86,9 +102,18 @@ export function contextOf(fields: Record<string, unknown>, above: JsonContext): 
   return {
     host: firstOf(flat, HOST_KEYS) ?? hostLike(flat) ?? above.host,
     time: firstOf(flat, TIME_KEYS) ?? above.time,
-    program: flat.get('_transport') === 'kernel' ? 'kernel' : (firstOf(flat, PROGRAM_KEYS) ?? above.program),
+    program: flat.get('_transport') === 'kernel' ? 'kernel' : (programIn(flat) ?? above.program),
     kernelUs: flat.get('_source_monotonic_timestamp') ?? '',
   };
+}
+
+/** Only of programs that are read as such: a collector may name itself there. */
+function programIn(flat: ReadonlyMap<string, string>): string | null {
+  for (const key of PROGRAM_KEYS) {
+    const program = knownProgram(flat.get(key) ?? '');
+    if (program !== null) return program;
+  }
+  return null;
 }
 
 function hostLike(flat: ReadonlyMap<string, string>): string | null {

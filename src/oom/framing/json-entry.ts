@@ -85,7 +85,13 @@ export function describe(fields: Record<string, unknown>): Omit<Entry, 'text'> {
             : context.time,
     realtimeUs: typeof realtime === 'string' ? toNumber(realtime) : null,
     kernelUs: isKernel ? toNumber(fields['_SOURCE_MONOTONIC_TIMESTAMP']) : null,
-    program: isKernel ? null : typeof identifier === 'string' ? identifier : 'userspace',
+    program: isKernel
+      ? context.program === '' || context.program === 'kernel'
+        ? null
+        : context.program
+      : typeof identifier === 'string'
+        ? identifier
+        : 'userspace',
     host: typeof hostname === 'string' ? hostname : context.host,
   };
 }

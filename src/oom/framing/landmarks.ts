@@ -17,6 +17,13 @@ interface Known {
 
 const ZONE = '(?:DMA32|DMA|Normal|HighMem|Movable|Device)';
 const KILL = '(?:Out of [Mm]emory|Memory cgroup out of memory|No available memory)(?: \\([A-Z_a-z]+\\)| in cpuset)?: ';
+/** What killers of userspace say, and who saw the kernel's. */
+const USERSPACE =
+  '(?:sending SIG(?:TERM|KILL) to process \\d|low memory! at or below SIG|Low [Mm]emory! |[Kk]illing process(?: \\d+ "|: ?|(?= \'))|' +
+  'Victim (?:status|information) \\(found|Victim is .{1,64}, pid: \\d|Send(?:ing)? SIG[A-Z]+ to the victim|Try to send the SIG|' +
+  "Kill(?:ing)? '.{1,256}?' \\(\\d{1,10}\\)|send sigkill to \\d|oomd kill: |Rule '|Sending SIGKILL to cgroup |" +
+  'System OOM encountered, victim|(?:Killed|Marked) /|' +
+  "[\\w@.\\\\:-]{1,200}\\.(?:service|scope|slice): (?:A process of this unit has been killed|systemd-oomd killed|The kernel OOM killer|Failed with result 'oom-kill'))";
 const KNOWN: readonly Known[] = [
   { kind: 'meminfo', pattern: 'Mem-[Ii]nfo:', whole: /Mem-[Ii]nfo:/y },
   { kind: 'cpu', pattern: 'CPU: \\d+ (?:UID: \\d+ )?PID: \\d+ Comm: |Pid: \\d+, comm: ' },
@@ -77,16 +84,13 @@ const KNOWN: readonly Known[] = [
     whole: /Tasks in [^\n]*memory\.oom\.group set/y,
   },
   { kind: 'task', pattern: 'Task in /' },
-  {
-    kind: 'userspace',
-    pattern: '(?:sending SIG(?:TERM|KILL) to process \\d|low memory! at or below SIG|(?:Killed|Marked) /)',
-  },
+  { kind: 'userspace', pattern: USERSPACE },
 ];
 
 const ANY = new RegExp(KNOWN.map(({ pattern }) => `(${pattern})`).join('|'));
 /** Words of which one stands in every landmark: a quick way to pass over other lines. */
 const HINT =
-  /process \d|oom|anon:|swap|[Mm]em|pages|kB|\[ {0,8}(?:pid|\d{1,10}) {0,8}\]|PID: |Pid: |sending SIG|lowmem/;
+  /process \d|oom|anon:|swap|[Mm]em|pages|kB|\[ {0,8}(?:pid|\d{1,10}) {0,8}\]|PID: |Pid: |SIG|sigkill|lowmem|[Kk]ill|Victim|ow [Mm]emory!|Rule '/;
 const HEADER_ENDS = /[^\n]*(?:oom_score_adj|oom_adj|oomkilladj|order)=-?\d+/y;
 const HEADER = ' invoked oom-killer';
 
@@ -113,7 +117,7 @@ function endOf({ whole }: Known, text: string, start: number): number {
 
 /** A line at which a report can begin, or that names who died: where an idle reader begins to look at the wrapping. */
 const BEGINS =
-  /oom-killer|oom_kill_process: |ill(?:ed)? process \d|oom-kill:constraint=|Mem-[Ii]nfo:|Tasks state \(|uid +tgid +total_vm|: usage \d+kB, limit|Memory cgroup stats|oom_reaper: |sending SIG|low memory! at|due to (?:memory|swap)|illed as a result of/;
+  /oom-killer|oom_kill_process: |ill(?:ed)? process \d|oom-kill:constraint=|Mem-[Ii]nfo:|Tasks state \(|uid +tgid +total_vm|: usage \d+kB, limit|Memory cgroup stats|oom_reaper: |SIG(?:TERM|KILL)|ow [Mm]emory!|due to (?:memory|swap)|illing process|Victim |Kill(?:ing)? '|sigkill to|oomd kill|OOM killer|oom-kill'|conditions met for|OM encountered|illed as a result of/;
 
 export function mayBeginReport(text: string): boolean {
   return BEGINS.test(text);

@@ -1,3 +1,4 @@
+import { programOf } from './programs.ts';
 import { isDigit, stripKmsg, stripMonthDay, stripSeconds, type Stamp } from './stamp.ts';
 
 // What stands before a kernel message: time stamps, priorities, host and program names, in the forms of dmesg, syslog,
@@ -6,8 +7,10 @@ import { isDigit, stripKmsg, stripMonthDay, stripSeconds, type Stamp } from './s
 const MONTHS_DAYS =
   '(?:[A-Z][a-z]{2} )?[A-Za-z\\x80-\\xff.]{2,12} +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: [A-Z]{2,5} \\d{4}| \\d{4})?(?=[ ])';
 
-const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?/y;
-const DMESG_HUMAN = /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<] *\d{1,10}\.\d{1,9}>?)\] ?/y;
+// With the caller's id, where the kernel tells it: `[Sun Nov 22 19:53:13 2026][ T6736] `.
+const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?(?:\[ *[TC]\d{1,10}\] ?)?/y;
+const DMESG_HUMAN =
+  /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<] *\d{1,10}\.\d{1,9}>?)\] ?(?:\[ *[TC]\d{1,10}\] ?)?/y;
 const PRIORITY = /<(\d{1,3})>/y;
 const DECODED =
   /(kern|user|daemon|auth|syslog|local\d|mail|cron|authpriv|lpr|news|uucp|ftp) *: *(?:emerg|alert|crit|err|warn|notice|info|debug) *: */y;
@@ -41,7 +44,7 @@ const BRACKETED_PROGRAM = /\[([A-Za-z][\w-]{0,31})\] (?!\d)/y;
 const HOST_SECONDS = /([^\s:[\](){}'"<>|]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
 // A program with its pid, as userspace writes it into the kernel log, or as people paste it.
 const PROGRAM_PID =
-  /(systemd|systemd-oomd|earlyoom|nohang|nohang-desktop|oomd|kubelet|dockerd|containerd|journald|systemd-journald|node-problem-detector[\w.-]{0,40})\[(\d{1,10})\]: /y;
+  /(systemd|systemd-oomd|earlyoom|nohang|nohang-desktop|oomd|kubelet|lmkd|lowmemorykiller|dockerd|containerd|journald|systemd-journald|node-problem-detector[\w.-]{0,40})\[(\d{1,10})\]: /y;
 // RFC 5424: <PRI>1 TIME HOST APP PROCID MSGID STRUCTURED-DATA MSG
 const RFC5424_VERSION = /1 (?=\d{4}-\d\d-\d\dT)/y;
 const RFC5424 =
@@ -86,8 +89,9 @@ export function stripPrefix(raw: string, start: number, stamp: Stamp, known: Kno
     const next = stripOne(raw, at, stamp, known);
     if (next === at) break;
     at = next;
-    // Behind these comes the message itself.
-    if (stamp.program !== null || stamp.form === 'seconds' || stamp.form === 'dmesg' || stamp.form === 'kmsg') break;
+    // Behind these comes the message itself; of a priority that is not the kernel's only the stamp.
+    if (stamp.program !== null && !(stamp.program === 'userspace' && stamp.form === 'bare')) break;
+    if (stamp.form === 'seconds' || stamp.form === 'dmesg' || stamp.form === 'kmsg') break;
   }
   if (at === start && mayGuess) at = stripUnknown(raw, start, stamp);
   return stamp.program === null || stamp.program === 'userspace' ? stripProgram(raw, at, stamp) : at;
@@ -309,12 +313,6 @@ function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number, known:
 
 function logcatTag(tag: string | undefined): string | null {
   return tag === undefined || KERNEL_NAMES.has(tag) ? null : tag;
-}
-
-/** journalctl -o with-unit names the unit in place of the program. */
-function programOf(name: string): string {
-  if (name === 'init.scope' || name.startsWith('user@')) return 'systemd';
-  return name.endsWith('.service') ? name.slice(0, -8) : name;
 }
 
 function matchAt(pattern: RegExp, raw: string, at: number): RegExpExecArray | null {

@@ -50,7 +50,7 @@ const ROW_MAX = 400;
 const ROW = /\[ *\d+ *\](?: +-?\d+){3,13}$/;
 /** What no line begins with, where lines have fronts. */
 const REST =
-  /^ *(?:oom-killer: gfp_mask=|process \d+ \(.{1,40}\)(?:,|\.| total-vm))|^(?!.*process \d)(?:.*[ ,])?(?:pgtables:\d+kB|oom_score_adj:-?\d|(?:anon|file|shmem)-rss:\d+kB)/;
+  /^ *(?:oom-killer: gfp_mask=|process \d+ \(.{1,40}\)(?:,|\.| total-vm))|^(?!.*process \d)(?:.*[ ,])?(?:pgtables:\d+kB|oom_score_adj:-?\d|(?:anon|file|shmem)-rss:\d+kB)|^ *(?:to process \d|oom_score \d|badness \d|VmRSS \d|SIG\w+ limits:|(?:due|to) (?:to )?(?:memory|swap) (?:pressure|used)|being (?:more )?(?:than )?\d|with reclaim activity)/;
 /** Behind these words somebody is named. */
 const NO_END =
   /(?:ut of [Mm]emory:|emory cgroup out(?: of)?|Kill(?:ed)?(?: process)?|Kill(?:ed)? process \d+(?: \(.{1,16}\))?)$/;
@@ -66,7 +66,8 @@ const known: KnownTail = { text: '', host: '', program: null };
 
 /** Whether lines of a report in a text are broken, seen by one that ends before it can. */
 export function findWrap(head: string): Wrap | null {
-  if (!/oom-kill|ut of [Mm]emory|illed process|-rss:\d/.test(head)) return null;
+  if (!/oom-kill|ut of [Mm]emory|illed process|-rss:\d|sending SIG|ow memory!|due to (?:memory|swap)/.test(head))
+    return null;
   const given = head.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
   const isPadded = given.filter((line) => line.endsWith(' ')).length > given.length / 2;
   const quote = findQuote(given);

@@ -2,6 +2,7 @@ import { findHost, findStamps, isLevel } from './front-facts.ts';
 import type { Landmark } from './landmarks.ts';
 import { KERNEL_NAMES, stripPrefix, stripProgram, type KnownTail } from './prefix.ts';
 import { matchFront, matchTail, shapeOf, type Part } from './shape.ts';
+import { programWithin } from './programs.ts';
 import { emptyStamp, type Stamp } from './stamp.ts';
 
 // What stands before and behind the lines of one input, learned from the lines whose own beginning and end are known. A front is an
@@ -55,8 +56,7 @@ export interface Wrapping {
 }
 
 /** With its pid, as only logs have it; else it may be who said it, or where. */
-const PROGRAM =
-  /(?:^|[\s\])|])(?:([A-Za-z][\w./@-]{0,63})\[\d{1,10}\]|(earlyoom|nohang(?:-desktop)?|systemd(?:-oomd)?|oomd|kubelet|lmkd|lowmemorykiller)): ?$/;
+const PROGRAM = /(?:^|[\s\])|])([A-Za-z][\w./@-]{0,63})\[\d{1,10}\]: ?$/;
 const OUTER_MAX = 600;
 const WORDS_KEPT = 32;
 /** So many kinds of lines are no quotation any more: the program hands the kernel's log on. */
@@ -152,8 +152,10 @@ function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasI
 
 /** The program that a front names last; null: none. A single word with a colon is where the line is from: `node1: `. */
 function programOf(outer: string): string | null {
+  const known = programWithin(outer);
+  if (known !== null) return known;
   const named = PROGRAM.exec(outer);
-  const name = named?.[1] ?? named?.[2];
+  const name = named?.[1];
   if (named === null || name === undefined || named.index === 0 || isLevel(name) || KERNEL_NAMES.has(name)) return null;
   return name;
 }
