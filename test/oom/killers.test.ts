@@ -80,6 +80,29 @@ describe('earlyoom', () => {
 });
 
 describe('nohang', () => {
+  it('is read from its own log file, which names no program', () => {
+    const block = [
+      'Memory status that requires corrective actions:',
+      '  MemAvailable [1234 MiB, 5.0 %] <= warning_threshold_max [1500 MiB, 6.0 %]',
+      'Found a process with highest badness (found in 12ms):',
+      '  PID: 5677, Name: tail, badness: 972',
+      'Victim status (found in 1ms):',
+      '  PID:       5677, name: tail, state: R, EUID: 1000, SID: 1234 (bash), lifetime: 12 s',
+      '  badness:   572, oom_score:  572, oom_score_adj:  0',
+      '  Vm, MiB: Size: 4000, RSS: 3963 (Anon: 3960, File: 3, Shmem: 0), Swap: 0',
+      'Sending SIGTERM to the victim',
+      'The victim died in 0.123s',
+    ];
+    const log = block.map((text) => `2026-11-22 19:51:13,364: ${text}`);
+
+    const [record, ...others] = parseLines(log);
+
+    expect(others).toEqual([]);
+    expect(record).toMatchObject({ killer: 'nohang', outcome: 'killed', pid: 5677, name: 'tail', uid: 1000 });
+    expect(record?.aftermath).toEqual(['The victim died in 0.123s']);
+    expect(parseLines(['2026-11-22 19:51:13,364: Sending SIGTERM to the victim'])).toEqual([]);
+  });
+
   it.each<[string, string[], Partial<KillRecord>]>([
     [
       'the very first',

@@ -25,18 +25,25 @@ const SEND = /^\s{0,8}Send(?:ing)? (SIG[A-Z]{3,6}) to the victim(.{0,200})/;
 const TRY =
   /^\s{0,8}Try to send the (SIG[A-Z]{3,6}) signal to (?:blacklisted process )?(.{1,64}?),(?:\s{1,4}Pid (\d{1,10}))?\s*$/;
 const TRY_PID = /^\s{0,8}Pid (\d{1,10}), (?:oom_score|Badness) (-?\d{1,10})(?:, VmRSS (\d{1,12}) MiB)?/;
+/** 0.2 prints up to 40 lines between whom it found and the signal. */
+const BLOCK_LINES_MAX = 60;
 const DIED = /^\s{0,8}The victim (?:died in \d|became a zombie)/;
 const LIVES = /^\s{0,8}The victim doesn't respond/;
 const NOT_SENT = /^\s{0,8}(?:Selected process died before corrective action|(?:no such process|ProcessLookupError))/;
 
 export interface NohangReader {
   read: (text: string) => UserspaceLine | null;
+  /** A line of which the program is not known, as in nohang's own log file: only what no other program writes. */
+  readBare: (text: string) => UserspaceLine | null;
+  isInBlock: () => boolean;
 }
 
 /** Reads nohang's lines, from 0.1 on, and remembers whom it has found. */
 export function openNohangReader(): NohangReader {
   let victim: Partial<UserspaceKill> = {};
   let tried: { signal: string; name: string } | null = null;
+  /** How many lines of a block without a program may follow. */
+  let bareLines = 0;
 
   function take(signal: string | null, rest: string): UserspaceLine | null {
     if (victim.pid === undefined || rest.includes('no such process')) return null;
@@ -78,29 +85,38 @@ export function openNohangReader(): NohangReader {
     return badness !== null || rss !== null;
   }
 
+  function read(given: string): UserspaceLine | null {
+    const text = given.includes('\x1b') ? given.replace(ANSI, '') : given;
+    if (note(text)) return null;
+    const send = SEND.exec(text);
+    if (send !== null) return take(send[1] ?? null, send[2] ?? '');
+    const attempt = TRY.exec(text);
+    if (attempt !== null) {
+      tried = { signal: attempt[1] ?? '', name: decodeText(attempt[2] ?? '') };
+      if (attempt[3] === undefined) return null;
+      victim = { pid: Number(attempt[3]), name: tried.name };
+      return take(tried.signal, '');
+    }
+    const attempted = tried === null ? null : TRY_PID.exec(text);
+    if (tried !== null && attempted !== null) {
+      const { signal, name } = tried;
+      tried = null;
+      victim = { pid: Number(attempted[1]), name, score: Number(attempted[2]), rssKiB: toKiB(attempted[3]) };
+      return take(signal, '');
+    }
+    if (DIED.test(text)) return { kind: 'after', text, says: 'died' };
+    if (LIVES.test(text) || NOT_SENT.test(text)) return { kind: 'after', text, says: 'failed' };
+    return text.includes('requires corrective actions') ? { kind: 'before', text } : null;
+  }
+
   return {
-    read: (given) => {
-      const text = given.includes('\x1b') ? given.replace(ANSI, '') : given;
-      if (note(text)) return null;
-      const send = SEND.exec(text);
-      if (send !== null) return take(send[1] ?? null, send[2] ?? '');
-      const attempt = TRY.exec(text);
-      if (attempt !== null) {
-        tried = { signal: attempt[1] ?? '', name: decodeText(attempt[2] ?? '') };
-        if (attempt[3] === undefined) return null;
-        victim = { pid: Number(attempt[3]), name: tried.name };
-        return take(tried.signal, '');
-      }
-      const attempted = tried === null ? null : TRY_PID.exec(text);
-      if (tried !== null && attempted !== null) {
-        const { signal, name } = tried;
-        tried = null;
-        victim = { pid: Number(attempted[1]), name, score: Number(attempted[2]), rssKiB: toKiB(attempted[3]) };
-        return take(signal, '');
-      }
-      if (DIED.test(text)) return { kind: 'after', text, says: 'died' };
-      if (LIVES.test(text) || NOT_SENT.test(text)) return { kind: 'after', text, says: 'failed' };
-      return text.includes('requires corrective actions') ? { kind: 'before', text } : null;
+    read,
+    isInBlock: () => bareLines > 0,
+    readBare: (text) => {
+      if (BLOCK.test(text) || ALL.test(text) || TRY.test(text)) bareLines = BLOCK_LINES_MAX;
+      else if (bareLines > 0) bareLines -= 1;
+      else return DIED.test(text) || LIVES.test(text) ? read(text) : null;
+      return read(text);
     },
   };
 }

@@ -18,6 +18,8 @@ function readBareUnit(text: string): UserspaceLine | null {
 export interface UserspaceReader {
   /** By the program that the framing named; of bare text only lines with a shape of their own count. */
   read: (line: LogLine) => UserspaceLine[];
+  /** Lines of any look belong to what a killer without a program has begun to say. */
+  isInBlock: () => boolean;
   /** Nothing more came: what waited for a further line is told as it is. */
   settle: () => UserspaceLine[];
 }
@@ -37,7 +39,8 @@ export function openUserspaceReader(): UserspaceReader {
           readAndroid(text, false) ??
           readTalos(text) ??
           readBareUnit(text) ??
-          readKubelet(text)
+          readKubelet(text) ??
+          nohang.readBare(text)
         );
       case 'earlyoom':
         return readEarlyoom(text, true);
@@ -58,6 +61,7 @@ export function openUserspaceReader(): UserspaceReader {
 
   return {
     settle: oomd.settle,
+    isInBlock: nohang.isInBlock,
     read: (line) => {
       const { program, text } = line;
       if (program === 'systemd-oomd') return oomd.read(line, text);

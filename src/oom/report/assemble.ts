@@ -75,6 +75,7 @@ const BEGINNINGS = byFirstLetter([
   'dryrun, ',
   'process ',
   'System OOM ',
+  'Victim ',
 ]);
 /**
  * A report without a victim is given up after so many lines in a row that mean nothing and whose clock is far from its own: the
@@ -114,7 +115,7 @@ export function openAssembler(
   let lastLine: LogLine | null = null;
 
   function process(line: LogLine, isSpecial: boolean): void {
-    if (line.program !== null || isSpecial) {
+    if (line.program !== null || isSpecial || userspace.isInBlock()) {
       if (line.program === null && takeKernelLine(state, line)) return;
       const said = userspace.read(line);
       for (const one of said) takeUserspace(state, line, one);
