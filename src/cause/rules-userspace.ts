@@ -27,6 +27,7 @@ export const USERSPACE_RULES: readonly Rule[] = USERSPACE.map((killer): Rule => 
 
 /** These send SIGKILL and nothing else, which no process survives. */
 const SIGKILL_ONLY: ReadonlySet<string> = new Set(['systemd-oomd', 'oomd', 'lmkd', 'lowmemorykiller', 'talos']);
+const CHOSEN = /^(?:Marked \/|Rule ')/;
 const GONE = /^process (?:\d+ )?exited after |^The victim (?:died|became a zombie)/;
 
 /** What the log states: who sent a signal, and why. Whether the process died of it is told only where the log says so. */
@@ -42,9 +43,21 @@ function byUserspace(record: KillRecord): Finding {
   if (survivedSignal(record)) return told(`${killer} tried to kill it, and it did not exit${why}.`);
   const whom = pid === null ? 'everything in this group' : 'it';
   const isGone = aftermath.some((said) => GONE.test(said));
+  if (isOnlyChosen(record))
+    return told(`${killer} chose everything in this group to be killed${why}. The log does not say that it was.`);
   if (SIGKILL_ONLY.has(killer) || isGone)
     return told(`${killer} killed ${whom}${why === '' ? ' (no reason given)' : why}.`);
   return told(`${killer} sent ${whom} a signal to end${why}. The log does not say whether it has exited.`);
+}
+
+/** From 258 on the line says whom systemd-oomd chose; hooks of others come before the signal, and systemd tells of the kill. */
+function isOnlyChosen({ killer, evidence, aftermath }: KillRecord): boolean {
+  return (
+    killer === 'systemd-oomd' &&
+    evidence.some(({ text }) => CHOSEN.test(text)) &&
+    !evidence.some(({ text }) => text.startsWith('Killed /')) &&
+    !aftermath.some((said) => said.includes('systemd-oomd killed '))
+  );
 }
 
 function told(text: string): Finding {

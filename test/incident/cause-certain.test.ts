@@ -72,6 +72,31 @@ it('every rule that may be certain was reviewed', () => {
   expect([...certain].filter((code) => REVIEWED[code] === undefined)).toEqual([]);
 });
 
+describe('a killer of userspace is said to have killed only where the log states it', () => {
+  const marked = 'Marked /a.slice/b.service for killing due to memory pressure for /a.slice being 70% > 60% for > 30s';
+  const rule = "Rule 'busy' conditions met for cgroup /a.slice for 10s, taking action kill-by-pgscan";
+  const considered = ['Considered 2 cgroups for killing, top candidates were:', '        Path: /a.slice/b.service'];
+
+  function bySystemd(...lines: string[]): string {
+    const log = lines.map((text) => `Nov 22 19:51:13 db01 systemd-oomd[7]: ${text}`);
+    const seen = 'Nov 22 19:51:13 db01 systemd[1]: b.service: systemd-oomd killed 3 process(es) in this unit.';
+    const alone = parseLines(log).at(-1);
+    const whole = parseLines([...log, seen]).at(-1);
+    if (alone === undefined || whole === undefined) throw new Error('no kill');
+    return [alone, whole].map((record) => textOf(record, 'systemd-oomd')).join('\n');
+  }
+
+  it.each([
+    ['marked, by systemd-oomd 258 on', [marked]],
+    ['the last candidate of a rule', [rule, ...considered]],
+  ])('%s', (_, lines) => {
+    const [alone, whole] = bySystemd(...lines).split('\n');
+
+    expect(alone).toMatch(/^systemd-oomd chose everything in this group to be killed: .*does not say that it was\.$/);
+    expect(whole).toMatch(/^systemd-oomd killed everything in this group: /);
+  });
+});
+
 describe('what ran out is certain only where the log states it', () => {
   it('the host: the same words stand for a cpuset and a policy', () => {
     expect(sureOf(kill(`Out of memory: Killed process 12 (b) ${NEW}`), 'host')).toBe('likely');
