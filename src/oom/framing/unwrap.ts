@@ -152,7 +152,7 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
 
   return {
     frame: (given, line, out) => {
-      isLooking = phase !== 'none' || (mayBeginReport(given) && isIdle());
+      isLooking = phase !== 'none' || (isIdle() && mayBeginReport(given));
       if (!isLooking) {
         framer.frame(given, line, out);
         return;

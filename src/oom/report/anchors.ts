@@ -62,7 +62,6 @@ const ANCHORS: readonly string[] = [
   'OM killer k', // The kernel OOM killer killed some processes in this unit
   'IGKILL to c', // Sending SIGKILL to cgroup
   'killer: Kil', // lowmemorykiller: Killing 'x' (1), or of lmkd: Kill 'x' (1)
-  ', oom_score', // lmkd: Kill 'x' (1), uid 10100, oom_score_adj 935
   'send sigkil', // send sigkill to 1 (x), adj 9
   'OM encounte', // System OOM encountered
   // Journal entries: export, verbose and pretty JSON are followed from their first line; a text that is no UTF-8 is a list of numbers.
