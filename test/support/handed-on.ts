@@ -440,6 +440,23 @@ const hosted: [string, Wrapper['line']][] = [
 ];
 const docs: Wrapper[] = [
   {
+    name: 'Word',
+    line: (m) =>
+      `<w:p w:rsidR="00A"><w:pPr><w:pStyle w:val="Code"/></w:pPr><w:r><w:t xml:space="preserve">${html(dmesg(m))}</w:t></w:r></w:p>`,
+    whole: (l) => `<?xml version="1.0"?>\n<w:document xmlns:w="x"><w:body>${l.join('')}</w:body></w:document>`,
+  },
+  {
+    name: 'Excel',
+    line: (m) => `<si><t>${html(dmesg(m))}</t></si>`,
+    whole: (l) => `<?xml version="1.0"?>\n<sst count="9">${l.join('')}</sst>`,
+  },
+  {
+    name: 'OpenDocument',
+    line: (m) => `<text:p text:style-name="P1">${html(dmesg(m)).replaceAll('  ', ' <text:s/>')}</text:p>`,
+    whole: (l) =>
+      `<?xml version="1.0"?>\n<office:document-content><office:body><office:text>${l.join('')}</office:text></office:body></office:document-content>`,
+  },
+  {
     name: 'letters list',
     line: (m, _, at) => `${String.fromCharCode(97 + (at % 26))}) ${dmesg(m)}`,
     whole: (l) => l.join('\n'),

@@ -1,7 +1,7 @@
 import { encodeText } from '../bytes.ts';
 import { findColumns, openCsv } from './csv.ts';
 import type { Filter } from './filter.ts';
-import { openHtml } from './html.ts';
+import { isOffice, openHtml, openOffice } from './html.ts';
 import { openJsonDocument } from './json-document.ts';
 import { parseJson, readJsonLine } from './json-entry.ts';
 import { mayBeginReport } from './landmarks.ts';
@@ -57,6 +57,7 @@ function findContainer(head: string): Filter | null {
   if (isMail(text)) return openMail(/^Content-Type: *text\/(?!html)/im.test(text));
   if (isQuotedPrintable(text)) return openQuotedPrintable();
   if (isBase64(text)) return openBase64Text();
+  if (isOffice(text)) return openOffice();
   if (isHtml(text)) return openHtml();
   if (isRecording(text)) return openRecording();
   if (isJson(text)) return openJsonDocument();

@@ -40,6 +40,43 @@ export function openHtml(): Filter {
   };
 }
 
+// Documents of offices are archives of XML: Word's `<w:p><w:r><w:t>…</w:t></w:r></w:p>`, Excel's `<si><t>…</t></si>`, OpenDocument's
+// `<text:p>…</text:p>`.
+const OFFICE = /<(?:w:document|w:body|sst|worksheet|office:document-content|office:text)[\s>]/;
+const OFFICE_BREAKS =
+  /<\/(?:w:p|si|is|row|text:p|text:h|table:table-row)>|<(?:w:br|w:cr|text:line-break)\b[^<>]{0,200}>/g;
+const OFFICE_TABS = /<(?:w:tab|text:tab)\b[^<>]{0,200}>/g;
+const OFFICE_BLANKS = /<text:s(?: text:c="(\d{1,3})")?\s*\/>/g;
+const ANY_TAG = /<[^<>]{1,4000}>/g;
+
+export function isOffice(head: string): boolean {
+  return head.trimStart().startsWith('<?xml') && OFFICE.test(head.slice(0, PART_MAX));
+}
+
+/** The text of a document's paragraphs, a line each. */
+export function openOffice(): Filter {
+  let rest = '';
+
+  function decode(text: string): string {
+    const broken = text
+      .replace(OFFICE_BREAKS, '\n')
+      .replace(OFFICE_TABS, '\t')
+      .replace(OFFICE_BLANKS, (_, count: string | undefined) => ' '.repeat(Number(count ?? 1)));
+    return plainText(broken.replace(ANY_TAG, ''));
+  }
+
+  return {
+    push: (bytes) => {
+      const text = rest + bytes;
+      const end = text.lastIndexOf('>') + 1;
+      const cut = end > 0 || text.length < PART_MAX ? end : text.length;
+      rest = text.slice(cut);
+      return decode(text.slice(0, cut));
+    },
+    end: () => decode(rest),
+  };
+}
+
 /** Entities as the signs that they stand for; blanks that do not break as blanks. */
 export function plainText(text: string): string {
   const plain = text.includes('&') ? text.replace(ENTITY, toSign) : text;
