@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /**
@@ -7,18 +7,22 @@ import { DatabaseSync } from 'node:sqlite';
  */
 export function backUpSqlite(from: string, to: string): Promise<{ kills: number; incidents: number }> {
   if (!existsSync(from)) throw new Error(`The database ${from} does not exist yet; start \`oombot run\` first.`);
-  const source = new DatabaseSync(from, { readOnly: true, timeout: 10_000 });
+  let source: DatabaseSync | null = null;
+  let isOurs = false;
   try {
+    // Nobody else can read it from its first byte on; SQLite fills a file that is there and empty.
+    writeFileSync(to, '', { mode: 0o600, flag: 'wx' });
+    isOurs = true;
+    source = new DatabaseSync(from, { readOnly: true, timeout: 10_000 });
     source.prepare('vacuum into ?').run(to);
-    chmodSync(to, 0o600);
     return Promise.resolve(checkCopy(to));
   } catch (error) {
-    rmSync(to, { force: true });
+    if (isOurs) rmSync(to, { force: true });
     throw new Error(`${to} was not written: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   } finally {
-    source.close();
+    source?.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -118,6 +118,16 @@ describe('a backup', () => {
     const all = { hosts: null, sinceMs: null, untilMs: null, service: null, limit: 10_000 };
     expect(await restored.kills(all)).toHaveLength(counted.kills);
     await restored.close();
+  });
+
+  it('leaves a file alone that is there', async () => {
+    const url = newSqlite();
+    await fill(url, 1);
+    const there = path.join(folder, 'there.db');
+    writeFileSync(there, 'of somebody');
+
+    expect(() => backUpSqlite(url.slice('sqlite:'.length), there)).toThrow(/there\.db was not written: .*exist/);
+    expect(readFileSync(there, 'utf8')).toBe('of somebody');
   });
 
   it('leaves nothing behind where it cannot be written', () => {
