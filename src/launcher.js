@@ -26,7 +26,7 @@ if (process.argv.length === 3 && ['--version', '-V'].includes(process.argv[2])) 
   else if (isFrom(NODE_MIN)) await import(pathToFileURL(main).href);
   else {
     process.stderr.write(
-      `oombot: this is Node ${process.versions.node}, and oombot needs ${NODE_MIN.join('.')} or newer. Install a newer Node, or install oombot again without --ignore-scripts: it then brings its own.\n`,
+      `oombot: this is Node ${process.versions.node}, and oombot needs ${NODE_MIN.join('.')} or newer. Install a newer Node, or let oombot bring its own: npm install -g --allow-scripts=node oombot\n`,
     );
     process.exitCode = EXIT_FAULT;
   }

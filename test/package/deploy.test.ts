@@ -1,10 +1,11 @@
 // What stands in deploy/, checked with the tools that will read it.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ENVIRONMENT } from '../../src/config/config.ts';
 import { NO_HOSTS } from '../../src/http/health.ts';
 import { openMetrics, watchFleet, watchOutbox } from '../../src/http/metrics.ts';
 import type { WatchedHosts } from '../../src/app/host-link.ts';
@@ -68,14 +69,44 @@ describe('the service', () => {
 });
 
 describe('the compose file', () => {
-  it('names variables, files and volumes that it has', () => {
-    const Compose = z.object({
-      services: z.record(z.string(), z.looseObject({ secrets: z.array(z.string()).optional() })),
-      secrets: z.record(z.string(), z.unknown()),
-    });
-    const { services, secrets } = Compose.parse(parse(read('compose.yaml')));
+  const Service = z.strictObject({
+    build: z.strictObject({ context: z.string(), dockerfile: z.string() }).optional(),
+    image: z.string().optional(),
+    restart: z.enum(['always']),
+    read_only: z.boolean().optional(),
+    stop_grace_period: z.string().optional(),
+    cap_drop: z.array(z.string()).optional(),
+    security_opt: z.array(z.string()).optional(),
+    env_file: z.string().optional(),
+    environment: z.record(z.string(), z.string()).default({}),
+    secrets: z.array(z.string()).default([]),
+    volumes: z.array(z.string()).default([]),
+    ports: z.array(z.string()).default([]),
+    depends_on: z.record(z.string(), z.strictObject({ condition: z.enum(['service_healthy']) })).default({}),
+    healthcheck: z.strictObject({ test: z.array(z.string()), interval: z.string() }).optional(),
+  });
+  const Compose = z.strictObject({
+    services: z.record(z.string(), Service),
+    secrets: z.record(z.string(), z.strictObject({ file: z.string() })),
+    volumes: z.record(z.string(), z.null()),
+  });
+  const { services, secrets, volumes } = Compose.parse(parse(read('compose.yaml')));
+  const all = Object.values(services);
 
-    const used = Object.values(services).flatMap((service) => service.secrets ?? []);
-    expect(used.filter((name) => !(name in secrets))).toEqual([]);
+  it('names secrets, volumes and services that it has', () => {
+    const named = all.flatMap((service) => service.volumes.map((volume) => volume.split(':')[0] ?? ''));
+
+    expect(all.flatMap((service) => service.secrets).filter((name) => !(name in secrets))).toEqual([]);
+    expect(named.filter((name) => !name.startsWith('./') && !(name in volumes))).toEqual([]);
+    for (const service of all)
+      for (const name of Object.keys(service.depends_on)) expect(services[name]?.healthcheck).toBeDefined();
+  });
+
+  it('builds from files that are there, and sets what oombot reads', () => {
+    const { build, environment } = services['oombot'] ?? {};
+
+    expect(existsSync(path.resolve(deploy, build?.context ?? '', build?.dockerfile ?? ''))).toBe(true);
+    const known = ENVIRONMENT.map(({ name }) => name);
+    expect(Object.keys(environment ?? {}).filter((name) => !known.includes(name.replace(/_FILE$/, '')))).toEqual([]);
   });
 });

@@ -98,6 +98,8 @@ const PARTS = {
     shellcheck: 'shellcheck',
     promtool: 'prometheus',
     'systemd-analyze': 'systemd',
+    buildah: 'buildah',
+    debootstrap: 'debootstrap',
   }),
 } satisfies Record<string, Part>;
 
