@@ -7,6 +7,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   parse: 'journalctl -k -o short-iso | oombot parse',
   run: 'oombot run --config /etc/oombot/oombot.yaml',
   check: 'oombot check db01',
+  'check slack': 'oombot check slack --post "#oom-test"',
   last: 'oombot last db01',
   history: 'oombot history db 30d',
   scores: 'oombot scores db01 20',
@@ -29,6 +30,17 @@ export function addOperationVerbs(program: Command, setExit: (status: number) =>
     .action(async (names: string[], options: { config?: string }) => {
       const { initConfig } = await import('./init.ts');
       setExit(await initConfig({ file: options.config ?? 'oombot.yaml', names }));
+    });
+  program.commands
+    .find((one) => one.name() === 'check')
+    ?.command('slack')
+    .description(
+      'Check the Slack app: tokens, socket, scopes, channels, approvers, clock, and every layout that oombot can send. Says how to fix what is off.',
+    )
+    .option('--post <channel>', 'also post one of each message there, marked as an example, and remove them again')
+    .action(async ({ post }: { post?: string }) => {
+      const { checkSlackNow } = await import('./check-slack.ts');
+      setExit(await checkSlackNow({ post: post ?? null }));
     });
   const config = program.command('config').description('The configuration.');
   config
@@ -71,7 +83,8 @@ export function finishVerbs(program: Command): void {
     const verbs = command.commands.filter((one) => one.name() !== 'help');
     for (const verb of verbs) finish(verb, `${path} ${verb.name()}`.trim());
     command.showHelpAfterError(`Try: oombot ${`${path} --help`.trim()}`).exitOverride();
-    if (path === '' || verbs.length > 0) return;
+    // What only leads to other verbs does nothing itself.
+    if (path === '' || (verbs.length > 0 && !Object.hasOwn(EXAMPLES, path))) return;
     if (!command.options.some((option) => option.long === '--config'))
       command.option('--config <file>', 'the configuration file; default $OOMBOT_CONFIG, else ./oombot.yaml');
     const example = EXAMPLES[path];

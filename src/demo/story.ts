@@ -66,7 +66,8 @@ export function writeStory(journal: Journal, nowMs: number): void {
   }
 }
 
-function renderKill(atUsec: number): { victim: DemoProcess; lines: KernelText[] } {
+/** What the kernel printed then, and whom it killed. */
+export function renderKill(atUsec: number): { victim: DemoProcess; lines: KernelText[] } {
   const isKept = new Date(atUsec / 1000).getHours() === 1;
   const chance = createHash('sha256').update(`kill ${atUsec}`).digest();
   const mysqldPages = isKept ? MYSQLD_PAGES : MYSQLD_PAGES - (chance.readUInt16BE(0) % 31_000);

@@ -30,6 +30,7 @@ const Update = z.object({
   metadata: jsonArgument.optional(),
   ...content,
 });
+const Delete = z.object({ channel: z.string().min(1), ts: z.string().min(1) });
 const PostEphemeral = z.object({
   channel: z.string().min(1),
   user: z.string().min(1),
@@ -43,6 +44,7 @@ export const CHAT_METHODS: Record<string, ApiMethod> = {
   'chat.postMessage': method(Post, postMessage, { needs }),
   'chat.update': method(Update, updateMessage, { needs }),
   'chat.postEphemeral': method(PostEphemeral, postEphemeral, { needs }),
+  'chat.delete': method(Delete, deleteMessage, { needs }),
 };
 
 function postMessage(args: z.infer<typeof Post>, world: World): ApiAnswer {
@@ -76,6 +78,14 @@ function updateMessage(args: z.infer<typeof Update>, world: World): ApiAnswer {
   } else if (args.metadata !== undefined) world.log.edit(message, { metadata });
   const { channel, ts, text } = message;
   return { ok: true, channel, ts, text, message: asSlackMessage(message, { withMetadata: true }) };
+}
+
+function deleteMessage(args: z.infer<typeof Delete>, world: World): ApiAnswer {
+  const message = ownMessage(args, world);
+  if ('error' in message)
+    return { ok: false, error: message.error.replace('cant_update_message', 'cant_delete_message') };
+  world.log.remove(message);
+  return { ok: true, channel: message.channel, ts: message.ts };
 }
 
 function postEphemeral(args: z.infer<typeof PostEphemeral>, world: World): ApiAnswer {

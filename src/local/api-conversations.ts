@@ -22,6 +22,13 @@ const Replies = z.object({ channel: z.string().min(1), ts: z.string().min(1), ..
 
 export const CONVERSATION_METHODS: Record<string, ApiMethod> = {
   'conversations.list': method(List, listChannels),
+  'conversations.info': method(One, (args, world) => {
+    const channel = world.directory.channels().find((one) => one.id === args.channel);
+    const isHidden = channel?.kind === 'private' && !world.directory.isMember(channel, BOT.id);
+    if (channel === undefined || isHidden) return { ok: false, error: 'channel_not_found' };
+    const refusal = missingScope([`${SCOPE_OF[channel.kind]}:read`], world);
+    return refusal ?? { ok: true, channel: asSlackChannel(channel, world) };
+  }),
   'conversations.join': method(One, joinChannel, { needs: ['channels:join'] }),
   'conversations.history': method(History, (args, world) =>
     withinJoined(args.channel, world, (channel) => ({

@@ -4,7 +4,7 @@ import type { World } from './world.ts';
 /** What a method answers with `ok: true`, or Slack's error word. */
 export type ApiAnswer =
   | { ok: true; [key: string]: unknown }
-  | { ok: false; error: string; messages?: string[]; needed?: string; provided?: string };
+  | { ok: false; error: string; messages?: string[]; errors?: object[]; needed?: string; provided?: string };
 
 export interface ApiMethod {
   token: 'bot' | 'app';

@@ -3,6 +3,7 @@ import { CHAT_METHODS } from './api-chat.ts';
 import { CONVERSATION_METHODS } from './api-conversations.ts';
 import { missingScope, type ApiAnswer, type ApiMethod } from './api-method.ts';
 import { PEOPLE_METHODS } from './api-people.ts';
+import { VALIDATE_METHODS } from './api-validate.ts';
 import { VIEW_METHODS } from './api-views.ts';
 import type { Fault, Faults } from './faults.ts';
 import { parseJson, readBody, sendJson, targetOf } from './http-body.ts';
@@ -16,6 +17,7 @@ const METHODS: Record<string, ApiMethod> = {
   ...CHAT_METHODS,
   ...CONVERSATION_METHODS,
   ...VIEW_METHODS,
+  ...VALIDATE_METHODS,
 };
 
 /** One call as it arrived, for tests that count. */

@@ -8,7 +8,7 @@ const KEPT_MAX = 500;
 
 // docs.slack.dev/reference/objects/user-object; flags that are false may be left out.
 const flag = z.boolean().optional();
-const User = z.object({
+export const User = z.object({
   id: z.string(),
   team_id: z.string().optional(),
   deleted: flag,
@@ -21,9 +21,10 @@ const User = z.object({
     .object({ id: z.string().optional(), enterprise_id: z.string().optional(), teams: z.array(z.string()).optional() })
     .optional(),
 });
-type User = z.output<typeof User>;
-const Own = z.object({ team_id: z.string().optional(), enterprise_id: z.string().nullish() });
-type Own = z.output<typeof Own>;
+export type User = z.output<typeof User>;
+/** The bot's own team. */
+export const Own = z.object({ team_id: z.string().optional(), enterprise_id: z.string().nullish() });
+export type Own = z.output<typeof Own>;
 
 /** Who people are, asked of Slack when somebody acts and remembered for seconds. `nowMs` is the clock. */
 export function openAccounts(

@@ -15,6 +15,7 @@ export interface Scope {
 export const FREE_METHODS: readonly string[] = [
   'apps.connections.open',
   'auth.test',
+  'blocks.validate',
   'views.open',
   'views.publish',
   'views.update',
@@ -27,7 +28,7 @@ export const SCOPES: readonly Scope[] = [
   {
     name: 'chat:write',
     isRequired: true,
-    methods: ['chat.postEphemeral', 'chat.postMessage', 'chat.update'],
+    methods: ['chat.delete', 'chat.postEphemeral', 'chat.postMessage', 'chat.update'],
     events: [],
     why: 'posts, edits and answers',
     lost: 'nobody is told of anything',
@@ -75,7 +76,7 @@ export const SCOPES: readonly Scope[] = [
   {
     name: 'channels:read',
     isRequired: false,
-    methods: ['conversations.list'],
+    methods: ['conversations.info', 'conversations.list'],
     events: [],
     why: 'finds public channels by name',
     lost: 'the configuration must name public channels by id (`C…`)',
@@ -99,7 +100,7 @@ export const SCOPES: readonly Scope[] = [
   {
     name: 'groups:read',
     isRequired: false,
-    methods: ['conversations.list'],
+    methods: ['conversations.info', 'conversations.list'],
     events: [],
     why: 'finds private channels by name',
     lost: 'the configuration must name private channels by id (`C…`)',

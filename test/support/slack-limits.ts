@@ -77,7 +77,7 @@ function refuseBlock(block: Json): string[] {
       const element = block['element'] as Json;
       return [
         ...refusePlain(block['label'], 2_000),
-        ...refusePlain(block['hint'], 2_000),
+        ...(block['hint'] === undefined ? [] : refusePlain(block['hint'], 2_000)),
         ...must(['plain_text_input', 'static_select', 'file_input'].includes(String(element['type'])), 'input element'),
         ...must(Number(element['max_length'] ?? 0) <= 3_000, 'max_length'),
         ...must(lengthOf(element['initial_value']) <= Number(element['max_length'] ?? 3_000), 'initial_value'),

@@ -23,6 +23,8 @@ export interface SlackStandIn {
   responses: Json[];
   /** Changes the answer to one method: a body, or a status with headers. null: as usual. */
   script: { answer: (call: Call) => { status: number; body?: unknown; headers?: Record<string, string> } | null };
+  /** What the app was granted, as each answer says it; null: nothing is said of it. */
+  granted: { scopes: readonly string[] | null };
   command: (text: string, command?: string) => Promise<Ack>;
   click: (actionId: string, value: string, from?: 'message' | 'home') => Promise<Ack>;
   submit: (callbackId: string, values: Record<string, string>, metadata?: string) => Promise<Ack>;
@@ -55,6 +57,7 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
   const calls: Call[] = [];
   const responses: Json[] = [];
   const script: SlackStandIn['script'] = { answer: () => null };
+  const granted: SlackStandIn['granted'] = { scopes: null };
   const waiting = new Map<string, (payload: Json | undefined) => void>();
   const sockets = new Set<WebSocket>();
   let count = 0;
@@ -87,7 +90,12 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
     calls.push(call);
     const scripted = script.answer(call);
     const answer = scripted?.body ?? (scripted ? '' : usual(call, token));
-    response.writeHead(scripted?.status ?? 200, { 'content-type': 'application/json', ...scripted?.headers });
+    const scopes = granted.scopes === null ? {} : { 'x-oauth-scopes': granted.scopes.join(',') };
+    response.writeHead(scripted?.status ?? 200, {
+      'content-type': 'application/json',
+      ...scopes,
+      ...scripted?.headers,
+    });
     response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
   }
 
@@ -124,8 +132,8 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
         return {
           ok: true,
           channels: [
-            { id: 'C00000001', name: 'oom' },
-            { id: 'C00000002', name: 'db-alerts' },
+            { id: 'C00000001', name: 'oom', is_member: true },
+            { id: 'C00000002', name: 'db-alerts', is_member: true },
           ],
         };
       case 'conversations.history':
@@ -139,6 +147,15 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
           ? { ok: false, error: 'invalid_arguments', response_metadata: { messages: faults } }
           : { ok: true, view: { id: 'V1' } };
       }
+      case 'blocks.validate': {
+        const message = args['message'] as { text: string; blocks: unknown[] } | undefined;
+        const faults = message === undefined ? refuseView(args['view']) : refuseMessage(message);
+        const errors = faults.map((fault) => ({ pointer: '/', code: 'failed_constraint', message: fault }));
+        const error = message === undefined ? 'invalid_view' : 'invalid_message';
+        return faults.length > 0 ? { ok: false, error, errors } : { ok: true };
+      }
+      case 'users.info':
+        return { ok: true, user: { id: args['user'], team_id: BOT.team_id } };
       case 'usergroups.users.list':
         return { ok: true, users: ['U00000001', 'U00000002'] };
       default:
@@ -207,6 +224,7 @@ export async function openSlackStandIn(tokens = { bot: 'xoxb-test', app: 'xapp-t
     calls,
     responses,
     script,
+    granted,
     command: (text, command = '/oom') =>
       send('slash_commands', {
         command,
