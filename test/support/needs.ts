@@ -96,6 +96,7 @@ const PARTS = {
     xz: 'xz-utils',
     zstd: 'zstd',
     shellcheck: 'shellcheck',
+    git: 'git',
     promtool: 'prometheus',
     'systemd-analyze': 'systemd',
     buildah: 'buildah',
