@@ -12,7 +12,7 @@ import { openCauseWatch } from './app/watch/cause-watch.ts';
 import { openReturnWatch } from './app/watch/return-watch.ts';
 import { warmUp } from './app/watch/warm-up.ts';
 import { addedHostConfig, loadConfig, type Config } from './config/config.ts';
-import { countKills } from './http/metrics.ts';
+import { countKills, watchLeases, watchRules } from './http/metrics.ts';
 import { describer, logWarnings, openBase, type Base, type Opened } from './run/base.ts';
 import { openChangeSide } from './run/change-side.ts';
 import { KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
@@ -230,8 +230,9 @@ function startWork(
   changeWorld: ChangeWorld,
   signal: AbortSignal,
 ) {
-  const { settings, log, owner, store, outbox, changed } = base;
+  const { settings, log, metrics, owner, store, outbox, changed } = base;
   const changes = openChangeSide(changeWorld);
+  watchRules(metrics, changes.drifted);
   changed.hear(changes.wake);
   const work = { store, fleet, clock, log, signal };
   const chores = [
@@ -246,7 +247,7 @@ function startWork(
     }),
   ];
   if (settings.now().database.kind === 'postgres')
-    chores.push(shareWork({ ...work, owner, watchOnly: fleet.watchOnly, serveOnly }));
+    chores.push(shareWork({ ...work, owner, watchOnly: fleet.watchOnly, serveOnly, onRenewed: watchLeases(metrics) }));
   return { changes, chores };
 }
 

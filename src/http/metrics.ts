@@ -109,3 +109,23 @@ export function watchHealth(metrics: Metrics, health: () => Promise<Health>): vo
     ({ untoldSinceMs }) => (untoldSinceMs ?? 0) / 1_000,
   );
 }
+
+/** On how many hosts a standing rule is not kept; read when somebody asks. */
+export function watchRules(metrics: Metrics, drifted: () => number): void {
+  const gauge: Gauge = new Gauge({
+    name: 'oombot_rules_drifted',
+    help: 'Hosts on which a standing rule is not kept, each rule counted by itself',
+    registers: [metrics.registry],
+    collect: () => gauge.set(drifted()),
+  });
+}
+
+/** Where several processes share one database: when this one last renewed its leases, in ms, as whoever renews them says. */
+export function watchLeases(metrics: Metrics): (atMs: number) => void {
+  const gauge = new Gauge({
+    name: 'oombot_leases_renewed_timestamp_seconds',
+    help: 'When the leases on hosts and channels were renewed last; 0: not yet',
+    registers: [metrics.registry],
+  });
+  return (atMs) => gauge.set(atMs / 1_000);
+}

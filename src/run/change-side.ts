@@ -5,6 +5,8 @@ import { openRuleReconciler } from '../app/change/rule-reconciler.ts';
 export interface ChangeSide {
   /** A change moved on. */
   wake: () => void;
+  /** As in RuleReconciler. */
+  drifted: () => number;
   /** Nothing is sent to hosts any more; what is under way is finished. */
   close: () => Promise<void>;
 }
@@ -15,6 +17,7 @@ export function openChangeSide(world: ChangeWorld): ChangeSide {
   const standing = openRuleReconciler(world);
   return {
     wake: work.wake,
+    drifted: standing.drifted,
     close: async () => {
       await standing.close();
       await work.close();

@@ -25,6 +25,8 @@ export async function shareWork(world: {
   owner: string;
   watchOnly: (hosts: readonly string[]) => Promise<void>;
   serveOnly: (channels: readonly string[]) => void;
+  /** The leases are held again for a while. */
+  onRenewed: (atMs: number) => void;
   signal: AbortSignal;
 }): Promise<void> {
   const { store, fleet, clock, log, owner, signal } = world;
@@ -35,6 +37,7 @@ export async function shareWork(world: {
       await world.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
       world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
+      world.onRenewed(lease.nowMs);
     } catch (error) {
       log.error({ err: error }, 'The leases could not be renewed');
     }

@@ -6,7 +6,9 @@ import { aChangingBot, ANN, BEN, CAT, dbRows, type ChangingBot } from '../suppor
 import { refusalOf, textOf } from '../support/an-answering-bot.ts';
 
 /** mysqld on db01 kept at -500 by an approved change, and the watch that keeps it. */
-async function aKeptProcess(terms: RuleTerms | null = null): Promise<ChangingBot & { changeId: string }> {
+async function aKeptProcess(
+  terms: RuleTerms | null = null,
+): Promise<ChangingBot & { changeId: string; drifted: () => number }> {
   const bot = await aChangingBot();
   const ask = { host: 'db01', what: 'mysqld', adj: -500, forMs: null, why: null, keep: true, terms, incidentId: null };
   await bot.handlers.protect(ask, ANN);
@@ -16,7 +18,7 @@ async function aKeptProcess(terms: RuleTerms | null = null): Promise<ChangingBot
   await bot.clock.advance(1_000);
   const watch = openRuleReconciler(bot.world);
   onTestFinished(watch.close);
-  return Object.assign(bot, { changeId });
+  return Object.assign(bot, { changeId, drifted: watch.drifted });
 }
 
 function restart(bot: ChangingBot, given: { pid: number; uid?: number; adj?: number }): void {
@@ -108,6 +110,7 @@ describe('a rule', () => {
     const told = await newsIn(bot);
     expect(told).toHaveLength(1);
     expect(told[0]?.body).toContain('CAP_SYS_RESOURCE');
+    expect(bot.drifted()).toBe(1);
   });
 });
 
@@ -133,6 +136,7 @@ describe('a rule that cannot be kept', () => {
     await bot.clock.advance(62 * 60_000);
 
     expect(bot.db.rows.filter(({ name, adj }) => name === 'mysqld' && adj !== -500)).toEqual([]);
+    expect(bot.drifted()).toBe(0);
   });
 });
 
@@ -290,6 +294,12 @@ describe('a rule that shows', () => {
     expect(told[0]?.body).toContain('pid 2000 is at 0');
     expect(await bot.actions()).not.toContain('mend');
     expect((await bot.actions()).filter((one) => one === 'drift')).toHaveLength(1);
+    expect([bot.drifted(), again.drifted()]).toEqual([1, 1]);
+
+    const [rule] = await bot.store.rules();
+    await bot.handlers.editRule({ rule: rule?.id ?? '', to: 'paused' }, BEN);
+    await bot.clock.advance(60_000);
+    expect([bot.drifted(), again.drifted()]).toEqual([0, 0]);
   });
 });
 

@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ENVIRONMENT } from '../../src/config/config.ts';
-import { NO_HOSTS } from '../../src/http/health.ts';
-import { openMetrics, watchFleet, watchOutbox } from '../../src/http/metrics.ts';
+import { NO_HOSTS, type Health } from '../../src/http/health.ts';
+import { openMetrics, watchFleet, watchHealth, watchLeases, watchOutbox, watchRules } from '../../src/http/metrics.ts';
 import type { WatchedHosts } from '../../src/app/host-link.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import { needs } from '../support/needs.ts';
@@ -24,6 +24,10 @@ async function metricNames(): Promise<Set<string>> {
   const metrics = openMetrics();
   watchFleet(metrics, { hosts: () => [] } as Partial<WatchedHosts> as WatchedHosts);
   watchOutbox(metrics, { queueLengths: () => Promise.resolve([]) } as Partial<Store> as Store);
+  const health: Partial<Health> = { chat: true, lastSentAtMs: null, untoldSinceMs: null, record: true, hosts: [] };
+  watchHealth(metrics, () => Promise.resolve(health as Health));
+  watchRules(metrics, () => 0);
+  watchLeases(metrics);
   const text = await metrics.registry.metrics();
   return new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map((match) => match[1] ?? ''));
 }

@@ -15,6 +15,8 @@ import { appliedOn } from './every-applied.ts';
 import { openRuleWidening } from './widen-rules.ts';
 
 export interface RuleReconciler {
+  /** On how many hosts a rule is not kept now, each rule counted by itself: it could not be, or is only to be told of. */
+  drifted: () => number;
   close: () => Promise<void>;
 }
 
@@ -33,6 +35,8 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   const troubled = new Map<string, { tries: number; againAtMs: number }>();
   /** Rule and host where drift is shown: which processes were told of, so that each is told once. */
   const shown = new Map<string, { ids: Set<string>; quietUntilMs: number }>();
+  /** Rule and host where a process had another value at the last look and was not put right. */
+  const drifting = new Set<string>();
   const widening = openRuleWidening(world);
   const loop = keepLooking();
 
@@ -50,6 +54,8 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
 
   async function lookAtAll(): Promise<void> {
     const rules = (await store.rules()).filter((rule) => rule.state === 'active');
+    const kept = new Set(rules.flatMap((rule) => rule.hosts.map((host) => keyOf(rule, host))));
+    for (const key of drifting) if (!kept.has(key)) drifting.delete(key);
     const inForce = await appliedOn(store, null);
     const wider = new Map(rules.map((rule) => [rule, widening.hostsFor(rule)]));
     const hosts = new Set([
@@ -72,8 +78,12 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
 
   async function keep(rule: Rule, host: string, scan: ProcScan): Promise<void> {
     const drifted = driftFrom(rule, host, scan).slice(0, MENDED_AT_ONCE_MAX);
-    if (rule.onDrift === 'show') return show(rule, host, drifted);
-    const key = `${rule.id} ${host}`;
+    const key = keyOf(rule, host);
+    if (drifted.length === 0) drifting.delete(key);
+    if (rule.onDrift === 'show') {
+      if (drifted.length > 0) drifting.add(key);
+      return show(rule, host, drifted);
+    }
     const trouble = troubled.get(key);
     if (trouble !== undefined && clock.nowMs() < trouble.againAtMs) return;
     const mended: ProcessFacts[] = [];
@@ -93,8 +103,11 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
       }
     }
     if (mended.length > 0) await tell(rule, host, mended, null);
-    if (why === null) troubled.delete(key);
-    else {
+    if (why === null) {
+      troubled.delete(key);
+      drifting.delete(key);
+    } else {
+      drifting.add(key);
       const tries = (trouble?.tries ?? 0) + 1;
       const restMs = Math.min(TROUBLE_MAX_MS, TROUBLE_FIRST_MS * 2 ** Math.min(10, tries - 1));
       troubled.set(key, { tries, againAtMs: clock.nowMs() + restMs });
@@ -103,7 +116,7 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   }
 
   async function show(rule: Rule, host: string, drifted: readonly ProcessFacts[]): Promise<void> {
-    const key = `${rule.id} ${host}`;
+    const key = keyOf(rule, host);
     const before = shown.get(key);
     // Of a service that starts many it is told in one message, now and then.
     if (before !== undefined && clock.nowMs() < before.quietUntilMs) return;
@@ -191,7 +204,11 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
     await loop;
   }
 
-  return { close };
+  return { drifted: () => drifting.size, close };
+}
+
+function keyOf(rule: Rule, host: string): string {
+  return `${rule.id} ${host}`;
 }
 
 /** What stands in the way is the host's, not one process's. */
