@@ -11,6 +11,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   last: 'oombot last db01',
   history: 'oombot history db 30d',
   scores: 'oombot scores db01 20',
+  memory: 'oombot memory db01 12h',
   setup: 'oombot setup --key ~/.ssh/oombot_ed25519.pub | less',
   'audit verify': 'oombot audit verify',
   'audit export': 'oombot audit export > audit.jsonl',

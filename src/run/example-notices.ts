@@ -20,6 +20,7 @@ import {
   describeUnreachable,
 } from '../notice/answer/fleet-notice.ts';
 import { describeHistory } from '../notice/answer/history-notice.ts';
+import { describeMemory } from '../notice/answer/memory-notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { describeWeek } from '../notice/answer/report-notice.ts';
 import { describeAnew } from '../notice/incident/anew-notice.ts';
@@ -111,6 +112,16 @@ export function exampleNotices(nowMs: number): Example[] {
         endedAtMs: nowMs,
         restKiB: 4_000_000,
         totalKiB: 12_582_440,
+      }),
+    ],
+    [
+      'memory',
+      describeMemory({
+        host: HOST,
+        sinceMs: nowMs - HOUR_MS,
+        untilMs: nowMs,
+        moments: exampleMoments(nowMs),
+        kills: [{ atMs: nowMs - MINUTE_MS, service: SERVICE }],
       }),
     ],
     ['history', describeHistory(exampleHistory(nowMs))],

@@ -60,6 +60,10 @@ export function answeringHandlers(): AnsweringHandlers {
       note('why', host, what);
       return ofHost(host, () => notice(aNotice({ headline: [{ words: `why ${what}` }] })));
     },
+    answerMemory: async ({ host, forMs }) => {
+      note('memory', host, forMs);
+      return ofHost(host, () => notice(aNotice({ headline: [{ words: `memory of ${host}` }] })));
+    },
     answerHosts: async () => notice(describeHosts([], false)),
     checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
     answerAudit: async ({ host }) => notice(describeAudit(host, [], false)),

@@ -9,6 +9,7 @@ import { openHistoryAnswer } from './history-answer.ts';
 import { openHostEditing } from './host-editing.ts';
 import { openHostsAnswers } from './hosts-answer.ts';
 import { openIncidentAnswers } from './incident-answers.ts';
+import { openMemoryAnswer } from './memory-answer.ts';
 import { openMuteAnswers } from './mute-answers.ts';
 import { openReportAnswer } from './report-answer.ts';
 import { openPeople } from '../people.ts';
@@ -64,6 +65,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openHostEditing(world, rights),
     answerAudit: openAuditAnswer(world, targets),
     answerHistory: openHistoryAnswer(world, targets),
+    answerMemory: openMemoryAnswer(world, targets),
     answerReport: openReportAnswer(world, targets),
     answerScores: openScoresAnswer(world, targets, scans),
     answerWhy: openWhyAnswer(world, targets, scans),

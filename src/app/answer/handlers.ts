@@ -54,6 +54,8 @@ export interface Handlers {
   answerScores: (ask: { host: string; limit: number | null }, requester: Requester) => Promise<Answer>;
   /** Whether something was killed for memory, with the proof, or what is missing for one. */
   answerWhy: (ask: { host: string; what: string; when: When | null }, requester: Requester) => Promise<Answer>;
+  /** Memory of a host over the last hours, with its kills. */
+  answerMemory: (ask: { host: string; forMs: number | null }, requester: Requester) => Promise<Answer>;
   answerHosts: (requester: Requester) => Promise<Answer>;
   /** What is off on a host, or (null) on the fleet. */
   checkHosts: (ask: { host: string | null }, requester: Requester) => Promise<Answer>;

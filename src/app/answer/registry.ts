@@ -95,6 +95,19 @@ export const COMMANDS: readonly Command[] = [
     answer: (handlers, ask, requester) => handlers.answerScores(ask, requester),
   }),
   command({
+    name: 'memory',
+    also: ['mem'],
+    usage: '<host> [6h]',
+    does: 'how much memory it had left over the last hours, with kills marked',
+    examples: [{ words: ({ host }) => `memory ${host}`, runs: true }],
+    terminal: { needsRecord: true },
+    read: ([host, ...rest]) =>
+      host === undefined
+        ? incomplete('memory', 'a host', 'memory db01')
+        : withDuration(rest, (forMs) => ({ host, forMs })),
+    answer: (handlers, ask, requester) => handlers.answerMemory(ask, requester),
+  }),
+  command({
     name: 'protect',
     usage:
       '<host> <process|pid|unit|container> [adj] [keep [show] [on tag <tag>] [matching <text>]] [for 2h] [because …]',
