@@ -31,7 +31,7 @@ export async function pastOf(
   const lives = livesOf(deaths);
   return {
     sizes: deaths.map(({ atMs, sizeKiB }) => ({ atMs, sizeKiB })).toSorted((a, b) => a.atMs - b.atMs),
-    leak: findLeak(lives, [], { nowMs, clockMinute: recurrence.clockMinute }),
+    leak: findLeak(lives, [], { nowMs, clockMinute: recurrence.clockMinutes[0] ?? null }),
     isFaster: isFaster(lives),
   };
 }

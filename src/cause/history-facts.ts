@@ -5,8 +5,11 @@
 export interface HistoryFacts {
   /** When the service was killed before on this host, oldest first, without the kills of this incident. */
   recurrenceAtMs: readonly number[];
-  /** Minute of the day (UTC, 0 to 1439) at which kills of it keep coming; null: no such minute. */
+  /** Minute of the day (UTC, 0 to 1439) at which kills of it keep coming, the first if there are several; null: no such minute. */
   clockMinute: number | null;
+  /** All of them, in their order, and whether it is nearly every day; missing in records of older versions. */
+  clockMinutes?: readonly number[];
+  isDaily?: boolean;
   leak: LeakFacts | null;
   /** Kills of it within the loop window, this incident's own among them. 0: no loop. */
   loopCount: number;

@@ -63,9 +63,11 @@ export const HISTORY_RULES: readonly Rule[] = [
     find: ({ history }) => {
       const minute = history?.clockMinute ?? null;
       if (minute === null) return null;
-      const clock = `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
+      const clocks = (history?.clockMinutes ?? [minute]).map(clockOf);
+      const listed = clocks.length < 2 ? clocks.join() : `${clocks.slice(0, -1).join(', ')} and ${clocks.at(-1)}`;
+      const when = history?.isDaily === true ? 'every day at about' : 'at the same time, about';
       return {
-        text: `It happens at the same time, about ${clock} UTC: look for a timer, backup or report.`,
+        text: `It happens ${when} ${listed} UTC: look for a timer, backup or report.`,
         numbers: { clockMinute: minute },
       };
     },
@@ -136,4 +138,9 @@ function afterChange({ history, host, kills }: CauseFacts): Finding | null {
     text: `Its first kill came ${saySpan(beforeMs)} after a change${what === null ? '' : `: ${sayName(what)}`}.`,
     numbers: { beforeMs },
   };
+}
+
+/** Minutes after midnight as `01:35`. */
+function clockOf(minute: number): string {
+  return `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
 }

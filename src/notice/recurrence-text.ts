@@ -1,14 +1,16 @@
 import type { BackState } from '../incident/incident.ts';
 import type { Recurrence } from '../incident/recurrence.ts';
 import type { Text } from './notice.ts';
-import { sayClock, sayCount, sayDuration } from './units.ts';
+import { sayClocks, sayCount, sayDuration } from './units.ts';
 
 /** Seen before: how often, how far apart, at which clock time. `past` holds the kills before this incident. */
 export function seenBeforeText(past: Recurrence | null): Text {
   if (!past) return [{ words: 'no, this is the first known kill' }];
   const gap = past.typicalGapMs === null ? '' : `, about every ${sayDuration(past.typicalGapMs)}`;
   const clock =
-    past.clockMinute === null ? '' : `, always near ${sayClock(past.clockMinute)} UTC: look for a timer or a cron job`;
+    past.clockMinutes.length === 0
+      ? ''
+      : `, ${sayClocks(past.clockMinutes, past.isDaily)}: look for a timer or a cron job`;
   return [
     { words: `${sayCount(past.kills, 'kill')} since ` },
     { atMs: past.firstAtMs },

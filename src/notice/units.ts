@@ -48,3 +48,10 @@ export function sayClock(minuteOfDay: number): string {
   const whole = ((Math.round(minuteOfDay) % 1440) + 1440) % 1440;
   return `${String(Math.floor(whole / 60)).padStart(2, '0')}:${String(whole % 60).padStart(2, '0')}`;
 }
+
+/** `every day at about 01:35, 14:12 and 23:45 UTC`, or without “every day”. Minutes after midnight. */
+export function sayClocks(minutes: readonly number[], isDaily: boolean): string {
+  const clocks = minutes.map(sayClock);
+  const listed = clocks.length < 2 ? clocks.join() : `${clocks.slice(0, -1).join(', ')} and ${clocks.at(-1)}`;
+  return `${isDaily ? 'every day at about' : 'at about'} ${listed} UTC`;
+}

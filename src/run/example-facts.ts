@@ -68,7 +68,15 @@ export function exampleDanger(nowMs: number): Danger {
 }
 
 function recurrence(nowMs: number): Recurrence {
-  return { kills: 3, times: 3, firstAtMs: nowMs - 2 * DAY_MS, lastAtMs: nowMs, typicalGapMs: DAY_MS, clockMinute: 95 };
+  return {
+    kills: 3,
+    times: 3,
+    firstAtMs: nowMs - 2 * DAY_MS,
+    lastAtMs: nowMs,
+    typicalGapMs: DAY_MS,
+    clockMinutes: [95, 852, 1_425],
+    isDaily: true,
+  };
 }
 
 export function exampleHistory(nowMs: number): History {
@@ -77,6 +85,7 @@ export function exampleHistory(nowMs: number): History {
     target: HOST,
     sinceMs: nowMs - 7 * DAY_MS,
     untilMs: nowMs,
+    killsBefore: 1,
     rows: [
       {
         host: HOST,
@@ -106,6 +115,7 @@ export function exampleReport(nowMs: number): Report {
         host: HOST,
         service: SERVICE,
         kills: 3,
+        killsBefore: 1,
         recurrence: recurrence(nowMs),
         leak: { ...LEAK, nextAtMs: nowMs + HOUR_MS },
         cause: 'memcg-limit',

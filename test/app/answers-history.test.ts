@@ -121,7 +121,7 @@ describe('history', () => {
 
     const text = textOf(await bot.handlers.answerHistory({ target: 'db01', forMs: null }, ASKER));
 
-    expect(text).toMatch(/near 01:50 UTC/);
+    expect(text).toMatch(/every day at about 01:50 UTC/);
     expect(text).not.toContain('leak');
   });
 

@@ -75,7 +75,7 @@ describe('the newest incident of a host', () => {
     const text = textOf(await bot.handlers.answerLast({ host: 'db01' }, ASKER));
 
     expect(text).toContain(
-      '4 kills since 2026-08-26 01:35:08 UTC, last 2026-08-29 01:35:08 UTC, always near 01:35 UTC',
+      '4 kills since 2026-08-26 01:35:08 UTC, last 2026-08-29 01:35:08 UTC, every day at about 01:35 UTC',
     );
   });
 

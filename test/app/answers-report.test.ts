@@ -32,13 +32,13 @@ describe('the report', () => {
 
     expect(plainText(notice.headline)).toBe('7 kills on all hosts in the last 7 d, 1 in the 7 d before');
     const text = renderText(notice);
-    expect(text).toMatch(/db01 +mysql\.service +4 +1 d 2 h +one large process/);
+    expect(text).toMatch(/db01 +mysql\.service +4 +new +1 d 2 h +one large process/);
     expect(text).toMatch(/Repeat causes: +one large process \(7 times\)/);
     expect(text).toMatch(/Without swap: +db01, 1 of 3 hosts/);
     const rows = notice.parts.flatMap((part) => (part.kind === 'rows' ? part.rows : []));
     expect(rows.map((row) => plainText(row.text))).toEqual([
       'mysql.service on db01 leaks about 233 MiB an hour (likely), next kill about 2026-08-30 21:50:08 UTC: profile it, and restart it before then.',
-      'backup on db02 dies near 01:50 UTC: see what starts then with systemctl list-timers --all.',
+      'backup on db02 dies every day at about 01:50 UTC: see what starts then with systemctl list-timers --all.',
       'bash (2 processes) on db01 runs at oom_score_adj -1000, perhaps inherited: it can never be killed, also when it leaks. Reset it with choom -p 4211 -n 0.',
       'Kills on db01 came without swap, where there is often no slowdown to warn you. Consider a small swap file (not on Kubernetes nodes).',
     ]);

@@ -20,6 +20,8 @@ describe('the past of an incident', () => {
     expect(await historyOf(bot.store, await newest(bot), { nowMs: NOW_MS, changes: [] })).toEqual({
       recurrenceAtMs: [],
       clockMinute: null,
+      clockMinutes: [],
+      isDaily: false,
       leak: null,
       loopCount: 0,
       changedAtMs: null,

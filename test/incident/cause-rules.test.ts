@@ -291,7 +291,12 @@ describe('what the past adds', () => {
         ?.also?.map((one) => one.text)
         .join(' ') ?? '';
 
-    expect(said).toContain('about 02:05 UTC');
+    expect(said).toContain('at the same time, about 02:05 UTC');
+    const several = { ...history, clockMinutes: [125, 852, 1_425], isDaily: true };
+    const texts = judgeRecord(group(), { history: several, kills })?.also?.map((one) => one.text);
+    expect(texts).toContain(
+      'It happens every day at about 02:05, 14:12 and 23:45 UTC: look for a timer, backup or report.',
+    );
     expect(said).toContain('5 min after a change: “upgrade mysql”');
     expect(said).toContain('died on db02, db03 within the hour');
   });

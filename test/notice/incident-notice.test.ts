@@ -53,7 +53,8 @@ describe('a kill’s message', () => {
         firstAtMs: T0 - 7 * 86_400_000,
         lastAtMs: T0 - 6_600_000,
         typicalGapMs: 6_600_000,
-        clockMinute: null,
+        clockMinutes: [],
+        isDaily: false,
       },
     });
 

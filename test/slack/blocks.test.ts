@@ -154,7 +154,15 @@ describe('whatever a host writes, Slack takes the message', () => {
     (_, name) => {
       const rows = Array.from({ length: 60 }, (_row, at) => aScore(name, at));
       const hosts = Array.from({ length: 120 }, () => aHost(name));
-      const recurrence = { kills: 3, times: 3, firstAtMs: NOW, lastAtMs: NOW, typicalGapMs: 5_000, clockMinute: 95 };
+      const recurrence = {
+        kills: 3,
+        times: 3,
+        firstAtMs: NOW,
+        lastAtMs: NOW,
+        typicalGapMs: 5_000,
+        clockMinutes: [95, 852],
+        isDaily: true,
+      };
       const notices = [
         describeScores({
           host: name,
@@ -175,6 +183,7 @@ describe('whatever a host writes, Slack takes the message', () => {
           target: name,
           sinceMs: NOW - 86_400_000,
           untilMs: NOW,
+          killsBefore: 7,
           rows: Array.from({ length: 40 }, (_row, at) => ({
             host: `${name}${at % 3}`,
             service: name,
@@ -203,6 +212,7 @@ describe('whatever a host writes, Slack takes the message', () => {
             host: `${name}${at}`,
             service: name,
             kills: 9 - at,
+            killsBefore: at,
             recurrence,
             leak: at === 0 ? LEAK : null,
             cause: at === 1 ? 'memcg-limit' : 'host',

@@ -30,9 +30,13 @@ export function openHistoryAnswer(
     const spanMs = Math.min(SPAN_MAX_MS, Math.max(60_000, forMs ?? SPAN_MS));
     const sinceMs = nowMs - spanMs;
     const query = { ...queryOf(target), sinceMs, untilMs: null };
-    const [counts, times] = await Promise.all([
+    const reachesBack = 2 * spanMs <= keepKillsMs;
+    const [counts, times, before] = await Promise.all([
       store.countKills({ ...query, limit: COUNTS_MAX }),
       store.killTimes({ ...query, limit: TIMES_MAX }),
+      reachesBack
+        ? store.countKills({ ...query, sinceMs: sinceMs - spanMs, untilMs: sinceMs, limit: COUNTS_MAX })
+        : null,
     ]);
     const rows = rowsOf(counts, times);
     const pasts = await Promise.all(rows.slice(0, PASTS_MAX).map((row) => pastOf(store, { ...row, sinceMs }, nowMs)));
@@ -41,6 +45,7 @@ export function openHistoryAnswer(
       target: target.kind === 'fleet' ? 'all hosts' : target.name,
       sinceMs,
       untilMs: nowMs,
+      killsBefore: before?.reduce((sum, { count }) => sum + count, 0) ?? null,
       rows: rows.map((row, at) => ({ ...row, past: pasts[at] ?? null, label: labels[at] ?? null })),
       days: daysOf(counts, sinceMs, nowMs),
       complete: spanMs <= keepKillsMs && counts.length < COUNTS_MAX,

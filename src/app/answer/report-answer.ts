@@ -68,6 +68,7 @@ export async function makeReport(
     sinceMs,
     service: of.service,
   });
+  const reachesBack = 2 * of.spanMs <= of.keepKillsMs;
   const mine = hostProfiles.filter(({ host }) => of.hosts.includes(host));
   return {
     target: of.target,
@@ -75,11 +76,14 @@ export async function makeReport(
     sinceMs,
     untilMs,
     kills: sumOf(counts),
-    killsBefore: 2 * of.spanMs > of.keepKillsMs ? null : sumOf(before),
+    killsBefore: reachesBack ? sumOf(before) : null,
     hostCount: of.hosts.length,
     rows: await Promise.all(
       rows.map(async (row, at): Promise<ReportRow> => ({
         ...row,
+        killsBefore: reachesBack
+          ? sumOf(before.filter(({ host, service }) => host === row.host && service === row.service))
+          : null,
         leak: at < PASTS_MAX ? (await pastOf(store, { ...row, sinceMs }, untilMs)).leak : null,
         cause: causes.find((one) => one.host === row.host && one.service === row.service)?.code ?? null,
       })),

@@ -36,7 +36,9 @@ export async function historyOf(
   const change = changeBefore(firstAtMs, given.changes, recurrenceAtMs);
   return {
     recurrenceAtMs,
-    clockMinute: recurrence?.clockMinute ?? null,
+    clockMinute: recurrence?.clockMinutes[0] ?? null,
+    clockMinutes: recurrence?.clockMinutes ?? [],
+    isDaily: recurrence?.isDaily ?? false,
     leak: past?.leak ?? null,
     loopCount: killLoopOf(times.filter((atMs) => atMs <= lastAtMs)),
     changedAtMs: change?.atMs ?? null,

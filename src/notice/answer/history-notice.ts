@@ -5,7 +5,7 @@ import { sayKiB } from '../../oom/units.ts';
 import { leakText, sizesChart } from '../growth-text.ts';
 import { aNotice, type Cell, type Notice, type Part, type Text } from '../notice.ts';
 import { seenBeforeText } from '../recurrence-text.ts';
-import { sayClock, sayCount, sayDuration, sayNumber } from '../units.ts';
+import { sayClocks, sayCount, sayDuration, sayNumber } from '../units.ts';
 
 /** Kills of one service on one host over the asked time. */
 export interface HistoryRow {
@@ -24,6 +24,8 @@ export interface History {
   target: string;
   sinceMs: number;
   untilMs: number;
+  /** Kills in as long a time before; null: the record does not reach back. */
+  killsBefore: number | null;
   /** Most kills first. */
   rows: readonly HistoryRow[];
   /** Kills per day, oldest first, days without kills included; at most 20 are shown. */
@@ -39,6 +41,7 @@ export function describeHistory(history: History): Notice {
   const { rows, target } = history;
   const kills = rows.reduce((sum, row) => sum + row.kills, 0);
   const span = sayDuration(history.untilMs - history.sinceMs);
+  const before = beforeText(history, kills, span);
   const worst = rows[0];
   const hosts = new Set(rows.map((row) => row.host)).size;
   const shown = rows.slice(0, ROWS_SHOWN);
@@ -48,6 +51,7 @@ export function describeHistory(history: History): Notice {
     return aNotice({
       tone: 'good',
       headline: [{ words: 'No kills on ' }, { hostText: target }, { words: ` in the last ${span}` }],
+      sentence: before.length === 0 ? null : before,
       small: incomplete(history),
     });
   }
@@ -60,7 +64,8 @@ export function describeHistory(history: History): Notice {
       ...(hosts > 1 ? [{ hostText: worst.host }] : []),
       { words: ', ' },
       ...seenBeforeText(worst.recurrence),
-      { words: '.' },
+      { words: before.length === 0 ? '.' : '. ' },
+      ...before,
     ],
     parts: [
       {
@@ -99,6 +104,12 @@ export function describeHistory(history: History): Notice {
   });
 }
 
+/** As many days before; nothing to say where there was none then either. */
+function beforeText({ killsBefore }: History, kills: number, span: string): Text {
+  if (killsBefore === null || (killsBefore === 0 && kills === 0)) return [];
+  return [{ words: `${killsBefore === 0 ? 'None' : sayCount(killsBefore, 'kill')} in the ${span} before.` }];
+}
+
 /** The name of a container beside its id, by which its kills are counted. */
 function serviceCell({ service, label }: HistoryRow): Text {
   return label === null ? [{ hostText: service }] : [{ hostText: label }, { words: ', ' }, { hostText: service }];
@@ -115,7 +126,7 @@ function sizeCell(sizeKiB: number | null): Cell {
 
 function patternText({ recurrence, past }: HistoryRow): Text {
   const words = [
-    ...(recurrence.clockMinute === null ? [] : [`around ${sayClock(recurrence.clockMinute)} UTC`]),
+    ...(recurrence.clockMinutes.length === 0 ? [] : [sayClocks(recurrence.clockMinutes, recurrence.isDaily)]),
     ...(past?.leak ? ['leak'] : []),
   ];
   return words.length === 0 ? [] : [{ words: words.join(', ') }];

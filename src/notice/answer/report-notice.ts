@@ -6,13 +6,15 @@ import { sayKiB } from '../../oom/units.ts';
 import { shellWord } from '../host-text.ts';
 import { aNotice, joinTexts, type Button, type Cell, type Fact, type Notice, type Part, type Text } from '../notice.ts';
 import { causeAction, causeWords } from './report-causes.ts';
-import { sayClock, sayCount, sayDuration, sayNumber } from '../units.ts';
+import { sayClocks, sayCount, sayDuration, sayNumber } from '../units.ts';
 
 /** One service of a report, with what it most often died of. */
 export interface ReportRow {
   host: string;
   service: string;
   kills: number;
+  /** In as long a time before; null: the record does not reach back. */
+  killsBefore: number | null;
   recurrence: Recurrence;
   leak: Leak | null;
   /** Code of its most frequent cause. */
@@ -81,6 +83,7 @@ function historyCommand({ asked, sinceMs, untilMs }: Report): string {
 
 function worstTable({ rows }: Report): Part {
   const shown = rows.slice(0, ROWS_SHOWN);
+  const hasBefore = shown.some(({ killsBefore }) => killsBefore !== null);
   return {
     kind: 'table',
     caption:
@@ -89,13 +92,15 @@ function worstTable({ rows }: Report): Part {
       { title: 'Host', align: 'left' },
       { title: 'Service', align: 'left' },
       { title: 'Kills', align: 'right' },
+      ...(hasBefore ? [{ title: 'Before', align: 'right' as const }] : []),
       { title: 'About every', align: 'right' },
       { title: 'Mostly', align: 'left' },
     ],
-    rows: shown.map(({ host, service, kills, recurrence, cause }): Cell[] => [
+    rows: shown.map(({ host, service, kills, killsBefore, recurrence, cause }): Cell[] => [
       { text: [{ hostText: host }] },
       { text: [{ hostText: service }] },
       { text: [{ words: sayNumber(kills) }], sortBy: kills },
+      ...(hasBefore ? [{ text: [{ words: beforeWords(killsBefore) }], sortBy: killsBefore ?? 0 }] : []),
       {
         text: [{ words: recurrence.typicalGapMs === null ? '' : sayDuration(recurrence.typicalGapMs) }],
         sortBy: recurrence.typicalGapMs ?? 0,
@@ -103,6 +108,12 @@ function worstTable({ rows }: Report): Part {
       { text: [{ words: cause === null ? '' : causeWords(cause) }] },
     ]),
   };
+}
+
+/** Kills in as long a time before. */
+function beforeWords(killsBefore: number | null): string {
+  if (killsBefore === null) return '';
+  return killsBefore === 0 ? 'new' : sayNumber(killsBefore);
 }
 
 function factsPart({ causes, withoutSwap, hostCount }: Report): Part[] {
@@ -172,11 +183,11 @@ function serviceAction({ host, service, kills, recurrence, leak, cause }: Report
       ],
       button,
     };
-  if (recurrence.clockMinute !== null)
+  if (recurrence.clockMinutes.length > 0)
     return {
       text: [
         ...who,
-        { words: ` dies near ${sayClock(recurrence.clockMinute)} UTC: see what starts then with ` },
+        { words: ` dies ${sayClocks(recurrence.clockMinutes, recurrence.isDaily)}: see what starts then with ` },
         { hostText: 'systemctl list-timers --all' },
         { words: '.' },
       ],
