@@ -86,6 +86,8 @@ function peopleOf({ approvals, admins }: Config): NamedPerson[] {
 async function untilEnter(channel: string, signal: AbortSignal): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   const late = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MAX_MS)]);
-  await lines.question(`Look at them in ${channel}, then press Enter to remove them. `, { signal: late }).catch(() => '');
+  await lines
+    .question(`Look at them in ${channel}, then press Enter to remove them. `, { signal: late })
+    .catch(() => '');
   lines.close();
 }

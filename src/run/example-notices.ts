@@ -23,6 +23,7 @@ import { describeHistory } from '../notice/answer/history-notice.ts';
 import { describeMemory } from '../notice/answer/memory-notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { describeWeek } from '../notice/answer/report-notice.ts';
+import { describeWhy } from '../notice/answer/why-notice.ts';
 import { describeAnew } from '../notice/incident/anew-notice.ts';
 import { describeBefore } from '../notice/incident/before-notice.ts';
 import { describeIncident } from '../notice/incident/incident-notice.ts';
@@ -68,6 +69,9 @@ export function exampleNotices(nowMs: number): Example[] {
   if (kill === undefined || incident === null) throw new Error('the example has no kill');
   const host = exampleHost(nowMs);
   const growth = exampleGrowth(nowMs);
+  const ask = { what: SERVICE, sinceMs: nowMs - HOUR_MS, untilMs: nowMs };
+  const asked = { host: HOST, ask, facts: null, incident, bootAtMs: nowMs - DAY_MS, inspect: null };
+  const proof = { sinceMs: ask.sinceMs, untilMs: nowMs, counter: 3, kills: 0, groupOomKills: 0 };
   const given: [string, Notice | null][] = [
     ['a kill', describeIncident(incident, { nowMs, protect: true, seenBefore: null })],
     ['a kill as an answer', describeIncident(incident, { nowMs, protect: true, asAnswer: true, seenBefore: null })],
@@ -123,6 +127,15 @@ export function exampleNotices(nowMs: number): Example[] {
         moments: exampleMoments(nowMs),
         kills: [{ atMs: nowMs - MINUTE_MS, service: SERVICE }],
       }),
+    ],
+    ['was it the OOM killer: yes', describeWhy({ ...asked, verdict: { kind: 'yes', kill, by: 'unit', count: 1 } })],
+    [
+      'was it the OOM killer: no',
+      describeWhy({ ...asked, verdict: { kind: 'no', proof, others: [], isKnown: false } }),
+    ],
+    [
+      'was it the OOM killer: cannot tell',
+      describeWhy({ ...asked, verdict: { kind: 'unknown', missing: [{ kind: 'no-counter' }], others: [kill] } }),
     ],
     ['history', describeHistory(exampleHistory(nowMs))],
     ['the week', describeWeek(exampleReport(nowMs))],
