@@ -141,5 +141,12 @@ async function hostsOf(config: Config, store: Store | null): Promise<HostConfig[
 }
 
 function openSshFor(config: Config): Ssh {
-  return openSsh({ clock, random: Math.random, passphrase: config.sshPassphrase, agentSocket: config.sshAgentSocket });
+  const { sshPassphrase, sshAgentSocket, proxyEnvironment } = config;
+  return openSsh({
+    clock,
+    random: Math.random,
+    passphrase: sshPassphrase,
+    agentSocket: sshAgentSocket,
+    proxyEnvironment,
+  });
 }

@@ -47,6 +47,8 @@ export interface Config {
   /** Signs the head of the audit log. Never logged, never stored. */
   auditKey: string | null;
   sshAgentSocket: string | null;
+  /** What local programs between the bot and a host find set: all but the bot's own secrets. */
+  proxyEnvironment: NodeJS.ProcessEnv;
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -54,6 +56,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Read in the working directory, the first that exists, where no other file is named. */
 const DEFAULT_FILES = ['oombot.yaml', 'oombot.yml'];
+
+/** Secrets, and where they are. */
+const OWN_VARIABLES = /^(SLACK_|OOMBOT_|DATABASE_URL|CREDENTIALS_DIRECTORY$)/;
 
 /** Reads file and environment into one frozen Config. No file at the default place: all defaults, no hosts. Throws ConfigError. */
 export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } = {}): Config {
@@ -113,6 +118,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     sshPassphrase: secret('OOMBOT_SSH_PASSPHRASE'),
     auditKey: secret('OOMBOT_AUDIT_KEY'),
     sshAgentSocket: setOr(env['SSH_AUTH_SOCK'], null),
+    proxyEnvironment: Object.fromEntries(Object.entries(env).filter(([name]) => !OWN_VARIABLES.test(name))),
   };
   if (config.sampleEveryMs === null && config.earlyWarning.length > 0)
     faults.push(

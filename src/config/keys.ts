@@ -33,6 +33,11 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     default: '~/.ssh/config',
     meaning: 'where hosts[].sshConfig names are looked up, with all that it includes',
   },
+  {
+    key: 'ssh.allowProxyCommand',
+    default: 'false',
+    meaning: 'run the ProxyCommand of ssh.configFile, by /bin/sh, as the user that the bot runs as',
+  },
   { key: 'hosts[].name', default: 'the sshConfig name', meaning: 'what people call the host' },
   { key: 'hosts[].address', default: 'the name', meaning: 'host name or IP address to connect to' },
   { key: 'hosts[].port', default: 'ssh.port', meaning: 'port' },
@@ -49,6 +54,12 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     key: 'hosts[].sshConfig',
     default: 'none',
     meaning: 'take what ssh.configFile says of this Host: address, port, user, keys, jumps, timings, algorithms',
+  },
+  {
+    key: 'hosts[].proxyCommand',
+    default: 'none',
+    meaning:
+      'a local program and its arguments, run without a shell, whose input and output are the connection; %h, %p and %r are address, port and user, %% is a percent sign',
   },
   { key: 'hosts[].tags', default: '[]', meaning: 'words for routes and commands' },
   { key: 'hosts[].channel', default: 'by the routes', meaning: 'where kills on this host are posted' },

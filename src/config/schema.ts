@@ -131,6 +131,10 @@ export const HostEntry = section({
     z.string().regex(/^([\w.@+$-]+@)?[A-Za-z0-9:_[][\w.:%[\]-]*$/),
   ).optional(),
   sshConfig: hostName.optional(),
+  proxyCommand: value(
+    'a list of words, the program first, such as [cloudflared, access, ssh, --hostname, "%h"]',
+    z.array(text).min(1).max(50),
+  ).optional(),
   tags: list(tag).default([]),
   channel: channel.optional(),
   logFiles: list(logFile).optional(),
@@ -156,6 +160,7 @@ export const ConfigFile = section({
     identityFile: path.optional(),
     knownHosts: paths.default(['~/.ssh/known_hosts']),
     configFile: path.default('~/.ssh/config'),
+    allowProxyCommand: value('true or false', z.boolean()).default(false),
   }).prefault({}),
   hosts: list(HostEntry).default([]),
   digest: section({

@@ -79,7 +79,7 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
         hopAlias.warnings.forEach(warn);
         const ownWay = { entry: { sshConfig: address, tags: [], fingerprints: [] }, label, fault };
         const own = via ?? (hopAlias.jumps.length > 0 ? targetOf(address, ownWay, [...way, name]).jump : null);
-        return { ...plain, ...fromAlias(hopAlias, address, given), jump: own };
+        return { ...plain, ...fromAlias(hopAlias, address, given), ...wayThrough(own, hopAlias.proxyCommand) };
       } catch (error) {
         fault('sshConfig', `${label}.jump is "${hop}", but ${ssh.configFile} cannot give it: ${fileFault(error)}.`);
         return null;
@@ -101,7 +101,12 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
 
     let jump: SshTarget | null = null;
     if (entry.jump !== undefined) jump = jumpTo(entry.jump, null);
-    else for (const hop of alias?.jumps ?? []) jump = jumpTo(hop, jump);
+    else if (entry.proxyCommand === undefined) for (const hop of alias?.jumps ?? []) jump = jumpTo(hop, jump);
+    if (entry.proxyCommand !== undefined && entry.jump !== undefined)
+      fault('proxyCommand', `${label} has a jump and a proxyCommand, expected one of them.`);
+    const unknown = /%[^hpr%]/.exec(entry.proxyCommand?.join(' ').replaceAll('%%', '') ?? '')?.[0];
+    if (unknown !== undefined)
+      fault('proxyCommand', `${label}.proxyCommand uses ${unknown}, expected %h, %p or %r, and %% for a percent sign.`);
     const plain = { address: sshConfig ?? name, port: ssh.port, user: ssh.user, identityFile, knownHosts };
     const base = alias === null ? plain : fromAlias(alias, sshConfig ?? name, { user: null, port: null });
     return {
@@ -113,11 +118,16 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
       identityFile: entry.identityFile === undefined ? base.identityFile : expandHome(entry.identityFile),
       knownHosts: entry.knownHosts?.map(expandHome) ?? base.knownHosts,
       fingerprints: entry.fingerprints,
-      jump,
+      ...wayThrough(jump, entry.proxyCommand ?? alias?.proxyCommand ?? null),
     };
   }
 
   return { targetOf };
+}
+
+/** One way alone: a jump host, which is named nearer by, comes before a program. */
+function wayThrough(jump: SshTarget | null, proxyCommand: string[] | null): Pick<SshTarget, 'jump' | 'proxyCommand'> {
+  return jump !== null || proxyCommand === null ? { jump } : { jump, proxyCommand };
 }
 
 /** Looks hosts up in ssh.configFile, which is read once. Throws what is wrong with it. */
@@ -130,6 +140,7 @@ function openLookup(ssh: ConfigFile['ssh'], env: NodeJS.ProcessEnv) {
     localUid: process.getuid?.() ?? 0,
     localHost: hostname(),
     variable: (name: string) => env[name],
+    allowProxyCommand: ssh.allowProxyCommand,
   };
   const reader = openSshConfigFile(expandHome(ssh.configFile), { home, localUser });
   const otherwise = { user: ssh.user, port: ssh.port };

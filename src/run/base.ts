@@ -41,10 +41,16 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
   const config = settings.now();
   const store = await openStore(databaseUrl(config), { auditKey: config.auditKey });
   opened.push(store.close);
-  const { sshPassphrase, sshAgentSocket } = config;
+  const { sshPassphrase, sshAgentSocket, proxyEnvironment } = config;
   const log = openLog(config);
   logWarnings(log, config);
-  const ssh = openSsh({ clock, random: Math.random, passphrase: sshPassphrase, agentSocket: sshAgentSocket });
+  const ssh = openSsh({
+    clock,
+    random: Math.random,
+    passphrase: sshPassphrase,
+    agentSocket: sshAgentSocket,
+    proxyEnvironment,
+  });
   opened.push(ssh.close);
   return {
     settings,

@@ -1,15 +1,14 @@
-import type { Duplex } from 'node:stream';
-
 import type { Client } from 'ssh2';
 
 import type { Clock } from '../app/ports.ts';
 import type { Handshakes } from './handshakes.ts';
 import type { Identities } from './identity.ts';
-import { knownKeysFor, type KnownHostsFiles } from './known-hosts.ts';
-import { login, type LoginResult } from './login.ts';
+import { dial, type DialResult } from './dial.ts';
+import type { KnownHostsFiles } from './known-hosts.ts';
+import type { Proxies } from './proxy-command.ts';
 import type { HostKey, LoginTrouble } from '../app/host-link.ts';
 import { openRemoteCommands, type RemoteCommands } from './remote-commands.ts';
-import { targetKey, type SshTarget } from './target.ts';
+import type { SshTarget } from './target.ts';
 
 /** `unreachable` is tried again by itself, `refused` waits for a person, `resting` until somebody asks. `sentence` says what is wrong and what to do. */
 export interface ConnectionState {
@@ -47,6 +46,7 @@ export interface ConnectionWorld {
   identities: Identities;
   knownHosts: KnownHostsFiles;
   handshakes: Handshakes;
+  proxies: Proxies;
   readyTimeoutMs: number;
   keepaliveIntervalMs: number;
 }
@@ -90,50 +90,13 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     for (const listener of listeners) listener(current);
   }
 
-  async function tryOnce(): Promise<LoginResult> {
-    const identity = await world.identities.load(target);
-    if (identity.kind === 'problem') return failed(identity.reason, `${target.name}: ${identity.sentence}.`);
-    let known;
-    try {
-      known = knownKeysFor(target, await world.knownHosts.read(target.knownHosts));
-    } catch (error) {
-      return failed('unknown-host-key', `${target.name}: ${error instanceof Error ? error.message : String(error)}.`);
-    }
-    if (jump !== null) await jumpConnected(jump);
-    const { readyTimeoutMs, keepaliveIntervalMs } = world;
-    return world.handshakes.pass(jump === null ? null : targetKey(jump.target), async () => {
-      let through: Duplex | null = null;
-      try {
-        if (jump !== null) through = await withTimeout(jump.forward(target.address, target.port), readyTimeoutMs);
-      } catch (error) {
-        const sentence = `${target.name} (${target.address}:${target.port}) cannot be reached from its jump host ${jump?.target.name ?? ''}: ${error instanceof Error ? error.message : String(error)}.`;
-        return { kind: 'failed', failure: { kind: 'network', reason: 'network', sentence, hostKey: null } };
-      }
-      return login({
-        target,
-        through,
-        identity,
-        known,
-        readyTimeoutMs,
-        keepaliveIntervalMs,
-        signal: closing.signal,
-      });
-    });
-  }
-
-  /** Waits for the jump host without a limit, showing its trouble as ours. */
-  async function jumpConnected(way: Connection): Promise<void> {
-    function mirror({ kind, sentence }: ConnectionState): void {
-      if (kind === 'unreachable' || kind === 'refused')
-        become(kind, `${target.name} waits for its jump host. ${sentence}`, { reason: 'jump-host' });
-    }
-    mirror(way.state());
-    const stop = way.onState(mirror);
-    try {
-      await way.whenConnected(closing.signal);
-    } finally {
-      stop();
-    }
+  function tryOnce(): Promise<DialResult> {
+    const way = {
+      jump,
+      onJumpTrouble: ({ kind, sentence }: ConnectionState): void =>
+        become(kind, `${target.name} waits for its jump host. ${sentence}`, { reason: 'jump-host' }),
+    };
+    return dial(target, way, world, closing.signal);
   }
 
   async function run(): Promise<void> {
@@ -147,7 +110,10 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
       wake = new AbortController();
       const result = await tryOnce();
       if (closing.signal.aborted) {
-        if (result.kind === 'in') result.client.end();
+        if (result.kind === 'in') {
+          result.client.end();
+          result.release();
+        }
         return;
       }
       if (result.kind === 'in') {
@@ -159,9 +125,14 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
         void lostOf(client).then(gone.resolve);
         await gone.promise;
         client = null;
+        const why = isWanted() && !closing.signal.aborted ? await result.lost() : null;
+        result.release();
         if (!isWanted()) continue;
         if (clock.nowMs() - connectedAtMs >= STEADY_MS) failures = 0;
-        become('connecting', `The connection to ${target.name} was lost; connecting again.`);
+        become(
+          'connecting',
+          `The connection to ${target.name} was lost${why === null ? '' : ` (${why})`}; connecting again.`,
+        );
         await pause(random() * backoffMs(failures++));
         continue;
       }
@@ -297,10 +268,6 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   };
 }
 
-function failed(reason: LoginTrouble['reason'], sentence: string): LoginResult {
-  return { kind: 'failed', failure: { kind: 'person', reason, sentence, hostKey: null } };
-}
-
 function backoffMs(failures: number): number {
   return Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures, 20));
 }
@@ -325,14 +292,4 @@ async function goodbye(client: Client): Promise<void> {
   await Promise.race([gone, limit.promise]);
   clearTimeout(timer);
   client.destroy();
-}
-
-async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error('no answer')), ms);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -3,6 +3,7 @@ import { openConnection, type Connection } from './connection.ts';
 import { openHandshakes } from './handshakes.ts';
 import { openIdentities } from './identity.ts';
 import { openKnownHostsFiles } from './known-hosts.ts';
+import { openProxies } from './proxy-command.ts';
 import { targetKey, type SshTarget } from './target.ts';
 
 export interface SshOptions {
@@ -11,6 +12,8 @@ export interface SshOptions {
   random: () => number;
   passphrase: string | null;
   agentSocket: string | null;
+  /** What local programs between the bot and a host find set; absent: only where to find programs. */
+  proxyEnvironment?: NodeJS.ProcessEnv;
   /** From dialling to logged in; 20 s. */
   readyTimeoutMs?: number;
   /** A dead peer is noticed after three to four of these; 15 s. */
@@ -38,6 +41,7 @@ export function openSsh(options: SshOptions): Ssh {
     identities: openIdentities(options),
     knownHosts: openKnownHostsFiles(),
     handshakes: openHandshakes(),
+    proxies: openProxies(options.proxyEnvironment ?? { PATH: '/usr/local/bin:/usr/bin:/bin' }),
     readyTimeoutMs: options.readyTimeoutMs ?? 20_000,
     keepaliveIntervalMs: options.keepaliveIntervalMs ?? 15_000,
   };
@@ -93,6 +97,7 @@ export function openSsh(options: SshOptions): Ssh {
     for (let depth = depthOf(all[0]?.target ?? null); depth > 0; depth--) {
       await Promise.all(all.filter((one) => depthOf(one.target) === depth).map((one) => one.close()));
     }
+    await world.proxies.close();
   }
 
   return { connect, close };

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 
 import type { CipherAlgorithm, KexAlgorithm, MacAlgorithm, ServerHostKeyAlgorithm } from 'ssh2';
 
 import { chooseAlgorithms, type AlgorithmKind } from './algorithm-list.ts';
 import type { SshConfigLine, SshConfigReader } from './ssh-config-file.ts';
+import { openExpand, shellCommand, type TokenWorld } from './ssh-config-tokens.ts';
 import type { SshSettings } from './target.ts';
 
 /** What ssh_config says about a host. null: it says nothing. */
@@ -20,20 +20,16 @@ export interface SshConfigHost {
   knownHosts: string[] | null;
   /** ProxyJump: each `[user@]host[:port]`, the outermost first. */
   jumps: string[];
+  /** As in SshTarget: ssh_config has it run by a shell. */
+  proxyCommand: string[] | null;
   settings: SshSettings;
   /** Lines that are not taken up, one sentence each, with file, line and keyword. */
   warnings: string[];
 }
 
-/** Who asks, and from where: what the tokens of ssh_config(5) stand for. */
-export interface SshConfigWorld {
-  home: string;
-  localUser: string;
-  localUid: number;
-  /** This machine's name, as `hostname` prints it. */
-  localHost: string;
-  /** A variable of the environment, for `${NAME}`. */
-  variable: (name: string) => string | undefined;
+export interface SshConfigWorld extends TokenWorld {
+  /** Whether the ProxyCommand of the file may be run. */
+  allowProxyCommand: boolean;
 }
 
 export interface SshConfigRequest {
@@ -148,8 +144,12 @@ export function readSshConfigHost(
     ...addressSettings(take('addressfamily'), takeText('bindaddress')),
   };
   const interval = takeSeconds('serveraliveinterval');
-  if (way?.keyword.toLowerCase() === 'proxycommand' && !HONOURED_VALUES.test(way.args[0] ?? ''))
-    warn(way, 'is not supported, so the host is dialled directly');
+  const proxy = way?.keyword.toLowerCase() === 'proxycommand' && !HONOURED_VALUES.test(way.args[0] ?? '') ? way : null;
+  if (proxy !== null && !world.allowProxyCommand)
+    warn(
+      proxy,
+      'runs a local program, so it is not used, and the host is dialled directly. To use it: ssh.allowProxyCommand: true in oombot.yaml, or the proxyCommand of this host',
+    );
 
   const strict = take('stricthostkeychecking');
   if (strict !== null && !/^(yes|ask)$/i.test(strict.args[0] ?? ''))
@@ -161,6 +161,7 @@ export function readSshConfigHost(
     user,
     identityFiles: filesOf(identityLines),
     knownHosts: knownLines.length === 0 ? null : filesOf(knownLines),
+    proxyCommand: proxy === null || !world.allowProxyCommand ? null : shellCommand(proxy, names, asked.host),
     jumps: HONOURED_VALUES.test(jump) ? [] : jump.split(',').map((hop) => expand(hop.trim(), way)),
     settings: present({
       identitiesOnly: /^(yes|true)$/i.test(takeText('identitiesonly') ?? '') ? true : null,
@@ -214,49 +215,6 @@ function addressSettings(family: SshConfigLine | null, bindAddress: string | nul
     ...(which === 'inet' ? { addressFamily: 4 } : which === 'inet6' ? { addressFamily: 6 } : {}),
     ...(bindAddress === null ? {} : { bindAddress }),
   };
-}
-
-interface TokenNames {
-  asked: string;
-  host: string;
-  port: number;
-  user: string;
-  hostKeyAlias: string | null;
-  jump: string;
-}
-
-/** ssh_config(5), TOKENS and ENVIRONMENT VARIABLES. */
-function openExpand(
-  names: TokenNames,
-  world: SshConfigWorld,
-): (text: string, line: SshConfigLine | undefined) => string {
-  const { host, user, jump } = names;
-  const port = String(names.port);
-  const tokens: Record<string, string> = {
-    '%': '%',
-    // %j since OpenSSH 9.8; without a jump host the older hash is the same.
-    C: createHash('sha1').update(`${world.localHost}${host}${port}${user}${jump}`).digest('hex'),
-    d: world.home,
-    h: host,
-    i: String(world.localUid),
-    j: jump,
-    k: names.hostKeyAlias ?? names.asked,
-    L: world.localHost.split('.')[0] ?? '',
-    l: world.localHost,
-    n: names.asked,
-    p: port,
-    r: user,
-    u: world.localUser,
-  };
-  return (text, line) =>
-    text.replaceAll(/%(.)|\$\{(\w+)\}/g, (whole, letter: string | undefined, name: string | undefined) => {
-      const value = letter === undefined ? world.variable(name ?? '') : tokens[letter];
-      if (value === undefined)
-        throw new Error(
-          `${line?.where ?? ''}: ${line?.keyword ?? ''} uses ${whole}, which ${letter === undefined ? 'is not set' : 'is not known'}`,
-        );
-      return value;
-    });
 }
 
 function absolute(file: string, { home }: SshConfigWorld): string {

@@ -35,13 +35,15 @@ export interface SshTarget {
   /** `SHA256:…` of the keys that this host may show. Not empty: only these are accepted. */
   fingerprints: string[];
   jump: SshTarget | null;
+  /** A local program and its arguments, whose input and output are the connection. Never together with `jump`. */
+  proxyCommand?: string[];
   settings?: SshSettings;
 }
 
 /** Two targets with the same key can share one connection. */
 export function targetKey(target: SshTarget): string {
-  const { address, port, user, identityFile, knownHosts, fingerprints, jump, settings = {} } = target;
-  const way = jump ? targetKey(jump) : null;
+  const { address, port, user, identityFile, knownHosts, fingerprints, jump, proxyCommand, settings = {} } = target;
+  const way = jump ? targetKey(jump) : (proxyCommand ?? null);
   return JSON.stringify([address, port, user, identityFile, knownHosts, fingerprints, way, settings]);
 }
 

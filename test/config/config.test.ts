@@ -339,6 +339,68 @@ describe('a jump out of ssh_config', () => {
   });
 });
 
+describe('a proxy command', () => {
+  const sshConfig = aFile(
+    'Host db01\n  HostName db01.net\n  ProxyCommand exec-me --to "%h:%p" %n %% | cat\n',
+    'with_proxy',
+  );
+
+  function load(text: string, env: NodeJS.ProcessEnv = {}) {
+    return loadConfig({ path: aFile(text), env });
+  }
+
+  it('is taken from oombot.yaml as words, and is the only way', () => {
+    const { hosts } = load(
+      `ssh: {configFile: ${sshConfig}}\nhosts:\n  - {name: a, proxyCommand: [tsh, "%h", "%%"]}\n  - {sshConfig: db01, jump: a}\n`,
+    );
+
+    expect(hosts[0]?.target).toMatchObject({ proxyCommand: ['tsh', '%h', '%%'], jump: null });
+    expect(hosts[1]?.target.proxyCommand).toBeUndefined();
+    expect(hosts[1]?.target.jump?.proxyCommand).toEqual(['tsh', '%h', '%%']);
+  });
+
+  it('is taken from ssh_config only where that is allowed', () => {
+    const hosts = 'hosts: [{sshConfig: db01}]\n';
+    const without = load(`ssh: {configFile: ${sshConfig}}\n${hosts}`);
+    const allowed = load(`ssh: {configFile: ${sshConfig}, allowProxyCommand: true}\n${hosts}`);
+
+    expect(without.hosts[0]?.target.proxyCommand).toBeUndefined();
+    expect(without.warnings[0]).toMatch(/with_proxy:3: ProxyCommand runs a local program, so it is not used/);
+    expect(allowed.hosts[0]?.target.proxyCommand).toEqual(['/bin/sh', '-c', 'exec exec-me --to "%h:%p" db01 %% | cat']);
+    expect(allowed.warnings).toEqual([]);
+  });
+
+  it('is refused where a shell could read a name as more than that', () => {
+    const hostile = aFile('Host db01\n  HostName $(touch${IFS}x)\n  ProxyCommand nc %h %p\n');
+
+    expect(faultsOf(`ssh: {configFile: ${hostile}, allowProxyCommand: true}\nhosts: [{sshConfig: db01}]\n`)[0]).toMatch(
+      /:3: ProxyCommand cannot be used with "\$\(touch\$\{ifs\}x\)"/,
+    );
+  });
+
+  it.each([
+    ['{name: a, proxyCommand: nc %h %p}', /proxyCommand is "nc %h %p", expected a list of words/],
+    ['{name: a, proxyCommand: [nc, "%x"]}', /proxyCommand uses %x, expected %h, %p or %r/],
+    ['{name: a, jump: b, proxyCommand: [nc]}', /has a jump and a proxyCommand, expected one of them/],
+  ])('says what is wrong with %s', (host, sentence) => {
+    expect(faultsOf(`hosts:\n  - ${host}\n`)[0]).toMatch(sentence);
+  });
+
+  it('finds the environment without the secrets of the bot', () => {
+    const { proxyEnvironment } = load('', {
+      PATH: '/bin',
+      AWS_PROFILE: 'prod',
+      SLACK_BOT_TOKEN: 'xoxb-1',
+      SLACK_APP_TOKEN: 'xapp-1',
+      OOMBOT_SSH_PASSPHRASE: 'p',
+      DATABASE_URL: 'sqlite:x',
+      CREDENTIALS_DIRECTORY: '/run',
+    } as NodeJS.ProcessEnv);
+
+    expect(proxyEnvironment).toEqual({ PATH: '/bin', AWS_PROFILE: 'prod' });
+  });
+});
+
 describe('a file that is not there', () => {
   it('is said in words', () => {
     const none = path.join(dir, 'none');

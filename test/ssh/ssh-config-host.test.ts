@@ -31,6 +31,7 @@ function hostOf(file: string, host: string, env: Record<string, string> = {}): S
     localUid,
     localHost: hostname(),
     variable: (name) => env[name],
+    allowProxyCommand: false,
   });
 }
 

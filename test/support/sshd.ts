@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import ssh2 from 'ssh2';
 import type { Clock } from '../../src/app/ports.ts';
 import type { Connection, ConnectionState } from '../../src/ssh/connection.ts';
+import { fingerprintOf } from '../../src/ssh/known-hosts.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
 import { has } from './needs.ts';
 
@@ -22,6 +23,8 @@ export interface Sshd {
   knownHostsFile: string;
   /** The known_hosts line of one of its keys, without the name: `ssh-ed25519 AAAA…`. */
   publicKey: (type: KeyType) => string;
+  /** `SHA256:…` of one of its keys. */
+  fingerprint: (type: KeyType) => string;
   target: (change?: Partial<SshTarget>) => SshTarget;
   /** Puts new host keys in place of the old ones; takes effect with the next start. */
   changeHostKeys: () => void;
@@ -126,6 +129,7 @@ export async function openSshd(
     identityFile,
     knownHostsFile,
     publicKey,
+    fingerprint: (type) => fingerprintOf(Buffer.from(publicKey(type).split(' ')[1] ?? '', 'base64')),
     target: (change = {}) => ({
       name: 'here',
       address: '127.0.0.1',
@@ -167,7 +171,8 @@ export function makeKey(file: string, type: KeyType, passphrase = ''): void {
   chmodSync(file, 0o600);
 }
 
-function processesWith(variable: string): Map<number, string> {
+/** Pids by command line of all processes that find `NAME=value` set. */
+export function processesWith(variable: string): Map<number, string> {
   const found = new Map<number, string>();
   for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
     try {

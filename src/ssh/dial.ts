@@ -1,0 +1,129 @@
+import type { Duplex } from 'node:stream';
+
+import type { Connection, ConnectionState, ConnectionWorld } from './connection.ts';
+import { knownKeysFor } from './known-hosts.ts';
+import { login, type LoginResult } from './login.ts';
+import type { LoginTrouble } from '../app/host-link.ts';
+import { expandProxyCommand, type ProxyWay } from './proxy-command.ts';
+import { targetKey, type SshTarget } from './target.ts';
+
+/** `lost` says, once the connection is gone, why its local program ended; null where there is none. */
+export type DialResult =
+  | (Extract<LoginResult, { kind: 'in' }> & { release: () => void; lost: () => Promise<string | null> })
+  | Extract<LoginResult, { kind: 'failed' }>;
+
+/** The way to a target, if it is not dialled directly. */
+export interface DialWay {
+  jump: Connection | null;
+  /** Called while the jump host is in trouble, which is then ours. */
+  onJumpTrouble: (state: ConnectionState) => void;
+}
+
+/** One try: reads key and known_hosts, goes through jump host or local program, logs in. Never throws for what a host does. */
+export async function dial(
+  target: SshTarget,
+  { jump, onJumpTrouble }: DialWay,
+  world: ConnectionWorld,
+  signal: AbortSignal,
+): Promise<DialResult> {
+  const identity = await world.identities.load(target);
+  if (identity.kind === 'problem') return failed(identity.reason, `${target.name}: ${identity.sentence}.`);
+  let known;
+  try {
+    known = knownKeysFor(target, await world.knownHosts.read(target.knownHosts));
+  } catch (error) {
+    return failed('unknown-host-key', `${target.name}: ${messageOf(error)}.`);
+  }
+  if (jump !== null) await jumpConnected(jump, onJumpTrouble, signal);
+  const { readyTimeoutMs, keepaliveIntervalMs } = world;
+  return world.handshakes.pass(jump === null ? null : targetKey(jump.target), async () => {
+    let through: Duplex | null = null;
+    try {
+      if (jump !== null) through = await withTimeout(jump.forward(target.address, target.port), readyTimeoutMs);
+    } catch (error) {
+      return failed(
+        'network',
+        `${target.name} (${target.address}:${target.port}) cannot be reached from its jump host ${jump?.target.name ?? ''}: ${messageOf(error)}.`,
+      );
+    }
+    let proxy: ProxyWay | null = null;
+    try {
+      if (target.proxyCommand !== undefined)
+        proxy = world.proxies.open(expandProxyCommand(target.proxyCommand, target));
+    } catch (error) {
+      return failed('network', `${target.name}: its proxy command could not be started: ${messageOf(error)}.`);
+    }
+    const result = await login({
+      target,
+      through: proxy?.stream ?? through,
+      identity,
+      known,
+      readyTimeoutMs,
+      keepaliveIntervalMs,
+      signal,
+    });
+    if (result.kind === 'in')
+      return {
+        ...result,
+        release: () => proxy?.end(),
+        lost: async () => (proxy === null ? null : proxyWords(target, await proxy.fate())),
+      };
+    if (proxy === null || result.failure.kind !== 'network') return result;
+    const fate = await proxy.fate();
+    const words =
+      proxyWords(target, fate) ??
+      `its proxy command ${program(target)} runs${fate.said === null ? '' : ` and said: "${fate.said}"`}`;
+    return { kind: 'failed', failure: { ...result.failure, sentence: `${result.failure.sentence} (${words}.)` } };
+  });
+}
+
+function proxyWords(target: SshTarget, { ended, said }: { ended: string | null; said: string | null }): string | null {
+  if (ended === null) return null;
+  return `its proxy command ${program(target)} ${ended}${said === null ? '' : ` and said: "${said}"`}`;
+}
+
+/** As people know it: what a shell runs, not the shell. */
+function program({ proxyCommand = [] }: SshTarget): string {
+  const [first = '', , line = ''] = proxyCommand;
+  const word = first === '/bin/sh' ? (line.replace(/^exec /, '').split(' ')[0] ?? '') : first;
+  return word.slice(0, 100);
+}
+
+/** Waits for the jump host without a limit. */
+async function jumpConnected(
+  jump: Connection,
+  onTrouble: (state: ConnectionState) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  function mirror(state: ConnectionState): void {
+    if (state.kind === 'unreachable' || state.kind === 'refused') onTrouble(state);
+  }
+  mirror(jump.state());
+  const stop = jump.onState(mirror);
+  try {
+    await jump.whenConnected(signal);
+  } finally {
+    stop();
+  }
+}
+
+function failed(reason: LoginTrouble['reason'], sentence: string): DialResult {
+  return {
+    kind: 'failed',
+    failure: { kind: reason === 'network' ? 'network' : 'person', reason, sentence, hostKey: null },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('no answer')), ms);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
