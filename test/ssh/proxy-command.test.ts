@@ -49,7 +49,8 @@ describe('a host behind a local program', needs('sshd', 'ssh', 'busybox'), () =>
   }
   async function says(connection: Connection): Promise<string> {
     const options = { stdin: 'echo "$((6 * 7))"', timeoutMs: 10_000, maxBytes: 1_000 };
-    return (await connection.exec('sh', options)).stdout.toString().trim();
+    const { stdout, stderr, end } = await connection.exec('sh', options);
+    return end.kind === 'exit' ? stdout.toString().trim() : `${JSON.stringify(end)} ${stderr}`;
   }
 
   it('is reached by ssh -W, and the program ends with the connection', async () => {
