@@ -15,7 +15,7 @@ import { addedHostConfig, loadConfig, type Config } from './config/config.ts';
 import { countKills, watchLeases, watchRules } from './http/metrics.ts';
 import { describer, logWarnings, openBase, type Base, type Opened } from './run/base.ts';
 import { openChangeSide } from './run/change-side.ts';
-import { KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
+import { followInventories, KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
 import type { WatchedFleet } from './run/fleet.ts';
 import { openFront, type Front } from './run/front.ts';
 import { hostsNow, openHosts, type Hosts } from './run/hosts.ts';
@@ -49,6 +49,8 @@ const NO_APPROVERS =
   'Changes are off: approvals.approvers names nobody. Set it to a list of users and user groups, or to the word anyone';
 /** Members of an approvers' group are asked for anew; one card is decided within seconds by several. */
 const APPROVERS_AGE_MS = 2_000;
+/** What an inventory does not say by then at the start it says later. */
+const INVENTORY_PATIENCE_MS = 15_000;
 
 /**
  * Builds the world in phases, each from what those before it gave, and hands it to the use cases; nothing else opens a client, a store
@@ -66,6 +68,15 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     const watch = await startWatching(base, hosts, front, print, opened);
     const answering = startAnswering(base, hosts, front, stopped);
     const work = startWork(base, hosts, tell, answering.changes, stopped);
+    work.chores.push(
+      followInventories({
+        inventories: base.inventories,
+        hostsChanged: async () => hosts.fleet.replace(await hostsNow(base, front.local)),
+        clock,
+        log: base.log,
+        signal: stopped,
+      }),
+    );
     opened.push(() => (stop.abort(), Promise.all(work.chores)), work.changes.close);
     // All the rest goes on while Slack cannot be reached.
     await answering.started;
@@ -154,6 +165,7 @@ async function startWatching(
     );
   });
   warmUp();
+  await base.inventories.refresh('all', AbortSignal.timeout(INVENTORY_PATIENCE_MS));
   await fleet.replace(await hostsNow(base, local));
   if (settings.now().database.kind === 'sqlite') await fleet.watchOnly(null);
   return { close: () => Promise.all([returns.close(), causes.close()]) };
@@ -191,10 +203,10 @@ function startAnswering(
     log,
     settings: () => ({
       admins: settings.now().admins,
-      hosts: [...settings.now().hosts, ...(local?.hosts ?? [])].map(({ name, target }) => ({
-        name,
-        address: target.address,
-      })),
+      hosts: [...settings.now().hosts, ...(local?.hosts ?? []), ...base.inventories.last()].map(
+        ({ name, target, from }) => ({ name, address: target.address, from: from ?? null }),
+      ),
+      inventoryProblems: base.inventories.problems(),
     }),
     watchState: fleet.watchState,
     checkHost: fleet.check,
@@ -252,7 +264,10 @@ function startWork(
 }
 
 async function reload(base: Base, { fleet }: Hosts, { local }: Front): Promise<string[]> {
-  const restart = await base.settings.reload(async () => fleet.replace(await hostsNow(base, local)));
+  const restart = await base.settings.reload(async () => {
+    await base.inventories.refresh('all', AbortSignal.timeout(INVENTORY_PATIENCE_MS));
+    await fleet.replace(await hostsNow(base, local));
+  });
   logWarnings(base.log, base.settings.now());
   for (const { name } of fleet.hosts()) fleet.reconnectNow(name);
   return restart;

@@ -195,6 +195,9 @@ export interface HostStore {
   putHost: (host: AddedHost) => Promise<void>;
   removeHost: (name: string) => Promise<boolean>;
   addedHosts: () => Promise<AddedHost[]>;
+  /** Keeps what an inventory said, for a start at which it does not answer. */
+  keepInventory: (source: string, body: string) => Promise<void>;
+  keptInventory: (source: string) => Promise<string | null>;
   /** Replaces the host's snapshot before. */
   saveSnapshot: (snapshot: Snapshot) => Promise<void>;
   snapshot: (host: string) => Promise<Snapshot | null>;

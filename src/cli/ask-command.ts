@@ -13,6 +13,7 @@ import type { Store } from '../app/store-port.ts';
 import { addedHostConfig, loadConfig, type Config, type HostConfig } from '../config/config.ts';
 import { openFleet, type WatchedFleet } from '../run/fleet.ts';
 import { KEEP_KILLS_MS } from '../run/chores.ts';
+import { openInventories } from '../run/inventories.ts';
 import { databaseUrl } from '../run/settings.ts';
 import { systemClock as clock } from '../run/system-clock.ts';
 import { renderText } from '../notice/render-text.ts';
@@ -24,6 +25,7 @@ import { openStore } from '../store/store.ts';
 const TERMINAL = { userId: 'terminal', channelId: null };
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
+const INVENTORY_PATIENCE_MS = 15_000;
 /** Some hundred megabytes; a log of that size is years. */
 
 /**
@@ -134,10 +136,25 @@ async function checkOne(ssh: Ssh, host: HostConfig): Promise<boolean> {
 async function hostsOf(config: Config, store: Store | null): Promise<HostConfig[]> {
   const named = new Set(config.hosts.map((host) => host.name));
   const added = (await store?.addedHosts()) ?? [];
-  return [
+  const known = [
     ...config.hosts,
     ...added.filter((host) => !named.has(host.name)).map((host) => addedHostConfig(config, host)),
   ];
+  return [...known, ...(await inventoryHostsOf(config, store, new Set(known.map(({ name }) => name))))];
+}
+
+/** Those of inventories, as they answer now; the bot's own last reading stands in for one that does not. */
+async function inventoryHostsOf(
+  config: Config,
+  store: Store | null,
+  taken: ReadonlySet<string>,
+): Promise<readonly HostConfig[]> {
+  // The record belongs to the bot: nothing is kept from here.
+  const kept = store === null ? null : { keptInventory: store.keptInventory, keepInventory: () => Promise.resolve() };
+  const inventories = openInventories({ config: () => config, store: kept, clock, log: pino({ level: 'silent' }) });
+  await inventories.refresh('all', AbortSignal.timeout(INVENTORY_PATIENCE_MS));
+  for (const problem of inventories.problems()) process.stderr.write(`${problem}\n`);
+  return inventories.hosts(taken);
 }
 
 function openSshFor(config: Config): Ssh {

@@ -3,6 +3,8 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { styleText } from 'node:util';
 import { loadConfig, type Config } from '../config/config.ts';
+import { openInventories } from '../run/inventories.ts';
+import { systemClock as clock } from '../run/system-clock.ts';
 
 const EXIT_WRONG = 1;
 
@@ -38,6 +40,7 @@ export function printFindings(findings: readonly ConfigFinding[]): void {
 export async function findConfigProblems(config: Config): Promise<ConfigFinding[]> {
   return [
     ...config.warnings.map(odd),
+    ...(await inventoryProblems(config)),
     ...oddRoutes(config),
     ...oddWarnings(config),
     ...tokenProblems(config),
@@ -46,6 +49,21 @@ export async function findConfigProblems(config: Config): Promise<ConfigFinding[
     ...(await databaseProblems(config)),
     ...(await portProblems(config)),
   ];
+}
+
+/** Those that are files; what answers over a network is read by `oombot check`. */
+async function inventoryProblems(config: Config): Promise<ConfigFinding[]> {
+  const sentences: string[] = [];
+  const log = {
+    info: () => {},
+    warn: (facts: Record<string, unknown>) => void sentences.push(String(facts['sentence'] ?? facts['problem'])),
+    error: () => {},
+  };
+  const here = { ...config, inventory: config.inventory.filter(({ kind }) => kind !== 'http_sd') };
+  const inventories = openInventories({ config: () => here, store: null, clock, log });
+  await inventories.refresh('all', new AbortController().signal);
+  inventories.hosts(new Set(config.hosts.map(({ name }) => name)));
+  return sentences.map(odd);
 }
 
 function odd(sentence: string): ConfigFinding {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { AddedHost } from '../app/ports.ts';
 import { ConfigError, describeIssue, fileFault, readDocument } from './document.ts';
 import { resolveHosts, type HostConfig } from './hosts.ts';
-import { ConfigFile, database, type Database } from './schema.ts';
+import { ConfigFile, database, type Database, type InventoryEntry } from './schema.ts';
 import { expandHome } from './targets.ts';
 
 export { ConfigError } from './document.ts';
@@ -28,6 +28,9 @@ export interface Config {
   };
   admins: string[];
   hosts: HostConfig[];
+  inventory: InventoryEntry[];
+  /** As the file has it: what hosts of inventories are reached by. */
+  written: Pick<ConfigFile, 'ssh' | 'hosts'>;
   /** What was left out of the files, one sentence each with file and line. */
   warnings: string[];
   /** When each channel gets its weekly digest; null: never. `weekday` 0 is Sunday, `minute` is of the day there. */
@@ -97,6 +100,8 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     },
     admins: given.admins,
     hosts,
+    inventory: given.inventory,
+    written: { ssh: given.ssh, hosts: given.hosts },
     warnings: [...warnings],
     digest: given.digest.at === null ? null : { ...given.digest.at, zone: given.digest.zone },
     sampleEveryMs: given.samples.every,
@@ -139,7 +144,7 @@ export function addedHostConfig(config: Config, added: AddedHost): HostConfig {
   const { name, address, port, tags, fingerprint } = added;
   const user = added.user ?? config.sshDefaults.user;
   const target = { name, address, port, user, identityFile, knownHosts, fingerprints: [fingerprint], jump: null };
-  return { name, tags, channel: null, logFiles: null, target };
+  return { name, tags, channel: null, logFiles: null, from: 'added in Slack', target };
 }
 
 export interface HostChanges {

@@ -1,5 +1,5 @@
 import type { ConfigFile } from './schema.ts';
-import { openTargets, type WrittenHost } from './targets.ts';
+import { openTargets, writtenHosts } from './targets.ts';
 import type { SshTarget } from '../ssh/target.ts';
 
 export interface HostConfig {
@@ -9,6 +9,8 @@ export interface HostConfig {
   channel: string | null;
   /** null: by detection. */
   logFiles: string[] | null;
+  /** Where the host comes from, when it is no host of oombot.yaml. */
+  from?: string;
   target: SshTarget;
 }
 
@@ -22,20 +24,7 @@ export interface ResolveOptions {
 
 /** Entries to hosts with everything that a login needs. */
 export function resolveHosts(given: ConfigFile, { env, fault, warn }: ResolveOptions): HostConfig[] {
-  const written = new Map<string, WrittenHost>();
-  given.hosts.forEach((entry, index) => {
-    const name = entry.name ?? entry.sshConfig;
-    const label = `hosts[${index}]`;
-    if (name === undefined) fault(['hosts', index], `${label}.name is missing, expected a name or sshConfig.`);
-    else if (written.has(name))
-      fault(['hosts', index, 'name'], `${label}.name is "${name}", expected a name that no other host has.`);
-    else
-      written.set(name, {
-        entry,
-        label,
-        fault: (key, sentence) => fault(['hosts', index, ...(key === null ? [] : [key])], sentence),
-      });
-  });
+  const written = writtenHosts(given.hosts, fault);
   const { targetOf } = openTargets(written, { ssh: given.ssh, env, warn });
   return [...written].map(([name, host]) => ({
     name,

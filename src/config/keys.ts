@@ -65,6 +65,40 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   { key: 'hosts[].channel', default: 'by the routes', meaning: 'where kills on this host are posted' },
   { key: 'hosts[].logFiles', default: 'by detection', meaning: 'read these log files only' },
   {
+    key: 'inventory[].kind',
+    default: '(required)',
+    meaning:
+      'file_sd or http_sd (Prometheus), ansible (what ansible-inventory --list printed), ssh_config or directory (of YAML files like hosts)',
+  },
+  {
+    key: 'inventory[].from',
+    default: '(required)',
+    meaning: 'a path or a pattern, a URL (http_sd), or a pattern over Hosts of ssh.configFile (ssh_config)',
+  },
+  {
+    key: 'inventory[].tags, channel, user, port, identityFile, knownHosts, jump, proxyCommand',
+    default: 'none',
+    meaning: 'as under hosts, for hosts that say nothing of it themselves',
+  },
+  {
+    key: 'inventory[].labels',
+    default: 'all without __',
+    meaning: 'labels whose values become tags (file_sd, http_sd)',
+  },
+  {
+    key: 'inventory[].nameLabel',
+    default: 'instance',
+    meaning: 'label of the name; without it the address (file_sd, http_sd)',
+  },
+  { key: 'inventory[].addressLabel', default: 'the target', meaning: 'label of the address (file_sd, http_sd)' },
+  { key: 'inventory[].tokenFile', default: 'none', meaning: 'file with a bearer token (http_sd)' },
+  {
+    key: 'inventory[].trustFirstKey',
+    default: 'none',
+    meaning:
+      'a known_hosts file to which the bot adds the first key that a host of this inventory shows, when no key of it is known; each is in the audit log',
+  },
+  {
     key: 'digest.at',
     default: 'mon 09:00',
     meaning: 'weekday and time of the weekly digest in each channel that had kills; off: none',

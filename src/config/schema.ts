@@ -116,6 +116,15 @@ export const database = value(
     ),
 );
 
+const jump = value(
+  'a host name of this file, or [user@]address[:port]',
+  z.string().regex(/^([\w.@+$-]+@)?[A-Za-z0-9:_[][\w.:%[\]-]*$/),
+);
+const proxyCommand = value(
+  'a list of words, the program first, such as [cloudflared, access, ssh, --hostname, "%h"]',
+  z.array(text).min(1).max(50),
+);
+
 export const HostEntry = section({
   name: hostName.optional(),
   address: address.optional(),
@@ -126,20 +135,39 @@ export const HostEntry = section({
   fingerprints: list(
     value('SHA256: and 43 characters, as ssh-keygen -l prints', z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/)),
   ).default([]),
-  jump: value(
-    'a host name of this file, or [user@]address[:port]',
-    z.string().regex(/^([\w.@+$-]+@)?[A-Za-z0-9:_[][\w.:%[\]-]*$/),
-  ).optional(),
+  jump: jump.optional(),
   sshConfig: hostName.optional(),
-  proxyCommand: value(
-    'a list of words, the program first, such as [cloudflared, access, ssh, --hostname, "%h"]',
-    z.array(text).min(1).max(50),
-  ).optional(),
+  proxyCommand: proxyCommand.optional(),
   tags: list(tag).default([]),
   channel: channel.optional(),
   logFiles: list(logFile).optional(),
 });
 export type HostEntry = z.output<typeof HostEntry>;
+
+const inventorySource = section({
+  kind: value(
+    'file_sd, http_sd, ansible, ssh_config or directory',
+    z.enum(['file_sd', 'http_sd', 'ansible', 'ssh_config', 'directory']),
+  ),
+  from: value('a path, a pattern or a URL', text),
+  tags: list(tag).default([]),
+  channel: channel.optional(),
+  user: user.optional(),
+  port: port.optional(),
+  identityFile: path.optional(),
+  knownHosts: paths.optional(),
+  trustFirstKey: path.optional(),
+  jump: jump.optional(),
+  proxyCommand: proxyCommand.optional(),
+  labels: list(value('the name of a label', text)).optional(),
+  nameLabel: value('the name of a label', text).optional(),
+  addressLabel: value('the name of a label', text).optional(),
+  tokenFile: path.optional(),
+}).refine(({ kind, from }) => kind !== 'http_sd' || /^https?:\/\/[^\s@]+$/.test(from), {
+  path: ['from'],
+  message: 'expected a URL, http:// or https://, without a password in it',
+});
+export type InventoryEntry = z.output<typeof inventorySource>;
 
 export const ConfigFile = section({
   workspace: section({ channel: channel.default('#oom') }).prefault({}),
@@ -163,6 +191,7 @@ export const ConfigFile = section({
     allowProxyCommand: value('true or false', z.boolean()).default(false),
   }).prefault({}),
   hosts: list(HostEntry).default([]),
+  inventory: list(inventorySource).default([]),
   digest: section({
     at: weekTime.default({ weekday: 1, minute: 9 * 60 }),
     zone: zone.default('UTC'),

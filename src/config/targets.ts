@@ -24,6 +24,28 @@ export interface TargetWorld {
 
 const JUMPS_MAX = 8;
 
+/** The hosts of oombot.yaml by their names; `fault` hears of those that have none of their own. */
+export function writtenHosts(
+  hosts: readonly HostEntry[],
+  fault: (at: PropertyKey[], sentence: string) => void = () => {},
+): Map<string, WrittenHost> {
+  const written = new Map<string, WrittenHost>();
+  hosts.forEach((entry, index) => {
+    const name = entry.name ?? entry.sshConfig;
+    const label = `hosts[${index}]`;
+    if (name === undefined) fault(['hosts', index], `${label}.name is missing, expected a name or sshConfig.`);
+    else if (written.has(name))
+      fault(['hosts', index, 'name'], `${label}.name is "${name}", expected a name that no other host has.`);
+    else
+      written.set(name, {
+        entry,
+        label,
+        fault: (key, sentence) => fault(['hosts', index, ...(key === null ? [] : [key])], sentence),
+      });
+  });
+  return written;
+}
+
 /** How each of these hosts is reached. What does not fit together goes to the host's own `fault`. */
 export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env, warn }: TargetWorld) {
   const lookup = openLookup(ssh, env);

@@ -10,6 +10,9 @@ import type { Incident } from '../incident/incident.ts';
 import { describeIncident } from '../notice/incident/incident-notice.ts';
 import type { Notice } from '../notice/notice.ts';
 import { REDACTED_PATHS } from '../slack/bolt-logger.ts';
+import type { HostKey } from '../app/host-link.ts';
+import type { SshTarget } from '../ssh/target.ts';
+import { openInventories, type Inventories } from './inventories.ts';
 import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
 import { openStore } from '../store/store.ts';
 import { databaseUrl, type Settings } from './settings.ts';
@@ -27,6 +30,7 @@ export interface Base {
   metrics: Metrics;
   store: Store;
   ssh: Ssh;
+  inventories: Inventories;
   /** Kills went on record. */
   saved: Bell<Saved>;
   /** An incident that the database does not take, and the channel that must hear of it. */
@@ -49,6 +53,7 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
     random: Math.random,
     passphrase: sshPassphrase,
     agentSocket: sshAgentSocket,
+    onFirstKey: (target, key) => recordFirstKey(store, log, target, key),
     proxyEnvironment,
   });
   opened.push(ssh.close);
@@ -59,6 +64,7 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
     metrics: openMetrics(),
     store,
     ssh,
+    inventories: openInventories({ config: settings.now, store, clock, log }),
     saved: openBell<Saved>(),
     unsaved: openBell<{ incident: Incident; channel: string }>(),
     outbox: openBell(),
@@ -73,6 +79,18 @@ export function describer({ store }: Base): (incident: Incident) => Promise<Noti
     const past = await seenBefore(store, incident).catch(() => null);
     return describeIncident(incident, { nowMs: clock.nowMs(), seenBefore: past, protect: true });
   };
+}
+
+/** Trusting a key at first sight is a decision of the configuration; what came of it is on record. */
+function recordFirstKey(store: Store, log: Logger, target: SshTarget, { type, fingerprint }: HostKey): void {
+  const { name, address, port, trustFirstKey: file } = target;
+  const details = { address, port, type, fingerprint, file };
+  log.warn({ host: name, ...details }, 'The first key of a host was trusted');
+  store
+    .appendAudit({ atMs: clock.nowMs(), actor: 'oombot', action: 'trust-first-key', host: name, details })
+    .catch((error: unknown) =>
+      log.error({ err: error, host: name }, 'A trusted key could not be put into the audit log'),
+    );
 }
 
 /** What the files ask for and the bot leaves out. */

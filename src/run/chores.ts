@@ -4,10 +4,12 @@ import { everyOpen } from '../app/every-open.ts';
 import { closeQuietIncidents, tellClosed } from '../app/watch/assign-incidents.ts';
 import type { Clock } from '../app/ports.ts';
 import type { Store } from '../app/store-port.ts';
+import type { Inventories } from './inventories.ts';
 
 const LEASE_MS = 15_000;
 const LEASE_EVERY_MS = 5_000;
 const TIDY_EVERY_MS = 60_000;
+const INVENTORIES_EVERY_MS = 10_000;
 /** Kills are kept for a year and a month, so that last year's pattern can be seen. */
 export const KEEP_KILLS_MS = 400 * 24 * 60 * 60_000;
 /** A day and a little: what happens each night at a time must be known until it happens again. */
@@ -42,6 +44,26 @@ export async function shareWork(world: {
       log.error({ err: error }, 'The leases could not be renewed');
     }
     await clock.sleep(LEASE_EVERY_MS, signal).catch(() => undefined);
+  }
+}
+
+/** Reads the inventories again as they change, and has the hosts follow. Ends with the signal. */
+export async function followInventories(world: {
+  inventories: Inventories;
+  hostsChanged: () => Promise<void>;
+  clock: Clock;
+  log: Log;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { inventories, hostsChanged, clock, log, signal } = world;
+  while (!signal.aborted) {
+    await clock.sleep(INVENTORIES_EVERY_MS, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      if (await inventories.refresh('due', signal)) await hostsChanged();
+    } catch (error) {
+      log.error({ err: error }, 'The hosts of the inventories could not be taken up; retrying');
+    }
   }
 }
 

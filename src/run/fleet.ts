@@ -98,7 +98,8 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       [...members.values()].map((member) => member.config),
       next,
     );
-    for (const name of changes.removed) await drop(name);
+    // Each says goodbye for itself: a thousand in a row would keep those that came waiting.
+    await Promise.all(changes.removed.map(drop));
     for (const { host, reconnect } of changes.changed) {
       const member = members.get(host.name);
       if (reconnect) {

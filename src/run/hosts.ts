@@ -40,10 +40,11 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
   return { fleet, scans: openLiveScans(fleet, clock, notedNames(store)), channelOf };
 }
 
-/** Those of the configuration, those that were added from Slack, and the demo's. */
-export async function hostsNow({ settings, store }: Base, local: Local | null): Promise<HostConfig[]> {
+/** Those of the configuration, those that were added from Slack, those of inventories, and the demo's. */
+export async function hostsNow({ settings, store, inventories }: Base, local: Local | null): Promise<HostConfig[]> {
   const config = settings.now();
   const named = new Set(config.hosts.map((host) => host.name));
   const added = (await store.addedHosts()).filter((host) => !named.has(host.name));
-  return [...config.hosts, ...added.map((host) => addedHostConfig(config, host)), ...(local?.hosts ?? [])];
+  const known = [...config.hosts, ...added.map((host) => addedHostConfig(config, host)), ...(local?.hosts ?? [])];
+  return [...known, ...inventories.hosts(new Set(known.map(({ name }) => name)))];
 }

@@ -8,8 +8,8 @@ export type ChannelEnd =
   | { kind: 'lost' }
   | { kind: 'timeout' }
   | { kind: 'too-much' }
-  /** It did not start: not connected, no session to be had, or too many waiting. */
-  | { kind: 'refused'; sentence: string }
+  /** It did not start: not connected, no session to be had (`isFull`), or too many waiting. */
+  | { kind: 'refused'; sentence: string; isFull?: boolean }
   /** Whoever was given its output threw. */
   | { kind: 'fault'; sentence: string }
   | { kind: 'aborted' };
@@ -67,7 +67,9 @@ export function runChannel(
 
   function onOpen(error: Error | undefined, opened: ClientChannel): void {
     if (error) {
-      finish({ kind: 'refused', sentence: `no session for a command: ${error.message}` });
+      // sshd says only "open failed" when MaxSessions is reached.
+      const isFull = error.message.includes('Channel open failure');
+      finish({ kind: 'refused', sentence: `no session for a command: ${error.message}`, isFull });
       return;
     }
     channel = opened;

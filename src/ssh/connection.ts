@@ -1,12 +1,9 @@
 import type { Client } from 'ssh2';
 
 import type { Clock } from '../app/ports.ts';
-import type { Handshakes } from './handshakes.ts';
-import type { Identities } from './identity.ts';
-import { dial, type DialResult } from './dial.ts';
-import type { KnownHostsFiles } from './known-hosts.ts';
-import type { Proxies } from './proxy-command.ts';
-import type { HostKey, LoginTrouble } from '../app/host-link.ts';
+import { openExtraLogins } from './extra-logins.ts';
+import { dial, type DialResult, type DialWorld } from './dial.ts';
+import type { HostKey, LinkState, LoginTrouble } from '../app/host-link.ts';
 import { openRemoteCommands, type RemoteCommands } from './remote-commands.ts';
 import type { SshTarget } from './target.ts';
 
@@ -39,16 +36,10 @@ export interface Connection extends RemoteCommands {
 }
 
 /** What the connections of one process share. */
-export interface ConnectionWorld {
+export interface ConnectionWorld extends DialWorld {
   clock: Clock;
   /** 0 up to 1. */
   random: () => number;
-  identities: Identities;
-  knownHosts: KnownHostsFiles;
-  handshakes: Handshakes;
-  proxies: Proxies;
-  readyTimeoutMs: number;
-  keepaliveIntervalMs: number;
 }
 
 const BACKOFF_FIRST_MS = 1_000;
@@ -65,7 +56,12 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   const { clock, random } = world;
   const closing = new AbortController();
   const listeners = new Set<(state: ConnectionState) => void>();
-  const commands = openRemoteCommands(target.name, () => client, awake);
+  const extras = openExtraLogins(() => (client === null ? null : tryOnce()), clock);
+  const commands = openRemoteCommands(
+    target.name,
+    { now: () => (client === null ? [] : [client, ...extras.now()]), more: extras.more },
+    awake,
+  );
   let client: Client | null = null;
   let wake = new AbortController();
   let hangUp: (() => void) | null = null;
@@ -93,7 +89,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   function tryOnce(): Promise<DialResult> {
     const way = {
       jump,
-      onJumpTrouble: ({ kind, sentence }: ConnectionState): void =>
+      onJumpTrouble: ({ kind, sentence }: LinkState): void =>
         become(kind, `${target.name} waits for its jump host. ${sentence}`, { reason: 'jump-host' }),
     };
     return dial(target, way, world, closing.signal);
@@ -125,6 +121,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
         void lostOf(client).then(gone.resolve);
         await gone.promise;
         client = null;
+        extras.drop();
         const why = isWanted() && !closing.signal.aborted ? await result.lost() : null;
         result.release();
         if (!isWanted()) continue;

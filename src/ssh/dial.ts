@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream';
 
-import type { Connection, ConnectionState, ConnectionWorld } from './connection.ts';
-import { knownKeysFor } from './known-hosts.ts';
+import type { Handshakes } from './handshakes.ts';
+import type { Identities } from './identity.ts';
+import { knownKeysFor, type KnownHostsFiles } from './known-hosts.ts';
 import { login, type LoginResult } from './login.ts';
-import type { LoginTrouble } from '../app/host-link.ts';
-import { expandProxyCommand, type ProxyWay } from './proxy-command.ts';
+import type { HostKey, LinkState, LoginTrouble } from '../app/host-link.ts';
+import { expandProxyCommand, type Proxies, type ProxyWay } from './proxy-command.ts';
 import { targetKey, type SshTarget } from './target.ts';
 
 /** `lost` says, once the connection is gone, why its local program ended; null where there is none. */
@@ -12,18 +13,39 @@ export type DialResult =
   | (Extract<LoginResult, { kind: 'in' }> & { release: () => void; lost: () => Promise<string | null> })
   | Extract<LoginResult, { kind: 'failed' }>;
 
+/** What the logins of one process share. */
+export interface DialWorld {
+  identities: Identities;
+  knownHosts: KnownHostsFiles;
+  handshakes: Handshakes;
+  proxies: Proxies;
+  /** Puts a key on file that was trusted at first sight. Rejects where it cannot. */
+  trustFirstKey: (target: SshTarget, key: HostKey) => Promise<void>;
+  readyTimeoutMs: number;
+  keepaliveIntervalMs: number;
+}
+
+/** The connection to a jump host, as far as those behind it need it. */
+export interface JumpHost {
+  target: SshTarget;
+  state: () => LinkState;
+  onState: (listener: (state: LinkState) => void) => () => void;
+  whenConnected: (signal: AbortSignal) => Promise<void>;
+  forward: (address: string, port: number) => Promise<Duplex>;
+}
+
 /** The way to a target, if it is not dialled directly. */
 export interface DialWay {
-  jump: Connection | null;
+  jump: JumpHost | null;
   /** Called while the jump host is in trouble, which is then ours. */
-  onJumpTrouble: (state: ConnectionState) => void;
+  onJumpTrouble: (state: LinkState) => void;
 }
 
 /** One try: reads key and known_hosts, goes through jump host or local program, logs in. Never throws for what a host does. */
 export async function dial(
   target: SshTarget,
   { jump, onJumpTrouble }: DialWay,
-  world: ConnectionWorld,
+  world: DialWorld,
   signal: AbortSignal,
 ): Promise<DialResult> {
   const identity = await world.identities.load(target);
@@ -62,6 +84,17 @@ export async function dial(
       keepaliveIntervalMs,
       signal,
     });
+    if (result.kind === 'in' && result.firstKey !== null) {
+      try {
+        await world.trustFirstKey(target, result.firstKey);
+      } catch (error) {
+        result.client.destroy();
+        return failed(
+          'unknown-host-key',
+          `${target.name}: its first key cannot be put into ${target.trustFirstKey ?? ''}: ${messageOf(error)}.`,
+        );
+      }
+    }
     if (result.kind === 'in')
       return {
         ...result,
@@ -91,11 +124,11 @@ function program({ proxyCommand = [] }: SshTarget): string {
 
 /** Waits for the jump host without a limit. */
 async function jumpConnected(
-  jump: Connection,
-  onTrouble: (state: ConnectionState) => void,
+  jump: JumpHost,
+  onTrouble: (state: LinkState) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  function mirror(state: ConnectionState): void {
+  function mirror(state: LinkState): void {
     if (state.kind === 'unreachable' || state.kind === 'refused') onTrouble(state);
   }
   mirror(jump.state());

@@ -22,7 +22,9 @@ export interface LoginOptions {
   signal: AbortSignal;
 }
 
-export type LoginResult = { kind: 'in'; client: Client } | { kind: 'failed'; failure: LoginFailure };
+/** `firstKey`: the host's key was not known, and is trusted because the target says so. */
+export type LoginResult =
+  { kind: 'in'; client: Client; firstKey: HostKey | null } | { kind: 'failed'; failure: LoginFailure };
 
 // A server may send lines before its identification (RFC 4253, 4.2) and banners while one logs in; both belong to strangers.
 const BYTES_BEFORE_LOGIN_MAX = 1024 * 1024;
@@ -36,6 +38,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   const done = Promise.withResolvers<LoginResult>();
   const client = new ssh2.Client();
   let refusedKey: { verdict: HostKeyVerdict; hostKey: HostKey } | null = null;
+  let firstKey: Buffer | null = null;
   let settled = false;
 
   function fail(error: unknown): void {
@@ -61,8 +64,20 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     settled = true;
     sock.off('data', count);
     signal.removeEventListener('abort', onAbort);
-    done.resolve({ kind: 'in', client });
+    done.resolve({ kind: 'in', client, firstKey: firstKey === null ? null : shown(firstKey) });
   });
+
+  function shown(key: Buffer): HostKey {
+    return { type: hostKeyType(key), fingerprint: fingerprintOf(key), line: knownHostsLine(target, key) };
+  }
+
+  /** Once for each set of keys: the first one shown must stay. */
+  function judge(key: Buffer): HostKeyVerdict {
+    const verdict = known.verdict(key);
+    if (verdict !== 'unknown' || target.trustFirstKey === undefined || shown(key).line === null) return verdict;
+    firstKey ??= key;
+    return firstKey.equals(key) ? 'trusted' : 'changed';
+  }
 
   function onAbort(): void {
     fail(GIVEN_UP);
@@ -90,12 +105,8 @@ export function login(options: LoginOptions): Promise<LoginResult> {
       authHandler: identity.methods,
       // Callback form: what a verifier returns is compared with `false` only, so a promise would let every key in.
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void): void => {
-        const verdict = known.verdict(key);
-        if (verdict !== 'trusted')
-          refusedKey = {
-            verdict,
-            hostKey: { type: hostKeyType(key), fingerprint: fingerprintOf(key), line: knownHostsLine(target, key) },
-          };
+        const verdict = judge(key);
+        if (verdict !== 'trusted') refusedKey = { verdict, hostKey: shown(key) };
         answer(verdict === 'trusted');
       },
       algorithms: algorithmsFor(settings, known),

@@ -1,3 +1,6 @@
+import { appendFile } from 'node:fs/promises';
+
+import type { HostKey } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import { openConnection, type Connection } from './connection.ts';
 import { openHandshakes } from './handshakes.ts';
@@ -14,6 +17,8 @@ export interface SshOptions {
   agentSocket: string | null;
   /** What local programs between the bot and a host find set; absent: only where to find programs. */
   proxyEnvironment?: NodeJS.ProcessEnv;
+  /** A host's first key was trusted and put on file. */
+  onFirstKey?: (target: SshTarget, key: HostKey) => void;
   /** From dialling to logged in; 20 s. */
   readyTimeoutMs?: number;
   /** A dead peer is noticed after three to four of these; 15 s. */
@@ -42,6 +47,11 @@ export function openSsh(options: SshOptions): Ssh {
     knownHosts: openKnownHostsFiles(),
     handshakes: openHandshakes(),
     proxies: openProxies(options.proxyEnvironment ?? { PATH: '/usr/local/bin:/usr/bin:/bin' }),
+    trustFirstKey: async (target: SshTarget, key: HostKey): Promise<void> => {
+      if (target.trustFirstKey === undefined || key.line === null) return;
+      await appendFile(target.trustFirstKey, `${key.line}\n`, { mode: 0o600 });
+      options.onFirstKey?.(target, key);
+    },
     readyTimeoutMs: options.readyTimeoutMs ?? 20_000,
     keepaliveIntervalMs: options.keepaliveIntervalMs ?? 15_000,
   };

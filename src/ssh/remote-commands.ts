@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import PQueue from 'p-queue';
 import type { Client } from 'ssh2';
@@ -43,12 +44,21 @@ export interface RemoteCommands {
 // sshd's MaxSessions is 10: up to 5 lasting streams beside these.
 const SHORT_AT_ONCE = 4;
 const SHORT_WAITING_MAX = 64;
+const FULL_PAUSE_MS = 200;
 const NOT_CONNECTED: ChannelEnd = { kind: 'refused', sentence: 'not connected' };
+
+/** The logins of one connection, and more of them where a server gives each too few sessions (sshd's MaxSessions). */
+export interface Logins {
+  /** The connection itself first; empty: it is not there. */
+  now: () => readonly Client[];
+  /** One more; null: there is none to be had now. */
+  more: () => Promise<Client | null>;
+}
 
 /** Channels of a connection that comes and goes; `awake` brings it about that it is there, if it can be, while `ask` runs. */
 export function openRemoteCommands(
   host: string,
-  clientNow: () => Client | null,
+  logins: Logins,
   awake: <T>(signal: AbortSignal, ask: () => Promise<T>) => Promise<T>,
 ): RemoteCommands {
   const short = new PQueue({ concurrency: SHORT_AT_ONCE });
@@ -66,6 +76,12 @@ export function openRemoteCommands(
     return short.add(() => awake(signal, runNow));
 
     async function runNow(): Promise<ExecResult> {
+      function runSomewhere() {
+        return onSomeLogin((client) =>
+          runChannel(client, command, { stdin: options.stdin ?? '', endStdin: true, signal, onStdout }),
+        );
+      }
+
       const chunks: Buffer[] = [];
       let bytes = 0;
       function onStdout(chunk: Buffer): boolean {
@@ -74,36 +90,49 @@ export function openRemoteCommands(
         chunks.push(rest);
         return rest.length === chunk.length;
       }
-      const client = clientNow();
-      const { end, stderr } =
-        client === null
-          ? { end: NOT_CONNECTED, stderr: '' }
-          : await runChannel(client, command, { stdin: options.stdin ?? '', endStdin: true, signal, onStdout });
+      let { end, stderr } = await runSomewhere();
+      // Commands end soon: another try has room, if time is left.
+      while (end.kind === 'refused' && end.isFull === true && (await pauseBefore(signal)))
+        ({ end, stderr } = await runSomewhere());
       const timedOut = end.kind === 'aborted' && limit.aborted;
       return { stdout: Buffer.concat(chunks), stderr, end: timedOut ? { kind: 'timeout' } : end };
     }
   }
 
   async function stream(command: string, options: StreamOptions): Promise<{ end: ChannelEnd; stderr: string }> {
-    const client = clientNow();
-    if (client === null) return { end: { kind: 'lost' }, stderr: '' };
-    const ended = await runChannel(client, command, {
-      stdin: options.stdin,
-      endStdin: false,
-      signal: options.signal,
-      onStdout: (chunk) => {
-        options.onData(chunk);
-        return true;
-      },
-      hold: options.hold,
-    });
-    return ended.end.kind === 'refused' && clientNow() === null ? { ...ended, end: { kind: 'lost' } } : ended;
+    if (logins.now().length === 0) return { end: { kind: 'lost' }, stderr: '' };
+    const ended = await onSomeLogin((client) =>
+      runChannel(client, command, {
+        stdin: options.stdin,
+        endStdin: false,
+        signal: options.signal,
+        onStdout: (chunk) => {
+          options.onData(chunk);
+          return true;
+        },
+        hold: options.hold,
+      }),
+    );
+    return ended.end.kind === 'refused' && logins.now().length === 0 ? { ...ended, end: { kind: 'lost' } } : ended;
+  }
+
+  /** On the first login that has a session left; one that is full started nothing. */
+  async function onSomeLogin(run: (client: Client) => ReturnType<typeof runChannel>): ReturnType<typeof runChannel> {
+    const tried = new Set<Client>();
+    let last: Awaited<ReturnType<typeof runChannel>> = { end: NOT_CONNECTED, stderr: '' };
+    for (;;) {
+      const client = logins.now().find((one) => !tried.has(one)) ?? (tried.size === 0 ? null : await logins.more());
+      if (client === null || tried.has(client)) return last;
+      tried.add(client);
+      last = await run(client);
+      if (last.end.kind !== 'refused' || last.end.isFull !== true) return last;
+    }
   }
 
   function forward(address: string, port: number): Promise<Duplex> {
     return new Promise((resolve, reject) => {
-      const client = clientNow();
-      if (client === null) throw new Error('the jump host is not connected');
+      const [client] = logins.now();
+      if (client === undefined) throw new Error('the jump host is not connected');
       client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
         if (error) reject(error);
         else resolve(channel);
@@ -112,4 +141,10 @@ export function openRemoteCommands(
   }
 
   return { exec, stream, forward };
+}
+
+/** False: no time is left. */
+async function pauseBefore(signal: AbortSignal): Promise<boolean> {
+  await sleep(FULL_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  return !signal.aborted;
 }

@@ -30,6 +30,8 @@ export interface SshConfigReader {
    * gives one. Throws an Error whose sentence says which file cannot be read, or which `Match exec` would have to run.
    */
   linesFor: (host: string, user: { given: string | null; otherwise: string }) => SshConfigLines;
+  /** The plain names of its Host lines, and of those of all that it includes, that the pattern means. Throws as `linesFor`. */
+  names: (pattern: string) => string[];
 }
 
 const DEPTH_MAX = 16; // READCONF_MAX_DEPTH
@@ -59,7 +61,21 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
     });
   }
 
+  function namesIn(name: string, depth: number): string[] {
+    if (depth > DEPTH_MAX) throw new Error(`its Include lines go deeper than ${DEPTH_MAX} files`);
+    return linesOf(name).flatMap((line) => {
+      const keyword = line.keyword.toLowerCase();
+      if (keyword === 'host') return line.args.filter((arg) => !/[*?!]/.test(arg));
+      return keyword === 'include'
+        ? includedBy(line)
+            .filter(isThere)
+            .flatMap((other) => namesIn(other, depth + 1))
+        : [];
+    });
+  }
+
   return {
+    names: (pattern) => [...new Set(namesIn(file, 0))].filter((name) => matchesPattern(pattern, name)),
     linesFor: (host, user) => {
       const found: SshConfigLines = { lines: [], isNamed: false, warnings: [] };
 
@@ -77,18 +93,12 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
             if (isActive && line.args.some((arg) => arg !== '*')) found.isNamed = true;
           } else if (keyword === 'match') isActive = matchesSection(line);
           else if (!isActive) continue;
-          else if (keyword === 'include') includedBy(line).forEach((other) => walkIncluded(other, depth + 1));
+          else if (keyword === 'include')
+            includedBy(line)
+              .filter(isThere)
+              .forEach((other) => walk(other, depth + 1));
           else found.lines.push(line);
         }
-      }
-
-      function walkIncluded(name: string, depth: number): void {
-        try {
-          statSync(name);
-        } catch {
-          return;
-        }
-        walk(name, depth);
       }
 
       function matchesSection({ args, where }: SshConfigLine): boolean {
@@ -139,6 +149,10 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
   };
 }
 
+function isThere(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false }) !== undefined;
+}
+
 /** A list of patterns; one that is negated and matches wins. */
 function matchesList(patterns: readonly string[], text: string): boolean {
   const [no, yes] = [patterns.filter((one) => one.startsWith('!')), patterns.filter((one) => !one.startsWith('!'))];
@@ -156,7 +170,7 @@ function splitLines(text: string, name: string): SshConfigLine[] {
 }
 
 /** argv_split of OpenSSH's misc.c: quotes of both kinds, a backslash before a quote, a backslash or a space, `#` begins a comment. */
-function splitArgs(text: string): string[] {
+export function splitArgs(text: string): string[] {
   const args: string[] = [];
   let [at, arg, quote] = [0, null as string | null, ''];
   for (; at < text.length; at++) {

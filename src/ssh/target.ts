@@ -37,14 +37,27 @@ export interface SshTarget {
   jump: SshTarget | null;
   /** A local program and its arguments, whose input and output are the connection. Never together with `jump`. */
   proxyCommand?: string[];
+  /** Absolute path of the known_hosts file that takes the first key shown, where none is known. */
+  trustFirstKey?: string;
   settings?: SshSettings;
 }
 
 /** Two targets with the same key can share one connection. */
 export function targetKey(target: SshTarget): string {
-  const { address, port, user, identityFile, knownHosts, fingerprints, jump, proxyCommand, settings = {} } = target;
+  const {
+    address,
+    port,
+    user,
+    identityFile,
+    knownHosts,
+    fingerprints,
+    jump,
+    proxyCommand,
+    trustFirstKey,
+    settings = {},
+  } = target;
   const way = jump ? targetKey(jump) : (proxyCommand ?? null);
-  return JSON.stringify([address, port, user, identityFile, knownHosts, fingerprints, way, settings]);
+  return JSON.stringify([address, port, user, identityFile, knownHosts, fingerprints, way, trustFirstKey, settings]);
 }
 
 /** How OpenSSH writes the host in known_hosts: its HostKeyAlias, else bare on port 22, else `[host]:port`. */

@@ -49,6 +49,19 @@ export async function loadAddedHosts(db: Reader): Promise<AddedHost[]> {
   return rows.map((row) => JSON.parse(row.body) as AddedHost);
 }
 
+export async function saveInventory(db: Reader, source: string, body: string): Promise<void> {
+  await db
+    .insertInto('inventories')
+    .values({ source, body })
+    .onConflict((on) => on.column('source').doUpdateSet({ body }))
+    .execute();
+}
+
+export async function loadInventory(db: Reader, source: string): Promise<string | null> {
+  const row = await db.selectFrom('inventories').select('body').where('source', '=', source).executeTakeFirst();
+  return row?.body ?? null;
+}
+
 export async function saveSnapshot(db: Reader, snapshot: Snapshot): Promise<void> {
   const row = { at_ms: snapshot.atMs, body: JSON.stringify(snapshot) };
   await db

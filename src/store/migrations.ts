@@ -18,6 +18,11 @@ function migrations(countingKey: string): Record<string, Migration> {
     '006-receipts': { up: addReceipts },
     '007-problems': { up: addProblems },
     '008-ledger': { up: (db: Kysely<unknown>) => makeLedger(db, countingKey, Date.now()) },
+    '009-inventories': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`create table inventories (source text primary key, body text not null)`.execute(db);
+      },
+    },
   };
 }
 

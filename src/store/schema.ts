@@ -70,6 +70,8 @@ export interface Tables {
   };
   mutes: { target: string; until_ms: number; body: string };
   added_hosts: { name: string; body: string };
+  /** What an inventory said last; `source` is its place in the configuration. */
+  inventories: { source: string; body: string };
   snapshots: { host: string; at_ms: number; body: string };
   samples: {
     host: string;

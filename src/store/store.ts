@@ -15,6 +15,8 @@ import {
 import { saveBatch } from './batches.ts';
 import {
   loadAddedHosts,
+  loadInventory,
+  saveInventory,
   loadMutes,
   loadSamples,
   loadSnapshot,
@@ -136,6 +138,8 @@ function storeOf(database: Database): Store {
     putHost: (host) => transact((trx) => putHost(trx, host)),
     removeHost: (name) => transact((trx) => removeHost(trx, name)),
     addedHosts: () => loadAddedHosts(db),
+    keepInventory: (source, body) => transact((trx) => saveInventory(trx, source, body)),
+    keptInventory: (source) => loadInventory(db, source),
     saveSnapshot: (snapshot) => transact((trx) => saveSnapshot(trx, snapshot)),
     snapshot: (host) => loadSnapshot(db, host),
     saveSamples: (samples) => transact((trx) => saveSamples(trx, samples)),

@@ -85,6 +85,7 @@ function aHost(name: string): HostRow {
     problems: [name, name],
     mutedUntilMs: NOW,
     fromSlack: true,
+    from: null,
   };
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -32,6 +32,48 @@ describe('what ssh_config asks of a login', needs('sshd'), () => {
     await stateOf(connect({ hostKeyAlias: 'The-DB' }, { knownHosts: [file] }), 'connected');
     const without = await stateOf(connect({}, { knownHosts: [file] }), 'refused');
     expect(without.reason).toBe('unknown-host-key');
+  });
+
+  it('trusts the first key where that is asked for, puts it on file, and holds the host to it', async () => {
+    const file = path.join(sshd.dir, 'first_keys');
+    const trusted: string[] = [];
+    const trusting = openSsh({
+      clock: realClock,
+      random: Math.random,
+      passphrase: null,
+      agentSocket: null,
+      onFirstKey: ({ name }, { fingerprint }) => trusted.push(`${name} ${fingerprint}`),
+    });
+    try {
+      const change = { knownHosts: [file], trustFirstKey: file };
+      const connection = trusting.connect(sshd.target(change));
+      await stateOf(connection, 'connected');
+      await connection.close();
+      expect(readFileSync(file, 'utf8')).toMatch(/^\[127\.0\.0\.1\]:\d+ (ssh-ed25519|ssh-rsa) \S+\n$/);
+      expect(trusted.length).toBe(1);
+
+      const again = trusting.connect(sshd.target(change));
+      await stateOf(again, 'connected');
+      await again.close();
+      await sshd.stop();
+      sshd.changeHostKeys();
+      await sshd.start();
+      const { reason } = await stateOf(trusting.connect(sshd.target(change)), 'refused');
+
+      expect(reason).toBe('changed-host-key');
+      expect(trusted.length).toBe(1);
+      expect(readFileSync(file, 'utf8').split('\n').length).toBe(2);
+    } finally {
+      await trusting.close();
+    }
+  });
+
+  it('does not trust a first key that it cannot put on file', async () => {
+    const change = { knownHosts: [], trustFirstKey: path.join(sshd.dir, 'no', 'folder') };
+
+    const { sentence } = await stateOf(ssh.connect(sshd.target(change)), 'refused');
+
+    expect(sentence).toMatch(/its first key cannot be put into .*ENOENT/);
   });
 
   it('agrees on the algorithms that are named, or says that there is none', async () => {

@@ -10,8 +10,10 @@ import type { HostDraft, HostKeySeen } from './handlers.ts';
 export interface AnswersSettings {
   /** Users (U…) and user groups (S…) who may add and remove hosts. */
   admins: readonly string[];
-  /** Hosts that only the configuration file adds and removes. */
-  hosts: readonly { name: string; address: string }[];
+  /** Hosts that only the configuration file and inventories add and remove. `from`: the inventory; null: the file. */
+  hosts: readonly { name: string; address: string; from?: string | null }[];
+  /** What is wrong with inventories now, one sentence each. */
+  inventoryProblems?: readonly string[];
 }
 
 /** Adding hosts at run time. */

@@ -44,12 +44,13 @@ export function openHostsAnswers(
       store.addedHosts(),
     ]);
     const killsOf = new Map(kills.map((one) => [one.host, one]));
-    const configured = new Map(world.settings().hosts.map((host) => [host.name, host.address]));
+    const configured = new Map(world.settings().hosts.map((host) => [host.name, host]));
     const addresses = new Map(added.map((host) => [host.name, host.address]));
     return Promise.all(
       hosts.map(async ({ name, tags }): Promise<HostRow> => ({
         name,
-        address: configured.get(name) ?? addresses.get(name) ?? name,
+        address: configured.get(name)?.address ?? addresses.get(name) ?? name,
+        from: configured.get(name)?.from ?? (addresses.has(name) && !configured.has(name) ? 'added in Slack' : null),
         tags: [...tags],
         state: await stateOf(name),
         lastKillAtMs: killsOf.get(name)?.lastAtMs ?? null,
@@ -91,7 +92,8 @@ export function openHostsAnswers(
   async function answerHosts({ userId }: { userId: string }): ReturnType<Handlers['answerHosts']> {
     const rows = await rowsOf(fleet.hosts());
     const mayEdit = (await rights.refuseEditing(userId)) === null;
-    return { kind: 'notice', notice: await withMutes(describeHosts(rows, mayEdit)) };
+    const problems = world.settings().inventoryProblems ?? [];
+    return { kind: 'notice', notice: await withMutes(describeHosts(rows, mayEdit, problems)) };
   }
 
   async function withMutes(notice: Notice): Promise<Notice> {

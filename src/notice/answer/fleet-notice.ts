@@ -23,15 +23,24 @@ export interface HostRow {
   problems: string[];
   mutedUntilMs: number | null;
   fromSlack: boolean;
+  /** Where the host comes from; null: the configuration file. */
+  from: string | null;
 }
 
 /** The fleet, unreachable hosts first. */
-export function describeHosts(rows: readonly HostRow[], mayEdit: boolean): Notice {
+export function describeHosts(
+  rows: readonly HostRow[],
+  mayEdit: boolean,
+  inventoryProblems: readonly string[] = [],
+): Notice {
   const off = rows.filter((row) => !isWatched(row.state)).length;
   return aNotice({
-    tone: off > 0 ? 'warn' : 'plain',
+    tone: off > 0 || inventoryProblems.length > 0 ? 'warn' : 'plain',
     headline: [{ words: fleetWords(rows.length, off) }],
-    parts: [hostRows(rows)],
+    parts: [
+      ...inventoryProblems.slice(0, 5).map((problem): Part => ({ kind: 'text', text: [{ prose: problem }] })),
+      hostRows(rows),
+    ],
     buttons: mayEdit ? editButtons(rows) : [],
   });
 }
@@ -142,6 +151,7 @@ export function hostText(row: HostRow): Text {
     row.lastKillAtMs === null
       ? [{ words: 'no kills on record' }]
       : [{ words: `${sayCount(row.killsLast7d, 'kill')} in 7 d, last ` }, { atMs: row.lastKillAtMs }],
+    ...(row.from === null ? [] : [[{ words: 'source: ' }, { hostText: row.from }]]),
     ...(row.mutedUntilMs === null ? [] : [[{ words: 'muted until ' }, { atMs: row.mutedUntilMs }]]),
     ...row.problems.slice(0, 3).map((problem): Text => [{ prose: problem }]),
   ];
