@@ -1,6 +1,5 @@
 import type { Client } from 'ssh2';
 
-import type { Clock } from '../app/ports.ts';
 import { openExtraLogins } from './extra-logins.ts';
 import { dial, type DialResult, type DialWorld } from './dial.ts';
 import type { HostKey, LinkState, LoginTrouble } from '../app/host-link.ts';
@@ -37,7 +36,6 @@ export interface Connection extends RemoteCommands {
 
 /** What the connections of one process share. */
 export interface ConnectionWorld extends DialWorld {
-  clock: Clock;
   /** 0 up to 1. */
   random: () => number;
 }

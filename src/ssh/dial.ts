@@ -4,6 +4,7 @@ import type { Handshakes } from './handshakes.ts';
 import type { Identities } from './identity.ts';
 import { knownKeysFor, type KnownHostsFiles } from './known-hosts.ts';
 import { login, type LoginResult } from './login.ts';
+import type { Clock } from '../app/ports.ts';
 import type { HostKey, LinkState, LoginTrouble } from '../app/host-link.ts';
 import { expandProxyCommand, type Proxies, type ProxyWay } from './proxy-command.ts';
 import { targetKey, type SshTarget } from './target.ts';
@@ -23,6 +24,7 @@ export interface DialWorld {
   trustFirstKey: (target: SshTarget, key: HostKey) => Promise<void>;
   readyTimeoutMs: number;
   keepaliveIntervalMs: number;
+  clock: Clock;
 }
 
 /** The connection to a jump host, as far as those behind it need it. */
@@ -82,6 +84,7 @@ export async function dial(
       known,
       readyTimeoutMs,
       keepaliveIntervalMs,
+      nowMs: world.clock.nowMs,
       signal,
     });
     if (result.kind === 'in' && result.firstKey !== null) {

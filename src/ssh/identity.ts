@@ -6,10 +6,15 @@ import ssh2, {
   type AgentAuthMethod,
   type BaseAgent,
   type ParsedKey,
+  type SignCallback,
+  type SigningRequestOptions,
   type PublicKeyAuthMethod,
   type PublicKeyEntry,
 } from 'ssh2';
 
+import { judgeCertificate, type CertificateFile } from './certificate-check.ts';
+import { certifiedKey } from './certificate-login.ts';
+import { parseCertificateFile, type Certificate } from './certificate.ts';
 import type { SshTarget } from './target.ts';
 
 // A CommonJS package whose named exports Node cannot see.
@@ -17,7 +22,13 @@ const { createAgent, utils } = ssh2;
 
 /** What to offer a server, best first, and in words; or why there is nothing to offer. */
 export type Identity =
-  | { kind: 'usable'; methods: (PublicKeyAuthMethod | AgentAuthMethod)[]; words: string }
+  | {
+      kind: 'usable';
+      methods: (PublicKeyAuthMethod | AgentAuthMethod)[];
+      words: string;
+      /** What to look at where the server refuses: a certificate may be why. null: there is none. */
+      hint: string | null;
+    }
   | { kind: 'problem'; reason: 'no-key' | 'locked-key' | 'unusable-key'; sentence: string };
 
 export interface Identities {
@@ -26,10 +37,15 @@ export interface Identities {
 
 // sshd ends a connection after 6 refused keys (MaxAuthTries), and newer ones then shut out the whole source address.
 const OFFERS_MAX = 4;
+const CERTIFICATE_CHARS_MAX = 64 * 1024;
 const DEFAULT_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 
 /** Keys from files, each parsed once (bcrypt of an encrypted one takes 0.7 s and more, on the main thread), and from an agent. */
-export function openIdentities(options: { passphrase: string | null; agentSocket: string | null }): Identities {
+export function openIdentities(options: {
+  passphrase: string | null;
+  agentSocket: string | null;
+  nowMs: () => number;
+}): Identities {
   const parsed = new Map<string, { stamp: string; key: ParsedKey | Error }>();
 
   async function readKey(file: string): Promise<ParsedKey | Error | null> {
@@ -53,19 +69,56 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
     const socket = settings.identityAgent === 'none' ? null : (settings.identityAgent ?? options.agentSocket);
     if (identityFile === null) return loadDefaults(user, settings.identitiesOnly === true ? null : socket);
     const files = [identityFile, ...(settings.moreIdentityFiles ?? [])].slice(0, OFFERS_MAX);
-    return together(await Promise.all(files.map((file) => loadFile(user, file, socket))));
+    return together(
+      await Promise.all(files.map((file) => loadFile(user, file, socket, settings.certificateFile ?? null))),
+    );
   }
 
-  async function loadFile(username: string, file: string, agentSocket: string | null): Promise<Identity> {
+  /** null: there is no such file. */
+  async function readCertificate(file: string, isNamed: boolean): Promise<CertificateFile | null> {
+    try {
+      const text = await readFile(file, 'utf8');
+      return { file, certificate: text.length > CERTIFICATE_CHARS_MAX ? null : parseCertificateFile(text) };
+    } catch {
+      return isNamed ? { file, certificate: null } : null;
+    }
+  }
+
+  async function loadFile(
+    username: string,
+    file: string,
+    agentSocket: string | null,
+    certificateFile: string | null,
+  ): Promise<Identity> {
     const key = await readKey(file);
+    const held = await readCertificate(certificateFile ?? `${file}-cert.pub`, certificateFile !== null);
     if (key !== null && !(key instanceof Error)) {
-      return { kind: 'usable', methods: [{ type: 'publickey', username, key }], words: file };
+      const judged = held === null ? null : judgeCertificate(held, username, key.getPublicSSH(), options.nowMs());
+      const certificate = judged?.certificate ?? null;
+      return {
+        kind: 'usable',
+        // As OpenSSH: the certificate first, then the key alone.
+        methods: [...(certificate === null ? [] : [certifiedKey(key, certificate)]), key].map((one) => ({
+          type: 'publickey',
+          username,
+          key: one,
+        })),
+        words: certificate === null ? file : `${file} and its certificate`,
+        hint: judged?.hint ?? null,
+      };
     }
     // As OpenSSH: the agent may hold the key whose public half lies beside an encrypted or absent private one.
     const wanted = agentSocket === null ? null : await readPublicKey(`${file}.pub`);
     if (agentSocket !== null && wanted !== null) {
       const agent = agentWith(agentSocket, (blob) => blob.equals(wanted));
-      return { kind: 'usable', methods: [{ type: 'agent', username, agent }], words: `${file} (agent)` };
+      const judged = held === null ? null : judgeCertificate(held, username, wanted, options.nowMs());
+      if (judged?.certificate != null) offerCertificate(agent, wanted, judged.certificate);
+      return {
+        kind: 'usable',
+        methods: [{ type: 'agent', username, agent }],
+        words: `${file} (agent)${judged?.certificate == null ? '' : ' and its certificate'}`,
+        hint: judged?.hint ?? null,
+      };
     }
     if (key === null)
       return {
@@ -101,7 +154,7 @@ export function openIdentities(options: { passphrase: string | null; agentSocket
         sentence: 'there is no key to log in with; set ssh.identityFile, or SSH_AUTH_SOCK to an agent',
       };
     }
-    return { kind: 'usable', methods, words: words.join(', ') };
+    return { kind: 'usable', methods, words: words.join(', '), hint: null };
   }
 
   return { load };
@@ -114,8 +167,10 @@ function together(all: readonly Identity[]): Identity {
   if (usable.length === 0 && first !== undefined) return first;
   return {
     kind: 'usable',
-    methods: usable.flatMap((one) => one.methods),
+    // A certificate and its key are two offers.
+    methods: usable.flatMap((one) => one.methods).slice(0, OFFERS_MAX),
     words: usable.map((one) => one.words).join(', '),
+    hint: usable.find((one) => one.hint !== null)?.hint ?? null,
   };
 }
 
@@ -146,6 +201,20 @@ async function readPublicKey(file: string): Promise<Buffer | null> {
   } catch {
     return null;
   }
+}
+
+/** The certificate beside the key that the agent holds; what signs is the key. */
+function offerCertificate(agent: BaseAgent, wanted: Buffer, certificate: Certificate): void {
+  const identities = agent.getIdentities.bind(agent);
+  const sign = agent.sign.bind(agent);
+  const plain = utils.parseKey(`${certificate.keyType} ${wanted.toString('base64')}`);
+  if (plain instanceof Error) return;
+  const key = certifiedKey(plain, certificate);
+  agent.getIdentities = (done): void => identities((error, keys) => done(error, keys && [key, ...keys]));
+  agent.sign = ((of: ParsedKey, data: Buffer, how: SigningRequestOptions, done: SignCallback): void => {
+    if (of === key) sign(plain, data, certificate.keyType === 'ssh-rsa' ? { hash: 'sha512' } : {}, done);
+    else sign(of, data, how, done);
+  }) as BaseAgent['sign'];
 }
 
 /** An agent that shows only some of its keys: each one offered and refused counts against MaxAuthTries. */

@@ -5,7 +5,7 @@
 //   *.prod,!test.prod ssh-rsa AAAAB3Nz…
 //   |1|BASE64 SALT|BASE64 HMAC-SHA1| …      (name hashed by `ssh-keygen -H` or HashKnownHosts)
 //   @revoked * ssh-ed25519 AAAA…
-//   @cert-authority *.prod ssh-ed25519 AAAA…   (ssh2 speaks no certificates: noted, not used)
+//   @cert-authority *.prod ssh-ed25519 AAAA…
 import { createHash, createHmac } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 
@@ -27,8 +27,9 @@ export interface KnownKeys {
   verdict: (key: Buffer) => HostKeyVerdict;
   /** What to offer in the key exchange, so that a server with several keys shows the one on file. Empty: all. */
   algorithms: ServerHostKeyAlgorithm[];
-  /** A certificate authority is on file for this host; certificates cannot be checked here. */
-  certAuthority: boolean;
+  /** Public keys of the certificate authorities that are on file for this host; pins leave none. */
+  authorities: Buffer[];
+  revoked: Buffer[];
 }
 
 // A key type may be signed in several ways. ssh-rsa (SHA-1) stays last, for servers before OpenSSH 7.2.
@@ -99,6 +100,11 @@ export function knownKeysFor(target: SshTarget, lines: readonly KnownHostLine[])
   const matching = lines.filter((line) => matchesHost(line.names, host));
   const trusted = matching.filter((line) => line.marker === null);
   const revoked = matching.filter((line) => line.marker === 'revoked');
+  // As OpenSSH: an authority for the bare name holds on every port.
+  const bare = target.settings?.hostKeyAlias === undefined ? target.address.toLowerCase() : host;
+  const authorities = lines.filter(
+    (line) => line.marker === 'cert-authority' && [host, bare].some((name) => matchesHost(line.names, name)),
+  );
   const pinned = target.fingerprints.length > 0;
 
   function verdict(key: Buffer): HostKeyVerdict {
@@ -112,7 +118,8 @@ export function knownKeysFor(target: SshTarget, lines: readonly KnownHostLine[])
   return {
     verdict,
     algorithms: types.flatMap((type) => ALGORITHMS_OF[type] ?? []),
-    certAuthority: matching.some((line) => line.marker === 'cert-authority'),
+    authorities: pinned ? [] : authorities.map((line) => line.blob),
+    revoked: revoked.map((line) => line.blob),
   };
 }
 

@@ -39,13 +39,29 @@ export function refusalSentence(
       sentence: `HOST KEY OF ${where} HAS CHANGED: it presents ${shown}, ${file} has a different one. Someone may be intercepting the connection, or the host was reinstalled. Not connected. If the new key is right: ssh-keygen -f ${file} -R '${knownHostsName(target)}', then ${addKey(hostKey, file)}`,
     };
   }
-  const authority = known.certAuthority
-    ? ' (A @cert-authority line is there, but host certificates are not supported.)'
-    : '';
+  const authority =
+    known.authorities.length > 0
+      ? ' (A @cert-authority line is there, but the host presents no ed25519 or ecdsa certificate: see HostCertificate in its sshd_config.)'
+      : '';
   return {
     ...failure,
     reason: 'unknown-host-key',
     sentence: `${where} presents an unknown host key: ${shown}.${authority} Compare it with the output of ssh-keygen -lf /etc/ssh/ssh_host_${keyWord(hostKey)}_key.pub on the host, then ${addKey(hostKey, file)}`,
+  };
+}
+
+/** Why a host certificate was refused, and what to do about it. */
+export function certificateSentence(
+  target: SshTarget,
+  { kind, why }: { kind: 'revoked' | 'refused'; why: string },
+  hostKey: HostKey,
+): LoginFailure {
+  return {
+    kind: 'person',
+    reason: kind === 'revoked' ? 'revoked-host-key' : 'unknown-host-key',
+    sentence: `${target.name} (${target.address}:${target.port}) presents a host certificate that is not accepted: ${why}. Not connected.`,
+    // The line of a plain key would go around the certificate.
+    hostKey: { ...hostKey, line: null },
   };
 }
 

@@ -4,10 +4,13 @@ import type { Duplex } from 'node:stream';
 import ssh2, { type Algorithms, type Client } from 'ssh2';
 
 import type { Identity } from './identity.ts';
+import { useCertificates } from './certificate-login.ts';
 import { useKeyObjects } from './key-objects.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type HostKeyVerdict, type KnownKeys } from './known-hosts.ts';
 import type { HostKey } from '../app/host-link.ts';
-import { refusalSentence, type LoginFailure } from './login-failure.ts';
+import { parseCertificate, type Certificate } from './certificate.ts';
+import { judgeHostCertificate, offerHostCertificates, useCertifiedKey } from './host-certificate.ts';
+import { certificateSentence, refusalSentence, type LoginFailure } from './login-failure.ts';
 import type { SshSettings, SshTarget } from './target.ts';
 
 export interface LoginOptions {
@@ -19,6 +22,7 @@ export interface LoginOptions {
   /** From dialling to logged in. */
   readyTimeoutMs: number;
   keepaliveIntervalMs: number;
+  nowMs: () => number;
   signal: AbortSignal;
 }
 
@@ -37,7 +41,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   if (signal.aborted) return Promise.resolve({ kind: 'failed', failure: describeFault(target, identity, GIVEN_UP) });
   const done = Promise.withResolvers<LoginResult>();
   const client = new ssh2.Client();
-  let refusedKey: { verdict: HostKeyVerdict; hostKey: HostKey } | null = null;
+  let refused: LoginFailure | null = null;
   let firstKey: Buffer | null = null;
   let settled = false;
 
@@ -45,10 +49,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     if (settled) return;
     settled = true;
     signal.removeEventListener('abort', onAbort);
-    const failure = refusedKey
-      ? refusalSentence(target, known, refusedKey.verdict, refusedKey.hostKey)
-      : describeFault(target, identity, error);
-    done.resolve({ kind: 'failed', failure });
+    done.resolve({ kind: 'failed', failure: refused ?? describeFault(target, identity, error) });
     client.destroy();
     sock.destroy();
   }
@@ -79,6 +80,14 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     return firstKey.equals(key) ? 'trusted' : 'changed';
   }
 
+  function acceptCertificate(certificate: Certificate, hostKey: HostKey): boolean {
+    const name = settings.hostKeyAlias?.toLowerCase() ?? target.address.toLowerCase();
+    const judged = judgeHostCertificate(certificate, { ...known, name, nowMs: options.nowMs() });
+    if (judged.kind === 'trusted') useCertifiedKey(client, certificate);
+    else refused = certificateSentence(target, judged, hostKey);
+    return judged.kind === 'trusted';
+  }
+
   function onAbort(): void {
     fail(GIVEN_UP);
   }
@@ -105,8 +114,13 @@ export function login(options: LoginOptions): Promise<LoginResult> {
       authHandler: identity.methods,
       // Callback form: what a verifier returns is compared with `false` only, so a promise would let every key in.
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void): void => {
+        const certificate = known.authorities.length > 0 ? parseCertificate(key) : null;
+        if (certificate !== null) {
+          answer(acceptCertificate(certificate, shown(key)));
+          return;
+        }
         const verdict = judge(key);
-        if (verdict !== 'trusted') refusedKey = { verdict, hostKey: shown(key) };
+        if (verdict !== 'trusted') refused = refusalSentence(target, known, verdict, shown(key));
         answer(verdict === 'trusted');
       },
       algorithms: algorithmsFor(settings, known),
@@ -114,6 +128,8 @@ export function login(options: LoginOptions): Promise<LoginResult> {
       keepaliveInterval: settings.keepaliveIntervalMs ?? options.keepaliveIntervalMs,
       keepaliveCountMax: settings.keepaliveCountMax ?? 3,
     });
+    useCertificates(client);
+    if (known.authorities.length > 0) offerHostCertificates(client);
     sock.on('data', count);
   } catch (error) {
     fail(error);
@@ -133,7 +149,11 @@ function algorithmsFor({ hostKeyAlgorithms, kexAlgorithms, ciphers, macs }: SshS
   };
 }
 
-function describeFault(target: SshTarget, identity: { words: string }, error: unknown): LoginFailure {
+function describeFault(
+  target: SshTarget,
+  identity: { words: string; hint: string | null },
+  error: unknown,
+): LoginFailure {
   const { level, code, message } = faultOf(error);
   const where = `${target.name} (${target.address}:${target.port})`;
   const said = printable(message);
@@ -142,7 +162,7 @@ function describeFault(target: SshTarget, identity: { words: string }, error: un
     return {
       kind: 'person',
       reason: 'authentication',
-      sentence: `${where} refuses the login of ${target.user} with ${identity.words}. Add the public key to ~${target.user}/.ssh/authorized_keys on the host, and check user and key in the configuration.`,
+      sentence: `${where} refuses the login of ${target.user} with ${identity.words}. ${identity.hint === null ? '' : `${identity.hint.replace(/\?$/, '')}${identity.hint.endsWith('?') ? '?' : '.'} Or: `}Add the public key to ~${target.user}/.ssh/authorized_keys on the host, and check user and key in the configuration.`,
       hostKey: null,
     };
   }
@@ -150,7 +170,7 @@ function describeFault(target: SshTarget, identity: { words: string }, error: un
     return {
       kind: 'person',
       reason: 'algorithms',
-      sentence: `${where} and this client have no algorithm in common: ${said}.`,
+      sentence: `${where} and this client have no algorithm in common: ${said}.${/key exchange/i.test(message) ? ' Where the server allows post-quantum key exchange alone (mlkem768, sntrup761), which oombot does not have, add curve25519-sha256 to KexAlgorithms in its sshd_config.' : ''}`,
       hostKey: null,
     };
   }

@@ -43,7 +43,7 @@ export function openSsh(options: SshOptions): Ssh {
   const world = {
     clock: options.clock,
     random: options.random,
-    identities: openIdentities(options),
+    identities: openIdentities({ ...options, nowMs: options.clock.nowMs }),
     knownHosts: openKnownHostsFiles(),
     handshakes: openHandshakes(),
     proxies: openProxies(options.proxyEnvironment ?? { PATH: '/usr/local/bin:/usr/bin:/bin' }),

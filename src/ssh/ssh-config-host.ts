@@ -144,6 +144,7 @@ export function readSshConfigHost(
     ...addressSettings(take('addressfamily'), takeText('bindaddress')),
   };
   const interval = takeSeconds('serveraliveinterval');
+  const [certificateFile] = filesOf([take('certificatefile')].filter((line) => line !== null));
   const proxy = way?.keyword.toLowerCase() === 'proxycommand' && !HONOURED_VALUES.test(way.args[0] ?? '') ? way : null;
   if (proxy !== null && !world.allowProxyCommand)
     warn(
@@ -165,6 +166,7 @@ export function readSshConfigHost(
     jumps: HONOURED_VALUES.test(jump) ? [] : jump.split(',').map((hop) => expand(hop.trim(), way)),
     settings: present({
       identitiesOnly: /^(yes|true)$/i.test(takeText('identitiesonly') ?? '') ? true : null,
+      certificateFile: certificateFile ?? null,
       hostKeyAlias,
       hostKeyAlgorithms: takeAlgorithms<ServerHostKeyAlgorithm>('hostkeyalgorithms', 'SERVER_HOST_KEY'),
       kexAlgorithms: takeAlgorithms<KexAlgorithm>('kexalgorithms', 'KEX'),

@@ -4,6 +4,8 @@ import type { CipherAlgorithm, KexAlgorithm, MacAlgorithm, ServerHostKeyAlgorith
 export interface SshSettings {
   /** Absolute paths of further private keys, tried after `identityFile`. */
   moreIdentityFiles?: string[];
+  /** Absolute path of the certificate of `identityFile`; without it `…-cert.pub` beside the key. */
+  certificateFile?: string;
   /** No key of the agent but one that is named. */
   identitiesOnly?: boolean;
   /** Absolute path of the agent's socket; `none`: no agent is asked. */

@@ -54,10 +54,16 @@ async function logIn(lines: string[]): Promise<{ client: Client; close: () => Pr
   const result = await login({
     target,
     through: null,
-    identity: { kind: 'usable', methods: [{ type: 'publickey', username: target.user, key }], words: 'its key' },
+    identity: {
+      kind: 'usable',
+      methods: [{ type: 'publickey', username: target.user, key }],
+      words: 'its key',
+      hint: null,
+    },
     known: knownKeysFor(target, []),
     readyTimeoutMs: 5_000,
     keepaliveIntervalMs: 15_000,
+    nowMs: Date.now,
     signal: AbortSignal.timeout(20_000),
   });
   if (result.kind !== 'in') throw new Error(result.failure.sentence);

@@ -20,10 +20,11 @@ async function tryLogin(signal: AbortSignal) {
   return login({
     target,
     through: null,
-    identity: { kind: 'usable', methods: [], words: 'no key' },
+    identity: { kind: 'usable', methods: [], words: 'no key', hint: null },
     known: knownKeysFor(target, []),
     readyTimeoutMs: 5_000,
     keepaliveIntervalMs: 1_000,
+    nowMs: Date.now,
     signal,
   });
 }
