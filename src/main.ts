@@ -192,6 +192,7 @@ function startAnswering(
     accountNow: slack.account,
     groupMembersNow: (group) => slack.groupMembers(group, APPROVERS_AGE_MS),
     channelOf,
+    isReadOnly: (host) => local !== null && !settings.now().local.changes && !local.isSimulated(host),
     isMine: (host) => fleet.watchState(host) !== null,
     wake: changed.ring,
   };

@@ -8,6 +8,7 @@ export type ChangeRefusal =
   | { kind: 'approvers-unknown' }
   | { kind: 'groups-not-permitted' }
   | { kind: 'no-approvers' }
+  | { kind: 'local-workspace'; host: string }
   | { kind: 'stranger'; why: Stranger }
   | { kind: 'approved-already' }
   | { kind: 'decided-already'; how: string; by: string | null }

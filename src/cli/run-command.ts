@@ -53,7 +53,7 @@ function greeting(running: Running): string {
   return [
     'oombot runs in its local workspace, which stands in for Slack. Nothing leaves this machine.',
     '',
-    `  Open   ${running.local.url}`,
+    `  Open   ${running.local.pageUrl}`,
     '  Type   /oom last demo-db01',
     '  Click  one under "Replay a kill" to see it arrive',
     '',

@@ -10,6 +10,7 @@ import { expandHome } from './targets.ts';
 export { ConfigError } from './document.ts';
 export type { HostConfig } from './hosts.ts';
 export { CONFIG_KEYS, ENVIRONMENT } from './keys.ts';
+export { DEFAULT_DATABASE_PATH } from './schema.ts';
 
 export interface Config {
   /** null: there is no file, all defaults. */
@@ -27,6 +28,8 @@ export interface Config {
     expireAfterMs: number;
   };
   admins: string[];
+  /** `changes`: real hosts may be changed from the local workspace. */
+  local: { changes: boolean };
   hosts: HostConfig[];
   inventory: InventoryEntry[];
   /** As the file has it: what hosts of inventories are reached by. */
@@ -42,7 +45,8 @@ export interface Config {
   /** What a host gets that names nothing itself: those added from Slack. */
   sshDefaults: { user: string; port: number; identityFile: string | null; knownHosts: string[] };
   database: Database;
-  http: { host: string; port: number };
+  /** `token`: what /healthz and /metrics ask for; null: nothing. Never logged, never stored. */
+  http: { host: string; port: number; token: string | null };
   logLevel: LogLevel;
   slack: { botToken: string | null; appToken: string | null; apiUrl: string | null };
   /** Never logged, never stored. */
@@ -99,6 +103,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
       expireAfterMs: given.approvals.expireAfter,
     },
     admins: given.admins,
+    local: given.local,
     hosts,
     inventory: given.inventory,
     written: { ssh: given.ssh, hosts: given.hosts },
@@ -113,7 +118,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
       knownHosts: given.ssh.knownHosts.map(expandHome),
     },
     database: databaseOf(secret('DATABASE_URL'), given, faults),
-    http: given.http,
+    http: { ...given.http, token: secret('OOMBOT_HTTP_TOKEN') },
     logLevel: logLevelOf(env, faults),
     slack: {
       botToken: secret('SLACK_BOT_TOKEN'),

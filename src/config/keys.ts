@@ -24,6 +24,12 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   },
   { key: 'approvals.expireAfter', default: '30m', meaning: 'how long a proposal waits' },
   { key: 'admins', default: '[]', meaning: 'users and user groups who may add and remove hosts; empty: nobody' },
+  {
+    key: 'local.changes',
+    default: 'false',
+    meaning:
+      'whether the local workspace may change values on real hosts, localhost too; there nobody checks that two people decide',
+  },
   { key: 'ssh.user', default: 'oombot', meaning: 'login name, for hosts that name none' },
   { key: 'ssh.port', default: '22', meaning: 'port, for hosts that name none' },
   { key: 'ssh.identityFile', default: 'agent, then ~/.ssh/id_*', meaning: 'private key' },
@@ -133,6 +139,10 @@ export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
   { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info (default), debug, trace or silent' },
   { name: 'OOMBOT_SSH_PASSPHRASE', meaning: 'passphrase of encrypted private keys' },
   { name: 'OOMBOT_AUDIT_KEY', meaning: 'signs the head of the audit log; without it the head is recorded unsigned' },
+  {
+    name: 'OOMBOT_HTTP_TOKEN',
+    meaning: '/healthz and /metrics answer only with `Authorization: Bearer` and this; unset: they answer everybody',
+  },
   { name: 'SSH_AUTH_SOCK', meaning: 'ssh-agent to ask for keys' },
   {
     name: '…_FILE',

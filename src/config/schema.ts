@@ -2,6 +2,9 @@ import { closest, distance } from 'fastest-levenshtein';
 import ms from 'ms';
 import { z } from 'zod';
 
+/** Where the record is when nothing is said. */
+export const DEFAULT_DATABASE_PATH = './data/oombot.db';
+
 /** One value. Whatever is wrong with it, the error says what was expected. */
 function value<S extends z.ZodType>(expected: string, schema: S) {
   return z.unknown().transform((given, context): z.output<S> => {
@@ -182,6 +185,7 @@ export const ConfigFile = section({
     expireAfter: duration.default(ms('30m')),
   }).prefault({}),
   admins: list(person).default([]),
+  local: section({ changes: value('true or false', z.boolean()).default(false) }).prefault({}),
   ssh: section({
     user: user.default('oombot'),
     port: port.default(22),
@@ -198,7 +202,7 @@ export const ConfigFile = section({
   }).prefault({}),
   samples: section({ every: pace.default(ms('1m')) }).prefault({}),
   earlyWarning: list(section({ tags: list(tag), within: duration.default(ms('30m')) })).default([]),
-  database: database.default({ kind: 'sqlite', path: './data/oombot.db' }),
+  database: database.default({ kind: 'sqlite', path: DEFAULT_DATABASE_PATH }),
   http: httpAddress.default({ host: '127.0.0.1', port: 3000 }),
 });
 export type ConfigFile = z.output<typeof ConfigFile>;

@@ -22,6 +22,8 @@ export interface DemoHost {
 
 export interface DemoHosts {
   hosts: DemoHost[];
+  /** False: there is a real machine behind that name. */
+  isSimulated: (name: string) => boolean;
   /** What can be let happen on demo-db01. */
   controls: DemoControl[];
   /** Ends both servers and all that they run; removes the key. */
@@ -80,7 +82,12 @@ export async function openDemoHosts({ clock }: { clock: Clock }): Promise<DemoHo
       await openHost('localhost', ['local'], username, runShell),
       await openHost(DEMO_NAME, ['db', 'demo'], DEMO_USER, openDemoCommands(machine, clock)),
     ];
-    return { hosts, controls: openControls(machine, clock, leaving.signal), close };
+    return {
+      hosts,
+      isSimulated: (name) => name === DEMO_NAME,
+      controls: openControls(machine, clock, leaving.signal),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -8,9 +8,12 @@ import { isSame, PAGE_HEADERS } from './guard.ts';
 import { parseJson, readBody, sendJson, type Target } from './http-body.ts';
 import type { Interactions, Outcome } from './interactions.ts';
 import { asPageMessage, openPageEvents, type Control } from './page-events.ts';
+import { cookieOf } from './page-token.ts';
 import type { World } from './world.ts';
 
 const MESSAGES_SHOWN = 200;
+/** A year: the token outlives restarts, so what remembers it may. */
+const COOKIE_S = 365 * 24 * 60 * 60;
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -50,8 +53,15 @@ export interface PageServer {
   close: () => void;
 }
 
-/** The chat page and what it asks of the server. Everything but its files needs the secret that was written into it. */
-export function openPageServer(world: World, interactions: Interactions, controls: readonly Control[]): PageServer {
+/**
+ * The chat page and what it asks of the server. Styles, scripts and pictures are for everybody; the page needs `token`, in its address
+ * or in the cookie that comes of that, and what it asks needs the secret that was written into it too.
+ */
+export function openPageServer(
+  world: World,
+  interactions: Interactions,
+  { controls, token }: { controls: readonly Control[]; token: string },
+): PageServer {
   const session = randomBytes(24).toString('base64url');
   const files = readFiles();
   const events = openPageEvents(world, controls);
@@ -65,15 +75,36 @@ export function openPageServer(world: World, interactions: Interactions, control
     return channel !== undefined && world.directory.isMember(channel, person.id) ? channel : null;
   }
 
+  /** A cookie knows no ports: each workspace on 127.0.0.1 has one of its own name. */
+  function cookieName(): string {
+    return `oombot-page-${new URL(world.baseUrl()).port}`;
+  }
+
+  function isLetIn(request: IncomingMessage): boolean {
+    return isSame(cookieOf(request, cookieName()), token);
+  }
+
+  // Not by a redirect: a browser that came here by a link of another site would not send a strict cookie along.
+  function sendPage(request: IncomingMessage, response: ServerResponse, given: string | null): void {
+    const isGiven = given !== null && isSame(given, token);
+    const isOpen = given === null ? isLetIn(request) : isGiven;
+    const cookie = `${cookieName()}=${token}; Path=/; Max-Age=${COOKIE_S}; HttpOnly; SameSite=Strict`;
+    response.writeHead(isOpen ? 200 : 401, {
+      ...PAGE_HEADERS,
+      'content-type': TYPES['.html'],
+      ...(isGiven ? { 'set-cookie': cookie } : {}),
+    });
+    response.end(isOpen ? files.get('index.html')?.replace('{{session}}', session) : files.get('no-token.html'));
+  }
+
   function sendFile(response: ServerResponse, name: string): void {
-    const file = files.get(name);
+    const file = path.extname(name) === '.html' ? undefined : files.get(name);
     const type = TYPES[path.extname(name)] ?? 'text/plain; charset=utf-8';
     if (file === undefined) {
       response.writeHead(404, PAGE_HEADERS).end();
       return;
     }
-    response.writeHead(200, { ...PAGE_HEADERS, 'content-type': type });
-    response.end(name === 'index.html' ? file.replace('{{session}}', session) : file);
+    response.writeHead(200, { ...PAGE_HEADERS, 'content-type': type }).end(file);
   }
 
   async function control(id: string): Promise<Outcome & { said?: string }> {
@@ -132,6 +163,10 @@ export function openPageServer(world: World, interactions: Interactions, control
 
   async function answerPost(request: IncomingMessage, response: ServerResponse, pathname: string): Promise<void> {
     const body = parseJson(await readBody(request));
+    if (!isLetIn(request)) {
+      sendJson(response, 401, { ok: false, error: 'Open the address that oombot printed when it started.' });
+      return;
+    }
     if (!isSame(request.headers['x-session'], session)) {
       sendJson(response, 403, { ok: false, error: 'This page is from an earlier start. Reload it.' });
       return;
@@ -161,14 +196,14 @@ export function openPageServer(world: World, interactions: Interactions, control
 
   return {
     async handle(request, response, { path: asked, query }) {
-      if (asked === '/') sendFile(response, 'index.html');
+      if (asked === '/') sendPage(request, response, query.get('token'));
       else if (asked === '/favicon.ico') sendFile(response, 'icon.svg');
       else if (!asked.startsWith('/page/')) return false;
       else if (request.method === 'POST') await answerPost(request, response, asked);
       else if (asked === '/page/events') {
         const everybody = world.directory.people().filter((one) => !one.isBot);
         const person = personOf(query.get('person')) ?? everybody[0] ?? null;
-        const isOurs = isSame(query.get('session'), session);
+        const isOurs = isLetIn(request) && isSame(query.get('session'), session);
         if (isOurs && person !== null) events.attach(person, response);
         else response.writeHead(403, PAGE_HEADERS).end();
       } else sendFile(response, asked.slice('/page/'.length));

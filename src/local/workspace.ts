@@ -13,6 +13,7 @@ import type { Message } from './message.ts';
 import { openMessageLog } from './message-log.ts';
 import type { Control } from './page-events.ts';
 import { openPageServer } from './page-server.ts';
+import { newPageToken } from './page-token.ts';
 import { openPersonHandle, type PersonHandle } from './person-handle.ts';
 import { openResponseUrls } from './response-urls.ts';
 import { openSocketMode } from './socket.ts';
@@ -34,6 +35,8 @@ export interface LocalWorkspaceOptions {
   commands: readonly CommandSeed[];
   shortcuts?: readonly ShortcutSeed[];
   controls?: readonly Control[];
+  /** Opens the page. Default: a new one. */
+  pageToken?: string;
   /** Bot scopes of the manifest: methods that need others answer `missing_scope`. Default: everything is granted. */
   scopes?: readonly string[];
   /** Bot events of the manifest: others are not sent. Default: all that there are. */
@@ -42,8 +45,10 @@ export interface LocalWorkspaceOptions {
 }
 
 export interface LocalWorkspace {
-  /** The page: `http://127.0.0.1:3000/`. */
+  /** `http://127.0.0.1:3000/`. */
   url: string;
+  /** The page, with the token that opens it: `http://127.0.0.1:3000/?token=…`. */
+  pageUrl: string;
   /** For `slackApiUrl`: `http://127.0.0.1:3000/api/`. */
   apiUrl: string;
   botToken: string;
@@ -118,7 +123,8 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
   const tokens = { bot: `xoxb-local-${secret()}`, app: `xapp-local-${secret()}` };
   const api = openWebApi(world, faults, tokens);
   const interactions = openInteractions(world);
-  const page = openPageServer(world, interactions, options.controls ?? []);
+  const pageToken = options.pageToken ?? newPageToken();
+  const page = openPageServer(world, interactions, { controls: options.controls ?? [], token: pageToken });
 
   function handle(request: IncomingMessage, response: ServerResponse): boolean {
     const target = targetOf(request);
@@ -179,6 +185,7 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
 
   return {
     url: `${world.baseUrl()}/`,
+    pageUrl: `${world.baseUrl()}/?token=${pageToken}`,
     apiUrl: `${world.baseUrl()}/api/`,
     botToken: tokens.bot,
     appToken: tokens.app,

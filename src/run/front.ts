@@ -24,7 +24,7 @@ export async function openFront(
   opened.push(http.close);
   watchFleet(metrics, fleet);
   watchOutbox(metrics, store);
-  http.mount(metricsPage(metrics));
+  http.mount(metricsPage(metrics, config.http.token));
   const local = config.slack.botToken === null ? await openLocal({ http, config, clock }) : null;
   if (local !== null) opened.push(local.close);
   const { botToken, appToken, apiUrl } = local ?? config.slack;
@@ -36,6 +36,6 @@ export async function openFront(
     clock,
   });
   watchHealth(metrics, () => healthOf(fleet, store, slack));
-  http.mount(healthPage(() => healthOf(fleet, store, slack)));
+  http.mount(healthPage(() => healthOf(fleet, store, slack), config.http.token));
   return { http, local, slack };
 }

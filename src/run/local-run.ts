@@ -1,21 +1,25 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Clock } from '../app/ports.ts';
 import type { Store } from '../app/store-port.ts';
-import type { Config, HostConfig } from '../config/config.ts';
+import { DEFAULT_DATABASE_PATH, type Config, type HostConfig } from '../config/config.ts';
 import { DEMO_NAME, openDemoHosts } from '../demo/demo-hosts.ts';
+import { keepPageToken } from '../local/page-token.ts';
 import { openLocalWorkspace } from '../local/workspace.ts';
 import type { HttpSide } from '../http/server.ts';
 
 /** What the bot needs of the workspace that stands in for Slack, and the hosts that come with it. */
 export interface Local {
-  url: string;
+  /** The page, with the token that opens it. */
+  pageUrl: string;
   apiUrl: string;
   botToken: string;
   appToken: string;
   hosts: HostConfig[];
+  /** False: there is a real machine behind that name. */
+  isSimulated: (host: string) => boolean;
   close: () => Promise<void>;
 }
 
@@ -58,6 +62,7 @@ export async function openLocal(world: { http: HttpSide; config: Config; clock: 
       name: one.name,
     })),
     controls: demo.controls,
+    pageToken: keepPageToken(tokenFile(config)),
     scopes: manifest.oauth_config.scopes.bot,
     botEvents: manifest.settings.event_subscriptions.bot_events,
     clock,
@@ -67,11 +72,12 @@ export async function openLocal(world: { http: HttpSide; config: Config; clock: 
     if (!workspace.upgrade(request, socket, head)) socket.destroy();
   });
   return {
-    url: workspace.url,
+    pageUrl: workspace.pageUrl,
     apiUrl: workspace.apiUrl,
     botToken: workspace.botToken,
     appToken: workspace.appToken,
     hosts: demo.hosts,
+    isSimulated: demo.isSimulated,
     close: async () => {
       await workspace.close();
       await demo.close();
@@ -90,4 +96,11 @@ export async function untilDemoIsRead(
     if ((await store.incidents(DEMO_NAME, 1)).length > 0) return;
     await clock.sleep(READ_POLL_MS, signal).catch(() => undefined);
   }
+}
+
+/** Beside the database; where that is no file, in the folder where it would be. */
+function tokenFile({ database }: Config): string {
+  const folder = path.dirname(database.kind === 'sqlite' ? database.path : DEFAULT_DATABASE_PATH);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return path.join(folder, 'page-token');
 }

@@ -157,6 +157,45 @@ describe('without approvers in the configuration', () => {
   });
 });
 
+describe('on a host where nobody can ask for two people', () => {
+  it('nothing is proposed, by command or form', async () => {
+    const bot = await aChangingBot();
+    bot.readOnly.add('db01');
+
+    expect(whyNot(await propose(bot))).toBe('local-workspace');
+    expect(whyNot(await bot.handlers.unprotect({ host: 'db01', what: 'mysqld', why: null }, ANN))).toBe(
+      'local-workspace',
+    );
+    expect(await bot.store.openChanges()).toEqual([]);
+  });
+
+  it('nothing that was proposed elsewhere is approved or undone, and declining works', async () => {
+    const bot = await aChangingBot();
+    await propose(bot);
+    const { id } = await bot.newest();
+    bot.readOnly.add('db01');
+
+    expect(whyNot(await bot.handlers.approve({ changeId: id }, BEN))).toBe('local-workspace');
+    expect((await bot.newest()).state.kind).toBe('proposed');
+    expect((await bot.handlers.decline({ changeId: id }, BEN)).kind).toBe('notice');
+  });
+
+  it('what is in force stays, and ends by itself', async () => {
+    const bot = await aChangingBot();
+    await bot.handlers.protect(
+      { host: 'db01', what: 'mysqld', adj: -300, forMs: MINUTE_MS, why: null, keep: false, incidentId: null },
+      ANN,
+    );
+    const { id } = await bot.newest();
+    await bot.handlers.approve({ changeId: id }, BEN);
+    await bot.until('applied');
+    bot.readOnly.add('db01');
+
+    expect(whyNot(await bot.handlers.undo({ changeId: id }, ANN))).toBe('local-workspace');
+    expect((await bot.until('undone')).id).toBe(id);
+  });
+});
+
 function propose(bot: ChangingBot, adj = -100): Promise<Answer> {
   return bot.handlers.protect(
     { host: 'db01', what: 'mysqld', adj, forMs: null, why: null, keep: false, incidentId: null },

@@ -77,7 +77,7 @@ describe('loadConfig', () => {
       expireAfterMs: 1_800_000,
     });
     expect(config.routes).toEqual([{ tags: ['db'], channel: '#db-alerts' }]);
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 3000 });
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 3000, token: null });
     expect(config.database).toEqual({ kind: 'sqlite', path: './data/oombot.db' });
     const identityFile = path.join(homedir(), '.ssh/oombot_ed25519');
     const knownHosts = [path.join(homedir(), '.ssh/known_hosts')];
@@ -114,7 +114,7 @@ describe('loadConfig', () => {
 
     expect(config.hosts).toEqual([]);
     expect(config.workspace.channel).toBe('#oom');
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 3000 });
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 3000, token: null });
   });
 
   it('reads when to tell the week, how often to look, and whom to warn', () => {

@@ -31,7 +31,7 @@ describe('messages with different causes in the local workspace', { ...needs('ch
       // Kills of this very machine, which other tests make, go elsewhere.
       load: () => ({
         ...config,
-        http: { host: '127.0.0.1', port: 0 },
+        http: { host: '127.0.0.1', port: 0, token: null },
         routes: [{ tags: ['local'], channel: '#this-machine' }],
       }),
       print: () => {},
@@ -52,7 +52,7 @@ describe('messages with different causes in the local workspace', { ...needs('ch
   });
 
   async function open(): Promise<void> {
-    const opened = await browser.open(running.url, {
+    const opened = await browser.open(running.local?.pageUrl ?? '', {
       viewport: { width: 1120, height: 1900 },
       colorScheme: 'light',
       deviceScaleFactor: 1,

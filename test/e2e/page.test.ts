@@ -30,7 +30,7 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
       // Kills of this very machine, which other tests make, go elsewhere.
       load: () => ({
         ...config,
-        http: { host: '127.0.0.1', port: 0 },
+        http: { host: '127.0.0.1', port: 0, token: null },
         routes: [{ tags: ['local'], channel: '#this-machine' }],
       }),
       print: () => {},
@@ -54,7 +54,7 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
   });
 
   async function open(options?: BrowserContextOptions): Promise<Page> {
-    const opened = await browser.open(running.url, options);
+    const opened = await browser.open(running.local?.pageUrl ?? '', options);
     faults.push(opened.faults);
     await opened.page.getByRole('heading', { level: 1, name: '# oom' }).waitFor();
     await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });
@@ -74,6 +74,27 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
   function privately(page: Page): Locator {
     return page.locator('.only-you');
   }
+
+  it('opens by the address that is printed alone, which then leaves the token out', async () => {
+    const bare = await browser.open(running.url);
+    await bare.page.getByRole('heading', { name: 'This address needs a token' }).waitFor();
+    await picture(bare.page, 'no-token');
+
+    const page = await open();
+
+    expect(page.url()).not.toContain('token');
+    await page.reload();
+    await page.getByText('oombot is connected').waitFor({ state: 'attached' });
+  });
+
+  it('changes nothing on this machine, which is a real host', async () => {
+    const page = await open();
+
+    await type(page, '/oom protect localhost 1');
+
+    await privately(page).getByText('Real hosts are read-only in the local workspace').waitFor(SLOW);
+    await picture(page, 'read-only');
+  });
 
   it('answers /oom last demo-db01 with a card of the founding story', async () => {
     const page = await open();

@@ -26,7 +26,7 @@ describe('protecting a process in the local workspace', { ...needs('chromium'), 
     running = await run({
       load: () => ({
         ...config,
-        http: { host: '127.0.0.1', port: 0 },
+        http: { host: '127.0.0.1', port: 0, token: null },
         routes: [{ tags: ['local'], channel: '#this-machine' }],
       }),
       print: () => {},
@@ -49,7 +49,7 @@ describe('protecting a process in the local workspace', { ...needs('chromium'), 
   });
 
   async function open(): Promise<Page> {
-    const opened = await browser.open(running.url, { viewport: { width: 1280, height: 1600 } });
+    const opened = await browser.open(running.local?.pageUrl ?? '', { viewport: { width: 1280, height: 1600 } });
     faults.push(opened.faults);
     await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });
     return opened.page;

@@ -87,7 +87,7 @@ async function aLocalBot() {
   const running = await run({
     load: () => ({
       ...config,
-      http: { host: '127.0.0.1', port: 0 },
+      http: { host: '127.0.0.1', port: 0, token: null },
       routes: [{ tags: ['local'], channel: '#this-machine' }],
     }),
     print: () => {},
@@ -102,7 +102,7 @@ async function aLocalBot() {
   await eventually(async () => (await running.store.incidents('demo-db01', 1)).length > 0, 'the story of demo-db01');
   const sinceMs = Date.now();
   return {
-    url: running.url,
+    url: running.local?.pageUrl ?? '',
     incidents: async () =>
       (await running.store.incidents('demo-db01', 100)).filter(({ lastAtMs }) => lastAtMs >= sinceMs - 1_000),
   };

@@ -70,7 +70,7 @@ describe('the page', { ...needs('chromium'), timeout: 30_000 }, () => {
   }
 
   async function open(options?: BrowserContextOptions): Promise<Page> {
-    const opened = await browser.open(workspace.url, options);
+    const opened = await browser.open(workspace.pageUrl, options);
     faults.push(opened.faults);
     await opened.page.getByRole('heading', { level: 1, name: '# oom' }).waitFor();
     await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });
@@ -411,12 +411,12 @@ describe('the page', { ...needs('chromium'), timeout: 30_000 }, () => {
   it('comes back by itself when the workspace was started anew', async () => {
     const page = await open();
     faults.length = 0; // a connection that is cut is told in the console
-    const port = Number(new URL(workspace.url).port);
+    const { port, searchParams } = new URL(workspace.pageUrl);
     await app.stop();
     await workspace.close();
     await page.getByText('Workspace stopped').waitFor();
 
-    workspace = await openTestWorkspace({ port });
+    workspace = await openTestWorkspace({ port: Number(port), pageToken: searchParams.get('token') ?? '' });
     app = await startDemoApp(workspace);
     await post('after the restart');
 

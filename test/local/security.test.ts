@@ -45,9 +45,14 @@ function ask(method: string, path: string, headers: OutgoingHttpHeaders = {}, bo
   });
 }
 
-async function session(): Promise<string> {
-  const page = await ask('GET', '/');
-  return /name="session" content="([^"]+)"/.exec(page.body)?.[1] ?? '';
+/** What a browser sends once it has opened the page by its address with the token. */
+async function opened(): Promise<{ cookie: string; session: string }> {
+  const page = await ask('GET', new URL(workspace.pageUrl).href.slice(workspace.url.length - 1));
+  const [set] = page.headers['set-cookie'] as string[];
+  return {
+    cookie: set?.split(';')[0] ?? '',
+    session: /name="session" content="([^"]+)"/.exec(page.body)?.[1] ?? '',
+  };
 }
 
 const BODY = JSON.stringify({ person: 'ULOCALANA', deed: { kind: 'say', channel: 'CLOCAL001', text: 'hello' } });
@@ -116,26 +121,62 @@ describe('the sockets', () => {
   });
 });
 
+describe('the page', () => {
+  it('opens by its address with the token, and then by the cookie that only this address gets', async () => {
+    const { pathname, search } = new URL(workspace.pageUrl);
+
+    const first = await ask('GET', `${pathname}${search}`);
+    const { cookie } = await opened();
+    const again = await ask('GET', '/', { cookie: `other=1; ${cookie}` });
+
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(first.headers['set-cookie']).toEqual([
+      expect.stringMatching(/^oombot-page-\d+=[\w-]{32}; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Strict$/),
+    ]);
+    expect(again.headers['set-cookie']).toBeUndefined();
+  });
+
+  it.each([
+    ['without a token', '/', {}],
+    ['with another token', `/?token=${'x'.repeat(32)}`, {}],
+    ['with an empty token', '/?token=', {}],
+    ['by the name of its file', '/page/index.html', {}],
+    ['with the cookie of another workspace', '/', { cookie: `oombot-page-1=${'x'.repeat(32)}` }],
+  ])('stays closed %s, and says where the address is', async (_, path, headers) => {
+    const answer = await ask('GET', path, headers);
+
+    expect([401, 404]).toContain(answer.status);
+    expect(answer.body).not.toContain('name="session"');
+    expect(answer.headers['set-cookie']).toBeUndefined();
+    if (answer.status === 401) expect(answer.body).toMatch(/prints the full address[^]*page-token/);
+  });
+});
+
 describe('what the page asks', () => {
-  it('needs the secret that was written into the page', async () => {
-    const secret = await session();
+  it('needs the cookie, and the secret that was written into the page', async () => {
+    const { cookie, session } = await opened();
+    const events = '/page/events?person=ULOCALANA';
 
     const answers = [
-      await ask('POST', '/page/do', {}, BODY),
-      await ask('POST', '/page/do', { 'x-session': `${secret}x` }, BODY),
-      await ask('POST', '/page/messages', { 'x-session': '' }, BODY),
-      await ask('GET', '/page/events?person=ULOCALANA'),
-      await ask('GET', '/page/events?person=ULOCALANA&session=wrong'),
-      await ask('POST', '/page/do', { 'x-session': secret }, BODY),
-      await ask('GET', `/page/events?person=ULOCALANA&session=${secret}`),
+      await ask('POST', '/page/do', { 'x-session': session }, BODY),
+      await ask('POST', '/page/messages', { 'x-session': session }, BODY),
+      await ask('GET', `${events}&session=${session}`),
+      await ask('POST', '/page/do', { cookie }, BODY),
+      await ask('POST', '/page/do', { cookie, 'x-session': `${session}x` }, BODY),
+      await ask('POST', '/page/messages', { cookie, 'x-session': '' }, BODY),
+      await ask('GET', events, { cookie }),
+      await ask('GET', `${events}&session=wrong`, { cookie }),
+      await ask('POST', '/page/do', { cookie, 'x-session': session }, BODY),
+      await ask('GET', `${events}&session=${session}`, { cookie }),
     ];
 
-    expect(answers.map((one) => one.status)).toEqual([403, 403, 403, 403, 403, 200, 200]);
+    expect(answers.map((one) => one.status)).toEqual([401, 401, 403, 403, 403, 403, 403, 403, 200, 200]);
     expect(workspace.messages('#oom').map((one) => one.text)).toEqual(['hello']);
   });
 
   it('takes nothing that it does not know', async () => {
-    const headers = { 'x-session': await session() };
+    const { cookie, session } = await opened();
+    const headers = { cookie, 'x-session': session };
     const deeds = [
       { person: 'ULOCALBOT', deed: { kind: 'say', channel: 'CLOCAL001', text: 'as the bot' } },
       { person: 'ULOCALANA', deed: { kind: 'sudo' } },
@@ -175,7 +216,7 @@ describe('what the page asks', () => {
   });
 
   it('is shown under a policy without inline script, frames, or anything from elsewhere', async () => {
-    const page = await ask('GET', '/');
+    const page = await ask('GET', '/', { cookie: (await opened()).cookie });
 
     expect(page.headers).toMatchObject({
       'content-security-policy': expect.stringMatching(
@@ -200,7 +241,7 @@ describe('a shared server', () => {
     });
 
     const healthz = await fetch(`${mounted.url}healthz`).then((response) => response.text());
-    const page = await fetch(mounted.url).then((response) => response.text());
+    const page = await fetch(mounted.pageUrl).then((response) => response.text());
     const test = await fetch(`${mounted.apiUrl}auth.test`, {
       method: 'POST',
       headers: { authorization: `Bearer ${mounted.botToken}` },
@@ -243,7 +284,7 @@ describe('a shared server', () => {
       sent.end();
     });
 
-    expect([status, (await fetch(mounted.url)).status]).toEqual([403, 200]);
+    expect([status, (await fetch(mounted.pageUrl)).status]).toEqual([403, 200]);
     await mounted.close();
     server.closeAllConnections();
     server.close();

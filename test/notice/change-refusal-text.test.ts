@@ -10,6 +10,7 @@ const ALL: ChangeRefusal[] = [
   { kind: 'approvers-unknown' },
   { kind: 'groups-not-permitted' },
   { kind: 'no-approvers' },
+  { kind: 'local-workspace', host: 'db01' },
   { kind: 'stranger', why: 'guest' },
   { kind: 'approved-already' },
   { kind: 'decided-already', how: 'declined', by: 'UBEN' },

@@ -26,6 +26,8 @@ export interface ChangingBot extends AnsweringBot {
   policy: ApprovalPolicy & { channel: string | null };
   /** What the chat says of people who are not simply members; an error: it does not say. */
   accounts: Map<string, Partial<Account> | Error>;
+  /** Hosts whose values are only looked at. */
+  readOnly: Set<string>;
   groups: { members: (group: string) => Promise<string[]> };
   /** The newest change. */
   newest: () => Promise<Change>;
@@ -62,6 +64,7 @@ export async function aChangingBot(): Promise<ChangingBot> {
     owner: 'first',
     shared: false,
     isMine: () => true,
+    isReadOnly: (host: string) => bot.readOnly.has(host),
     newId: () => randomUUID().slice(0, 8),
     approvals: () => bot.policy,
     groupMembersNow: (group: string) => groups.members(group),
@@ -97,6 +100,7 @@ export async function aChangingBot(): Promise<ChangingBot> {
     work,
     policy,
     accounts,
+    readOnly: new Set(),
     groups,
     newest: async () => (await answering.store.changes(null, 1))[0]!,
     until: (kind, id) => until(bot, kind, id),

@@ -35,6 +35,7 @@ const work = openChangeExecutor({
   }),
   groupMembersNow: () => Promise.resolve([]),
   channelOf: () => '#oom',
+  isReadOnly: () => false,
   isMine: () => true,
   wake: () => {},
 });

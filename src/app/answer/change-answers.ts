@@ -42,7 +42,7 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     const target = await targets.host(ask.host);
     if (target.kind === 'refused') return target;
     const host = target.name;
-    const mayNot = await approvers.refuseProposal(requester.userId);
+    const mayNot = await approvers.refuseProposal(requester.userId, host);
     if (mayNot !== null) {
       const about = { target: ask.what.slice(0, 200), adj: ask.adj };
       await recordRefusal(host, requester.userId, 'propose', mayNot, about);
@@ -108,6 +108,7 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
   }
 
   const approve = decider('approve', (change, who) => {
+    if (world.isReadOnly(change.host)) return readOnly(change);
     const before = change.approvals.map((one) => one.by);
     return decideApproval(change, {
       ...who,
@@ -118,7 +119,9 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
 
   const decline = decider('decline', decideDecline);
 
-  const undo = decider('undo', (change, who) => decideUndo(change, { ...who, owner }));
+  const undo = decider('undo', (change, who) =>
+    world.isReadOnly(change.host) ? readOnly(change) : decideUndo(change, { ...who, owner }),
+  );
 
   /** Decides again on what is stored when somebody was faster. What is refused is recorded, and the card shows the truth again. */
   function decider(action: string, decide: (change: Change, who: Decider) => Decision): Handlers['approve'] {
@@ -183,6 +186,10 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
 /** The team beside the user id: ids are unique in a team only. */
 function teamOf(who: { teamId: string | null } | undefined): { team?: string } {
   return who?.teamId == null ? {} : { team: who.teamId };
+}
+
+function readOnly({ host }: Change): Decision {
+  return { kind: 'refused', refusal: { kind: 'local-workspace', host } };
 }
 
 function refuse(why: ChangeRefusal): Answer {

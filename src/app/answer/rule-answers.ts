@@ -28,7 +28,7 @@ export function openRuleAnswers(
   ): Promise<Answer> {
     const target = await targets.host(ask.host);
     if (target.kind === 'refused') return target;
-    const mayNot = await approvers.refuseProposal(requester.userId);
+    const mayNot = await approvers.refuseProposal(requester.userId, target.name);
     if (mayNot !== null) return refuse(mayNot);
     const active = await appliedOn(store, target.name);
     const before = active.findLast((one) => isMeant(one, ask.what));
@@ -106,6 +106,8 @@ export function openRuleAnswers(
     const rule = (await store.rules()).find((one) => one.id === id || ruleSubject(one) === id);
     if (rule === undefined) return { kind: 'refused', refusal: { kind: 'stale', what: 'That rule' } };
     const standing = (await approvers.standings([requester.userId])).get(requester.userId)?.standing ?? 'unknown';
+    const readOnly = to === 'active' ? rule.hosts.find(world.isReadOnly) : undefined;
+    if (readOnly !== undefined) return refuse({ kind: 'local-workspace', host: readOnly });
     // To resume changes values again, so it takes an approver; to stop, the maker will do.
     const mayNot =
       to === 'active'
@@ -124,9 +126,9 @@ export function openRuleAnswers(
     { incidentId }: { incidentId: string },
     { userId }: Requester,
   ): ReturnType<Handlers['protectForm']> {
-    const mayNot = await approvers.refuseProposal(userId);
-    if (mayNot !== null) return { kind: 'refused', refusal: { kind: 'change', why: mayNot } };
     const incident = await store.incident(incidentId);
+    const mayNot = await approvers.refuseProposal(userId, incident?.host ?? null);
+    if (mayNot !== null) return { kind: 'refused', refusal: { kind: 'change', why: mayNot } };
     const kill = incident?.kills.at(-1);
     if (!incident || !kill) return { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
     const unit = kill.record.identity?.unit ?? null;

@@ -19,8 +19,8 @@ export interface Approver {
 export interface Approvers {
   /** Whether each of these people may approve, as of this moment. What cannot be found out counts as no. */
   standings: (userIds: readonly string[]) => Promise<Map<string, Approver>>;
-  /** null: may propose. */
-  refuseProposal: (userId: string) => Promise<ChangeRefusal | null>;
+  /** null: may propose a change of that host; without one: anywhere. */
+  refuseProposal: (userId: string, host: string | null) => Promise<ChangeRefusal | null>;
 }
 
 /** Who may propose and approve, by the configuration, and by the accounts and user groups as they are now. */
@@ -62,7 +62,8 @@ export function openApprovers(world: ChangeWorld): Approvers {
     );
   }
 
-  async function refuseProposal(userId: string): Promise<ChangeRefusal | null> {
+  async function refuseProposal(userId: string, host: string | null): Promise<ChangeRefusal | null> {
+    if (host !== null && world.isReadOnly(host)) return { kind: 'local-workspace', host };
     if (approvals().approvers === null) return { kind: 'no-approvers' };
     const stranger = strangerOf(await people.account(userId), approvals());
     return stranger === null ? null : { kind: 'stranger', why: stranger };

@@ -17,6 +17,8 @@ export interface ChangeRules {
   groupMembersNow: (groupId: string) => Promise<readonly string[]>;
   /** Who somebody is, asked of the chat now. Throws when it does not say. Absent: no chat is there. */
   accountNow?: ((userId: string) => Promise<Account>) | undefined;
+  /** True: nobody can be asked whether two people decide about that host, so that nothing is changed there. */
+  isReadOnly: (host: string) => boolean;
   /** False: another process of the bot watches that host. */
   isMine: (host: string) => boolean;
 }

@@ -255,4 +255,6 @@ for (const skip of document.querySelectorAll('a.skip')) {
     document.getElementById(skip.getAttribute('href')?.slice(1) ?? '')?.focus();
   });
 }
+// The token is in the cookie by now, and belongs into no history, bookmark or screenshot.
+if (location.search !== '') history.replaceState(null, '', `/${location.hash}`);
 connect(sessionStorage.getItem('person') ?? ''); // nobody yet: the server takes the first

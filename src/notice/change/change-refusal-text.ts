@@ -20,6 +20,11 @@ const SAY = {
         'Changes are off: the configuration names no approvers. Set approvals.approvers in oombot.yaml to a list of users and user groups, or to the word anyone.',
     },
   ],
+  'local-workspace': (r) => [
+    { words: 'Real hosts are read-only in the local workspace, where one person can play all, and ' },
+    { hostText: r.host },
+    { words: ' is one. Set local.changes to true in oombot.yaml to change values there from here.' },
+  ],
   stranger: (r) => [{ words: strangerWords(r.why, 'A change is proposed and decided') }],
   'approved-already': () => [{ words: 'You already approved this; it also needs somebody else.' }],
   'decided-already': (r) => [
