@@ -95,6 +95,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
           work.changes.close,
           hosts.fleet.close,
           tell.telling.close,
+          front.recordWatch.close,
           front.slack.close,
           base.ssh.close,
           () => Promise.resolve(front.local?.close()),

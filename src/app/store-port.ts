@@ -260,8 +260,17 @@ export interface ChangeStore {
   rules: () => Promise<Rule[]>;
 }
 
+/** Whether the record takes what it is given. */
+export interface RecordStore {
+  /** Writes a few bytes. Throws one sentence that says why nothing, or not much more, can be written. */
+  beat: (atMs: number) => Promise<void>;
+  /** Why the database refused a write since this was asked last; null: it refused none. */
+  takeRefusal: () => string | null;
+}
+
 /** All that oombot remembers. Every function but `prune` either does all of its work or throws and has done nothing. */
-export interface Store extends KillStore, IncidentStore, LedgerStore, HostStore, LeaseStore, AuditStore, ChangeStore {
+export interface Store
+  extends KillStore, IncidentStore, LedgerStore, HostStore, LeaseStore, AuditStore, ChangeStore, RecordStore {
   /** Returns how many rows went. Open incidents, waiting deliveries and the audit log always stay. */
   prune: (retention: Retention) => Promise<number>;
   close: () => Promise<void>;

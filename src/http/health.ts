@@ -1,5 +1,6 @@
 import type { LinkState, Watched } from '../app/host-link.ts';
 import type { LedgerStore } from '../app/ledger.ts';
+import type { RecordFault, RecordWatch } from '../app/tell/record-watch.ts';
 import type { WatchedHosts } from '../app/host-link.ts';
 
 /** How a host is watched, and while it is not connected why not. `elsewhere`: by another process. */
@@ -32,8 +33,10 @@ export interface Health {
   lastSentAtMs: number | null;
   /** Since when the oldest incident waits that its channel was not told of; null: there is none, or the database does not say. */
   untoldSinceMs: number | null;
-  /** The database can be read and opens a transaction to write. */
+  /** The database can be read and written: something was written to find out. */
   record: boolean;
+  /** Since when, and why, it cannot be written; null: it can. */
+  recordFault: RecordFault | null;
   /** `lastLineAtMs`: when its log last said something; null: not since it is watched. */
   hosts: { host: string; state: HostState; sentence: string; lastLineAtMs: number | null }[];
 }
@@ -46,22 +49,21 @@ export interface ChatHealth {
 /** Well: the record can be read and written, and the chat is connected. A host that is away is its own matter. */
 export async function healthOf(
   fleet: WatchedHosts,
-  store: Pick<LedgerStore, 'queueLengths' | 'saveLedger'>,
+  store: Pick<LedgerStore, 'queueLengths'>,
+  recordWatch: Pick<RecordWatch, 'fault'>,
   chat: ChatHealth,
 ): Promise<Health> {
   const queues = await store.queueLengths().catch(() => null);
-  const isWritable = await store.saveLedger('health', 0, []).then(
-    () => true,
-    () => false,
-  );
+  const recordFault = await recordWatch.fault();
   const untold = (queues ?? []).flatMap(({ untoldSinceMs }) => untoldSinceMs ?? []);
-  const record = queues !== null && isWritable;
+  const record = queues !== null && recordFault === null;
   return {
     ok: record && chat.isConnected(),
     chat: chat.isConnected(),
     lastSentAtMs: chat.lastSentAtMs(),
     untoldSinceMs: untold.length === 0 ? null : Math.min(...untold),
     record,
+    recordFault,
     hosts: fleet.hosts().map(({ name }) => ({
       host: name,
       ...stateOf(fleet, name),

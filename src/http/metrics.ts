@@ -99,6 +99,11 @@ export function watchHealth(metrics: Metrics, health: () => Promise<Health>): vo
   gauge('oombot_chat_connected', '1: the socket to Slack is up', ({ chat }) => (chat ? 1 : 0));
   gauge('oombot_record_writable', '1: the database can be read and written', ({ record }) => (record ? 1 : 0));
   gauge(
+    'oombot_record_fault_since_timestamp_seconds',
+    'Since when the database refuses writes; 0: it takes them',
+    ({ recordFault }) => (recordFault?.sinceMs ?? 0) / 1_000,
+  );
+  gauge(
     'oombot_last_sent_timestamp_seconds',
     'When Slack last took a message; 0: not since the start',
     ({ lastSentAtMs }) => (lastSentAtMs ?? 0) / 1_000,

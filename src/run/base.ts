@@ -14,9 +14,13 @@ import type { HostKey } from '../app/host-link.ts';
 import type { SshTarget } from '../ssh/target.ts';
 import { openInventories, type Inventories } from './inventories.ts';
 import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
+import { isRecordFault } from '../store/record-fault.ts';
 import { openStore } from '../store/store.ts';
 import { databaseUrl, type Settings } from './settings.ts';
 import { systemClock as clock } from './system-clock.ts';
+
+/** A fault of the record that lasts is logged again after this. */
+const SAY_AGAIN_MS = 60 * 60_000;
 
 /** How to close what is open, in the order in which it was opened. */
 export type Opened = (() => Promise<unknown>)[];
@@ -25,6 +29,8 @@ export type Opened = (() => Promise<unknown>)[];
 export interface Base {
   settings: Settings;
   log: Logger;
+  /** The record takes writes again: what comes of its next fault is logged anew. */
+  recordIsBack: () => void;
   /** One id for each start of the program. */
   owner: string;
   metrics: Metrics;
@@ -46,7 +52,7 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
   const store = await openStore(databaseUrl(config), { auditKey: config.auditKey });
   opened.push(store.close);
   const { sshPassphrase, sshAgentSocket, proxyEnvironment } = config;
-  const log = openLog(config);
+  const { log, recordIsBack } = openLog(config);
   logWarnings(log, config);
   const ssh = openSsh({
     clock,
@@ -60,6 +66,7 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
   return {
     settings,
     log,
+    recordIsBack,
     owner: randomUUID(),
     metrics: openMetrics(),
     store,
@@ -98,10 +105,29 @@ export function logWarnings(log: Logger, { warnings }: Config): void {
   for (const sentence of warnings) log.warn({ sentence }, 'A line of the configuration was left out');
 }
 
-/** To standard error: standard output is for people. */
-function openLog(config: Config): Logger {
-  return pino(
-    { level: config.logLevel, redact: [...REDACTED_PATHS, 'passphrase', '*.passphrase'] },
+/**
+ * To standard error: standard output is for people. What comes of one fault of the record is said once in each of its sentences, and not
+ * again for each host and channel that meets it every second.
+ */
+function openLog(config: Config): Pick<Base, 'log' | 'recordIsBack'> {
+  const saidAtMs = new Map<string, number>();
+  const log = pino(
+    {
+      level: config.logLevel,
+      redact: [...REDACTED_PATHS, 'passphrase', '*.passphrase'],
+      hooks: {
+        logMethod(given, method) {
+          const [facts, sentence] = given as unknown as [unknown, unknown];
+          if (typeof facts === 'object' && facts !== null && 'err' in facts && isRecordFault(facts.err)) {
+            const nowMs = clock.nowMs();
+            if (nowMs - (saidAtMs.get(String(sentence)) ?? -Infinity) < SAY_AGAIN_MS) return;
+            saidAtMs.set(String(sentence), nowMs);
+          }
+          method.apply(this, given);
+        },
+      },
+    },
     pino.destination(2),
   );
+  return { log, recordIsBack: () => saidAtMs.clear() };
 }

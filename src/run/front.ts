@@ -1,4 +1,5 @@
-import { healthOf } from '../http/health.ts';
+import { openRecordWatch, type RecordWatch } from '../app/tell/record-watch.ts';
+import { healthOf, type Health } from '../http/health.ts';
 import { watchFleet, watchHealth, watchOutbox } from '../http/metrics.ts';
 import { healthPage, metricsPage, openHttp, type HttpSide } from '../http/server.ts';
 import { openSlack, type Slack } from '../slack/app.ts';
@@ -12,10 +13,11 @@ export interface Front {
   http: HttpSide;
   local: Local | null;
   slack: Slack;
+  recordWatch: RecordWatch;
 }
 
 export async function openFront(
-  { settings, log, metrics, store }: Base,
+  { settings, log, metrics, store, recordIsBack }: Base,
   { fleet }: Hosts,
   opened: Opened,
 ): Promise<Front> {
@@ -35,7 +37,20 @@ export async function openFront(
     logger: log,
     clock,
   });
-  watchHealth(metrics, () => healthOf(fleet, store, slack));
-  http.mount(healthPage(() => healthOf(fleet, store, slack), config.http.token));
-  return { http, local, slack };
+  const recordWatch = openRecordWatch({
+    store,
+    workspace: slack,
+    clock,
+    log,
+    channel: () => settings.now().workspace.channel,
+    killsWaiting: () => fleet.hosts().reduce((sum, { name }) => sum + fleet.killsWaiting(name), 0),
+    onBack: recordIsBack,
+  });
+  opened.push(recordWatch.close);
+  function health(): Promise<Health> {
+    return healthOf(fleet, store, recordWatch, slack);
+  }
+  watchHealth(metrics, health);
+  http.mount(healthPage(health, config.http.token));
+  return { http, local, slack, recordWatch };
 }

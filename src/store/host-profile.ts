@@ -37,3 +37,12 @@ async function setMarker(trx: Trx, name: string, atMs: number): Promise<boolean>
     .executeTakeFirst();
   return (done.numInsertedOrUpdatedRows ?? 0n) > 0n;
 }
+
+/** Writes a few bytes, for those who want to know whether that works. */
+export async function beat(trx: Trx, atMs: number): Promise<void> {
+  await trx
+    .insertInto('markers')
+    .values({ name: 'beat', at_ms: atMs })
+    .onConflict((on) => on.column('name').doUpdateSet({ at_ms: atMs }))
+    .execute();
+}

@@ -83,6 +83,7 @@ export function openPostgres(url: string, readOnly: boolean): Database {
       await sql`select pg_advisory_xact_lock(hashtextextended(${`oombot ${name}`}, 0))`.execute(trx);
     },
     hasRowLocks: true,
+    faultOfDisk: () => Promise.resolve(null),
     killCache: null,
     auditKey: null,
     countingKey: 'bigint generated always as identity primary key',

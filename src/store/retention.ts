@@ -11,6 +11,9 @@ const KEEP_FINE_MS = 3 * 60 * 60_000;
 /** How long it is known that something was said once: nobody asks for it again later. */
 const KEEP_SAID_MS = 30 * 24 * 60 * 60_000;
 
+/** Changes of which nothing comes any more. All others need their rows, and the thread of the incident that they are about. */
+const OVER = sql.raw(`('declined', 'expired', 'refused', 'failed', 'undone')`);
+
 /** What is asked of each kill that goes. */
 const GONE = sql.raw('returning host, boot_id, killer, outcome, source');
 
@@ -39,13 +42,15 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
     sql`delete from ledger where id in
           (select id from ledger where created_at_ms < ${Math.max(before, nowMs - KEEP_SAID_MS)}
              and kind in ('reply', 'news') and (open = 0 or failed_at_ms is not null) limit ${ROWS_PER_DELETE})`,
-    // Once its kills are gone and nothing waits for it; its messages in the ledger go with it.
+    // Once its kills are gone and nothing waits for it or is about it; its messages in the ledger go with it.
     sql`delete from incidents where id in (select id from incidents where closed_at_ms < ${before}
           and not exists (select 1 from kills where incident_id = incidents.id)
-          and not exists (select 1 from ledger where incident_id = incidents.id and open = 1 and failed_at_ms is null) limit ${ROWS_PER_DELETE})`,
+          and not exists (select 1 from ledger where incident_id = incidents.id and open = 1 and failed_at_ms is null)
+          and not exists (select 1 from changes where host = incidents.host and state not in ${OVER}
+            and body like '%"incidentId":"' || incidents.id || '"%') limit ${ROWS_PER_DELETE})`,
     // What came of a change stays in the audit log.
     sql`delete from changes where id in (select id from changes where proposed_at_ms < ${before}
-          and state in ('declined', 'expired', 'refused', 'failed', 'undone') limit ${ROWS_PER_DELETE})`,
+          and state in ${OVER} limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in
           (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in

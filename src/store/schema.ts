@@ -113,6 +113,8 @@ export interface Database {
   countingKey: string;
   /** Signs the head of the audit log; null: nothing does. */
   auditKey: string | null;
+  /** Why the file cannot grow; null: it can, or it is on another machine. */
+  faultOfDisk: () => Promise<string | null>;
   /** null where other processes may write too. */
   killCache: KillCache | null;
   close: () => Promise<void>;

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, openSync, closeSync, chmodSync, statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
@@ -17,6 +18,8 @@ const CHECKPOINT_PAGES = 500;
 const CHECKPOINT_AT_ONCE_PAGES = 8_000;
 /** Behind the last commit: the messages about what it saved are on their way by then. */
 const CHECKPOINT_AFTER_MS = 2_000;
+/** With less room left the disk counts as full. */
+const ROOM_BYTES_MIN = 1024 * 1024;
 /** `temp_store`: a transaction of more than 64 KiB would else make a file in /var/tmp to be able to roll back to a savepoint. */
 const WRITING = `pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory;
   pragma wal_autocheckpoint = ${CHECKPOINT_AT_ONCE_PAGES}`;
@@ -46,14 +49,17 @@ export function openSqlite(file: string, readOnly: boolean): Database {
       raw.close();
       throw error;
     }
-    return databaseOf(raw, place, readOnly, release);
+    return databaseOf(raw, { file, place, readOnly, release });
   } catch (error) {
     release?.();
     throw explain(place, error);
   }
 }
 
-function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release: (() => void) | null): Database {
+function databaseOf(
+  raw: DatabaseSync,
+  { file, place, readOnly, release }: { file: string; place: string; readOnly: boolean; release: (() => void) | null },
+): Database {
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(raw, place, readOnly) }) });
   const killCache = readOnly ? null : openKillCache();
   const transact = groupCommit(db, { onUndone: () => killCache?.clear(), onRest: openCheckpoints(raw) });
@@ -63,6 +69,7 @@ function databaseOf(raw: DatabaseSync, place: string, readOnly: boolean, release
     // Transactions run one after the other in the one process that writes.
     lock: () => Promise.resolve(),
     hasRowLocks: false,
+    faultOfDisk: () => faultOfDisk(file, place),
     killCache,
     auditKey: null,
     countingKey: 'integer primary key autoincrement',
@@ -99,6 +106,17 @@ function openCheckpoints(raw: DatabaseSync): () => void {
   }
 
   return soon;
+}
+
+/** A little still fits into what the write-ahead log had before: then it is too late to say so. */
+async function faultOfDisk(file: string, place: string): Promise<string | null> {
+  try {
+    const { bavail, bfree, bsize } = await statfs(path.dirname(file));
+    const free = (process.getuid?.() === 0 ? bfree : bavail) * bsize;
+    return free < ROOM_BYTES_MIN ? `${place} ${SENTENCES[13]}` : null;
+  } catch {
+    return null; // What is wrong there is told by the next write.
+  }
 }
 
 // `mkdirSync` with `recursive` never returns where a folder can be entered but not made, as below /proc (Node 24.21).

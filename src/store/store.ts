@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Store } from '../app/store-port.ts';
+import type { RecordStore, Store } from '../app/store-port.ts';
 import { verifyAudit } from './audit-check.ts';
 import { appendAudit, loadAudit, loadHead } from './audit.ts';
 import {
@@ -47,12 +47,13 @@ import {
   loadServices,
   saveCounter,
 } from './kills.ts';
-import { enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
+import { beat, enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
 import { failedDeliveries, loadLedger, loadPosted, queueLengths, saveLedger, sentSince } from './ledger.ts';
 import { insertDeliveries, showChange } from './ledger-entries.ts';
 import { openPostgres } from './postgres.ts';
+import { isRecordFault } from './record-fault.ts';
 import { prune } from './retention.ts';
 import type { Database } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
@@ -66,14 +67,35 @@ export async function openStore(
   { readOnly = false, auditKey = null }: { readOnly?: boolean; auditKey?: string | null } = {},
 ): Promise<Store> {
   const [opened, place] = openDatabase(url, readOnly);
-  const database = { ...opened, auditKey };
+  let refusal: string | null = null;
+  const database: Database = {
+    ...opened,
+    auditKey,
+    transact: async (work) => {
+      try {
+        return await opened.transact(work);
+      } catch (error) {
+        if (isRecordFault(error)) refusal = reasonOf(sentenceOf(place, error));
+        throw error;
+      }
+    },
+  };
   try {
     await migrate(database, place, readOnly);
   } catch (error) {
     await database.close();
     throw sentenceOf(place, error);
   }
-  return storeOf(database);
+  return {
+    ...storeOf(database),
+    beat: (atMs) =>
+      database.transact((trx) => beat(trx, atMs)).catch((error: unknown) => Promise.reject(sentenceOf(place, error))),
+    takeRefusal: () => {
+      const taken = refusal;
+      refusal = null;
+      return taken;
+    },
+  };
 }
 
 export function openDatabase(url: string, readOnly: boolean): [Database, string] {
@@ -101,7 +123,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : 'unknown reason';
 }
 
-function storeOf(database: Database): Store {
+function storeOf(database: Database): Omit<Store, keyof RecordStore> {
   const { db, transact } = database;
   return {
     saveBatch: (batch, decide) => saveBatch(database, batch, decide),

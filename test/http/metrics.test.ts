@@ -34,14 +34,16 @@ async function valuesOf(metrics: Metrics, name: string): Promise<Record<string, 
   );
 }
 
-/** A database that says since when incidents wait, and takes writes or not. */
-function aRecord(untoldSinceMs: number | null = null, takesWrites = true): Pick<Store, 'queueLengths' | 'saveLedger'> {
+/** A database that says since when incidents wait. */
+function aRecord(untoldSinceMs: number | null = null): Pick<Store, 'queueLengths'> {
   const queue = { channel: '#oom', waiting: 1, inFlight: 0, failed: 0, nextAtMs: 0, untoldSinceMs };
   return {
     queueLengths: () => Promise.resolve([queue, { ...queue, untoldSinceMs: null }]),
-    saveLedger: () => (takesWrites ? Promise.resolve([]) : Promise.reject(new Error('disk full'))),
   };
 }
+
+const WELL = { fault: () => Promise.resolve(null) };
+const FULL = { fault: () => Promise.resolve({ sinceMs: 3_000, sentence: 'The disk is full.' }) };
 
 describe('hosts in the metrics', () => {
   const away = scriptedHost('away', clock);
@@ -58,7 +60,7 @@ describe('hosts in the metrics', () => {
   it('have the state that /healthz gives them: one that is connected but not watched shows', async () => {
     const metrics = openMetrics();
     watchFleet(metrics, fleet);
-    const health = await healthOf(fleet, aRecord(), { isConnected: () => true, lastSentAtMs: () => 5 });
+    const health = await healthOf(fleet, aRecord(), WELL, { isConnected: () => true, lastSentAtMs: () => 5 });
 
     expect(health.hosts.map(({ host, state }) => `${host} ${state}`)).toEqual([
       'db01 watching',
@@ -123,28 +125,42 @@ describe('how late kills are on record', () => {
     const fleet = aFleet({});
     const chat = { isConnected: () => false, lastSentAtMs: () => null };
 
-    expect(await healthOf(fleet, aRecord(7_000), { ...chat, isConnected: () => true })).toMatchObject({
+    expect(await healthOf(fleet, aRecord(7_000), WELL, { ...chat, isConnected: () => true })).toMatchObject({
       ok: true,
       untoldSinceMs: 7_000,
     });
-    expect(await healthOf(fleet, aRecord(), chat)).toMatchObject({ ok: false, chat: false, record: true });
-    expect(await healthOf(fleet, aRecord(null, false), { ...chat, isConnected: () => true })).toMatchObject({
+    expect(await healthOf(fleet, aRecord(), WELL, chat)).toMatchObject({ ok: false, chat: false, record: true });
+    expect(await healthOf(fleet, aRecord(), FULL, { ...chat, isConnected: () => true })).toMatchObject({
       ok: false,
       record: false,
+      recordFault: { sinceMs: 3_000, sentence: 'The disk is full.' },
     });
   });
 
   it('give the same to alert on', async () => {
     const metrics = openMetrics();
     watchHealth(metrics, () =>
-      healthOf(aFleet({}), aRecord(7_000), { isConnected: () => true, lastSentAtMs: () => 9_000 }),
+      healthOf(aFleet({}), aRecord(7_000), WELL, { isConnected: () => true, lastSentAtMs: () => 9_000 }),
     );
 
     const text = await metrics.registry.metrics();
 
     expect(text).toContain('oombot_chat_connected 1');
     expect(text).toContain('oombot_record_writable 1');
+    expect(text).toContain('oombot_record_fault_since_timestamp_seconds 0');
     expect(text).toContain('oombot_last_sent_timestamp_seconds 9');
     expect(text).toContain('oombot_untold_since_timestamp_seconds 7');
+  });
+
+  it('say since when the record takes nothing', async () => {
+    const metrics = openMetrics();
+    watchHealth(metrics, () =>
+      healthOf(aFleet({}), aRecord(), FULL, { isConnected: () => true, lastSentAtMs: () => 1 }),
+    );
+
+    const text = await metrics.registry.metrics();
+
+    expect(text).toContain('oombot_record_writable 0');
+    expect(text).toContain('oombot_record_fault_since_timestamp_seconds 3');
   });
 });

@@ -12,6 +12,7 @@ const HEALTH: Health = {
   lastSentAtMs: null,
   untoldSinceMs: null,
   record: true,
+  recordFault: null,
   hosts: [],
 };
 const foreign = Object.values(networkInterfaces())
