@@ -25,7 +25,7 @@ export function processRequest(want: {
   startTicks: number;
   from: number;
   to: number;
-  ref?: string;
+  ref?: string | undefined;
 }): string | null {
   const { bootId, pid, startTicks, from, to, ref } = want;
   if (!BOOT_ID.test(bootId) || !isWhole(pid, 2, 9_999_999) || !isWhole(startTicks, 0, 1e15)) return null;
@@ -39,7 +39,7 @@ export function unitRequest(want: {
   unit: string;
   from: number | null;
   to: number | null;
-  ref?: string;
+  ref?: string | undefined;
 }): string | null {
   const { bootId, unit, from, to, ref } = want;
   if (!BOOT_ID.test(bootId) || !isUnitName(unit)) return null;

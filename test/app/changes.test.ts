@@ -48,6 +48,20 @@ describe('a protection', () => {
     expect(await bot.store.verifyAudit()).toMatchObject({ kind: 'intact', entries: 6 });
   });
 
+  it('leaves the hash of its entry in the host’s own log, when it is applied and when it is undone', async () => {
+    const bot = await aChangingBot();
+    bot.db.takesRefs = true;
+
+    const changeId = await applied(bot, { what: 'app.service', adj: -300 });
+    await bot.handlers.undo({ changeId }, ANN);
+    await bot.until('undone');
+
+    const rows = await bot.store.audit(null, 10);
+    const [begin, undo] = ['begin', 'undo'].map((action) => rows.find((row) => row.action === action)?.hash);
+    // Two processes and their unit's drop-in, each time.
+    expect(bot.db.refs).toEqual([begin, begin, begin, undo, undo, undo]);
+  });
+
   it('of a whole unit takes all its processes and lasts in a drop-in; undo reaches those that were started since', async () => {
     const bot = await aChangingBot();
 
@@ -276,7 +290,7 @@ describe('what must not get through', () => {
     const { applyOn } = await import('../../src/app/change/host-requests.ts');
     for (let reuse = 1; reuse <= 1_000; reuse += 1) {
       bot.db.rows = bot.db.rows.map((row) => (row.pid === 512 ? { ...row, startTicks: 512 + reuse } : row));
-      const told = await applyOn(bot.host('db01'), change);
+      const told = await applyOn(bot.host('db01'), change, null);
       expect(told.why?.kind).toBe('process-replaced');
     }
     expect(bot.db.writes).toEqual([]);

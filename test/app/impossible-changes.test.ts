@@ -15,6 +15,7 @@ function ask(given: Partial<ProtectAsk> = {}): ProtectAsk {
 async function botWith({ hello = HELLO, tried = 'ok try\n' }): Promise<{ bot: ChangingBot; asked: string[] }> {
   const bot = await aChangingBot();
   const asked: string[] = [];
+  bot.db.takesRefs = hello.includes('ref=yes');
   bot.db.before = (line) => {
     if (line === 'v1 hello\n') return { kind: 'answered', text: hello, asUid: null };
     if (!line.startsWith('v1 try ')) return null;
@@ -65,7 +66,9 @@ describe('what a host would refuse', () => {
     await bot.until('applied', id);
     const hello = bot.db.before;
     bot.db.before = (line) =>
-      line.endsWith(' -300 0\n') ? { kind: 'answered', text: 'refused no-raise\n', asUid: null } : hello(line);
+      / -300 0 [0-9a-f]{64}\n$/.test(line)
+        ? { kind: 'answered', text: 'refused no-raise\n', asUid: null }
+        : hello(line);
 
     await bot.handlers.undo({ changeId: id }, ANN);
     await bot.clock.advance(5_000);

@@ -4,6 +4,8 @@ import { decideApproval, decideDecline } from '../../src/change/decisions.ts';
 import type { Rule } from '../../src/change/rule.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';
+import { aKill } from '../support/a-stored-kill.ts';
+import { batchOf, openOneAs } from '../support/store-steps.ts';
 import { patchOf } from '../../src/app/tell/row-patch.ts';
 
 const NOW = PROPOSED_AT_MS + 1_000;
@@ -23,6 +25,41 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
       expect((await store.audit('db01', 10)).map((row) => row.action)).toEqual(['propose']);
       expect(await store.verifyAudit()).toMatchObject({ kind: 'intact', entries: 1 });
     });
+
+    it.each<[Change['state'], boolean]>([
+      [{ kind: 'proposed' }, true],
+      [{ kind: 'approved', atMs: 1 }, true],
+      [{ kind: 'applying', owner: 'me', atMs: 1 }, true],
+      [APPLIED, true],
+      [{ kind: 'undoing', owner: 'me', atMs: 1, askedBy: 'UANN' }, true],
+      [{ kind: 'unknown', atMs: 1, during: 'apply', askedBy: 'UANN' }, true],
+      [{ kind: 'undone', atMs: 1, askedBy: 'UANN' }, false],
+      [{ kind: 'declined', atMs: 1, by: 'UBEN' }, false],
+    ])(
+      'that are open keep their row, card and the thread of their incident, whatever their age: %j',
+      async (state, stays) => {
+        const [store] = await openTwo();
+        for (const id of ['about', 'other']) {
+          await store.saveBatch(batchOf([aKill({ key: id, atMs: 1 })]), ({ fresh }) => openOneAs(id, fresh));
+          await store.updateIncident({ ...(await store.incident(id))!, closedAtMs: 1 }, []);
+          await told(store, id);
+        }
+        const change = await store.addChange(
+          aChange({ revision: 0, proposedAtMs: 1, channel: '#oom', incidentId: 'about' }),
+          anEntry('propose'),
+        );
+        await store.updateChange({ ...change, state }, []);
+        const nowMs = 1_000_000_000_000;
+
+        await store.prune({ nowMs, keepKillsMs: 1_000, keepSamplesMs: 1_000, maxKillsPerHost: 1 });
+
+        expect((await store.change('c1')) !== null).toBe(stays);
+        expect((await store.ledger('#oom', nowMs)).map(({ kind }) => kind)).toEqual(stays ? ['card'] : []);
+        expect((await store.postedOf('about')).map(({ ts }) => ts)).toEqual(stays ? ['1.1'] : []);
+        expect(await store.incident('other')).toBeNull();
+        expect(await store.kills({ hosts: null, sinceMs: null, untilMs: null, service: null, limit: 9 })).toEqual([]);
+      },
+    );
 
     it('of one id are kept once, without a second entry', async () => {
       const [store] = await openTwo();
@@ -155,6 +192,12 @@ export function describeChanges(openTwo: () => Promise<[Store, Store]>): void {
       expect(await store.rules()).toEqual([]);
     });
   });
+}
+
+/** Its message stands in the channel, and nothing waits for it. */
+async function told(store: Store, incidentId: string): Promise<void> {
+  const row = (await store.ledger('#oom', NOW)).find((one) => one.incidentId === incidentId)!;
+  await store.saveLedger('me', 1, [patchOf(row, { ts: '1.1', shown: 99, doneUpTo: row.wanted })]);
 }
 
 function anEntry(action: string, change = 'c1') {

@@ -92,7 +92,7 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
 
     await type(page, '/oom protect localhost 1');
 
-    await privately(page).getByText('Real hosts are read-only in the local workspace').waitFor(SLOW);
+    await privately(page).getByText('is a real host: read-only in the local workspace').waitFor(SLOW);
     await picture(page, 'read-only');
   });
 

@@ -120,6 +120,16 @@ describe.each(['sudo', 'doas'] as const)(
       await shows('pay-one', 'Undone');
       expect(adjOf(pid)).toBe(600);
       expect(await bot.running.store.verifyAudit()).toMatchObject({ kind: 'intact' });
+      // What a thief of the database cannot reach: the host's log names our entries.
+      const entries = await bot.running.store.audit('db01', 20);
+      for (const [action, done] of [
+        ['begin', `new=100`],
+        ['undo', `new=600`],
+      ]) {
+        const hash = entries.find((entry) => entry.action === action)?.hash;
+        expect(hash).toMatch(/^[0-9a-f]{64}$/);
+        expect(host.run(`grep -c 'set pid=${pid} .*${done} ref=${hash} by=oombot' /var/log/seen`).stdout).toBe('1\n');
+      }
     });
 
     it('ends a protection by itself when its time is over', async () => {

@@ -9,6 +9,9 @@ export interface ChangeableHost {
   bootId: string;
   /** Values that were written, in order. */
   writes: string[];
+  /** Whether its helper takes a reference for its log, and those that it was given. */
+  takesRefs: boolean;
+  refs: string[];
   /** Asked before each request; what it gives is the answer instead. */
   before: (line: string) => RequestEnd | null | Promise<RequestEnd | null>;
 }
@@ -21,6 +24,8 @@ export function makeChangeable(link: ScriptedHost, rows: ScanRow[]): ChangeableH
     dropIns: new Map(),
     bootId: BOOT_ID,
     writes: [],
+    takesRefs: false,
+    refs: [],
     before: () => null,
   };
   link.scan = () => Promise.resolve(aScan(host.rows, { boot: host.bootId, total: 8_388_608 }));
@@ -30,9 +35,13 @@ export function makeChangeable(link: ScriptedHost, rows: ScanRow[]): ChangeableH
   return host;
 }
 
-function answer(host: ChangeableHost, line: string): string {
-  if (line === 'v1 hello\n')
-    return 'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes\n';
+function answer(host: ChangeableHost, given: string): string {
+  if (given === 'v1 hello\n')
+    return `ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes${host.takesRefs ? ' ref=yes' : ''}\n`;
+  const ref = / ([0-9a-f]{16,64})\n$/.exec(given)?.[1];
+  if (ref !== undefined && !host.takesRefs) return 'refused fields\n';
+  if (ref !== undefined) host.refs.push(ref);
+  const line = ref === undefined ? given : given.replace(` ${ref}`, '');
   const unit = /^v1 unit (\S+) (\S+) (\S+) (\S+)\n$/.exec(line);
   if (unit) {
     const [, bootId, name = '', was = '', next = ''] = unit;

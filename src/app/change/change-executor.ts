@@ -4,7 +4,7 @@ import type { Change } from '../../change/change.ts';
 import { decideBegin, decideExpiry, decideUndo } from '../../change/decisions.ts';
 import { concludeApply, concludeUndo } from '../../change/outcome.ts';
 import { describeChangeOutcome } from '../../notice/change/change-notice.ts';
-import { changeEntry } from './change-record.ts';
+import { auditHashOf, changeEntry } from './change-record.ts';
 import { applyOn, undoOn } from './host-requests.ts';
 import type { ChangeWorld } from './change-world.ts';
 import type { NewDelivery } from '../ports.ts';
@@ -173,7 +173,7 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
       const why = { kind: 'host-away', sentence: 'it is not watched any more.' } as const;
       return finish({ ...change, state: { kind: 'failed', atMs: clock.nowMs(), why } }, 'apply');
     }
-    const told = await applyOn(link, change);
+    const told = await applyOn(link, change, await auditHashOf(store, change));
     await finish(concludeApply(change, told, clock.nowMs()), 'apply');
   }
 
@@ -186,7 +186,7 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
       const told = { processes: states, dropIn: change.dropIn === null ? null : ('refused' as const), why };
       return finish(concludeUndo(change, told, clock.nowMs(), askedBy), 'undo');
     }
-    const told = await undoOn(link, boot.change, boot.bootId);
+    const told = await undoOn(link, boot.change, boot.bootId, await auditHashOf(store, change));
     await finish(concludeUndo(boot.change, told, clock.nowMs(), askedBy), 'undo');
   }
 

@@ -1,5 +1,5 @@
 import type { Change } from '../../change/change.ts';
-import type { AuditEntry } from '../store-port.ts';
+import type { AuditEntry, AuditStore } from '../store-port.ts';
 
 /** One step of a change, as the audit log keeps it. */
 export function changeEntry(
@@ -26,4 +26,12 @@ export function changeEntry(
       ...more,
     },
   };
+}
+
+const NEWEST = 50;
+
+/** The hash of the newest entry about a change, for the host's own log. null: it cannot be read, which stops nothing. */
+export async function auditHashOf(store: AuditStore, { id, host }: Change): Promise<string | null> {
+  const rows = await store.audit(host, NEWEST).catch(() => []);
+  return rows.find(({ details }) => details['change'] === id)?.hash ?? null;
 }

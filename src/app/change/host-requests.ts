@@ -3,6 +3,7 @@ import { processRequest, readHelperAnswer, unitRequest, type HelperAnswer } from
 import type { Told } from '../../change/outcome.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
 import type { HostLink } from '../host-link.ts';
+import { findMeans } from './host-means.ts';
 
 type Asked = { kind: 'answer'; answer: HelperAnswer } | { kind: 'no'; why: ChangeRefusal } | { kind: 'unknown' };
 
@@ -38,17 +39,25 @@ export async function askHelper(
   }
 }
 
+/** What goes into the host's own log beside a request: the hash of our entry about it. undefined: the helper takes none. */
+export async function refFor(link: HostLink, auditHash: string | null): Promise<string | undefined> {
+  if (auditHash === null) return undefined;
+  const found = await findMeans(link);
+  return found.kind === 'means' && found.means.refs ? auditHash : undefined;
+}
+
 /**
  * Sets all values of a change, one process after the other, each with the check that it is the one that was meant and still has the old
- * value. At the first no, what was set before is put back. Nothing is sent twice.
+ * value. At the first no, what was set before is put back. Nothing is sent twice. `auditHash`: of our entry that it begins.
  */
-export async function applyOn(link: HostLink, change: Change): Promise<Told> {
+export async function applyOn(link: HostLink, change: Change, auditHash: string | null): Promise<Told> {
+  const ref = await refFor(link, auditHash);
   const states: ProcessState[] = change.processes.map((one) => one.state);
   let why: ChangeRefusal | null = null;
   let stopped = false;
 
   for (const [at, one] of change.processes.entries()) {
-    const { state, why: because } = await applyOne(link, change.bootId, one);
+    const { state, why: because } = await applyOne(link, change.bootId, one, ref);
     states[at] = state;
     why ??= because;
     if (state === 'gone' && because?.kind !== 'rebooted') continue;
@@ -60,7 +69,7 @@ export async function applyOn(link: HostLink, change: Change): Promise<Told> {
   let dropIn: ProcessState | null = change.dropIn?.state ?? null;
   if (!stopped && change.dropIn !== null && states.includes('written')) {
     const { unit, from, to } = change.dropIn;
-    const asked = await askHelper(link, unitRequest({ bootId: change.bootId, unit, from, to }), { unit });
+    const asked = await askHelper(link, unitRequest({ bootId: change.bootId, unit, from, to, ref }), { unit });
     dropIn = unitState(asked, to);
     if (dropIn === 'refused') {
       stopped = true;
@@ -72,20 +81,21 @@ export async function applyOn(link: HostLink, change: Change): Promise<Told> {
   const isUnknown = states.includes('unknown') || dropIn === 'unknown';
   if (stopped && !isUnknown) {
     for (const [at, one] of change.processes.entries())
-      if (states[at] === 'written') states[at] = (await undoOne(link, change.bootId, one)).state;
+      if (states[at] === 'written') states[at] = (await undoOne(link, change.bootId, one, ref)).state;
   }
   return { processes: states, dropIn, why };
 }
 
-/** Puts back what was there, where it still is what this change set. `bootId` is the host's present one. */
-export async function undoOn(link: HostLink, change: Change, bootId: string): Promise<Told> {
+/** Puts back what was there, where it still is what this change set. `bootId` is the host's present one; `auditHash` as above. */
+export async function undoOn(link: HostLink, change: Change, bootId: string, auditHash: string | null): Promise<Told> {
+  const ref = await refFor(link, auditHash);
   const states: ProcessState[] = [];
   let why: ChangeRefusal | null = null;
   let dropIn: ProcessState | null = null;
   // The unit first: what is started anew meanwhile has the old value already.
   if (change.dropIn !== null) {
     const { unit, from, to } = change.dropIn;
-    const asked = await askHelper(link, unitRequest({ bootId, unit, from: to, to: from }), { unit });
+    const asked = await askHelper(link, unitRequest({ bootId, unit, from: to, to: from, ref }), { unit });
     const state = unitState(asked, from);
     dropIn = state === 'written' ? 'restored' : state;
     if (state === 'refused') {
@@ -95,7 +105,7 @@ export async function undoOn(link: HostLink, change: Change, bootId: string): Pr
     }
   }
   for (const one of change.processes) {
-    const back = await undoOne(link, change.bootId, one);
+    const back = await undoOne(link, change.bootId, one, ref);
     states.push(back.state);
     why ??= back.why;
   }
@@ -106,8 +116,9 @@ async function applyOne(
   link: HostLink,
   bootId: string,
   one: ChangedProcess,
+  ref: string | undefined,
 ): Promise<{ state: ProcessState; why: ChangeRefusal | null }> {
-  const asked = await askHelper(link, processRequest({ bootId, ...one }), { pid: one.pid });
+  const asked = await askHelper(link, processRequest({ bootId, ...one, ref }), { pid: one.pid });
   if (asked.kind === 'unknown') return { state: 'unknown', why: null };
   const why = whyOf(asked);
   if (why !== null) return { state: ENDED.has(why.kind) ? 'gone' : 'refused', why: withLine(why, one.pid, one.to) };
@@ -118,9 +129,10 @@ async function undoOne(
   link: HostLink,
   bootId: string,
   one: ChangedProcess,
+  ref: string | undefined,
 ): Promise<{ state: ProcessState; why: ChangeRefusal | null }> {
   if (one.state === 'gone' || one.state === 'left' || one.state === 'restored') return { state: one.state, why: null };
-  const line = processRequest({ bootId, pid: one.pid, startTicks: one.startTicks, from: one.to, to: one.from });
+  const line = processRequest({ bootId, pid: one.pid, startTicks: one.startTicks, from: one.to, to: one.from, ref });
   const asked = await askHelper(link, line, { pid: one.pid });
   if (asked.kind === 'unknown') return { state: 'unknown', why: null };
   const why = whyOf(asked);

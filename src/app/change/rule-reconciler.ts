@@ -9,7 +9,7 @@ import { changeRefusalText } from '../../notice/change/change-refusal-text.ts';
 import { changeEntry } from './change-record.ts';
 import { OWN_NAME } from './change-executor.ts';
 import type { ChangeWorld } from './change-world.ts';
-import { askHelper } from './host-requests.ts';
+import { askHelper, refFor } from './host-requests.ts';
 import { writeReply } from '../reply-body.ts';
 import { appliedOn } from './every-applied.ts';
 import { openRuleWidening } from './widen-rules.ts';
@@ -160,10 +160,10 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
     };
     const entry = { atMs: clock.nowMs(), actor: OWN_NAME, action: 'mend', host, details };
     // That it is tried is on record; each further try of what did not work is not worth an entry, what works is.
-    if (!isRepeat) await store.appendAudit(entry);
-    const asked = await askHelper(link, processRequest({ bootId, pid, startTicks, from: oomScoreAdj, to: rule.adj }), {
-      pid,
-    });
+    const before = isRepeat ? null : await store.appendAudit(entry);
+    const ref = await refFor(link, before?.hash ?? null);
+    const want = { bootId, pid, startTicks, from: oomScoreAdj, to: rule.adj, ref };
+    const asked = await askHelper(link, processRequest(want), { pid });
     if (asked.kind === 'no') return asked.why;
     if (asked.kind === 'unknown') return null;
     if (asked.answer.kind === 'refused') return asked.answer.why;

@@ -1,6 +1,7 @@
 import type { Change, ChangeState, DropIn, ProcessState } from '../../change/change.ts';
 import { concludeApply, concludeUndo, settleBySight, type SeenValue } from '../../change/outcome.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
+import { auditHashOf } from './change-record.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { readDropIn } from './host-means.ts';
 import { undoOn } from './host-requests.ts';
@@ -30,7 +31,8 @@ export async function settleOn(
   const isWhole = processes.every((one) => one === 'written' || one === 'gone') && (dropIn ?? 'written') === 'written';
   if (isWhole || !processes.includes('written')) return concludeApply(change, { processes, dropIn, why }, nowMs);
   // Done in part, which nobody approved: put back. It is still unknown on record, so this is looked at again if it is interrupted.
-  const back = await undoOn(link, withStates(change, processes, dropIn), live.scan.bootId);
+  const hash = await auditHashOf(world.store, change);
+  const back = await undoOn(link, withStates(change, processes, dropIn), live.scan.bootId, hash);
   return concludeApply(change, { ...back, why }, world.clock.nowMs());
 }
 

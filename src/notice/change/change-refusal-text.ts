@@ -21,9 +21,11 @@ const SAY = {
     },
   ],
   'local-workspace': (r) => [
-    { words: 'Real hosts are read-only in the local workspace, where one person can play all, and ' },
     { hostText: r.host },
-    { words: ' is one. Set local.changes to true in oombot.yaml to change values there from here.' },
+    {
+      words:
+        ' is a real host: read-only in the local workspace, where nobody checks that two people decide. Set local.changes to true in oombot.yaml to change values there from here.',
+    },
   ],
   stranger: (r) => [{ words: strangerWords(r.why, 'A change is proposed and decided') }],
   'approved-already': () => [{ words: 'You already approved this; it also needs somebody else.' }],
