@@ -37,6 +37,23 @@ describe('who may edit hosts', () => {
     expect(refusalOf((await bot.handlers.mayEditHosts(ANYBODY))!).kind).toBe('not-allowed');
   });
 
+  it('is an admin under either id of an organisation (Enterprise Grid), and no guest or bot', async () => {
+    const grid = await anAnsweringBot({
+      ...aWorld().world,
+      accountNow: (userId) =>
+        Promise.resolve({ personId: userId === 'U2' ? 'UADMIN' : userId, teamId: 'T1', kind: 'member' }),
+    });
+    expect(await grid.handlers.mayEditHosts({ userId: 'U2', channelId: null })).toBeNull();
+
+    for (const kind of ['guest', 'bot', 'external', 'deactivated'] as const) {
+      const bot = await anAnsweringBot({
+        ...aWorld().world,
+        accountNow: (userId) => Promise.resolve({ personId: userId, teamId: 'T1', kind }),
+      });
+      expect(refusalOf((await bot.handlers.mayEditHosts(ADMIN))!).kind).toBe('stranger');
+    }
+  });
+
   it.each<[string, Partial<AnswersWorld>, string]>([
     [
       'no admins are named',

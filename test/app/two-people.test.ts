@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../../src/app/answer/handlers.ts';
 import type { Account } from '../../src/change/account.ts';
+import { aKill } from '../support/a-kill.ts';
 import { aChangingBot, ANN, BEN, CAT, type ChangingBot } from '../support/a-changing-bot.ts';
 
 const MINUTE_MS = 60_000;
@@ -42,6 +43,24 @@ describe('who is no person of this workspace', () => {
 
     expect(answer).toMatchObject({ kind: 'refused', refusal: { kind: 'stranger', why } });
     expect(await bot.store.mutes(bot.clock.nowMs())).toEqual([]);
+  });
+
+  it.each(STRANGERS)('takes no incident, and ends no mute: %s', async (_who, account, why) => {
+    const bot = await aChangingBot();
+    await bot.happen([aKill({ host: 'db01' })]);
+    const [incident] = await bot.store.incidents('db01', 1);
+    await bot.handlers.mute({ target: 'db01', forMs: MINUTE_MS }, ANN);
+    bot.accounts.set(BEN.userId, account);
+
+    for (const answer of [
+      await bot.handlers.ackIncident({ incident: incident!.id }, BEN),
+      await bot.handlers.muteIncident({ incidentId: incident!.id }, BEN),
+      await bot.handlers.unmute({ target: 'db01' }, BEN),
+    ])
+      expect(answer).toMatchObject({ kind: 'refused', refusal: { kind: 'stranger', why } });
+    expect((await bot.store.incident(incident!.id))?.ack ?? null).toBeNull();
+    expect((await bot.store.mutes(bot.clock.nowMs())).map(({ by }) => by)).toEqual([ANN.userId]);
+    expect(await bot.actions()).toEqual(['mute']);
   });
 
   it('may, where the configuration says so of guests and of others', async () => {

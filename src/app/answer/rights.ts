@@ -21,11 +21,13 @@ export function openRights({ settings, editing, groupMembers, clock, log }: Answ
     if (admins.length === 0) return no('Nobody may: the configuration names no one under “admins”.');
     const stranger = await people.refuseStranger(userId, WHAT);
     if (stranger !== null) return stranger;
-    if (admins.includes(userId)) return null;
+    const ids = [userId, (await people.account(userId))?.personId ?? userId];
+    if (ids.some((id) => admins.includes(id))) return null;
     const groups = admins.filter((admin) => USER_GROUP.test(admin));
     const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembers)));
     const answers = looked.kind === 'done' ? looked.value : [];
-    if (answers.some((answer) => answer.status === 'fulfilled' && answer.value.includes(userId))) return null;
+    if (answers.some((answer) => answer.status === 'fulfilled' && ids.some((id) => answer.value.includes(id))))
+      return null;
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (looked.kind === 'done' && !failed) return no('Ask one of the admins that the configuration names.');
     if (failed?.reason instanceof NotPermitted)
