@@ -136,7 +136,7 @@ export interface LedgerStore {
     patches: readonly LedgerPatch[],
     more?: readonly NewDelivery[],
   ) => Promise<PatchResult[]>;
-  /** When messages were sent there since then, oldest first. */
+  /** When messages were sent there since then, or may have been, oldest first. */
   sentSince: (destination: string, sinceMs: number) => Promise<number[]>;
   queueLengths: () => Promise<QueueLength[]>;
   failedDeliveries: (limit: number) => Promise<FailedRow[]>;

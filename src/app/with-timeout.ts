@@ -13,6 +13,6 @@ export async function withTimeout<T>(
       clock.sleep(limitMs, stop.signal).then(() => ({ kind: 'late' as const })),
     ]);
   } finally {
-    stop.abort();
+    stop.abort('done');
   }
 }

@@ -154,14 +154,21 @@ async function write(trx: Trx, owner: string, nowMs: number, patch: LedgerPatch)
 export async function sentSince(db: Reader, destination: string, sinceMs: number): Promise<number[]> {
   const rows = await db
     .selectFrom('ledger')
-    .select('sent_at_ms as atMs')
-    .distinct()
+    .select(['ts', 'told', 'attempt', 'sent_at_ms as sentAtMs'])
     .where('destination', '=', destination)
-    .where('sent_at_ms', '>', sinceMs)
+    .where((at) => at.or([at('sent_at_ms', '>', sinceMs), at('tried_by', 'is not', null)]))
     .orderBy('sent_at_ms')
     .limit(INCIDENTS_MAX)
     .execute();
-  return rows.flatMap(({ atMs }) => atMs ?? []);
+  const times = new Set<number>();
+  for (const { ts, told, attempt, sentAtMs } of rows) {
+    if (sentAtMs !== null) times.add(sentAtMs);
+    // A row keeps only when it was last sent: what its thread was told hides its own message.
+    const { evidence, alone, outcome } = JSON.parse(told) as Told;
+    if (ts !== null && ((evidence && alone) || outcome !== null)) times.add(Number(ts) * 1_000);
+    if (attempt !== null) times.add((JSON.parse(attempt) as Attempt).sinceMs);
+  }
+  return [...times].filter((atMs) => atMs > sinceMs).toSorted((a, b) => a - b);
 }
 
 export async function queueLengths(db: Reader): Promise<QueueLength[]> {

@@ -54,7 +54,7 @@ export function openChannelMemory(nowMs: () => number): ChannelMemory {
 
   return {
     begin: (before) => {
-      sentAtMs = [...before, ...sentAtMs];
+      sentAtMs = [...before, ...sentAtMs].toSorted((a, b) => a - b);
     },
     counted: (outcome) => {
       if (outcome.kind === 'sent' || outcome.kind === 'unknown') sentAtMs.push(nowMs());

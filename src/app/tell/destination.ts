@@ -9,6 +9,7 @@ import { isSatisfied, named, needsOfChange, needsOfIncident, NO_NEEDS, type Need
 import {
   backOffMs,
   planStep,
+  POSTS_MAX,
   POSTS_WINDOW_MS,
   REFUSED_TRIES_MAX,
   refusedBackOffMs,
@@ -46,7 +47,7 @@ export function openDestination(
   const memory = openChannelMemory(clock.nowMs);
   const book = openLedgerBook(destination, world);
   const repeats = openRepeats();
-  const looking = openLooking(destination, world, book, repeats);
+  const looking = openLooking(destination, world, book, { memory, repeats });
   const steps = openSteps({ ...world, destination, book, memory, edits, repeats });
   /** What each row needs, as long as it is as it was. */
   const needs = new Map<string, { stamp: string; needs: Needs }>();
@@ -85,11 +86,13 @@ export function openDestination(
     return after(await perform(next, clear));
   }
 
-  /** What was sent before a restart counts too. */
+  /** What was sent before a restart counts too. Where that cannot be read, one message may go. */
   async function begin(): Promise<void> {
     if (isBegun) return;
     isBegun = true;
-    await store.sentSince(destination, clock.nowMs() - POSTS_WINDOW_MS).then(memory.begin, () => undefined);
+    const nowMs = clock.nowMs();
+    const unknown = Array.from({ length: POSTS_MAX - 1 }, () => nowMs);
+    memory.begin(await book.sentSince(nowMs - POSTS_WINDOW_MS).catch(() => unknown));
   }
 
   async function lookFor(ripe: readonly LedgerRow[]): Promise<'now' | number> {

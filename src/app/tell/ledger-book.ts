@@ -12,6 +12,8 @@ export interface LedgerBook {
   note: (patches: readonly LedgerPatch[]) => Promise<PatchResult | 'failed'>;
   /** Notes what is so; while that cannot be written it is kept and written later. */
   settle: (patches: readonly LedgerPatch[], more?: readonly NewDelivery[]) => Promise<void>;
+  /** When messages were sent there since then. Throws when the store fails. */
+  sentSince: (sinceMs: number) => Promise<number[]>;
   /** The incident of a row, from what the watch handed over or from the store. null: gone. Throws when it cannot be read. */
   incident: (row: LedgerRow) => Promise<Incident | null>;
   /** An incident that people must hear of, as it is now. `isOnRecord`: false while it could not be saved. */
@@ -216,6 +218,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
 
   return {
     rows,
+    sentSince: (sinceMs) => ask(() => store.sentSince(destination, sinceMs)),
     note,
     settle,
     incident,

@@ -1,5 +1,6 @@
 import { NOTHING_TOLD, type LedgerPatch, type LedgerRow } from '../ledger.ts';
-import { SUMMARY_MAX } from './send-plan.ts';
+import type { ChannelMemory } from './channel-memory.ts';
+import { POSTS_WINDOW_MS, SUMMARY_MAX } from './send-plan.ts';
 import { linesOf, patchOf } from './row-patch.ts';
 import type { LedgerBook } from './ledger-book.ts';
 import type { Repeats } from './repeats.ts';
@@ -26,7 +27,12 @@ export interface Looking {
 }
 
 /** Searches one destination for what may have been sent there. */
-export function openLooking(destination: string, world: TellWorld, book: LedgerBook, repeats: Repeats): Looking {
+export function openLooking(
+  destination: string,
+  world: TellWorld,
+  book: LedgerBook,
+  { memory, repeats }: { memory: Pick<ChannelMemory, 'begin'>; repeats: Repeats },
+): Looking {
   const { workspace, clock, log, owner } = world;
   const openedAtMs = clock.nowMs();
   /** Rows that were looked for and not found, so that they are not looked for again. */
@@ -84,6 +90,9 @@ export function openLooking(destination: string, world: TellWorld, book: LedgerB
         { channel: destination, key: row.key },
         'A message that might not have been sent did arrive; not repeated',
       );
+    // What nobody noted counts against the allowance all the same; attempts were counted by whoever made or read them.
+    const unnoted = found.filter(({ row }) => !row.attempt?.owner).map(({ ts }) => Number(ts) * 1_000);
+    memory.begin([...new Set(unnoted)].filter((atMs) => atMs > clock.nowMs() - POSTS_WINDOW_MS));
     const lost = here.filter((row) => !found.some((one) => one.row === row));
     for (const row of lost) sought.add(row.key);
     const summaries = Map.groupBy(

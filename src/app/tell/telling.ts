@@ -24,6 +24,8 @@ export interface Telling {
 const POLL_MS = 5_000;
 const AFTER_FAULT_MS = 1_000;
 const STORE_WITHIN_MS = 3_000;
+/** Without a reason an AbortController makes an error with a stack each time. */
+const WOKEN = 'woken';
 
 /**
  * Makes stand in the chat what the ledger says should, for ever: each channel on its own, so that a slow one holds up nobody else.
@@ -46,7 +48,7 @@ export function openTelling(options: TellingOptions): Telling {
 
   function wake(): void {
     news = true;
-    nap.abort();
+    nap.abort(WOKEN);
   }
 
   function hand(incident: Incident, channel: string, isOnRecord: boolean): void {
@@ -114,7 +116,7 @@ export function openTelling(options: TellingOptions): Telling {
     if (againAtMs !== null) due.set(channel, againAtMs);
     running.delete(channel);
     if (again.delete(channel)) due.set(channel, Math.min(due.get(channel) ?? Infinity, clock.nowMs()));
-    nap.abort();
+    nap.abort(WOKEN);
   }
 
   function destinationOf(channel: string): Destination {
@@ -136,7 +138,7 @@ export function openTelling(options: TellingOptions): Telling {
 
   async function close(): Promise<void> {
     stop.abort();
-    nap.abort();
+    nap.abort(WOKEN);
     await loop;
     await Promise.all(running.values());
     for (const destination of destinations.values()) await destination.close();
