@@ -93,7 +93,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
           () => Promise.all(work.chores),
           watch.close,
           work.changes.close,
-          hosts.fleet.close,
+          hosts.close,
           tell.telling.close,
           front.recordWatch.close,
           front.slack.close,

@@ -172,6 +172,21 @@ export interface KillStore {
   counter: (host: string, bootId: string) => Promise<CounterReading | null>;
 }
 
+/** A report as the kernel printed it, by the key of its first kill. */
+export interface ReportText {
+  host: string;
+  key: string;
+  text: string;
+}
+
+/** The reports themselves, which are read only when somebody asks for all of one. */
+export interface ReportStore {
+  /** Keeps each beside its kill; a report that is kept already stays. Says of each whether its kill is on record. */
+  saveReports: (reports: readonly ReportText[]) => Promise<boolean[]>;
+  /** The report of the first of these kills that has one; null: none was kept. */
+  report: (host: string, keys: readonly string[]) => Promise<string | null>;
+}
+
 /** Problems as people see them. */
 export interface IncidentStore {
   incident: (id: string) => Promise<Incident | null>;
@@ -270,7 +285,16 @@ export interface RecordStore {
 
 /** All that oombot remembers. Every function but `prune` either does all of its work or throws and has done nothing. */
 export interface Store
-  extends KillStore, IncidentStore, LedgerStore, HostStore, LeaseStore, AuditStore, ChangeStore, RecordStore {
+  extends
+    KillStore,
+    ReportStore,
+    IncidentStore,
+    LedgerStore,
+    HostStore,
+    LeaseStore,
+    AuditStore,
+    ChangeStore,
+    RecordStore {
   /** Returns how many rows went. Open incidents, waiting deliveries and the audit log always stay. */
   prune: (retention: Retention) => Promise<number>;
   close: () => Promise<void>;

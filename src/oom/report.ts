@@ -295,4 +295,6 @@ export interface KillRecord {
 export interface OomEvent {
   kind: 'kill' | 'amended' | 'closed';
   record: KillRecord;
+  /** All lines of the report, as byte strings, where they were asked for: with its first kill. */
+  report?: { lines: readonly string[]; leftOut: number };
 }

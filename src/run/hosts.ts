@@ -1,5 +1,6 @@
 import { notedNames } from '../app/engine-names.ts';
 import { openLiveScans, type LiveScans } from '../app/live-scan.ts';
+import { openReportKeeper } from '../app/watch/report-keeper.ts';
 import { addedHostConfig, type HostConfig } from '../config/config.ts';
 import type { Base, Opened } from './base.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
@@ -12,6 +13,8 @@ export interface Hosts {
   fleet: WatchedFleet;
   scans: LiveScans;
   channelOf: (of: { host: string }) => string;
+  /** Lets the hosts go, and saves what came of them. */
+  close: () => Promise<void>;
 }
 
 export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }: Base, opened: Opened): Hosts {
@@ -23,7 +26,10 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
     return fleet.hosts().find((one) => one.name === name);
   }
 
+  const reports = openReportKeeper({ store, clock, log });
+  opened.push(reports.close);
   const fleet = openFleet([], {
+    reports,
     ssh,
     store,
     clock,
@@ -37,7 +43,15 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
     onUnsaved: (incident, channel) => unsaved.ring({ incident, channel }),
   });
   opened.push(fleet.close);
-  return { fleet, scans: openLiveScans(fleet, clock, notedNames(store)), channelOf };
+  return {
+    fleet,
+    scans: openLiveScans(fleet, clock, notedNames(store)),
+    channelOf,
+    close: async () => {
+      await fleet.close();
+      await reports.close();
+    },
+  };
 }
 
 /** Those of the configuration, those that were added from Slack, those of inventories, and the demo's. */

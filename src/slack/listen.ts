@@ -138,7 +138,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       case 'scores':
         return handlers.answerScores({ host: value, limit: null }, requester);
       case 'report':
-        return handlers.fullReport({ incidentId: value }, requester);
+        return handlers.fullReport(readReportValue(value), requester);
       case 'mute':
         return handlers.muteIncident({ incidentId: value }, requester);
       case 'ack':
@@ -266,6 +266,13 @@ function isForm(parsed: Parsed): boolean {
 
 function lateWindow(client: Client, triggerId: string): ReplyTo {
   return async (notice) => (await openWindow(client, triggerId, 'oombot'))(notice);
+}
+
+/** `ID`, or `ID KILL PAGE`; a value that somebody made up reads as the first page. */
+function readReportValue(value: string): { incidentId: string; kill: number; page: number } {
+  const [incidentId = '', ...numbers] = value.split(' ');
+  const [kill = 1, page = 1] = numbers.map((text) => (/^[1-9]\d{0,4}$/.test(text) ? Number(text) : 1));
+  return { incidentId, kill, page };
 }
 
 /** A report that stands behind the command itself; null: there is none. */

@@ -23,6 +23,7 @@ function migrations(countingKey: string): Record<string, Migration> {
         await sql`create table inventories (source text primary key, body text not null)`.execute(db);
       },
     },
+    '010-reports': { up: addReports },
   };
 }
 
@@ -111,6 +112,13 @@ async function addProblems(db: Kysely<unknown>): Promise<void> {
     `create index incidents_by_problem on incidents (host, problem) where closed_at_ms is null`,
   ];
   for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+/** Kills of older versions have none. */
+async function addReports(db: Kysely<unknown>): Promise<void> {
+  await sql`create table reports (kill_id bigint primary key references kills (id) on delete cascade, body text not null)`.execute(
+    db,
+  );
 }
 
 async function createChanges(db: Kysely<unknown>): Promise<void> {

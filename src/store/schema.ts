@@ -18,6 +18,8 @@ export interface Tables {
     incident_id: string | null;
     body: string;
   };
+  /** The lines of a report, packed (raw deflate, base64), beside the first kill of it; with the kill it goes. */
+  reports: { kill_id: number; body: string };
   positions: { host: string; source: string; value: string };
   /** `pruned`: kills of that boot that were recorded and removed since. */
   counters: {

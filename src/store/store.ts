@@ -54,6 +54,7 @@ import { failedDeliveries, loadLedger, loadPosted, queueLengths, saveLedger, sen
 import { insertDeliveries, showChange } from './ledger-entries.ts';
 import { openPostgres } from './postgres.ts';
 import { isRecordFault } from './record-fault.ts';
+import { loadReport, saveReports } from './reports.ts';
 import { prune } from './retention.ts';
 import type { Database } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
@@ -131,6 +132,8 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
 
     kills: (query) => loadKills(db, query),
     killsOfIncident: (incidentId, limit) => loadKillsOfIncident(db, incidentId, limit),
+    saveReports: (reports) => saveReports(database, reports),
+    report: (host, keys) => loadReport(db, host, keys),
     countKills: (query) => countKills(db, query),
     killTimes: (query) => loadKillTimes(db, query),
     services: (limit) => loadServices(db, limit),

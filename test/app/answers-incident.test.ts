@@ -214,6 +214,28 @@ describe('one incident', () => {
     expect(text).toContain('[7189052.422998] icinga2 invoked oom-killer: gfp_mask=0x14200ca');
   });
 
+  it('is reported with its task table and the lines of the log, of whichever kill of a group has them', async () => {
+    const bot = await anAnsweringBot();
+    const lines = toLines(readLogFile(ownCorpus(), 'd12-oomgroup.dmesg.log'));
+    const records = parseLines(lines);
+    const kills = records.map((record) => aKill({ record, pid: record.pid ?? 0 }));
+    await bot.happen(kills);
+    const text = lines.join('\n');
+    await bot.store.saveReports([{ host: 'db01', key: kills[0]!.key, text }]);
+    const [incident] = await bot.store.incidents('db01', 1);
+
+    const first = noticeOf(await bot.handlers.fullReport({ incidentId: incident!.id, kill: 3 }, ASKER));
+    const more = first.buttons.find(({ label }) => label === 'Next page')!;
+    const [, kill, page] = more.value.split(' ').map(Number);
+    const second = noticeOf(
+      await bot.handlers.fullReport({ incidentId: incident!.id, kill: kill!, page: page! }, ASKER),
+    );
+
+    expect(renderText(first)).toMatch(/Tasks 1 to \d+ of \d+, most memory first/);
+    expect(renderText(first)).toContain('(killed)');
+    expect(renderText(second)).toContain('invoked oom-killer');
+  });
+
   it.each(['share', 'fullReport', 'muteIncident'] as const)('that is gone is refused by %s', async (what) => {
     const bot = await anAnsweringBot();
 
@@ -240,7 +262,7 @@ describe('an incident by its id', () => {
   it('is shown with every kill in it, each with its own facts, a page at a time', async () => {
     const { bot, incident } = await aBotWith(45);
     const pages = await Promise.all(
-      [1, 2, 3].map(async (page) =>
+      [1, 2, 3, 4, 5].map(async (page) =>
         noticeOf(await bot.handlers.showIncident({ incident: incident.id.slice(0, 8), page }, ASKER)),
       ),
     );
@@ -250,8 +272,10 @@ describe('an incident by its id', () => {
     );
     expect(scores).toEqual(Array.from({ length: 45 }, (_, at) => 544 - at));
     expect(pages.map(({ parts }) => parts[0]?.kind === 'table' && parts[0].caption)).toEqual([
-      'Kills 1 to 20 of 45, newest first',
-      'Kills 21 to 40 of 45, newest first',
+      'Kills 1 to 10 of 45, newest first',
+      'Kills 11 to 20 of 45, newest first',
+      'Kills 21 to 30 of 45, newest first',
+      'Kills 31 to 40 of 45, newest first',
       'Kills 41 to 45 of 45, newest first',
     ]);
     expect(pages[0]?.buttons.map(({ value }) => value)).toContain(`show ${incident.id.slice(0, 8)} 2`);

@@ -104,6 +104,20 @@ export function describeLedger(openNew: () => Promise<Store>): void {
       expect(await store.sentSince('#oom', 70)).toEqual([]);
     });
 
+    it('counts as sent a message, what was said in its thread, and what may have been sent', async () => {
+      const store = await aStore('i1', 'i2');
+      await store.enqueue([anEdit('i1'), anEdit('i2')]);
+      const [first, second] = await store.ledger('#oom', 0);
+      const told = { ...NOTHING_TOLD, evidence: true };
+      await store.saveLedger('me', 0, [
+        patchOf(first!, { ts: '100.5', told, sentAtMs: 103_000 }),
+        patchOf(second!, { attempt: { ...ATTEMPT, sinceMs: 104_000 } }),
+      ]);
+
+      expect(await store.sentSince('#oom', 100_000)).toEqual([100_500, 103_000, 104_000]);
+      expect(await store.sentSince('#oom', 103_000)).toEqual([104_000]);
+    });
+
     it('leaves alone what another owner tries, until that is cleared up', async () => {
       const store = await aStore('i1');
       await store.enqueue([anEdit('i1')]);

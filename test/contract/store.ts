@@ -371,6 +371,49 @@ export function describeStore(createDatabase: () => Promise<string>): void {
     });
   });
 
+  describe('reports', () => {
+    const TEXT = `[    1.000000] x invoked oom-killer\n${'[    1.000001] café <!channel> \\x00\n'.repeat(5_000)}`;
+
+    it('keeps the lines of a report beside its kill, once, and finds them by any kill of the report', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill({ key: 'boot-1:1:7' }), aKill({ key: 'boot-1:1:8' })]), nothing);
+
+      expect(await store.saveReports([{ host: 'db01', key: 'boot-1:1:7', text: TEXT }])).toEqual([true]);
+      expect(await store.saveReports([{ host: 'db01', key: 'boot-1:1:7', text: 'again' }])).toEqual([true]);
+
+      expect(await store.report('db01', ['boot-1:1:7'])).toBe(TEXT);
+      expect(await store.report('db01', ['boot-1:1:8', 'boot-1:1:7'])).toBe(TEXT);
+      expect(await store.report('db01', ['boot-1:1:8'])).toBeNull();
+      expect(await store.report('db02', ['boot-1:1:7'])).toBeNull();
+    });
+
+    it('says of which the kill is not on record, and takes a boot that was not known for the same death', async () => {
+      const store = await openNew();
+      const unnamed = deathKey(null, 12.5, '7');
+      await store.saveBatch(batchOf([aKill({ key: unnamed, bootId: null })]), nothing);
+
+      const named = deathKey('f81d4fae-7dec-11d0-a765-00a0c91e6bf6', 12.5, '7');
+      const saved = await store.saveReports([
+        { host: 'db01', key: named, text: 'a' },
+        { host: 'db01', key: 'none', text: 'b' },
+      ]);
+
+      expect(saved).toEqual([true, false]);
+      expect(await store.report('db01', [unnamed])).toBe('a');
+    });
+
+    it('lets go of a report with its kill', async () => {
+      const store = await openNew();
+      await store.saveBatch(batchOf([aKill({ key: 'old', atMs: 1 })]), nothing);
+      await store.saveReports([{ host: 'db01', key: 'old', text: 'a' }]);
+
+      await store.prune({ nowMs: 1_000, keepKillsMs: 100, keepSamplesMs: 100, maxKillsPerHost: null });
+      await store.saveBatch(batchOf([aKill({ key: 'old', atMs: 1 })]), nothing);
+
+      expect(await store.report('db01', ['old'])).toBeNull();
+    });
+  });
+
   describe('incidents', () => {
     it('lists those of a host, newest first, and the open ones', async () => {
       const store = await openNew();

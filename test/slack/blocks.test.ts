@@ -26,7 +26,8 @@ import { describeWeek } from '../../src/notice/answer/report-notice.ts';
 import { describeRefusal } from '../../src/notice/answer/refusal-text.ts';
 import { describeScores, type ScoreRow } from '../../src/notice/scores-notice.ts';
 import { describeSummary } from '../../src/notice/incident/storm-notice.ts';
-import { describeEvidence, describeLaterKill, describeReport } from '../../src/notice/incident/thread-notice.ts';
+import { describeReport } from '../../src/notice/incident/full-report.ts';
+import { describeEvidence, describeLaterKill } from '../../src/notice/incident/thread-notice.ts';
 import { renderContent } from '../../src/slack/blocks.ts';
 import { escapeEntities, toMrkdwn } from '../../src/slack/mrkdwn.ts';
 import {
@@ -137,6 +138,7 @@ describe('whatever a host writes, Slack takes the message', () => {
               describeIncident({ ...incident, next }, { nowMs: NOW, protect: true, seenBefore: null }),
             ),
             ...incidents.map((incident) => describeReport(incident, incident.kills)),
+            ...incidents.map((incident) => describeReport(incident, incident.kills, { at: 0, text: name, page: 2 })),
             ...unique.map(describeEvidence),
             ...unique.map(describeLaterKill),
             describeSummary(incidents.map((incident) => ({ incident, anew: null }))),

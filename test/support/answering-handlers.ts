@@ -10,7 +10,7 @@ import { describeAudit } from '../../src/notice/answer/audit-notice.ts';
 import { describeHome, describeHosts } from '../../src/notice/answer/fleet-notice.ts';
 import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { aNotice } from '../../src/notice/notice.ts';
-import { describeReport } from '../../src/notice/incident/thread-notice.ts';
+import { describeReport } from '../../src/notice/incident/full-report.ts';
 import { nearest } from '../../src/app/nearest.ts';
 import { helpLines } from '../../src/app/answer/registry.ts';
 import { aRecord } from './a-kill.ts';

@@ -70,8 +70,8 @@ export interface Handlers {
   explain: (ask: { text: string }, requester: Requester) => Promise<Answer>;
   /** The card of an incident, for everybody in the channel. */
   share: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
-  /** Everything known about an incident: evidence lines, holders, warnings. */
-  fullReport: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
+  /** Everything known about a kill of an incident (1: the newest), a page at a time: its task table, then the lines of its report. */
+  fullReport: (ask: { incidentId: string; kill?: number; page?: number }, requester: Requester) => Promise<Answer>;
   /** An incident by its id or the beginning of it, with its kills, a page at a time (1, 2 …). */
   showIncident: (ask: { incident: string; page: number }, requester: Requester) => Promise<Answer>;
   /** Says in the incident's message who takes care of it. */

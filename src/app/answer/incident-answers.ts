@@ -1,8 +1,8 @@
-import type { Incident } from '../../incident/incident.ts';
+import type { Incident, Kill } from '../../incident/incident.ts';
 import { nextUnknownText, sharedText, type NextUnknown } from '../../notice/answer/answer-notes.ts';
 import { describeIncident, type IncidentContext } from '../../notice/incident/incident-notice.ts';
 import type { Notice } from '../../notice/notice.ts';
-import { describeReport } from '../../notice/incident/thread-notice.ts';
+import { describeReport } from '../../notice/incident/full-report.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
 import type { LiveScan, LiveScans } from '../live-scan.ts';
@@ -15,6 +15,7 @@ const NEXT_WITHIN_MS = 2_000;
 /** It says as of when it is, so a recent one will do. */
 const NEXT_AGE_MS = 30_000;
 const REPORT_KILLS_MAX = 100;
+const SAME_REPORT_MS = 1_000;
 
 /** The questions about one incident. */
 export function openIncidentAnswers(
@@ -70,14 +71,29 @@ export function openIncidentAnswers(
     return { kind: 'notice', notice: { ...notice, small: [...notice.small, shared] } };
   }
 
-  async function fullReport({ incidentId }: { incidentId: string }): Promise<Answer> {
-    const incident = await store.incident(incidentId);
+  async function fullReport(ask: { incidentId: string; kill?: number; page?: number }): Promise<Answer> {
+    const incident = await store.incident(ask.incidentId);
     if (!incident) return STALE;
-    const kills = await store.killsOfIncident(incidentId, REPORT_KILLS_MAX);
-    return { kind: 'notice', notice: describeReport(incident, kills) };
+    const kills = await store.killsOfIncident(incident.id, REPORT_KILLS_MAX);
+    const at = Math.min(Math.max(1, ask.kill ?? 1), Math.max(1, kills.length)) - 1;
+    const kill = kills[at];
+    const text = kill === undefined ? null : await store.report(kill.host, reportKeys(kill, kills));
+    return { kind: 'notice', notice: describeReport(incident, kills, { at, text, page: ask.page ?? 1 }) };
   }
 
   return { answerLast, share, fullReport };
+}
+
+/** Under which keys its report may stand: of a group that died together the first has it. */
+function reportKeys(kill: Kill, kills: readonly Kill[]): string[] {
+  const { oomGroup } = kill.record;
+  const together =
+    oomGroup === null
+      ? []
+      : kills.filter(
+          (other) => other.record.oomGroup === oomGroup && Math.abs(other.atMs - kill.atMs) <= SAME_REPORT_MS,
+        );
+  return [kill.key, ...together.map(({ key }) => key)];
 }
 
 const STALE: Answer = { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };

@@ -4,7 +4,8 @@ import type { People } from '../people.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers, Requester } from './handlers.ts';
 
-const PAGE_KILLS = 20;
+/** With the longest names so many rows fit into a message; a table that does not fit is left out as a whole. */
+const PAGE_KILLS = 10;
 const TRIES = 5;
 
 /** An incident by its id, and who takes care of it. */

@@ -3,12 +3,15 @@ import { openLogParser, type LogParser } from '../../oom/report/log-parser.ts';
 import type { OomEvent } from '../../oom/report.ts';
 import type { HostFacts, LogBatch } from '../host-link.ts';
 import { killOf, type NamesGroup, type WhoKnows } from './kill-from-record.ts';
+import type { ReportLines } from './report-keeper.ts';
 import type { Position } from '../ports.ts';
 
 /** Kills, and up to where the log need not be read again once they are on record. */
 export interface ReadLog {
   kills: Kill[];
   positions: Position[];
+  /** The lines of reports, to be kept beside the kills once people were told. */
+  reports: ReportLines[];
 }
 
 export interface LogReader {
@@ -70,7 +73,7 @@ export function openLogReader({ host, facts, nowMs, who, named }: ReaderWorld): 
     const known = readings.get(key);
     if (known !== undefined) return known;
     const reading: Reading = {
-      parser: openLogParser(),
+      parser: openLogParser({ keepsLines: true }),
       lines: 0,
       about: batch,
       bootId: null,
@@ -88,14 +91,16 @@ export function openLogReader({ host, facts, nowMs, who, named }: ReaderWorld): 
     return reading;
   }
 
-  function killsOf(reading: Reading, events: readonly OomEvent[]): Kill[] {
-    return events
-      .filter(
-        ({ kind, record: { outcome } }) => kind !== 'closed' && outcome !== 'truncated' && outcome !== 'suppressed',
-      )
-      .map(({ record }) =>
-        killOf(record, { host, batch: reading.about, bootId: reading.bootId, facts, nowMs: nowMs(), who, named }),
-      );
+  /** Adds what the events tell. */
+  function tell(read: ReadLog, reading: Reading, events: readonly OomEvent[]): void {
+    for (const { kind, record, report } of events) {
+      const { outcome } = record;
+      if (kind === 'closed' || outcome === 'truncated' || outcome === 'suppressed') continue;
+      const around = { host, batch: reading.about, bootId: reading.bootId, facts, nowMs: nowMs(), who, named };
+      const kill = killOf(record, around);
+      read.kills.push(kill);
+      if (report !== undefined) read.reports.push({ host, key: kill.key, ...report });
+    }
   }
 
   function take(batch: LogBatch): ReadLog {
@@ -104,16 +109,16 @@ export function openLogReader({ host, facts, nowMs, who, named }: ReaderWorld): 
     reading.about = { source, arrivedAtMs, bootId, live, lookup };
     reading.lastAtMs = nowMs();
     reading.isResting = false;
-    const kills: Kill[] = [];
+    const read: ReadLog = { kills: [], positions: [], reports: [] };
     let idleAt = -1;
     for (const [index, line] of batch.lines.entries()) {
       const lineBoot = bootId ?? bootOfLine(source, line);
       // A report ends with the boot that it was written in.
-      if (lineBoot !== reading.bootId) kills.push(...killsOf(reading, reading.parser.settle()));
+      if (lineBoot !== reading.bootId) tell(read, reading, reading.parser.settle());
       reading.bootId = lineBoot;
       reading.lines += 1;
       const events = reading.parser.line(line, reading.lines);
-      if (events.length > 0) kills.push(...killsOf(reading, events));
+      if (events.length > 0) tell(read, reading, events);
       if (reading.parser.maySkip()) idleAt = index;
     }
     const last = batch.lines.length - 1;
@@ -121,10 +126,10 @@ export function openLogReader({ host, facts, nowMs, who, named }: ReaderWorld): 
       if (idleAt >= 0) reading.idle = batch.positionAfter(idleAt) ?? reading.idle;
       reading.end = idleAt === last ? reading.idle : (batch.positionAfter(last) ?? reading.end);
     }
-    if (kills.length > 0) hold(reading);
+    if (read.kills.length > 0) hold(reading);
     const isHeld = nowMs() - reading.killAtMs < HOLD_MS && nowMs() - reading.heldSinceMs < HOLD_MAX_MS;
     if (!isHeld) reading.sure = reading.idle;
-    return { kills, positions: kills.length > 0 || isDue(reading) ? place(reading) : [] };
+    return { ...read, positions: read.kills.length > 0 || isDue(reading) ? place(reading) : [] };
   }
 
   function hold(reading: Reading): void {
@@ -153,16 +158,16 @@ export function openLogReader({ host, facts, nowMs, who, named }: ReaderWorld): 
 
   function restOne(reading: Reading): ReadLog {
     const quietMs = nowMs() - reading.lastAtMs;
-    const kills: Kill[] = [];
+    const read: ReadLog = { kills: [], positions: [], reports: [] };
     if (quietMs >= SETTLE_MS) {
-      kills.push(...killsOf(reading, reading.parser.settle()));
+      tell(read, reading, reading.parser.settle());
       // Forgets the reports that later lines might have amended: they take memory on a host with many kills.
-      reading.parser = openLogParser();
+      reading.parser = openLogParser({ keepsLines: true });
       reading.idle = reading.end;
       reading.isResting = true;
     }
     if (quietMs >= HOLD_MS) reading.sure = reading.idle;
-    return { kills, positions: place(reading) };
+    return { ...read, positions: place(reading) };
   }
 
   return {
@@ -173,7 +178,11 @@ export function openLogReader({ host, facts, nowMs, who, named }: ReaderWorld): 
     },
     rest: () => {
       const read = [...readings.values()].filter((reading) => !reading.isResting && dueInMs(reading) <= 0).map(restOne);
-      return { kills: read.flatMap((one) => one.kills), positions: read.flatMap((one) => one.positions) };
+      return {
+        kills: read.flatMap((one) => one.kills),
+        positions: read.flatMap((one) => one.positions),
+        reports: read.flatMap((one) => one.reports),
+      };
     },
   };
 }

@@ -11,6 +11,7 @@ import { assignIncidents } from './assign-incidents.ts';
 import { incidentIdOf } from './incident-id.ts';
 import { tellUnsaved } from './unsaved-kills.ts';
 import type { Clock } from '../ports.ts';
+import type { ReportKeeper } from './report-keeper.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
 import { beginWatching, isPast, openPast } from './past.ts';
 import { keepSampling } from './sampling.ts';
@@ -34,6 +35,8 @@ export interface WatchWorld {
   onGap: (host: string, gap: LogGap) => void;
   /** What all hosts share; absent: this one is alone. */
   turns?: Turns;
+  /** Keeps the lines of reports for those who ask for all of it; absent: they are let go. */
+  reports?: Pick<ReportKeeper, 'keep'>;
   /** How often memory is noted; null or absent: only with each snapshot. */
   sampleEveryMs?: () => number | null;
   /** Warn before memory is used up, so long before; null or absent: not for this host. */
@@ -122,6 +125,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const reader = openLogReader({ host, facts, nowMs: clock.nowMs, who: snapshots.who, named: snapshots.named });
     function keep(read: ReturnType<LogReader['take']>): void {
       if (read.kills.length + read.positions.length > 0) saves.add(read);
+      if (read.reports.length > 0) world.reports?.keep(read.reports);
     }
     const lines = openLineQueue({
       turns,

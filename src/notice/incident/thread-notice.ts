@@ -4,9 +4,8 @@ import { serviceLabel } from '../../incident/service.ts';
 import { aNotice, type Notice } from '../notice.ts';
 import { statusText } from '../recurrence-text.ts';
 import { backService } from './headline.ts';
-import { residentKiB } from '../../oom/resident.ts';
 import { freedKiB, shortageText, victimText } from '../roles.ts';
-import { sayCount, sayUtc } from '../units.ts';
+import { sayCount } from '../units.ts';
 
 const EVIDENCE_LINES = 40;
 
@@ -59,54 +58,4 @@ export function describeReturn(incident: Incident): Notice | null {
       ...text,
     ],
   });
-}
-
-/** Everything that is known about one incident: the answer to "Full report". */
-export function describeReport(incident: Incident, kills: readonly Kill[]): Notice {
-  const newest = kills[0];
-  if (!newest) return aNotice({ headline: [{ words: 'The kills of this incident are no longer on record.' }] });
-  const evidence = describeEvidence(newest);
-  const { slabs, aftermath, predictedVictim } = newest.record;
-  return {
-    ...evidence,
-    headline: [{ words: 'Full report: ' }, ...victimText(newest), { words: ' on ' }, { hostText: newest.host }],
-    parts: [
-      ...(kills.length > 1
-        ? [
-            {
-              kind: 'lines' as const,
-              caption: `${sayCount(kills.length, 'kill')} of this incident on record`,
-              lines: kills.slice(0, 20).map((kill) => killLine(kill)),
-            },
-          ]
-        : []),
-      ...evidence.parts,
-      ...(slabs.length > 0
-        ? [
-            {
-              kind: 'lines' as const,
-              caption: 'Largest kernel caches',
-              lines: slabs
-                .slice(0, 5)
-                .map((slab) => `${slab.name}  ${sayKiB(slab.usedKiB)} of ${sayKiB(slab.totalKiB)}`),
-            },
-          ]
-        : []),
-      ...(aftermath.length > 0
-        ? [{ kind: 'lines' as const, caption: 'After the kill', lines: aftermath.slice(0, 10) }]
-        : []),
-    ],
-    small: [
-      ...evidence.small,
-      ...(predictedVictim?.agrees === true
-        ? [[{ words: 'The kernel’s arithmetic, repeated on its task table, gives the same victim.' }]]
-        : []),
-      [{ words: `Incident ${incident.id}.` }],
-    ],
-  };
-}
-
-function killLine(kill: Kill): string {
-  const size = residentKiB(kill.record);
-  return `${sayUtc(kill.atMs)}  ${kill.record.name ?? '?'}  pid ${kill.record.pid ?? '?'}${size === null ? '' : `  ${sayKiB(size)}`}`;
 }

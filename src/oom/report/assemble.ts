@@ -13,6 +13,7 @@ import {
   type DeathEvent,
   type StreamState,
 } from './stream-state.ts';
+import { keepLine, noLines } from './report-text.ts';
 import { readRow } from './tasks.ts';
 import { readStat } from './memcg.ts';
 import { openUserspaceReader } from '../killers/userspace.ts';
@@ -89,10 +90,12 @@ const BEFORE_MAX = 3;
  * Puts reports together from the lines of one host. Never throws; memory is bounded.
  *
  * @param wasKilledElsewhere whether another host of the same input has just killed a process of this id and name
+ * @param keepsLines whether the lines of each report are kept until its kill is told
  */
 export function openAssembler(
   nextReport: () => number,
   wasKilledElsewhere: (pid: number, name: string) => boolean = () => false,
+  keepsLines = false,
 ): Assembler {
   const userspace = openUserspaceReader();
   const state: StreamState = {
@@ -158,6 +161,14 @@ export function openAssembler(
   }
 
   function feed(line: LogLine): void {
+    const before = state.open;
+    take(line);
+    const report = state.open ?? before;
+    if (!keepsLines || report === null || line.program !== null) return;
+    keepLine((report.kept ??= noLines()), line);
+  }
+
+  function take(line: LogLine): void {
     const { text } = line;
     const { open } = state;
     if (open !== null && state.split === null && line.program === null && readFrequent(open, line)) return;

@@ -3,6 +3,7 @@ import type { LogLine } from '../framing/frame.ts';
 import { openUnwrapper } from '../framing/unwrap.ts';
 import { buildRecord, shareFacts } from './record.ts';
 import type { OomEvent } from '../report.ts';
+import type { ReportState } from './report-state.ts';
 
 export interface LogParser {
   /**
@@ -26,8 +27,11 @@ const TEXT_MAX = 8_192;
 const KILLED_MAX = 10_000;
 const NO_EVENTS: OomEvent[] = [];
 
-/** A parser for one input, a file or a live stream. With `lastWordOnly` only `closed` events are given, which saves work on files. */
-export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogParser {
+/**
+ * A parser for one input, a file or a live stream. With `lastWordOnly` only `closed` events are given, which saves work on files;
+ * with `keepsLines` the first kill of a report comes with all its lines.
+ */
+export function openLogParser(options: { lastWordOnly?: boolean; keepsLines?: boolean } = {}): LogParser {
   const framer = openUnwrapper(isIdle, options.lastWordOnly === true);
   const assemblers = new Map<string, Assembler>();
   const lines: LogLine[] = [];
@@ -64,6 +68,7 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
     const assembler = openAssembler(
       () => (reports += 1),
       (pid, name) => [...assemblers].some(([other, { hasKilled }]) => other !== stream && hasKilled(pid, name)),
+      options.keepsLines === true,
     );
     assemblers.set(stream, assembler);
     return assembler;
@@ -77,7 +82,8 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
       }
       // Its kill line stands under the name of another host: two names of one machine, or of a machine and its guest.
       if (death.reapedAlone !== null && killed.has(death.reapedAlone)) continue;
-      if (kind === 'closed' || options.lastWordOnly !== true) out.push({ kind, record: buildRecord(death) });
+      if (kind === 'closed' || options.lastWordOnly !== true)
+        out.push({ kind, record: buildRecord(death), ...(kind === 'kill' ? linesOf(death.report) : {}) });
       else if (kind === 'kill') shareFacts(death.report, death);
     }
     assembler.events.length = 0;
@@ -123,6 +129,13 @@ export function openLogParser(options: { lastWordOnly?: boolean } = {}): LogPars
     },
     maySkip: () => !framer.needsEveryLine() && !framer.isHolding() && isIdle(),
   };
+}
+
+/** Once: they are large, and a report may stay amendable for long. */
+function linesOf(report: ReportState): Pick<OomEvent, 'report'> {
+  const { kept } = report;
+  report.kept = null;
+  return kept === null ? {} : { report: kept };
 }
 
 /** The line above once more: two loggers wrote into one file. */

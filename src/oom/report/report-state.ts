@@ -2,6 +2,7 @@ import { decodeText } from '../bytes.ts';
 import type { LogLine } from '../framing/frame.ts';
 import type { MemcgState } from './memcg.ts';
 import { emptyMemory, type MemoryState } from './memory.ts';
+import type { KeptLines } from './report-text.ts';
 import type { EvidenceLine, Killer, KillRecord, Outcome, Trigger } from '../report.ts';
 import type { TaskTable } from './tasks.ts';
 import type { UserspaceKill } from '../killers/userspace-kill.ts';
@@ -37,6 +38,8 @@ export interface ReportState {
   group: string | null;
   deaths: DeathState[];
   evidence: EvidenceLine[];
+  /** All lines from its first to its kill line; null: they are not kept, or were taken. */
+  kept: KeptLines | null;
   warnings: string[];
   /** Lines in a row that meant nothing. */
   idle: number;
@@ -99,6 +102,7 @@ export function openReport(report: number, killer: Killer, first: LogLine): Repo
     group: null,
     deaths: [],
     evidence: [],
+    kept: null,
     warnings: [],
     idle: 0,
     recentPids: new Set(),
