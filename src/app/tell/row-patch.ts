@@ -2,8 +2,8 @@ import type { LedgerPatch, LedgerRow } from '../ledger.ts';
 import type { NewDelivery } from '../ports.ts';
 import { writeLines } from '../reply-body.ts';
 
-/** Lines of a summary in one reply: what a message can carry. */
-const LINES_PER_REPLY = 25;
+/** Lines of a summary in one reply: what a message can carry, each of up to 500 characters. */
+const LINES_PER_REPLY = 20;
 
 /** The row as it is, with what changes. */
 export function patchOf(row: LedgerRow, change: Partial<LedgerPatch>): LedgerPatch {

@@ -1,5 +1,6 @@
 import type { Incident } from '../../incident/incident.ts';
 import { serviceLabel } from '../../incident/service.ts';
+import { cutText } from '../host-text.ts';
 import { aNotice, type Notice, type Text } from '../notice.ts';
 import { shortageText } from '../roles.ts';
 import { sayCount, sayDuration } from '../units.ts';
@@ -17,6 +18,9 @@ const SENTENCE_CHARS = 400;
 const MESSAGE_CHARS = 2_600;
 /** One quoted block in the thread. */
 const BLOCK_CHARS = 2_600;
+// A line of a block is cut at 600 characters (slack/native-blocks.ts): what it says must fit, host and id as well.
+const LINE_SERVICES_CHARS = 180;
+const LINE_PART_CHARS = 110;
 /** The first characters of an incident's id, enough for `/oom show`. */
 const ID_CHARS = 8;
 
@@ -65,14 +69,14 @@ export function describeSummary(members: readonly SummaryMember[]): Notice {
   });
 }
 
-/** The incidents of a summary for its thread, one line each: host, services, what ran out, id. */
+/** The incidents of a summary for its thread, one line each: host, services, what ran out, id, cause. */
 export function describeSummaryLines(incidents: readonly Incident[]): Notice {
   return aNotice({
     tone: 'bad',
     headline: [{ words: `${sayCount(incidents.length, 'incident')} of this summary` }],
     parts: blocksOf(incidents.map(summaryLine), BLOCK_CHARS).map((lines) => ({
       kind: 'lines' as const,
-      caption: 'Host: services, what ran out, id',
+      caption: 'Host: services, what ran out, id, cause',
       lines,
     })),
   });
@@ -102,14 +106,31 @@ function servicesOf({ service: first, victims, kills }: Incident): string[] {
 }
 
 function summaryLine(incident: Incident): string {
+  const id = incident.id.slice(0, ID_CHARS);
   const services = incident.victims.map(({ service, count }) => {
     const name = serviceLabel(service, incident.kills);
     return count > 1 ? `${name} (${count})` : name;
   });
-  const named = services.length === 0 ? serviceLabel(incident.service, incident.kills) : services.join(', ');
+  const all = services.length === 0 ? [serviceLabel(incident.service, incident.kills)] : services;
+  const shown = fitting(all, LINE_SERVICES_CHARS);
+  const more = all.length - shown.length;
+  const named = `${shown.join(', ')}${more > 0 ? ` and ${more} more (/oom show ${id})` : ''}`;
   const kill = incident.kills.at(-1);
-  const shortage = kill === undefined ? '' : `: ${plain(shortageText(kill))}`;
-  return `${incident.host}: ${named}${shortage}  ${incident.id.slice(0, ID_CHARS)}`;
+  const shortage = kill === undefined ? '' : `: ${cutText(plain(shortageText(kill)), LINE_PART_CHARS)}`;
+  const cause = incident.cause === null ? '' : `  ${cutText(incident.cause.text, LINE_PART_CHARS)}`;
+  return `${incident.host}: ${named}${shortage}  ${id}${cause}`;
+}
+
+/** The first of them, at least one, within so many characters. */
+function fitting(words: readonly string[], chars: number): string[] {
+  const shown: string[] = [];
+  let used = 0;
+  for (const word of words) {
+    used += word.length + 2;
+    if (shown.length > 0 && used > chars) break;
+    shown.push(word);
+  }
+  return shown;
 }
 
 function plain(text: Text): string {
@@ -121,13 +142,7 @@ function sumKills(incidents: readonly Incident[]): number {
 }
 
 function servicesText(services: readonly string[]): Text {
-  const shown: string[] = [];
-  let chars = 0;
-  for (const service of services) {
-    chars += service.length + 2;
-    if (shown.length > 0 && chars > SENTENCE_CHARS) break;
-    shown.push(service);
-  }
+  const shown = fitting(services, SENTENCE_CHARS);
   const more = services.length - shown.length;
   return [
     ...shown.flatMap((service, at): Text => [...(at === 0 ? [] : [{ words: ', ' }]), { hostText: service }]),
