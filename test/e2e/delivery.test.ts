@@ -215,7 +215,7 @@ const UNSAFE =
 /** `npm run test:long` has 50. */
 const MOMENTS = Number(process.env['OOMBOT_MOMENTS'] ?? 12);
 
-describe('a bot that dies', { timeout: 240_000 }, () => {
+describe('a bot that dies', { timeout: 240_000 + MOMENTS * 6_000 }, () => {
   it(`with -9 at ${MOMENTS} random moments between record and Slack tells every incident once`, async () => {
     const counts = await Promise.all(Array.from({ length: 4 }, () => aChainOfDeaths(Math.ceil(MOMENTS / 4))));
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import pg from 'pg';
@@ -166,9 +167,23 @@ describe.each([
       expect(await store.queueLengths()).toMatchObject([{ waiting: 0, inFlight: 0, failed: 1 }]);
     }, 60_000);
 
+    it.skipIf(anOld !== anOldSqlite)('but not while the version before has it open', async () => {
+      const url = await anOld();
+      const file = url.slice('sqlite:'.length);
+      // As that version holds it (its lockFile): SQLite is one process's, and owners in the table are those of an unclean end.
+      const lock = new DatabaseSync(`${file}.lock`);
+      lock.exec('pragma journal_mode = memory; begin exclusive');
+      const before = readFileSync(file);
+
+      await expect(openStore(url)).rejects.toThrow(/Another oombot is running with the database .*; stop it first/);
+
+      expect(readFileSync(file).equals(before)).toBe(true);
+      lock.close();
+      expect(await (await open(url)).incident('new')).not.toBeNull();
+    });
+
     it.skipIf(anOld === anOldSqlite)('but not while another oombot works on it', async () => {
       const url = await anOld();
-      // SQLite is one process's: whoever opens it is alone.
       await onPostgres(url, `update owners set expires_ms = ${Date.now() + 60_000}`);
 
       await expect(openStore(url)).rejects.toThrow(/is in use by another oombot. Stop every oombot/);

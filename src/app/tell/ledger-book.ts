@@ -78,6 +78,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       for (const { key } of loaded) recorded(key);
       forgetOld();
     });
+    giveUpOld();
     isFaulty = !isWritten || !isRead;
     const fromMemory = [...handed].filter(
       // What was told and is written down may have gone from `known` since.
@@ -150,8 +151,12 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     const nowMs = clock.nowMs();
     for (const [key, one] of handed)
       if ((one.isOnRecord && !known.has(key)) || nowMs - one.atMs > HANDED_FOR_MS) handed.delete(key);
+  }
+
+  /** Also while the store fails: what waits for it must not grow for ever. */
+  function giveUpOld(): void {
     for (const [key, one] of pending)
-      if (nowMs - one.sinceMs > UNWRITTEN_FOR_MS || pending.size > UNWRITTEN_MAX) giveUp(key);
+      if (clock.nowMs() - one.sinceMs > UNWRITTEN_FOR_MS || pending.size > UNWRITTEN_MAX) giveUp(key);
   }
 
   /** It never came on record, and replies to it never can. */
