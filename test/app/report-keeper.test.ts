@@ -35,7 +35,7 @@ describe('what is read of a host', () => {
   it('has the lines of a report beside the kill that they are of', () => {
     const lines = toLines(readLogFile(ownCorpus(), 'd12-unit-java.dmesg.log'));
     const facts = { bootId: null, bootAtMs: 0, bootErrorMs: 0, clockOffsetMs: 0 } as HostFacts;
-    const reader = openLogReader({ host: 'db01', facts, nowMs: () => 1_000, who: () => null });
+    const reader = openLogReader({ host: 'db01', facts, nowMs: () => 1_000, who: () => null, named: () => null });
     const { kills, reports } = reader.take({
       source: 'dmesg',
       lines,
