@@ -59,7 +59,7 @@ const INVENTORY_PATIENCE_MS = 15_000;
 export async function run({ load = loadConfig, print, signal }: RunOptions): Promise<Running> {
   const opened: Opened = [];
   try {
-    const base = await openBase(openSettings(load), opened);
+    const base = await openBase(openSettings(load), opened, signal);
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
     const hosts = openHosts(base, opened);

@@ -15,12 +15,13 @@ import type { SshTarget } from '../ssh/target.ts';
 import { openInventories, type Inventories } from './inventories.ts';
 import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
 import { isRecordFault } from '../store/record-fault.ts';
-import { openStore } from '../store/store.ts';
+import { isAway, openStore } from '../store/store.ts';
 import { databaseUrl, type Settings } from './settings.ts';
 import { systemClock as clock } from './system-clock.ts';
 
 /** A fault of the record that lasts is logged again after this. */
 const SAY_AGAIN_MS = 60 * 60_000;
+const DATABASE_AGAIN_MS = 2_000;
 
 /** How to close what is open, in the order in which it was opened. */
 export type Opened = (() => Promise<unknown>)[];
@@ -47,13 +48,14 @@ export interface Base {
   changed: Bell;
 }
 
-export async function openBase(settings: Settings, opened: Opened): Promise<Base> {
+/** Throws one sentence; while a PostgreSQL server is only away it is waited for, until the signal aborts. */
+export async function openBase(settings: Settings, opened: Opened, signal: AbortSignal): Promise<Base> {
   const config = settings.now();
-  const store = await openStore(databaseUrl(config), { auditKey: config.auditKey });
-  opened.push(store.close);
-  const { sshPassphrase, sshAgentSocket, proxyEnvironment } = config;
   const { log, recordIsBack } = openLog(config);
   logWarnings(log, config);
+  const store = await openRecord(config, log, signal);
+  opened.push(store.close);
+  const { sshPassphrase, sshAgentSocket, proxyEnvironment } = config;
   const ssh = openSsh({
     clock,
     random: Math.random,
@@ -77,6 +79,19 @@ export async function openBase(settings: Settings, opened: Opened): Promise<Base
     outbox: openBell(),
     changed: openBell(),
   };
+}
+
+/** What happens meanwhile is read from the hosts' logs afterwards, from where each was read before. */
+async function openRecord(config: Config, log: Logger, signal: AbortSignal): Promise<Store> {
+  for (let isWaiting = false; ; isWaiting = true) {
+    try {
+      return await openStore(databaseUrl(config), { auditKey: config.auditKey });
+    } catch (error) {
+      if (!isAway(error) || signal.aborted) throw error;
+      if (!isWaiting) log.error({ err: error }, 'The database cannot be reached; the start waits for it');
+      await clock.sleep(DATABASE_AGAIN_MS, signal).catch(() => undefined);
+    }
+  }
 }
 
 /** An incident's message as it should read now. */

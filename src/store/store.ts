@@ -52,6 +52,7 @@ import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
 import { failedDeliveries, loadLedger, loadPosted, queueLengths, saveLedger, sentSince } from './ledger.ts';
 import { insertDeliveries, showChange } from './ledger-entries.ts';
+import { isLost } from './postgres-driver.ts';
 import { openPostgres } from './postgres.ts';
 import { isRecordFault } from './record-fault.ts';
 import { loadReport, saveReports } from './reports.ts';
@@ -97,6 +98,11 @@ export async function openStore(
       return taken;
     },
   };
+}
+
+/** Whether what `openStore` threw only says that a PostgreSQL server could not be reached: it may come up. */
+export function isAway(error: unknown): boolean {
+  return error instanceof Error && isLost(error.cause);
 }
 
 export function openDatabase(url: string, readOnly: boolean): [Database, string] {

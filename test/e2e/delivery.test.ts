@@ -237,7 +237,7 @@ async function aChainOfDeaths(deaths: number): Promise<number> {
     const env = { ...process.env, NODE_COMPILE_CACHE: path.join(dir, 'compiled') };
     const bot = spawn(node, args, { stdio: ['ignore', 'ignore', 'inherit'], env });
     const gone = new Promise((resolve) => bot.once('exit', resolve));
-    await eventually(() => calls(workspace, 'chat.postMessage').length > asked, 'a message of the bot', 60_000);
+    await eventually(() => calls(workspace, 'chat.postMessage').length > asked, 'a message of the bot', 120_000);
     await sleep(Math.random() * 250);
     bot.kill('SIGKILL');
     await gone;
