@@ -270,7 +270,7 @@ describe('under faults of the store and the chat at any step, and deaths of the 
       expectToldOnce(told);
       expect(await told.store.queueLengths()).toEqual([]);
     },
-    60_000,
+    300_000,
   );
 
   it.each(Array.from({ length: Math.ceil(SEEDS / 3) }, (_, at) => FIRST_SEED + at))(
@@ -282,7 +282,7 @@ describe('under faults of the store and the chat at any step, and deaths of the 
       for (const kill of kills) expect(told.get(incidentIdOf(kill)) ?? 0, kill.host).toBeGreaterThanOrEqual(1);
       expect(await store.queueLengths()).toEqual([]);
     },
-    60_000,
+    300_000,
   );
 });
 
@@ -290,7 +290,7 @@ describe('under faults of the store and the chat at any step, and deaths of the 
 describe('the same on PostgreSQL', needs('postgres'), () => {
   let postgres: Postgres | null = null;
   beforeAll(async () => void (postgres = await startPostgres()), 120_000);
-  afterAll(() => postgres?.stop());
+  afterAll(() => postgres?.stop(), 60_000);
 
   const onPostgres: Place = {
     isFar: true,
@@ -309,6 +309,6 @@ describe('the same on PostgreSQL', needs('postgres'), () => {
       expectToldOnce(told);
       expect(await told.store.queueLengths()).toEqual([]);
     },
-    180_000,
+    600_000,
   );
 });
