@@ -33,16 +33,23 @@ const CHARTS_MAX = 2;
 const BLOCKS_MAX = { message: 48, plain: 48, view: 95 } as const; // 50 and 100
 // Slack answers msg_blocks_too_long near 13,200 characters over all blocks.
 const ALL_BLOCKS_MAX = 12_000;
+const ROWS_TRIED = [100, 60, 40, 30, 20, 12, 8, 5] as const;
 
 const SIGN: Record<Tone, string> = { bad: '🔴 ', warn: '🟠 ', good: '🟢 ', plain: '' };
 
 /** A notice as Slack shows it: within every limit, with nothing from a host interpreted. */
 export function renderContent(notice: Notice, surface: Surface): SlackContent {
-  return { text: renderFallback(notice), blocks: fit(renderBlocks(notice, surface), surface) };
+  const text = renderFallback(notice);
+  // Fewer rows of each table are better than no table; each says how many it shows.
+  for (const rowsMax of ROWS_TRIED) {
+    const blocks = renderBlocks(notice, surface, rowsMax);
+    if (blocks.length <= BLOCKS_MAX[surface] && sizeOf(blocks) <= ALL_BLOCKS_MAX) return { text, blocks };
+  }
+  return { text, blocks: fit(renderBlocks(notice, surface, ROWS_TRIED.at(-1) ?? 0), surface) };
 }
 
-function renderBlocks(notice: Notice, surface: Surface): NoticeBlock[] {
-  const state = { actions: 0, charts: 0 };
+function renderBlocks(notice: Notice, surface: Surface, rowsMax: number): NoticeBlock[] {
+  const state = { actions: 0, charts: 0, rowsMax };
   return [
     ...headlineBlocks(notice),
     ...(notice.sentence ? [section(notice.sentence)] : []),
@@ -63,14 +70,18 @@ function headlineBlocks(notice: Notice): NoticeBlock[] {
   return [{ type: 'header', text: { type: 'plain_text', text: cutToUnits(line, HEADER_MAX), emoji: false } }];
 }
 
-function partBlocks(part: Part, surface: Surface, state: { actions: number; charts: number }): NoticeBlock[] {
+function partBlocks(
+  part: Part,
+  surface: Surface,
+  state: { actions: number; charts: number; rowsMax: number },
+): NoticeBlock[] {
   switch (part.kind) {
     case 'text':
       return [section(part.text)];
     case 'facts':
       return factBlocks(part.facts);
     case 'table': {
-      const table = surface === 'message' ? tableBlock(part) : null;
+      const table = surface === 'message' ? tableBlock(part, state.rowsMax) : null;
       if (table) return [table];
       return part.rows.length === 0 ? [] : [section([{ strong: part.caption }]), preformattedBlock(tableLines(part))];
     }
@@ -170,7 +181,10 @@ function fit(blocks: NoticeBlock[], surface: Surface): NoticeBlock[] {
     left = true;
   }
   return left
-    ? [...kept, { type: 'context', elements: [{ type: 'mrkdwn', text: 'Shortened to fit: ask for the full report.' }] }]
+    ? [
+        ...kept,
+        { type: 'context', elements: [{ type: 'mrkdwn', text: 'Shortened to fit: the largest parts are left out.' }] },
+      ]
     : kept;
 }
 

@@ -41,13 +41,13 @@ const POINTS_MAX = 20;
 const SEGMENTS_MAX = 6;
 const PREFORMATTED_MAX = 3_000;
 
-/** A sortable table; null when there is no row to show. */
-export function tableBlock(table: TablePart): TableBlock | null {
+/** A sortable table of at most so many rows, which says how many it lacks; null when there is no row to show. */
+export function tableBlock(table: TablePart, rowsMax: number = ROWS_MAX): TableBlock | null {
   const columns = table.columns.slice(0, COLUMNS_MAX);
   const head = columns.map((column): TableCell => ({ type: 'raw_text', text: cellText(column.title) }));
   const rows: TableCell[][] = [];
   let room = CELLS_MAX;
-  for (const row of table.rows.slice(0, ROWS_MAX)) {
+  for (const row of table.rows.slice(0, Math.min(rowsMax, ROWS_MAX))) {
     const cells = columns.map((_, at) => tableCell(row[at] ?? { text: [] }));
     room -= cells.reduce((sum, cell) => sum + ('text' in cell ? cell.text.length : CELL_MAX), 0);
     if (room < 0) break;
@@ -56,10 +56,14 @@ export function tableBlock(table: TablePart): TableBlock | null {
   if (rows.length === 0 || columns.length === 0) return null;
   return {
     type: 'data_table',
-    caption: cutText(showHostText(table.caption), 200),
+    caption: `${cutText(showHostText(table.caption), 160)}${lacking(table.rows.length, rows.length)}`,
     rows: [head, ...rows],
     page_size: Math.min(rows.length, 10),
   };
+}
+
+function lacking(all: number, shown: number): string {
+  return shown === all ? '' : ` (${sayNumber(shown)} of ${sayNumber(all)} shown)`;
 }
 
 function tableCell(cell: Cell): TableCell {

@@ -225,7 +225,7 @@ function refuseText(given: Json, max: number): string[] {
   return [
     ...must(
       (given['type'] === 'mrkdwn' && given['verbatim'] === true) ||
-        given['text'] === 'Shortened to fit: ask for the full report.',
+        given['text'] === 'Shortened to fit: the largest parts are left out.',
       'text object',
     ),
     ...must(text.length > 0 && text.length <= max, `mrkdwn of ${text.length}`),

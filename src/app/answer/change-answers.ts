@@ -5,6 +5,7 @@ import type { ChangeRefusal } from '../../change/refusal.ts';
 import {
   describeChoices,
   describeDecided,
+  describeJoined,
   describePending,
   describeProposed,
 } from '../../notice/change/change-answers.ts';
@@ -12,6 +13,7 @@ import type { Approver, Approvers } from '../change/approvers.ts';
 import { changeEntry } from '../change/change-record.ts';
 import type { ChangeWorld } from '../change/change-world.ts';
 import type { Answer, Requester, Handlers, ProtectAsk } from './handlers.ts';
+import { isSameProposal } from '../../change/same-proposal.ts';
 import { nearest } from '../nearest.ts';
 import { draftChange, type Wanted } from '../change/propose-change.ts';
 import { scanRefusal } from './scan-refusal.ts';
@@ -71,10 +73,12 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     const drafted = await draftChange(world, link, live, earlier.kind === 'scan' ? earlier : null, wanted, by);
     switch (drafted.kind) {
       case 'refused':
-        await recordRefusal(host, requester.userId, 'propose', drafted.why, {
-          target: ask.what.slice(0, 200),
-          adj: ask.adj,
-        });
+        // A slip of the tongue is no refusal of anybody.
+        if (!isSlip(drafted.why))
+          await recordRefusal(host, requester.userId, 'propose', drafted.why, {
+            target: ask.what.slice(0, 200),
+            adj: ask.adj,
+          });
         return refuse(drafted.why);
       case 'several': {
         const { choices, more } = drafted.target;
@@ -84,6 +88,8 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
         };
       }
       case 'change': {
+        const same = (await store.openChanges()).find((one) => isSameProposal(one, drafted.change));
+        if (same !== undefined) return { kind: 'notice', notice: describeJoined(same) };
         const who = (await approvers.standings([requester.userId])).get(requester.userId);
         const entry = changeEntry(drafted.change, 'propose', requester.userId, clock.nowMs(), {
           proof: drafted.change.proof,
@@ -190,6 +196,12 @@ function teamOf(who: { teamId: string | null } | undefined): { team?: string } {
 
 function readOnly({ host }: Change): Decision {
   return { kind: 'refused', refusal: { kind: 'local-workspace', host } };
+}
+
+/** A name with one letter wrong, a value out of range. What is near to no name there may be an attack, and is recorded. */
+function isSlip(why: ChangeRefusal): boolean {
+  if (why.kind === 'no-such-process') return why.nearest !== null;
+  return why.kind === 'bad-adj' || why.kind === 'same-value' || why.kind === 'keep-needs-no-end';
 }
 
 function refuse(why: ChangeRefusal): Answer {

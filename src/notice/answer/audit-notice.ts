@@ -64,12 +64,12 @@ const CHANGE_WORDS: Record<string, string> = {
   drift: 'found a value that differs from the rule for',
 };
 
-/** `0 → -500` of the first process. */
-function valuesText({ processes, from, to }: Record<string, unknown>): Text {
+/** `0 → -500` of the first process, and the way back the other way round. */
+function valuesText({ processes, from, to }: Record<string, unknown>, isBack: boolean): Text {
   const first: unknown = Array.isArray(processes) ? processes[0] : { from, to };
   if (typeof first !== 'object' || first === null || !('from' in first) || !('to' in first)) return [];
   if (typeof first.from !== 'number' || typeof first.to !== 'number') return [];
-  return [{ words: `: ${first.from} → ${first.to}` }];
+  return [{ words: isBack ? `: ${first.to} → ${first.from}` : `: ${first.from} → ${first.to}` }];
 }
 
 function didText({ action, host, details }: AuditLine): Text {
@@ -103,7 +103,7 @@ function didText({ action, host, details }: AuditLine): Text {
         { words: `${words} ` },
         ...object,
         ...(host !== null && host !== about ? [{ words: ' on ' }, { hostText: host }] : []),
-        ...valuesText(details),
+        ...valuesText(details, action.startsWith('undo') || action === 'settle: undone'),
         ...(typeof details['refusal'] === 'string' ? [{ words: ` (${details['refusal']})` }] : []),
         ...(typeof details['because'] === 'string' ? [{ words: ', because: ' }, { prose: details['because'] }] : []),
       ];

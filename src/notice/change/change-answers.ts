@@ -3,7 +3,7 @@ import type { Change } from '../../change/change.ts';
 import type { TargetChoice } from '../../change/find-target.ts';
 import { ruleSubject, type Rule } from '../../change/rule.ts';
 import { sayKiB } from '../../oom/units.ts';
-import { subjectText, termsText } from './change-notice.ts';
+import { lastsText, subjectText, termsText } from './change-notice.ts';
 import { stateText } from './change-state-text.ts';
 import { aNotice, type Notice, type Part, type Text } from '../notice.ts';
 import { sayCount } from '../units.ts';
@@ -107,13 +107,28 @@ export function changesPart(changes: readonly Change[]): Part[] {
       kind: 'rows',
       rows: [
         ...changes.slice(0, SHOWN).map((change) => ({
-          text: [...subjectText(change), { words: '. ' }, ...stateText(change)],
+          text: [...subjectText(change), { words: '. ' }, ...stateText(change), ...lastsPart(change)],
           ...buttonFor(change),
         })),
         ...(changes.length > SHOWN ? [{ text: [{ words: `and ${changes.length - SHOWN} more.` }] }] : []),
       ],
     },
   ];
+}
+
+/** What is in effect says for how long. */
+function lastsPart(change: Change): Text {
+  return change.state.kind === 'applied' ? [{ words: ' Lasts ' }, ...lastsText(change), { words: '.' }] : [];
+}
+
+/** The same was proposed before, and waits: two open ones would be in each other's way. */
+export function describeJoined(change: Change): Notice {
+  return aNotice({
+    headline: [{ words: 'Already proposed: ' }, ...subjectText(change)],
+    sentence: stateText(change),
+    small: [[{ words: 'Its card is in ' }, { channelId: change.channel }, { words: `. Change ${change.id}.` }]],
+    buttons: [{ id: 'run', label: 'Pending changes', value: 'pending' }],
+  });
 }
 
 function buttonFor({ id, state }: Change) {
@@ -141,9 +156,7 @@ export function describeRules(host: string | null, rules: readonly Rule[], activ
         : null,
     parts: [
       ...rulesPart(rules),
-      ...(active.length === 0
-        ? []
-        : [{ kind: 'text' as const, text: [{ strong: 'In effect until the process ends or the time is up' }] }]),
+      ...(active.length === 0 ? [] : [{ kind: 'text' as const, text: [{ strong: 'In effect' }] }]),
       ...changesPart(active),
     ],
     small:

@@ -1,6 +1,6 @@
 import type { Change, ProcessState, RuleTerms } from '../../change/change.ts';
 import { isWarning } from './change-notes.ts';
-import { dropInParts, noteText, proofParts, rowText } from './change-proof.ts';
+import { dropInParts, isAhead, noteText, proofParts, rowText, undoLines } from './change-proof.ts';
 import { approversText, stateText } from './change-state-text.ts';
 import { aNotice, joinTexts, type Button, type Fact, type Notice, type Text, type Tone } from '../notice.ts';
 import { containerLabel } from '../../oom/proc/container-name.ts';
@@ -19,9 +19,9 @@ export function describeChange(change: Change): Notice {
     parts: [
       { kind: 'facts', facts: factsOf(change) },
       ...proof.notes.filter(isWarning).map(noteText('⚠ ')),
-      ...proofParts(proof),
+      ...proofParts(proof, isAhead(change)),
       ...proof.notes.filter((note) => !isWarning(note)).map(noteText('')),
-      ...dropInParts(change),
+      ...dropInParts(change, isAhead(change)),
     ],
     small: smallPrint(change),
     buttons: buttonsOf(change),
@@ -94,8 +94,11 @@ function factsOf(change: Change): Fact[] {
   return [
     { label: processes.length === 1 ? 'Process' : 'Processes', value: processesText(change) },
     ...placeFacts(change),
+    ...(change.state.kind === 'proposed' ? [] : [{ label: 'Proposed', value: proposedText(change) }]),
     { label: 'Lasts', value: lastsText(change) },
-    ...(proof.before[0] === undefined ? [] : [{ label: 'Next to be killed', value: rowText(proof.before[0]) }]),
+    ...(proof.before[0] === undefined
+      ? []
+      : [{ label: isAhead(change) ? 'Next to be killed' : 'Next before the change', value: rowText(proof.before[0]) }]),
     ...(proof.after[0] === undefined ? [] : [{ label: 'Next after the change', value: rowText(proof.after[0]) }]),
     ...(change.approvals.length === 0 && change.quorum === 1
       ? []
@@ -108,6 +111,16 @@ function factsOf(change: Change): Fact[] {
             ],
           },
         ]),
+  ];
+}
+
+/** Who wanted it and why: a card tells that for as long as it stands. */
+function proposedText({ proposedBy, proposedAtMs, why }: Change): Text {
+  return [
+    { userId: proposedBy },
+    { words: ', ' },
+    { atMs: proposedAtMs },
+    ...(why === null ? [] : [{ words: ', because: ' }, { prose: why }]),
   ];
 }
 
@@ -162,7 +175,8 @@ function stateWords(state: ProcessState): string {
   }
 }
 
-function lastsText(change: Change): Text {
+/** How long it lasts, and how. */
+export function lastsText(change: Change): Text {
   const { dropIn, forMs, keep, terms } = change;
   const until = forMs === null ? '' : `for ${sayDuration(forMs)}, `;
   if (dropIn !== null)
@@ -191,21 +205,24 @@ export function termsText(terms: Pick<RuleTerms, 'tag' | 'commandLine'> | null):
   ];
 }
 
-function smallPrint({ id, bootId, proof, processes, host, state }: Change): Text[] {
-  const [one] = processes;
-  const undo: Text =
-    one === undefined || state.kind !== 'applied'
+function smallPrint(change: Change): Text[] {
+  const { id, bootId, proof, host, state } = change;
+  const undo = state.kind === 'applied' ? undoLines(change) : [];
+  return [
+    ...(undo.length === 0
       ? []
       : [
-          { words: 'By hand: ' },
-          { hostText: `echo ${one.from} > /proc/${one.pid}/oom_score_adj` },
-          { words: ' as root on ' },
-          { hostText: host },
-          { words: '. ' },
-        ];
-  return [
+          [
+            { words: 'Undo by hand, as root on ' },
+            { hostText: host },
+            { words: ': ' },
+            ...joinTexts(
+              undo.map((line): Text => [{ hostText: line }]),
+              ' ',
+            ),
+          ],
+        ]),
     [
-      ...undo,
       { words: `Change ${id}. Checked at ` },
       { atMs: proof.atMs },
       { words: ', boot ' },
