@@ -7,6 +7,8 @@ export interface DeathFacts {
   /** Userspace killers that run there. */
   killers: readonly string[];
   unit: UnitEnd | null;
+  /** systemd did not answer the account about the unit. */
+  unitUnread: boolean;
   /** Kills in the unit's own group since that was made; null: the group is gone. */
   groupOomKills: number | null;
   /** How often a fork was refused there for want of tasks. */
@@ -70,6 +72,7 @@ export function parseDeathFacts(text: string): DeathFacts | null {
     oomKills: whole(all('oomkill')[0]),
     killers: all('killer').filter((name) => /^[a-z-]{1,40}$/.test(name)),
     unit: unitOf(all('unit')),
+    unitUnread: all('unit-unread').length > 0,
     groupOomKills: largest(counted, 'memory', 'oom_kill'),
     forksRefused: largest(counted, 'pids', 'max'),
     ring: firstSeconds == null || lastSeconds == null ? null : { firstSeconds, lastSeconds },

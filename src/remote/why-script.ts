@@ -6,6 +6,7 @@
  *   #why 1
  *   boot <id>   up <seconds>   oomkill <number or ->   killers <units>
  *   unit Result=signal        systemctl show, for the unit that was asked for
+ *   unit-unread yes           systemd did not answer: without D-Bus it answers root alone
  *   group memory oom_kill 2   counters of its group, as long as that is there
  *   group pids max 7
  *   ring <first> <last>       seconds since boot of the oldest and the newest line of the kernel's log; none: it cannot be read
@@ -28,7 +29,8 @@ if [ -n "$unit" ] && command -v systemctl >/dev/null 2>&1; then
     InactiveEnterTimestampMonotonic NRestarts ControlGroup OOMPolicy OOMKills ManagedOOMKills WatchdogUSec TimeoutStopUSec RuntimeMaxUSec TasksMax LimitAS; do
     set -- "$@" -p "$p"
   done
-  systemctl show "$@" -- "$unit" </dev/null 2>/dev/null | while IFS= read -r l; do echo "unit $l"; done
+  s=$(systemctl show "$@" -- "$unit" </dev/null 2>/dev/null) || echo 'unit-unread yes'
+  printf '%s\\n' "$s" | while IFS= read -r l; do [ -z "$l" ] || echo "unit $l"; done
   g=$(systemctl show -p ControlGroup -- "$unit" </dev/null 2>/dev/null)
   g=\${g#ControlGroup=}
 fi

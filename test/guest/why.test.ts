@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import type { When } from '../../src/app/answer/when-words.ts';
 import type { Handlers } from '../../src/app/answer/handlers.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
@@ -44,6 +45,8 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
     guest = await openGuest();
     const publicKey = readFileSync(`${guest.identityFile}.pub`, 'utf8');
     await root('exec sh -s', renderSetup(setupOptions({ publicKeys: [publicKey] })));
+    // There is no D-Bus in this small Debian, without which systemd answers root alone.
+    await root('cat >>/root/.ssh/authorized_keys', publicKey);
     for (const [name, lines] of Object.entries(UNITS))
       await root(`cat >/etc/systemd/system/${name}.service`, `[Service]\n${lines}\n`);
     await root('systemctl daemon-reload');
@@ -53,7 +56,7 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
           name: 'guest',
           address: '127.0.0.1',
           port: guest.port,
-          user: 'oombot',
+          user: 'root',
           identityFile: guest.identityFile,
           knownHosts: [guest.knownHostsFile],
           fingerprints: [],
@@ -81,8 +84,14 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
     if (status !== 0) throw new Error(`${script}: ${status} ${stdout} ${stderr}`);
     return stdout;
   }
-  async function why(what: string): Promise<string> {
-    return textOf(await handlers.answerWhy({ host: 'guest', what, when: null }, ASKER));
+  /** The processor is emulated: it may not answer in time, and is asked again. */
+  async function why(what: string, when: When | null = null): Promise<string> {
+    const deadline = Date.now() + WAIT_MS;
+    for (;;) {
+      const text = textOf(await handlers.answerWhy({ host: 'guest', what, when }, ASKER));
+      if (!text.includes('did not answer, so') || Date.now() > deadline) return text;
+      await sleep(1_000);
+    }
   }
   /** Starts it, does the rest, and waits until systemd says that it is over. */
   async function over(unit: string, then = ''): Promise<void> {
@@ -124,12 +133,7 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
 
   it('shows forks that a limit of tasks refused, of a service that goes on', async () => {
     await root('systemctl start why-tasks; sleep 2');
-    const text = textOf(
-      await handlers.answerWhy(
-        { host: 'guest', what: 'why-tasks.service', when: { kind: 'last', forMs: 3_600_000 } },
-        ASKER,
-      ),
-    );
+    const text = await why('why-tasks.service', { kind: 'last', forMs: 60_000 });
     await root('systemctl stop why-tasks');
 
     expect(text).toMatch(/^\S* ?No: /);
@@ -156,20 +160,15 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
 
   it('is no question for a service that runs since before', async () => {
     await root('systemctl start why-alive; sleep 3');
-    const asked = { host: 'guest', what: 'why-alive.service', when: { kind: 'last' as const, forMs: 1_000 } };
-
-    expect(textOf(await handlers.answerWhy(asked, ASKER))).toContain('is running on guest');
+    expect(await why('why-alive.service', { kind: 'last', forMs: 1_000 })).toContain('is running on guest');
   });
 
   it('is not told of the time before a reboot', async () => {
     await guest.reboot();
-    const deadline = Date.now() + WAIT_MS;
-    const asked = { host: 'guest', what: 'why-nine.service', when: { kind: 'last' as const, forMs: 3_600_000 } };
+    const deadline = Date.now() + 3 * WAIT_MS;
     let text = '';
-    do {
-      await sleep(1_000);
-      text = textOf(await handlers.answerWhy(asked, ASKER));
-    } while (!text.includes('was booted') && Date.now() < deadline);
+    do text = await why('why-nine.service', { kind: 'last', forMs: 3_600_000 });
+    while (!text.includes('was booted') && Date.now() < deadline);
 
     expect(text).toContain('I cannot tell whether the OOM killer took why-nine.service');
     expect(text).toContain('its counters began anew then');

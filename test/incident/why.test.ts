@@ -40,6 +40,7 @@ function someFacts(given: Partial<DeathFacts> = {}): DeathFacts {
     oomKills: 0,
     killers: [],
     unit: null,
+    unitUnread: false,
     groupOomKills: null,
     forksRefused: null,
     ring: null,
@@ -222,6 +223,12 @@ describe('no, it was not', () => {
 
     expect(text).toContain('11:49:59  mysqld[512]: segfault at 0');
     expect(text).not.toContain('perl[77]');
+  });
+
+  it('says when systemd did not answer', () => {
+    const evidence = known({ facts: someFacts({ unitUnread: true }) });
+
+    expect(told(decideWhy(ASK, evidence), evidence)).toContain('systemd did not answer the bot’s account there');
   });
 
   it('of something that nobody saw, when nothing at all was killed', () => {

@@ -67,6 +67,7 @@ describe('what a host still knows of a death', () => {
         tasksMax: 2300,
         limitAddressBytes: null,
       },
+      unitUnread: false,
       groupOomKills: 2,
       forksRefused: 7,
       ring: { firstSeconds: 0, lastSeconds: 1901.2 },

@@ -61,7 +61,10 @@ export function describeWhy(why: Why): Notice {
         headline: subject(why, 'No: the OOM killer did not kill '),
         sentence: proofText(verdict.proof),
         parts: [...evidenceParts(why), ...othersPart(verdict.others), ...nextTimeParts(why)],
-        small: verdict.isKnown ? [] : [unseenText(why.ask.what)],
+        small: [
+          ...(why.facts?.unitUnread === true ? [UNREAD] : []),
+          ...(verdict.isKnown ? [] : [unseenText(why.ask.what)]),
+        ],
       });
     case 'unknown':
       return aNotice({
@@ -267,6 +270,13 @@ function nextTimeParts({ facts, inspect }: Why): Part[] {
       : []),
   ];
 }
+
+const UNREAD: Text = [
+  {
+    words:
+      'systemd did not answer the bot’s account there (without D-Bus it answers root alone), so what ended it is not known.',
+  },
+];
 
 function unseenText(what: string): Text {
   return [
