@@ -71,7 +71,8 @@ export function isFailure({ kind }: ChangeRefusal): boolean {
 
 /** Every reason why a question or an order gets no for an answer. */
 export type Refusal =
-  | { kind: 'unknown-host'; host: string; nearest: string | null; known: string[] }
+  /** `tagged`: it is no host but a tag, of these hosts. */
+  | { kind: 'unknown-host'; host: string; nearest: string | null; known: string[]; tagged?: string[] }
   | { kind: 'unknown-target'; target: string; nearest: string | null; known: string[] }
   | { kind: 'no-kill-known'; host: string; watchedSinceMs: number | null }
   | { kind: 'host-unreachable'; host: string; sinceMs: number | null; reason: string }

@@ -43,6 +43,12 @@ export function sayUtc(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
+/** A day in UTC as `22 Nov`, short enough to stand under a bar. */
+export function sayDay(atMs: number): string {
+  const [, day = '', month = ''] = /^\w+, (\d\d) (\w+)/.exec(new Date(atMs).toUTCString()) ?? [];
+  return `${Number(day)} ${month}`;
+}
+
 /** Minutes after midnight UTC as `01:35`. */
 export function sayClock(minuteOfDay: number): string {
   const whole = ((Math.round(minuteOfDay) % 1440) + 1440) % 1440;

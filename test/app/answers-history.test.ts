@@ -26,7 +26,7 @@ describe('history', () => {
     expect(renderText(notice)).toMatch(/mysql\.service +3 +3 +2 d +2026-08-30 01:49:08 UTC/);
     const chart = notice.parts.findLast((part) => part.kind === 'chart');
     expect(chart?.points.map((point) => point.value)).toEqual([0, 0, 0, 1, 0, 1, 0, 1]);
-    expect(chart?.points.at(-1)?.label).toBe('2026-08-30');
+    expect(chart?.points.at(-1)?.label).toBe('30 Aug');
     expect(notice.small).toEqual([]);
   });
 

@@ -6,7 +6,7 @@ import { COMMANDS, helpLines, readCommand, usageHint } from '../../src/app/answe
 import { splitWords } from '../../src/app/answer/command-words.ts';
 import { answeringHandlers } from '../support/answering-handlers.ts';
 
-const KNOWN = { host: 'db01', group: 'db', tag: 'db' };
+const KNOWN = { host: 'db01', group: 'db', tag: 'db', process: 'mysqld' };
 const EXAMPLES = helpLines(KNOWN).map(({ command }) => [command]);
 
 describe('the registry of commands', () => {

@@ -67,7 +67,8 @@ export function answeringHandlers(): AnsweringHandlers {
     answerHosts: async () => notice(describeHosts([], false)),
     checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
     answerAudit: async ({ host }) => notice(describeAudit(host, [], false)),
-    answerHelp: async () => notice(describeHelp(helpLines({ host: 'db01', group: 'db', tag: 'db' }), true)),
+    answerHelp: async () =>
+      notice(describeHelp(helpLines({ host: 'db01', group: 'db', tag: 'db', process: 'mysqld' }), true)),
     meantTarget: (word) => Promise.resolve(word),
     mute: async ({ target, forMs }) => {
       note('mute', target, forMs);

@@ -1,4 +1,3 @@
-import { describeHelp } from '../../notice/answer/answer-notice.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import { openApprovers } from '../change/approvers.ts';
 import { openAuditAnswer } from './audit-answer.ts';
@@ -18,34 +17,27 @@ import { openRights } from './rights.ts';
 import { openRuleAnswers } from './rule-answers.ts';
 import { openShowAnswers } from './show-answers.ts';
 import { openScoresAnswer } from './scores-answer.ts';
-import { helpLines } from './registry.ts';
+import { openHelpAnswer } from './help-answer.ts';
 import { openWhyAnswer } from './why-answer.ts';
 import { openTargets } from './targets.ts';
 
 /** Everything that can be asked of the bot, from a chat or a terminal. Nothing here needs a chat to be there. */
 export function openAnswers(world: AnswersWorld): Handlers {
-  const { store, fleet, scans, clock } = world;
+  const { store, fleet, scans } = world;
   const targets = openTargets(fleet, store);
   const people = openPeople({ ...world, accountPolicy: world.changes?.approvals });
   const rights = openRights(world, people);
-
-  /** Hosts that have something to show come first: the examples should work. */
-  async function answerHelp(): ReturnType<Handlers['answerHelp']> {
-    const lastAtMs = new Map((await store.hostKills(clock.nowMs())).map((host) => [host.host, host.lastAtMs]));
-    const hosts = fleet
-      .hosts()
-      .map((host) => host.name)
-      .toSorted((a, b) => (lastAtMs.get(b) ?? 0) - (lastAtMs.get(a) ?? 0));
-    const [host = 'db01'] = hosts;
-    const [tag] = targets.tags();
-    const lines = helpLines({ host, group: tag ?? host, tag: tag ?? 'db' });
-    return { kind: 'notice', notice: describeHelp(lines, hosts.length > 0) };
-  }
 
   async function meantTarget(word: string): Promise<string> {
     const target = await targets.any(word);
     if (target.kind !== 'refused') return target.name;
     return 'nearest' in target.refusal ? (target.refusal.nearest ?? word) : word;
+  }
+
+  async function mayPropose(userId: string): Promise<boolean> {
+    if (world.changes === undefined) return false;
+    const changeWorld = { ...world, ...world.changes, channelOf: world.channelOf ?? (() => '') };
+    return (await openApprovers(changeWorld).refuseProposal(userId)) === null;
   }
 
   function openChanges() {
@@ -69,7 +61,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     answerReport: openReportAnswer(world, targets),
     answerScores: openScoresAnswer(world, targets, scans),
     answerWhy: openWhyAnswer(world, targets, scans),
-    answerHelp,
+    answerHelp: openHelpAnswer(world, targets, rights, mayPropose),
     meantTarget,
     explain: ({ text }) => Promise.resolve(explainText(text)),
   };

@@ -31,7 +31,10 @@ export interface KnownNames {
   host: string;
   /** A tag, or the host where no tag is known. */
   group: string;
-  tag: string;
+  /** null: no host has one. */
+  tag: string | null;
+  /** A process that was killed or runs on that host. */
+  process: string;
 }
 
 /** One command; everything that a person reads of it and both front ends come from here. */
@@ -46,8 +49,8 @@ export interface Command {
   does: string;
   /** `admins` is checked before the answer; `approvers` by the answer, which knows the change or rule in question. */
   whoMay: 'everyone' | 'admins' | 'approvers';
-  /** Lines of `help`; `runs`: with a button that runs it. */
-  examples: readonly { words: (names: KnownNames) => string; runs: boolean; does?: string }[];
+  /** Lines of `help`, null: not with these names; `runs`: with a button that runs it. */
+  examples: readonly { words: (names: KnownNames) => string | null; runs: boolean; does?: string }[];
   /** Also a verb of `oombot`; null: in Slack alone. Without a record `needsRecord` fails. */
   terminal: { needsRecord: boolean } | null;
   /** Reads the words after the name. */

@@ -16,6 +16,7 @@ const UNMUTE = command({
   name: 'unmute',
   usage: '<host|service|tag>',
   does: 'posts about a host, a service or a tag again',
+  examples: [{ words: ({ host }) => `unmute ${host}`, runs: false }],
   read: ([target]) =>
     target === undefined ? incomplete('unmute', 'a host or a service', 'unmute db01') : asking({ target }),
   answer: (handlers, ask, requester) => handlers.unmute(ask, requester),
@@ -53,7 +54,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'why',
     usage: '<host> <process|pid|unit|container> [when]',
     does: 'was it the OOM killer? Yes with the kill, no with the proof, or what is missing to tell',
-    examples: [{ words: ({ host }) => `why ${host} mysqld 2h`, runs: true }],
+    examples: [{ words: ({ host, process }) => `why ${host} ${process} 2h`, runs: true }],
     terminal: { needsRecord: false },
     read: readWhy,
     answer: (handlers, ask, requester) => handlers.answerWhy(ask, requester),
@@ -113,9 +114,9 @@ export const COMMANDS: readonly Command[] = [
       '<host> <process|pid|unit|container> [adj] [keep [show] [on tag <tag>] [matching <text>]] [for 2h] [because …]',
     does: 'proposes a protection, with proof; a second person approves',
     examples: [
-      { words: ({ host }) => `protect ${host} mysqld`, runs: false },
+      { words: ({ host, process }) => `protect ${host} ${process}`, runs: false },
       {
-        words: ({ host, tag }) => `protect ${host} mysqld -500 keep on tag ${tag}`,
+        words: ({ host, tag, process }) => (tag === null ? null : `protect ${host} ${process} -500 keep on tag ${tag}`),
         runs: false,
         does: 'keeps it; also proposes it for other hosts with this tag',
       },
@@ -127,6 +128,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'unprotect',
     usage: '<host> <process|unit> [because …]',
     does: 'proposes to take a protection back',
+    examples: [{ words: ({ host, process }) => `unprotect ${host} ${process}`, runs: false }],
     read: readUnprotect,
     answer: (handlers, ask, requester) => handlers.unprotect(ask, requester),
   }),
@@ -152,6 +154,10 @@ export const COMMANDS: readonly Command[] = [
       usage: '<rule>',
       does: RULE_DOES[word],
       whoMay: 'approvers',
+      examples:
+        word === 'pause'
+          ? [{ words: () => 'rules pause <rule>', runs: false, does: 'or resume, or end, a standing protection' }]
+          : [],
       read: ([rule]) =>
         rule === undefined
           ? incomplete(`rules ${word}`, 'a rule', `rules ${word} mysqld`)
@@ -251,9 +257,15 @@ export function usageHint(): string {
 }
 
 /** The lines of the help, with names that are known here. */
-export function helpLines(names: KnownNames): { command: string; does: string; runs: boolean }[] {
-  return COMMANDS.flatMap((one) =>
-    one.examples.map(({ words, runs, does = one.does }) => ({ command: words(names), does, runs })),
+export function helpLines(
+  names: KnownNames,
+  isShown: (command: Command) => boolean = () => true,
+): { command: string; does: string; runs: boolean }[] {
+  return COMMANDS.filter(isShown).flatMap((one) =>
+    one.examples.flatMap(({ words, runs, does = one.does }) => {
+      const command = words(names);
+      return command === null ? [] : [{ command, does, runs }];
+    }),
   );
 }
 

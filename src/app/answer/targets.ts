@@ -45,9 +45,11 @@ export function openTargets(fleet: Fleet, store: TargetStore): Targets {
     const name = await recordedHost(asked);
     if (name !== null) return { kind: 'host', name };
     const known = hostNames();
+    const tag = findName(asked, tags());
+    const tagged = tag === null ? {} : { tagged: hostsWith(tag) };
     return {
       kind: 'refused',
-      refusal: { kind: 'unknown-host', host: asked, nearest: nearest(asked, known), known },
+      refusal: { kind: 'unknown-host', host: asked, nearest: nearest(asked, known), known, ...tagged },
     };
   }
 

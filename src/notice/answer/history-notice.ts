@@ -5,7 +5,7 @@ import { sayKiB } from '../../oom/units.ts';
 import { leakText, sizesChart } from '../growth-text.ts';
 import { aNotice, type Cell, type Notice, type Part, type Text } from '../notice.ts';
 import { seenBeforeText } from '../recurrence-text.ts';
-import { sayClocks, sayCount, sayDuration, sayNumber } from '../units.ts';
+import { sayClocks, sayCount, sayDay, sayDuration, sayNumber } from '../units.ts';
 
 /** Kills of one service on one host over the asked time. */
 export interface HistoryRow {
@@ -156,7 +156,7 @@ function daysChart(history: History): Part[] {
       shape: 'bar',
       title: 'Kills per day (UTC)',
       unit: 'kills',
-      points: days.map((day) => ({ label: new Date(day.dayMs).toISOString().slice(0, 10), value: day.kills })),
+      points: days.map((day) => ({ label: sayDay(day.dayMs), value: day.kills })),
     },
   ];
 }

@@ -5,12 +5,16 @@ import { strangerWords } from '../stranger-text.ts';
 import { sayDuration } from '../units.ts';
 
 const SAY = {
-  'unknown-host': (r) => [
-    { words: 'No host called ' },
-    { hostText: r.host },
-    ...didYouMean(r.nearest),
-    ...someOf('Hosts: ', r.known),
-  ],
+  'unknown-host': (r) =>
+    r.tagged === undefined
+      ? [{ words: 'No host called ' }, { hostText: r.host }, ...didYouMean(r.nearest), ...someOf('Hosts: ', r.known)]
+      : [
+          { hostText: r.host },
+          { words: ' is a tag, and this is about one host.' },
+          ...someOf('Hosts with it: ', r.tagged),
+          { words: ' For all of them: ' },
+          { hostText: `/oom history ${r.host}` },
+        ],
   'unknown-target': (r) => [
     { words: 'No host, service or tag called ' },
     { hostText: r.target },

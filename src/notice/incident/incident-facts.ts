@@ -115,7 +115,9 @@ export function scoreFacts({ score, oomScoreAdj }: KillRecord): Fact[] {
 
 function whenText(incident: Incident, kill: Kill): Text {
   const off = kill.atErrorMs >= 1_500 ? ` (± ${sayDuration(kill.atErrorMs)})` : '';
-  if (incident.killCount === 1) return [{ atMs: kill.atMs }, { words: off }];
+  // To the reader, who sees seconds, it was one moment.
+  if (Math.floor(incident.firstAtMs / 1_000) === Math.floor(incident.lastAtMs / 1_000))
+    return [{ atMs: kill.atMs }, { words: off }];
   return [{ atMs: incident.firstAtMs }, { words: ' to ' }, { atMs: incident.lastAtMs }, { words: off }];
 }
 
