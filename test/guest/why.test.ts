@@ -27,7 +27,7 @@ const UNITS: Record<string, string> = {
   'why-abort': `ExecStart=/bin/sh -c 'kill -ABRT $$$$'`,
   'why-limit': `Restart=always\nRestartSec=100ms\nExecStart=/bin/sh -c 'exit 1'`,
   'why-address': `LimitAS=60M\nExecStart=/usr/bin/perl -e '$$x = "a" x 300_000_000'`,
-  'why-tasks': `TasksMax=3\nExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6; do sleep 1000 & done; wait'`,
+  'why-tasks': `TasksMax=3\nExecStart=/usr/bin/perl -e 'for (1..6) { fork or sleep 1000 } sleep 1000'`,
   'why-done': 'ExecStart=/bin/true',
   'why-full': 'MemoryMax=16M\nMemorySwapMax=0\nExecStart=/usr/bin/tail /dev/zero',
   'why-together': `MemoryMax=24M\nMemorySwapMax=0\nOOMPolicy=kill\nExecStart=/bin/sh -c 'sleep 1000 & exec tail /dev/zero'`,
@@ -114,9 +114,9 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
     ['why-137', '', /exit code 137 \(128 \+ 9\)/],
     ['why-crash', '', /SIGSEGV \(11\).*exit status 139/],
     ['why-abort', '', /SIGABRT \(6\).*exit status 134/],
-    ['why-limit', '', /started too often in a short time/],
+    ['why-limit', '', /restarted why-limit\.service \d+ times by itself, and then no more/],
     ['why-address', '', /60 MiB of address space \(LimitAS=, ulimit -v\)/],
-    ['why-done', '', /ended in order, with exit code 0/],
+    ['why-done', '', /ended in order, with exit code 0|does not run, and no failure of it is noted/],
   ])('%s was not the OOM killer, and the answer says what it was', async (unit, then, words) => {
     await over(unit, then);
     const text = await why(`${unit}.service`);

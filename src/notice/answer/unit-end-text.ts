@@ -54,7 +54,8 @@ function endWords(unit: UnitEnd): string | null {
     case 'protocol':
       return 'it did not keep to what its Type= promises, so systemd ended it.';
     case 'success':
-      return unit.endedSeconds === null || isActive(unit) ? null : successWords(unit);
+      if (isActive(unit)) return null;
+      return unit.endedSeconds === null ? 'it does not run, and no failure of it is noted.' : successWords(unit);
     default:
       return unit.result === '' ? null : `its result is ${unit.result.slice(0, 40)}.`;
   }

@@ -207,13 +207,14 @@ function isAbout({ ask: { what }, facts }: Why, line: string): boolean {
 
 function restartTexts({ unit }: DeathFacts): Text[] {
   if (unit === null || unit.restarts === 0) return [];
+  const times = unit.restarts === 1 ? 'once' : `${sayNumber(unit.restarts)} times`;
+  // In systemd 252 a start limit leaves the result of the last run as it was.
+  const then = unit.activeState === 'failed' ? ', and then no more (its Restart= or StartLimitBurst=)' : '';
   return [
     [
       { words: 'systemd restarted ' },
       { hostText: unit.name },
-      {
-        words: ` ${unit.restarts === 1 ? 'once' : `${sayNumber(unit.restarts)} times`} by itself; what it shows is about the last run only.`,
-      },
+      { words: ` ${times} by itself${then}; what it shows is about the last run only.` },
     ],
   ];
 }
