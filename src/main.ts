@@ -15,13 +15,14 @@ import { addedHostConfig, loadConfig, type Config } from './config/config.ts';
 import { countKills, watchLeases, watchRules } from './http/metrics.ts';
 import { describer, logWarnings, openBase, type Base, type Opened } from './run/base.ts';
 import { openChangeSide } from './run/change-side.ts';
+import { openWebhooks } from './hook/open-webhooks.ts';
 import { followInventories, KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
 import type { WatchedFleet } from './run/fleet.ts';
 import { openFront, type Front } from './run/front.ts';
 import { hostsNow, openHosts, type Hosts } from './run/hosts.ts';
 import { untilDemoIsRead, type Local } from './run/local-run.ts';
 import { printNews } from './run/print-news.ts';
-import { approvalsOf, openSettings } from './run/settings.ts';
+import { approvalsOf, openSettings, receiversOf } from './run/settings.ts';
 import { systemClock as clock } from './run/system-clock.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
@@ -125,6 +126,7 @@ function startTelling(base: Base, { slack }: Front, opened: Opened) {
     log,
     owner,
     describe: describer(base),
+    webhook: openWebhooks({ receivers: () => receiversOf(settings.now()), nowMs: clock.nowMs }),
     isMine: (channel) => !isShared || mine.has(channel),
   });
   opened.push(telling.close);

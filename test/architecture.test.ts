@@ -20,7 +20,7 @@ const ORDER = [
   ['app/change'],
   ['app/answer'],
   ['remote'],
-  ['ssh', 'slack', 'store', 'local', 'parse', 'setup'],
+  ['ssh', 'slack', 'store', 'hook', 'local', 'parse', 'setup'],
   ['demo', 'config'],
   ['http'],
   ['run'],

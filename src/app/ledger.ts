@@ -1,3 +1,4 @@
+import type { Incident } from '../incident/incident.ts';
 import type { NewDelivery } from './ports.ts';
 
 /** What a destination was told of an incident or a change, beside what its message shows. */
@@ -16,6 +17,8 @@ export interface Told {
   evidence: boolean;
   /** The outcome of a change that the thread was told. */
   outcome: string | null;
+  /** What a webhook's alert was told; missing: nothing yet, or it is no alert. */
+  alert?: { says: string; isTaken: boolean; isOver: boolean };
 }
 
 export const NOTHING_TOLD: Told = {
@@ -47,7 +50,8 @@ export interface LedgerRow {
   destination: string;
   /** One for each thing that stands there; also the id in the message's metadata. */
   key: string;
-  kind: 'incident' | 'card' | 'reply' | 'news';
+  /** `event`: an incident at a webhook. Its `ts` is the alert that it is part of; with `shown` -1 it was not told yet. */
+  kind: 'incident' | 'card' | 'reply' | 'news' | 'event';
   incidentId: string | null;
   changeId: string | null;
   /** For replies and news: what cannot be made from the record. */
@@ -119,6 +123,12 @@ export interface Posted {
   revision: number;
 }
 
+/** An incident that is part of an alert of a webhook. */
+export interface AlertMember {
+  row: LedgerRow;
+  incident: Omit<Incident, 'kills'>;
+}
+
 /** What should stand where. */
 export interface LedgerStore {
   /** Asks for these to be shown: an incident's message, and news under a key, are brought up to date where they stand; the same reply or news asked for twice is one. */
@@ -140,5 +150,14 @@ export interface LedgerStore {
   sentSince: (destination: string, sinceMs: number) => Promise<number[]>;
   queueLengths: () => Promise<QueueLength[]>;
   failedDeliveries: (limit: number) => Promise<FailedRow[]>;
+  /** In channels. */
   postedOf: (incidentId: string) => Promise<Posted[]>;
+  /** All incidents in one alert of a webhook, oldest first. */
+  alertMembers: (destination: string, alert: string, limit: number) => Promise<AlertMember[]>;
+  /** Which alert each incident is part of that a webhook was asked to tell since then, newest first. */
+  alertsSince: (
+    destination: string,
+    sinceMs: number,
+    limit: number,
+  ) => Promise<{ key: string; alert: string; createdAtMs: number }[]>;
 }

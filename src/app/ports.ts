@@ -58,8 +58,8 @@ export interface NewDelivery {
   /** Empty for news. */
   incidentId: string;
   channel: string;
-  /** `incident`: its own message, posted or edited. `reply`: in its thread. `news`: a message about no incident. */
-  kind: 'incident' | 'reply' | 'news';
+  /** `incident`: its own message, posted or edited. `reply`: in its thread. `news`: a message about no incident. `event`: at a webhook. */
+  kind: 'incident' | 'reply' | 'news' | 'event';
   /** For replies and news: what to say, see reply-body.ts. */
   body: string | null;
   notBeforeMs: number;

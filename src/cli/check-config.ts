@@ -43,6 +43,7 @@ export async function findConfigProblems(config: Config): Promise<ConfigFinding[
     ...(await inventoryProblems(config)),
     ...oddRoutes(config),
     ...oddWarnings(config),
+    ...webhookProblems(config),
     ...tokenProblems(config),
     ...approvalProblems(config),
     ...(await fileProblems(config)),
@@ -100,6 +101,15 @@ function oddWarnings({ earlyWarning, hosts }: Config): ConfigFinding[] {
       ? []
       : [odd(`earlyWarning[${at}] matches no host: none has the tags ${tags.join(', ')}.`)],
   );
+}
+
+function webhookProblems({ webhooks, hosts }: Config): ConfigFinding[] {
+  return webhooks.flatMap(({ tags, secret }, at) => [
+    ...(secret.kind === 'fault' ? [wrong(secret.sentence)] : []),
+    ...(tags.length === 0 || hosts.some((host) => tags.every((tag) => host.tags.includes(tag)))
+      ? []
+      : [odd(`webhooks[${at}] matches no host: none has the tags ${tags.join(', ')}.`)]),
+  ]);
 }
 
 function tokenProblems({ slack }: Config): ConfigFinding[] {

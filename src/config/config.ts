@@ -6,8 +6,10 @@ import { ConfigError, describeIssue, fileFault, readDocument } from './document.
 import { resolveHosts, type HostConfig } from './hosts.ts';
 import { ConfigFile, database, type Database, type InventoryEntry } from './schema.ts';
 import { expandHome } from './targets.ts';
+import { resolveWebhooks, type WebhookConfig } from './webhooks.ts';
 
 export { ConfigError } from './document.ts';
+export type { WebhookConfig } from './webhooks.ts';
 export type { HostConfig } from './hosts.ts';
 export { CONFIG_KEYS, ENVIRONMENT } from './keys.ts';
 export { DEFAULT_DATABASE_PATH } from './schema.ts';
@@ -17,6 +19,7 @@ export interface Config {
   file: string | null;
   workspace: { channel: string };
   routes: { tags: string[]; channel: string }[];
+  webhooks: WebhookConfig[];
   approvals: {
     channel: string | null;
     /** null: not said. */
@@ -84,15 +87,15 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
   const given = parsed.data;
 
   const warnings = new Set<string>();
-  const hosts = resolveHosts(given, {
-    env,
-    fault: (at, sentence) => faults.push(`${document?.where(at) ?? ''}${sentence}`),
-    warn: (sentence) => warnings.add(sentence),
-  });
+  function fault(at: PropertyKey[], sentence: string): void {
+    faults.push(`${document?.where(at) ?? ''}${sentence}`);
+  }
+  const hosts = resolveHosts(given, { env, fault, warn: (sentence) => warnings.add(sentence) });
   const config: Config = {
     file,
     workspace: given.workspace,
     routes: given.routes,
+    webhooks: resolveWebhooks(given.webhooks, (from, named) => readNamed(env, from, named), fault),
     approvals: {
       channel: given.approvals.channel ?? null,
       approvers: given.approvals.approvers ?? null,
@@ -205,13 +208,29 @@ function readSecret(env: NodeJS.ProcessEnv, name: string, faults: string[]): str
   const credentials = setOr(env['CREDENTIALS_DIRECTORY'], null);
   const credential = credentials === null ? null : path.join(credentials, name);
   const file = named ?? (credential !== null && existsSync(credential) ? credential : null);
-  if (file === null) return null;
+  const unread: string[] = [];
+  const secret = file === null ? null : readSecretFile(file, unread);
+  faults.push(...unread.map((fault) => `${name}_FILE is "${file}", which cannot be read: ${fault}.`));
+  return secret;
+}
+
+/** null: it is empty, or cannot be read, which goes to `faults`. */
+function readSecretFile(file: string, faults: string[]): string | null {
   try {
     return setOr(readFileSync(file, 'utf8').replace(/\r?\n$/, ''), null);
   } catch (error) {
-    faults.push(`${name}_FILE is "${file}", which cannot be read: ${fileFault(error)}.`);
+    faults.push(fileFault(error));
     return null;
   }
+}
+
+/** A secret that the file of the configuration names. Throws what is wrong, as words that go on after "its secret". */
+function readNamed(env: NodeJS.ProcessEnv, from: 'secretEnv' | 'secretFile', named: string): string {
+  const faults: string[] = [];
+  const secret = from === 'secretEnv' ? readSecret(env, named, faults) : readSecretFile(expandHome(named), faults);
+  if (faults[0] !== undefined) throw new Error(`cannot be read: ${faults[0].replace(/\.$/, '')}`);
+  if (secret === null) throw new Error(from === 'secretEnv' ? 'is not set' : 'is empty');
+  return secret;
 }
 
 /** An empty variable counts as unset, as compose files and systemd units leave them. */

@@ -7,6 +7,33 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     meaning: 'a host with all of these tags takes this route; the first match wins',
   },
   { key: 'routes[].channel', default: '(required)', meaning: 'where kills on these hosts are posted' },
+  {
+    key: 'webhooks[].format',
+    default: '(required)',
+    meaning: 'cloudevents (every incident, as signed JSON) or pagerduty (alerts by Events API v2); see webhooks.md',
+  },
+  {
+    key: 'webhooks[].url',
+    default: 'for pagerduty its own',
+    meaning: 'where to send; https://, or http:// to this machine alone',
+  },
+  {
+    key: 'webhooks[].tags',
+    default: '[]',
+    meaning: 'only hosts with all of these tags; each webhook that matches gets the incident',
+  },
+  {
+    key: 'webhooks[].secretEnv',
+    default: '(this or secretFile)',
+    meaning:
+      'the environment variable with the secret that signs events, or with PagerDuty’s integration key; NAME_FILE and systemd credentials work too',
+  },
+  { key: 'webhooks[].secretFile', default: '(this or secretEnv)', meaning: 'a file that holds it' },
+  {
+    key: 'webhooks[].name',
+    default: 'the host of url, or pagerduty',
+    meaning: 'what it is called in commands, logs and metrics (webhook:NAME)',
+  },
   { key: 'approvals.channel', default: 'where it was proposed', meaning: 'where changes wait for approval' },
   {
     key: 'approvals.approvers',

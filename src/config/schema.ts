@@ -1,43 +1,11 @@
-import { closest, distance } from 'fastest-levenshtein';
 import ms from 'ms';
 import { z } from 'zod';
+import { list, path, section, tag, text, value } from './values.ts';
+import { WebhookEntry } from './webhooks.ts';
 
 /** Where the record is when nothing is said. */
 export const DEFAULT_DATABASE_PATH = './data/oombot.db';
 
-/** One value. Whatever is wrong with it, the error says what was expected. */
-function value<S extends z.ZodType>(expected: string, schema: S) {
-  return z.unknown().transform((given, context): z.output<S> => {
-    const result = schema.safeParse(given);
-    if (result.success) return result.data;
-    context.addIssue({ code: 'custom', message: `expected ${expected}` });
-    return z.NEVER;
-  });
-}
-
-/** A mapping with these keys and no others; a misspelt one gets "did you mean". */
-function section<S extends z.ZodRawShape>(shape: S) {
-  const known = Object.keys(shape);
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code !== 'unrecognized_keys') return 'expected a mapping of keys to values';
-      return (issue['keys'] as string[])
-        .map((key) => {
-          const near = closest(key, known);
-          return distance(key, near) <= Math.max(2, key.length / 3)
-            ? `did you mean ${near}?`
-            : `known here: ${known.join(', ')}`;
-        })
-        .join(' ');
-    },
-  });
-}
-
-function list<S extends z.ZodType>(of: S) {
-  return z.array(of, { error: 'expected a list' });
-}
-
-const text = z.string().regex(/^[^\0-\x1f\x7f]{1,1000}$/);
 const hostName = value(
   'a name of letters, digits, dots, dashes and underscores',
   z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/),
@@ -46,7 +14,6 @@ const hostName = value(
 const address = value('a host name or IP address', z.string().regex(/^[A-Za-z0-9:_][\w.:%-]{0,252}$/));
 const port = value('a port, 1 to 65535', z.int().min(1).max(65_535));
 const user = value('a login name', z.string().regex(/^[A-Za-z0-9_][\w.@+$-]{0,63}$/));
-const path = value('a path', text);
 const paths = value('a path or a list of paths', z.union([text.transform((one) => [one]), z.array(text).min(1)]));
 const channel = value(
   'a channel such as "#oom" (quoted: # starts a comment) or its id',
@@ -57,7 +24,6 @@ const approvers = value(
   'the word anyone, or a list of user ids (U…) and user group ids (S…)',
   z.union([z.literal('anyone'), z.array(z.string().regex(/^[UWS][A-Z0-9]{2,20}$/)).min(1)]),
 );
-const tag = value('a tag: letters, digits, dashes', z.string().regex(/^[A-Za-z0-9][\w.-]{0,49}$/));
 const duration = value(
   'a duration such as 30m, 2h or 7d',
   z
@@ -175,6 +141,7 @@ export type InventoryEntry = z.output<typeof inventorySource>;
 export const ConfigFile = section({
   workspace: section({ channel: channel.default('#oom') }).prefault({}),
   routes: list(section({ tags: list(tag), channel })).default([]),
+  webhooks: list(WebhookEntry).default([]),
   approvals: section({
     channel: channel.optional(),
     approvers: approvers.optional(),

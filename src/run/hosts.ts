@@ -5,7 +5,7 @@ import { addedHostConfig, type HostConfig } from '../config/config.ts';
 import type { Base, Opened } from './base.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
 import type { Local } from './local-run.ts';
-import { channelFor, warningFor } from './settings.ts';
+import { channelFor, warningFor, webhooksFor } from './settings.ts';
 import { systemClock as clock } from './system-clock.ts';
 
 /** The hosts, none yet, and what is known of each by its name. */
@@ -35,6 +35,7 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
     clock,
     log,
     channelOf,
+    webhooksOf: ({ host }) => webhooksFor(settings.now(), hostCalled(host)),
     onLines: (count) => metrics.lines.inc(count),
     onGap: (host) => metrics.gaps.inc({ host }),
     sampleEveryMs: () => settings.now().sampleEveryMs,

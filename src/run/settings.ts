@@ -1,5 +1,7 @@
 import type { FleetHost } from '../app/host-link.ts';
-import type { Config } from '../config/config.ts';
+import { webhookDestination, type WebhookRoute } from '../app/webhook.ts';
+import { ConfigError, type Config } from '../config/config.ts';
+import type { Receiver } from '../hook/open-webhooks.ts';
 
 export interface Settings {
   /** As they are in force now; a reload may change them. */
@@ -14,12 +16,19 @@ export interface Settings {
 /** These are read once, at the start. */
 const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
 
-/** The configuration, read anew on demand. Throws ConfigError. */
+/** The configuration, read anew on demand. Throws ConfigError, also for a secret that cannot be read. */
 export function openSettings(load: () => Config): Settings {
-  let config = load();
+  let config = loadWhole();
+
+  function loadWhole(): Config {
+    const loaded = load();
+    const faults = loaded.webhooks.flatMap(({ secret }) => (secret.kind === 'fault' ? [secret.sentence] : []));
+    if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+    return loaded;
+  }
 
   async function reload(take: () => Promise<void>): Promise<string[]> {
-    const next = load();
+    const next = loadWhole();
     const before = config;
     config = next;
     try {
@@ -44,6 +53,20 @@ export function channelFor({ routes, workspace }: Config, host: FleetHost | unde
   if (host?.channel != null) return host.channel;
   const route = routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));
   return route?.channel ?? workspace.channel;
+}
+
+/** The webhooks that get the incidents of a host. CloudEvents are a record: they get those that are muted too. */
+export function webhooksFor({ webhooks }: Config, host: FleetHost | undefined): WebhookRoute[] {
+  return webhooks
+    .filter(({ tags }) => tags.every((tag) => host?.tags.includes(tag)))
+    .map(({ name, format }) => ({ destination: webhookDestination(name), hearsMuted: format === 'cloudevents' }));
+}
+
+/** Where webhooks send to; one whose secret is not known is left out. */
+export function receiversOf({ webhooks }: Config): Receiver[] {
+  return webhooks.flatMap(({ name, format, url, secret }) =>
+    secret.kind === 'known' ? [{ name, format, url, secret: secret.value }] : [],
+  );
 }
 
 /** How early a host is warned of; null: not at all. */

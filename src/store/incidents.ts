@@ -2,7 +2,7 @@ import type { NewDelivery, UpdateResult } from '../app/store-port.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';
-import { insertDeliveries } from './ledger-entries.ts';
+import { insertDeliveries, wakeWebhooks } from './ledger-entries.ts';
 import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 const OPEN_MAX = 200;
@@ -136,6 +136,7 @@ export function updateIncident(
       return { kind: 'conflict', current: await loadIncident(database, trx, incident.id) };
     }
     await insertDeliveries(trx, deliveries);
+    await wakeWebhooks(trx, saved.id);
     return { kind: 'saved', incident: saved };
   });
 }
@@ -176,15 +177,18 @@ function rowOf(incident: Incident): Row {
   };
 }
 
+/** An incident as its row has it. */
+export function outlineOf(row: Pick<Row, 'body' | 'revision' | 'problem'>): Omit<Incident, 'kills'> {
+  return { ...(JSON.parse(row.body) as Body), revision: row.revision, problem: row.problem };
+}
+
 /** All incidents are of one host. */
 async function withKills(database: Database, db: Reader, rows: readonly Row[]): Promise<Incident[]> {
   const keysOf = rows.map((row) => JSON.parse(row.kill_keys) as string[]);
   const [host = ''] = rows.map((row) => row.host);
   const kills = await loadKillsByKey(database, db, host, keysOf.flat());
   return rows.map((row, at) => ({
-    ...(JSON.parse(row.body) as Body),
-    revision: row.revision,
-    problem: row.problem,
+    ...outlineOf(row),
     kills: (keysOf[at] ?? []).flatMap((key) => kills.get(key) ?? []),
   }));
 }

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { NOTHING_TOLD, type Attempt } from '../app/ledger.ts';
 import type { NewDelivery } from '../app/ports.ts';
 import { columnText, slicesOf } from './column-text.ts';
-import { keepRowsQuery } from './compiled-query-cache.ts';
+import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';
 import type { Reader, Tables, Trx } from './schema.ts';
 
 const ROWS_PER_STATEMENT = 50;
@@ -85,6 +85,19 @@ export async function showChange(trx: Reader, changeId: string, repair = false):
     .execute();
 }
 
+const WAKE_WEBHOOKS = keepQuery((db, { id }: { id: string }) =>
+  db
+    .updateTable('ledger')
+    .set({ wanted: sql<number>`wanted + 1`, open: 1, failed_reason: null, failed_at_ms: null })
+    .where('incident_id', '=', id)
+    .where('kind', '=', 'event'),
+);
+
+/** Every webhook that was told of the incident is to hear what is so now. */
+export async function wakeWebhooks(trx: Reader, incidentId: string): Promise<void> {
+  await WAKE_WEBHOOKS(trx, { id: incidentId });
+}
+
 function rowOf(delivery: NewDelivery): NewRow {
   const key = keyOf(delivery);
   const attempt: Attempt | null =
@@ -104,12 +117,12 @@ function rowOf(delivery: NewDelivery): NewRow {
 }
 
 function isStanding({ kind, body }: NewDelivery): boolean {
-  return kind === 'incident' || (kind === 'news' && newsKey(body) !== null);
+  return kind === 'incident' || kind === 'event' || (kind === 'news' && newsKey(body) !== null);
 }
 
 /** Replies and news have the name of what they say: the same asked for twice is one. */
 function keyOf({ kind, incidentId, body, channel, notBeforeMs }: NewDelivery): string {
-  if (kind === 'incident') return incidentId;
+  if (kind === 'incident' || kind === 'event') return incidentId;
   const key = kind === 'news' ? newsKey(body) : null;
   if (key !== null) return `news-${columnText(key)}`;
   const said = JSON.stringify([incidentId, channel, body, kind === 'news' ? notBeforeMs : 0]);

@@ -1,10 +1,11 @@
-import { sql } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import { NOTHING_TOLD, type Attempt, type FailedRow, type LedgerPatch, type LedgerRow } from '../app/ledger.ts';
-import type { PatchResult, Posted, QueueLength, Told } from '../app/ledger.ts';
+import type { AlertMember, PatchResult, Posted, QueueLength, Told } from '../app/ledger.ts';
 import type { NewDelivery } from '../app/ports.ts';
 import { keepQuery } from './compiled-query-cache.ts';
+import { outlineOf } from './incidents.ts';
 import { insertDeliveries } from './ledger-entries.ts';
-import type { Database, Reader, Trx } from './schema.ts';
+import type { Database, Reader, Tables, Trx } from './schema.ts';
 
 /** So many rows are looked at together: no backlog of words keeps a new incident waiting. */
 const INCIDENTS_MAX = 400;
@@ -42,7 +43,8 @@ const INCIDENTS = keepQuery((db, { destination, nowMs }: { destination: string; 
 const OTHERS = keepQuery((db, { destination, nowMs }: { destination: string; nowMs: number }) =>
   openRows(db, destination, nowMs)
     .where('row.kind', '<>', 'incident')
-    .orderBy(sql`case when row.kind = 'card' then 0 else 1 end`)
+    // What a webhook was not told of at all goes before what is to be completed there.
+    .orderBy(sql`case when row.kind = 'card' then 0 when row.shown < 0 then 1 else 2 end`)
     .orderBy('row.id')
     .limit(OTHERS_MAX),
 );
@@ -50,7 +52,17 @@ const OTHERS = keepQuery((db, { destination, nowMs }: { destination: string; now
 export async function loadLedger(db: Reader, destination: string, nowMs: number): Promise<LedgerRow[]> {
   const incidents = await INCIDENTS(db, { destination, nowMs });
   const others = await OTHERS(db, { destination, nowMs });
-  return [...incidents.rows, ...others.rows].map((row): LedgerRow => ({
+  return [...incidents.rows, ...others.rows].map((row) => ({
+    ...ledgerRow(row),
+    parent:
+      row.parent_key === null
+        ? null
+        : { ts: row.parent_ts, alone: (JSON.parse(row.parent_told ?? NOTHING) as Told).alone },
+  }));
+}
+
+function ledgerRow(row: Selectable<Tables['ledger']>): LedgerRow {
+  return {
     destination: row.destination,
     key: row.key,
     kind: row.kind,
@@ -65,11 +77,8 @@ export async function loadLedger(db: Reader, destination: string, nowMs: number)
     attempts: row.attempts,
     notBeforeMs: row.not_before_ms,
     createdAtMs: row.created_at_ms,
-    parent:
-      row.parent_key === null
-        ? null
-        : { ts: row.parent_ts, alone: (JSON.parse(row.parent_told ?? NOTHING) as Told).alone },
-  }));
+    parent: null,
+  };
 }
 
 const WRITE = keepQuery((db, v: Record<string, string | number | null>) =>
@@ -220,4 +229,41 @@ export async function loadPosted(db: Reader, incidentId: string): Promise<Posted
     .orderBy('destination')
     .execute();
   return rows.map((row) => ({ incidentId, channel: row.destination, ts: row.ts ?? '', revision: row.shown }));
+}
+
+const MEMBERS = keepQuery((db, { destination, alert, limit }: { destination: string; alert: string; limit: number }) =>
+  db
+    .selectFrom('ledger as row')
+    .innerJoin('incidents', 'incidents.id', 'row.incident_id')
+    .selectAll('row')
+    .select(['incidents.body as incident', 'incidents.revision as revision', 'incidents.problem as problem'])
+    .where('row.destination', '=', destination)
+    .where('row.kind', '=', 'event')
+    .where('row.ts', '=', alert)
+    .orderBy('row.id')
+    .limit(limit),
+);
+
+export async function alertMembers(
+  db: Reader,
+  destination: string,
+  alert: string,
+  limit: number,
+): Promise<AlertMember[]> {
+  const { rows } = await MEMBERS(db, { destination, alert, limit });
+  return rows.map((row) => ({ row: ledgerRow(row), incident: outlineOf({ ...row, body: row.incident }) }));
+}
+
+export async function alertsSince(db: Reader, destination: string, sinceMs: number, limit: number) {
+  const rows = await db
+    .selectFrom('ledger')
+    .select(['key', 'ts', 'created_at_ms as createdAtMs'])
+    .where('destination', '=', destination)
+    .where('kind', '=', 'event')
+    .where('ts', 'is not', null)
+    .where('created_at_ms', '>=', sinceMs)
+    .orderBy('created_at_ms', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map(({ key, ts, createdAtMs }) => ({ key, alert: ts ?? '', createdAtMs }));
 }

@@ -24,6 +24,7 @@ function migrations(countingKey: string): Record<string, Migration> {
       },
     },
     '010-reports': { up: addReports },
+    '011-webhooks': { up: indexAlerts },
   };
 }
 
@@ -119,6 +120,12 @@ async function addReports(db: Kysely<unknown>): Promise<void> {
   await sql`create table reports (kill_id bigint primary key references kills (id) on delete cascade, body text not null)`.execute(
     db,
   );
+}
+
+/** An incident at a webhook stands in the ledger as `event`. */
+async function indexAlerts(db: Kysely<unknown>): Promise<void> {
+  await sql`create index ledger_by_alert on ledger (destination, ts) where kind = 'event'`.execute(db);
+  await sql`create index ledger_by_asking on ledger (destination, created_at_ms) where kind = 'event'`.execute(db);
 }
 
 async function createChanges(db: Kysely<unknown>): Promise<void> {

@@ -49,7 +49,7 @@ export interface Tables {
     destination: string;
     /** Unique in its destination. */
     key: string;
-    kind: 'incident' | 'card' | 'reply' | 'news';
+    kind: 'incident' | 'card' | 'reply' | 'news' | 'event';
     incident_id: string | null;
     change_id: string | null;
     body: string | null;

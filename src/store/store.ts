@@ -50,7 +50,16 @@ import {
 import { beat, enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
 import { migrate } from './migrations.ts';
-import { failedDeliveries, loadLedger, loadPosted, queueLengths, saveLedger, sentSince } from './ledger.ts';
+import {
+  alertMembers,
+  alertsSince,
+  failedDeliveries,
+  loadLedger,
+  loadPosted,
+  queueLengths,
+  saveLedger,
+  sentSince,
+} from './ledger.ts';
 import { insertDeliveries, showChange } from './ledger-entries.ts';
 import { isLost } from './postgres-driver.ts';
 import { openPostgres } from './postgres.ts';
@@ -162,6 +171,8 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     queueLengths: () => queueLengths(db),
     failedDeliveries: (limit) => failedDeliveries(db, limit),
     postedOf: (incidentId) => loadPosted(db, incidentId),
+    alertMembers: (destination, alert, limit) => alertMembers(db, destination, alert, limit),
+    alertsSince: (destination, sinceMs, limit) => alertsSince(db, destination, sinceMs, limit),
 
     putMute: (mute) => transact((trx) => putMute(trx, mute)),
     removeMute: (target) => transact((trx) => removeMute(trx, target)),

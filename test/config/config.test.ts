@@ -483,3 +483,80 @@ it('documents each key once', () => {
     expect(faults.join('\n'), key).toContain(`${key.replace('[]', '[0]')} is {"wrong":true}, expected`);
   }
 });
+
+describe('webhooks', () => {
+  const HOOK = 'webhooks:\n  - format: cloudevents\n    url: https://hooks.example.net/oom\n    tags: [prod]\n';
+  const LONG = 'a secret of twenty-two';
+
+  it('have their secret from the environment or a file, and a name by their address', () => {
+    const secretFile = aFile(`${LONG}\n`, 'hook-secret');
+    const text = `${HOOK}    secretEnv: HOOK\n  - format: pagerduty\n    secretFile: ${secretFile}\n`;
+
+    expect(loadConfig({ path: aFile(text), env: { HOOK: LONG } }).webhooks).toEqual([
+      {
+        name: 'hooks.example.net',
+        format: 'cloudevents',
+        url: 'https://hooks.example.net/oom',
+        tags: ['prod'],
+        secret: { kind: 'known', value: LONG },
+      },
+      {
+        name: 'pagerduty',
+        format: 'pagerduty',
+        url: 'https://events.pagerduty.com/v2/enqueue',
+        tags: [],
+        secret: { kind: 'known', value: LONG },
+      },
+    ]);
+    expect(
+      loadConfig({ path: aFile(`${HOOK}    secretEnv: HOOK\n`), env: { HOOK_FILE: secretFile } }).webhooks,
+    ).toMatchObject([{ secret: { kind: 'known', value: LONG } }]);
+  });
+
+  it('without their secret are read all the same, for those who only look at the record', () => {
+    function secretOf(text: string, env: NodeJS.ProcessEnv = {}) {
+      const secret = loadConfig({ path: aFile(`${HOOK}${text}`), env }).webhooks[0]?.secret;
+      return secret?.kind === 'fault' ? secret.sentence : secret;
+    }
+
+    expect(secretOf('    secretEnv: HOOK\n')).toBe('webhooks[0].secretEnv is "HOOK": its secret is not set.');
+    expect(secretOf('    secretFile: /nowhere/x\n')).toBe(
+      'webhooks[0].secretFile is "/nowhere/x": its secret cannot be read: it does not exist.',
+    );
+    expect(secretOf('    secretEnv: HOOK\n', { HOOK: 'short' })).toContain(
+      'too short, expected at least 16 characters',
+    );
+  });
+
+  it.each([
+    'http://hooks.example.net/oom',
+    'http://10.0.0.1/',
+    'http://localhost.example.net/',
+    'ftp://hooks.example.net/',
+    'https://user:password@hooks.example.net/',
+    'hooks.example.net',
+  ])('refuse the address %s', (url) => {
+    const text = `webhooks:\n  - { format: cloudevents, url: "${url}", secretEnv: HOOK }\n`;
+
+    expect(faultsOf(text, { HOOK: LONG })).toEqual([expect.stringContaining('F:2: webhooks[0].url is')]);
+  });
+
+  it.each(['http://127.0.0.1:8080/x', 'http://localhost/', 'http://[::1]:9/', 'http://127.1/'])('take %s', (url) => {
+    const text = `webhooks:\n  - { format: cloudevents, url: "${url}", secretEnv: HOOK }\n`;
+
+    expect(faultsOf(text, { HOOK: LONG })).toEqual([]);
+  });
+
+  it('say what does not fit together', () => {
+    expect(
+      faultsOf(
+        'webhooks:\n  - format: cloudevents\n    secretEnv: A\n  - format: pagerduty\n  - format: pagerduty\n    secretEnv: A\n    secretFile: /b\n',
+      ),
+    ).toEqual([
+      'F:2: webhooks[0].url is missing, expected an https:// address.',
+      'F:4: webhooks[1] needs its secret, expected either secretEnv or secretFile.',
+      'F:5: webhooks[2].name is "pagerduty", expected a name that no other webhook has.',
+      'F:5: webhooks[2] needs its secret, expected either secretEnv or secretFile.',
+    ]);
+  });
+});

@@ -173,6 +173,34 @@ export function describeLedger(openNew: () => Promise<Store>): void {
       expect(await store.ledger('#oom', 0)).toMatchObject([{ key: 'i1', attempts: 0 }]);
     });
 
+    it('asks a webhook for each change of an incident that it was told of, and gives what is in an alert', async () => {
+      const store = await aStore('i1', 'i2', 'i3');
+      const event = { channel: 'webhook:pager', kind: 'event' as const };
+      await store.enqueue([anEdit('i1', { ...event, notBeforeMs: 5 }), anEdit('i2', { ...event, notBeforeMs: 9 })]);
+      const rows = await store.ledger('webhook:pager', 100);
+      expect(rows.map(({ key, kind, wanted }) => [key, kind, wanted])).toEqual([
+        ['i1', 'event', 1],
+        ['i2', 'event', 1],
+      ]);
+      const done = rows.map((row) => patchOf(row, { ts: 'storm-i1', shown: 1, doneUpTo: row.wanted }));
+      await store.saveLedger('me', 0, done);
+      expect(await store.ledger('webhook:pager', 100)).toEqual([]);
+
+      const incident = await store.incident('i2');
+      await store.updateIncident({ ...incident!, ack: { by: 'U1', atMs: 7 } }, []);
+
+      expect(await store.ledger('webhook:pager', 100)).toMatchObject([{ key: 'i2', wanted: 2, ts: 'storm-i1' }]);
+      const members = await store.alertMembers('webhook:pager', 'storm-i1', 10);
+      expect(members.map(({ row, incident: { id, revision, ack } }) => [row.key, id, revision, ack])).toEqual([
+        ['i1', 'i1', 1, undefined],
+        ['i2', 'i2', 2, { by: 'U1', atMs: 7 }],
+      ]);
+      expect(await store.alertsSince('webhook:pager', 6, 10)).toEqual([
+        { key: 'i2', alert: 'storm-i1', createdAtMs: 9 },
+      ]);
+      expect(await store.postedOf('i1')).toEqual([]);
+    });
+
     it('notes for a row that it may have been told before, so that it is looked for', async () => {
       const store = await aStore('i1');
       await store.enqueue([anEdit('i1', { lookSinceMs: 3 })]);

@@ -3,6 +3,7 @@ import type { Notice } from '../../notice/notice.ts';
 import type { LedgerStore } from '../ledger.ts';
 import type { Clock, Log, Workspace } from '../ports.ts';
 import type { ChangeStore, IncidentStore } from '../store-port.ts';
+import type { FindWebhook } from '../webhook.ts';
 
 export interface TellWorld {
   store: LedgerStore & Pick<IncidentStore, 'incident'> & Pick<ChangeStore, 'change'>;
@@ -13,6 +14,8 @@ export interface TellWorld {
   owner: string;
   /** The incident's message as it should read now. */
   describe: (incident: Incident) => Promise<Notice>;
+  /** Missing: there are no webhooks. */
+  webhook?: FindWebhook;
 }
 
 /** Edits count for the whole workspace: conversations share the allowance of `chat.update`, about 50 a minute. */

@@ -1,8 +1,10 @@
 import type { Incident } from '../../incident/incident.ts';
 import type { NewDelivery } from '../ports.ts';
+import { webhookName } from '../webhook.ts';
 import { withTimeout } from '../with-timeout.ts';
 import { openDestination, type Destination } from './destination.ts';
 import type { TellWorld } from './tell-world.ts';
+import { openWebhookDestination } from './webhook-destination.ts';
 
 export interface TellingOptions extends TellWorld {
   /** Channels may be shared among processes: false for those that another one serves. */
@@ -122,7 +124,10 @@ export function openTelling(options: TellingOptions): Telling {
   function destinationOf(channel: string): Destination {
     const known = destinations.get(channel);
     if (known !== undefined) return known;
-    const opened = openDestination(channel, options, edits, () => isMine(channel));
+    const opened =
+      webhookName(channel) === null
+        ? openDestination(channel, options, edits, () => isMine(channel))
+        : openWebhookDestination(channel, options, () => isMine(channel));
     destinations.set(channel, opened);
     return opened;
   }

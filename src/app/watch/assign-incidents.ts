@@ -3,6 +3,7 @@ import type { Incident, Kill } from '../../incident/incident.ts';
 import { mutedUntil } from '../mute-target.ts';
 import type { Posted } from '../ledger.ts';
 import type { Mute } from '../ports.ts';
+import type { WebhookRoute } from '../webhook.ts';
 import type { BatchDecision, BatchView, NewDelivery } from '../store-port.ts';
 
 export interface Placing {
@@ -12,6 +13,8 @@ export interface Placing {
   isHistory: (kill: Kill) => boolean;
   mutes: readonly Mute[];
   channelOf: (incident: Incident) => string;
+  /** Webhooks that get the incidents of a host; missing: there are none. */
+  webhooksOf?: ((of: { host: string }) => readonly WebhookRoute[]) | undefined;
   /** Since when this process runs: one before it may have told of earlier kills that it could not save. */
   aliveSinceMs?: number;
 }
@@ -56,9 +59,19 @@ function changedOf(before: readonly Incident[], after: Grouping['incidents']): I
 }
 
 function deliveriesFor(incident: Incident, placing: Placing): NewDelivery[] {
-  if (mutedUntil(placing.mutes, incident, placing.nowMs) !== null) return [];
   // What is only history is told to nobody, nor when more of the past or a detail of it comes.
   if (incident.kills.every(placing.isHistory)) return [];
+  const isMuted = mutedUntil(placing.mutes, incident, placing.nowMs) !== null;
+  const events = (placing.webhooksOf?.(incident) ?? [])
+    .filter(({ hearsMuted }) => hearsMuted || !isMuted)
+    .map(({ destination }): NewDelivery => ({
+      incidentId: incident.id,
+      channel: destination,
+      kind: 'event',
+      body: null,
+      notBeforeMs: placing.nowMs,
+    }));
+  if (isMuted) return events;
   const message: NewDelivery = {
     incidentId: incident.id,
     channel: placing.channelOf(incident),
@@ -67,5 +80,5 @@ function deliveriesFor(incident: Incident, placing: Placing): NewDelivery[] {
     notBeforeMs: placing.nowMs,
   };
   const mayBeTold = incident.revision === 0 && incident.firstAtMs < (placing.aliveSinceMs ?? 0);
-  return [mayBeTold ? { ...message, lookSinceMs: incident.firstAtMs - LOOK_BACK_MS } : message];
+  return [mayBeTold ? { ...message, lookSinceMs: incident.firstAtMs - LOOK_BACK_MS } : message, ...events];
 }

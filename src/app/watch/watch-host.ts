@@ -19,6 +19,7 @@ import { openSnapshots } from './snapshots.ts';
 import { spread } from './spread.ts';
 import type { Store } from '../store-port.ts';
 import { unlessAborted } from '../unless-aborted.ts';
+import type { WebhookRoute } from '../webhook.ts';
 import { openTurns, type Turns } from './turns.ts';
 
 export interface WatchWorld {
@@ -26,6 +27,8 @@ export interface WatchWorld {
   clock: Clock;
   log: Log;
   channelOf: (incident: Pick<Incident, 'host'>) => string;
+  /** Webhooks that get the incidents of a host; missing: there are none. */
+  webhooksOf?: (of: { host: string }) => readonly WebhookRoute[];
   /** Called after kills, or news beside them, are in the record. */
   onSaved: (saved: Saved) => void;
   /** Called with an incident that the store does not take, and the channel that must hear of it. */
@@ -72,7 +75,8 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const { signal } = closing;
   const { sampleEveryMs = () => null, turns = openTurns() } = world;
   const snapshots = openSnapshots(host, link, store, clock, () => sampleEveryMs() !== null);
-  const placing = { newId: incidentIdOf, isHistory, channelOf: world.channelOf, aliveSinceMs: clock.nowMs() };
+  const { channelOf, webhooksOf } = world;
+  const placing = { newId: incidentIdOf, isHistory, channelOf, webhooksOf, aliveSinceMs: clock.nowMs() };
   const saves = openSaveQueue(host, {
     store,
     clock,

@@ -1,0 +1,236 @@
+import type { Incident } from '../../incident/incident.ts';
+import {
+  describeAlert,
+  describeStorm,
+  isOver,
+  type AlertWords,
+  type Outline,
+} from '../../notice/incident/alert-words.ts';
+import type { LedgerPatch, LedgerRow, Told } from '../ledger.ts';
+import type { HookMessage } from '../webhook.ts';
+import { withTimeout } from '../with-timeout.ts';
+import { ALERTS_BACK_MS, headOf, isStorm, placeAlerts, type Placed } from './alert-plan.ts';
+import type { LedgerBook } from './ledger-book.ts';
+import { patchOf } from './row-patch.ts';
+import type { TellWorld } from './tell-world.ts';
+import type { HookPlan, HookTeller } from './hook-teller.ts';
+
+/** One alert is completed no more often than this. */
+const UPDATE_GAP_MS = 5_000;
+/** A page that cannot be noted first waits no longer. */
+const NOTED_WITHIN_MS = 8_000;
+const NOTE_AGAIN_MS = 1_000;
+const STORE_WITHIN_MS = 3_000;
+const MEMBERS_MAX = 2_000;
+const KEPT_MAX = 5_000;
+
+type AlertState = NonNullable<Told['alert']>;
+
+/** What is so of one alert now. */
+interface Alert {
+  /** Its incidents, and their rows as far as they wait for something. */
+  incidents: readonly Outline[];
+  waiting: readonly LedgerRow[];
+  /** In whose row it is noted what the alert was told. null: that row cannot be read. */
+  head: LedgerRow | null;
+  words: () => AlertWords;
+}
+
+/** One alert for each incident, or one for a storm: opened, taken, completed and resolved. */
+export function openWebhookAlerts(destination: string, world: TellWorld, book: LedgerBook): HookTeller {
+  const { store, clock } = world;
+  const sentAtMs = new Map<string, number>();
+  /** What was placed lately, also while that cannot be noted. */
+  const placed = new Map<string, { alert: string; createdAtMs: number; isNoted: boolean }>();
+
+  async function next(rows: readonly LedgerRow[], tries: (id: string) => number): Promise<HookPlan> {
+    const placeAgainMs = await place(rows.filter((row) => alertOf(row) === null));
+    const isHeldUp = await note(rows.filter((row) => row.ts === null && placed.get(row.key)?.isNoted === false));
+    const nowMs = clock.nowMs();
+    const ready = rows.filter((row) => row.ts !== null || placed.get(row.key)?.isNoted === true || isLate(row, nowMs));
+    const alerts = [...Map.groupBy(ready, alertOf)].flatMap(([alert, waiting]) =>
+      alert === null ? [] : [{ alert, waiting, dueAtMs: dueAtMs(alert, waiting) }],
+    );
+    const [one] = alerts
+      .filter((each) => each.dueAtMs <= nowMs)
+      .toSorted((a, b) => tries(a.alert) - tries(b.alert) || a.dueAtMs - b.dueAtMs);
+    if (one !== undefined) return tell(one.alert, one.waiting);
+    const until = [placeAgainMs ?? Infinity, isHeldUp ? nowMs + NOTE_AGAIN_MS : Infinity];
+    return { kind: 'wait', untilMs: finite(Math.min(...until, ...alerts.map((each) => each.dueAtMs))) };
+  }
+
+  /** Throws when the store fails or takes too long. */
+  async function ask<T>(what: () => Promise<T>): Promise<T> {
+    const done = await withTimeout(clock, STORE_WITHIN_MS, what);
+    if (done.kind === 'late') throw new Error('the store did not answer in time');
+    return done.value;
+  }
+
+  function alertOf({ key, ts }: LedgerRow): string | null {
+    return ts ?? placed.get(key)?.alert ?? null;
+  }
+
+  /** A new alert goes at once. */
+  function dueAtMs(alert: string, waiting: readonly LedgerRow[]): number {
+    const isNew = waiting.some((row) => row.key === headOf(alert) && row.told.alert === undefined);
+    return isNew ? 0 : (sentAtMs.get(alert) ?? -Infinity) + UPDATE_GAP_MS;
+  }
+
+  /** Finds the alert of each new incident. Returns when to look at those again that have none yet; null: there are none. */
+  async function place(unplaced: readonly LedgerRow[]): Promise<number | null> {
+    if (unplaced.length === 0) return null;
+    const sinceMs = Math.min(...unplaced.map(({ createdAtMs }) => createdAtMs)) - ALERTS_BACK_MS;
+    const news = unplaced.map(({ key, createdAtMs }) => ({ key, alert: null, createdAtMs }));
+    const { places, untilMs } = placeAlerts(news, await placedSince(sinceMs), clock.nowMs());
+    for (const { key, createdAtMs } of news) {
+      const alert = places.get(key);
+      if (alert !== undefined) keep(placed, key, { alert, createdAtMs, isNoted: false });
+    }
+    return untilMs;
+  }
+
+  async function placedSince(sinceMs: number): Promise<Placed[]> {
+    const mine = [...placed].flatMap(([key, one]) => (one.createdAtMs < sinceMs ? [] : [{ key, ...one }]));
+    try {
+      const known = await ask(() => store.alertsSince(destination, sinceMs, MEMBERS_MAX));
+      return [...known.filter(({ key }) => !placed.has(key)), ...mine];
+    } catch {
+      return mine; // What this process placed itself is all that is known then.
+    }
+  }
+
+  /** Before anything is sent: after a crash the incident must not go to another alert. True: it cannot be noted now. */
+  async function note(unnoted: readonly LedgerRow[]): Promise<boolean> {
+    if (unnoted.length === 0) return false;
+    const noted = await book.note(unnoted.map((row) => patchOf(row, { ts: alertOf(row), attempt: null })));
+    if (noted !== 'saved') return true;
+    for (const { key } of unnoted) {
+      const one = placed.get(key);
+      if (one !== undefined) one.isNoted = true;
+    }
+    return false;
+  }
+
+  async function tell(alert: string, waiting: readonly LedgerRow[]): Promise<HookPlan> {
+    const seen = isStorm(alert) ? await lookAtStorm(alert, waiting) : await lookAtOne(waiting);
+    if (seen === null) {
+      await book.settle(waiting.map((row) => patchOf(row, { doneUpTo: row.wanted })));
+      return { kind: 'nothing' };
+    }
+    const state = seen.head?.told.alert ?? null;
+    const said = messageFor(alert, seen, state);
+    if (said !== null) {
+      const [message, after] = said;
+      return { kind: 'send', step: { id: alert, message, rows: waiting, arrived: patchesOf(alert, seen, after) } };
+    }
+    await book.settle(waiting.map((row) => patchOf(row, { ts: alert, attempt: null, doneUpTo: row.wanted })));
+    return { kind: 'nothing' };
+  }
+
+  async function lookAtOne(waiting: readonly LedgerRow[]): Promise<Alert | null> {
+    const [row] = waiting;
+    const incident: Incident | null = row === undefined ? null : await book.incident(row);
+    if (row === undefined || incident === null) return null;
+    return { incidents: [incident], waiting, head: row, words: () => describeAlert(incident) };
+  }
+
+  async function lookAtStorm(alert: string, waiting: readonly LedgerRow[]): Promise<Alert | null> {
+    const isBegun = waiting.every((row) => row.key !== headOf(alert));
+    const known = await ask(() => store.alertMembers(destination, alert, MEMBERS_MAX)).catch((error: unknown) => {
+      // What an alert was told is in the row of its first incident: a new alert can be told without the store.
+      if (isBegun) throw error;
+      return [];
+    });
+    const incidents = new Map<string, Outline>(known.map(({ incident }) => [incident.id, incident]));
+    for (const row of waiting) {
+      const incident = incidents.has(row.key) ? null : await book.incident(row);
+      if (incident !== null) incidents.set(row.key, incident);
+    }
+    if (incidents.size === 0) return null;
+    const head =
+      waiting.find((row) => row.key === headOf(alert)) ??
+      known.find(({ row }) => row.key === headOf(alert))?.row ??
+      null;
+    const all = [...incidents.values()];
+    return { incidents: all, waiting, head, words: () => describeStorm(all) };
+  }
+
+  /** What is so once the alert says it. */
+  function patchesOf(alert: string, seen: Alert, after: AlertState): LedgerPatch[] {
+    const { waiting, head, incidents } = seen;
+    const revisions = new Map(incidents.map(({ id, revision }) => [id, revision]));
+    const isDone = messageFor(alert, seen, after) === null;
+    const rows = head === null || waiting.some(({ key }) => key === head.key) ? waiting : [...waiting, head];
+    return rows.map((row) => {
+      return patchOf(row, {
+        ts: alert,
+        attempt: null,
+        attempts: 0,
+        told: row.key === head?.key ? { ...row.told, alert: after } : row.told,
+        shown: Math.max(row.shown, revisions.get(row.key) ?? row.shown),
+        doneUpTo: isDone ? row.wanted : null,
+        sentAtMs: clock.nowMs(),
+      });
+    });
+  }
+
+  return {
+    next,
+    sent: (alert) => {
+      keep(sentAtMs, alert, clock.nowMs());
+    },
+  };
+}
+
+function isLate({ createdAtMs }: LedgerRow, nowMs: number): boolean {
+  return nowMs - createdAtMs >= NOTED_WITHIN_MS;
+}
+
+function finite(atMs: number): number | null {
+  return Number.isFinite(atMs) ? atMs : null;
+}
+
+function keep<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  const oldest = map.keys().next();
+  if (map.size > KEPT_MAX && !oldest.done) map.delete(oldest.value);
+}
+
+/** What the receiver must hear next, and what it knows then; null: nothing. What was resolved is never opened again. */
+function messageFor(
+  alert: string,
+  { incidents, words }: Alert,
+  state: AlertState | null,
+): [HookMessage, AlertState] | null {
+  if (state?.isOver) return null;
+  const isTaken =
+    incidents.every(({ ack, closedAtMs }) => ack != null || closedAtMs !== null) &&
+    incidents.some(({ ack }) => ack != null);
+  if (state !== null && incidents.every(isOver))
+    return [
+      { kind: 'resolve', key: alert },
+      { ...state, isOver: true },
+    ];
+  if (state !== null && isTaken && !state.isTaken)
+    return [
+      { kind: 'acknowledge', key: alert },
+      { ...state, isTaken: true },
+    ];
+  const says = saysOf(incidents);
+  if (state?.says === says) return null;
+  return [
+    { kind: 'trigger', key: alert, words: words() },
+    { says, isTaken: state?.isTaken ?? false, isOver: false },
+  ];
+}
+
+/** What is worth completing an alert for: who is in it, how it stands, that it closed while down; of kills, that there are twice as many. */
+function saysOf(incidents: readonly Outline[]): string {
+  const parts = incidents.map(
+    ({ back, closedAtMs, victims }) => `${back.kind} ${closedAtMs === null ? 'open' : 'closed'} ${victims.length}`,
+  );
+  const counts = [...Map.groupBy(parts, (part) => part)].map(([part, all]) => `${all.length} ${part}`).toSorted();
+  const kills = incidents.reduce((sum, { killCount }) => sum + killCount, 0);
+  return [`2^${Math.floor(Math.log2(Math.max(1, kills)))} kills`, ...counts].join(', ');
+}
