@@ -65,7 +65,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     const stopped = AbortSignal.any([signal, stop.signal]);
     const hosts = openHosts(base, opened);
     const front = await openFront(base, hosts, opened);
-    const tell = startTelling(base, front, opened);
+    const tell = startTelling(base, hosts, front, opened);
     const watch = await startWatching(base, hosts, front, print, opened);
     const answering = startAnswering(base, hosts, front, stopped);
     const work = startWork(base, hosts, tell, answering.changes, stopped);
@@ -114,7 +114,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
 }
 
 /** Tells the channels what the ledger says, from the first kill on: Slack may be reached later. */
-function startTelling(base: Base, { slack }: Front, opened: Opened) {
+function startTelling(base: Base, { mentionOf }: Hosts, { slack }: Front, opened: Opened) {
   const { settings, log, owner, store, saved, unsaved, outbox, changed } = base;
   // Shared channels are nobody's before their lease is held.
   const isShared = settings.now().database.kind === 'postgres';
@@ -126,6 +126,7 @@ function startTelling(base: Base, { slack }: Front, opened: Opened) {
     log,
     owner,
     describe: describer(base),
+    mentionOf,
     webhook: openWebhooks({ receivers: () => receiversOf(settings.now()), nowMs: clock.nowMs }),
     isMine: (channel) => !isShared || mine.has(channel),
   });

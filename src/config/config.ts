@@ -18,7 +18,8 @@ export interface Config {
   /** null: there is no file, all defaults. */
   file: string | null;
   workspace: { channel: string };
-  routes: { tags: string[]; channel: string }[];
+  /** `mention`: whom an announcement notifies; null: nobody. */
+  routes: { tags: string[]; channel: string; mention: string | null }[];
   webhooks: WebhookConfig[];
   approvals: {
     channel: string | null;
@@ -94,7 +95,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
   const config: Config = {
     file,
     workspace: given.workspace,
-    routes: given.routes,
+    routes: given.routes.map((route) => ({ ...route, mention: route.mention ?? null })),
     webhooks: resolveWebhooks(given.webhooks, (from, named) => readNamed(env, from, named), fault),
     approvals: {
       channel: given.approvals.channel ?? null,

@@ -8,6 +8,11 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   },
   { key: 'routes[].channel', default: '(required)', meaning: 'where kills on these hosts are posted' },
   {
+    key: 'routes[].mention',
+    default: 'nobody',
+    meaning: 'a user (U…) or user group (S…) that each announcement notifies, once in a storm; edits notify nobody',
+  },
+  {
     key: 'webhooks[].format',
     default: '(required)',
     meaning: 'cloudevents (every incident, as signed JSON) or pagerduty (alerts by Events API v2); see webhooks.md',

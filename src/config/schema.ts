@@ -140,7 +140,7 @@ export type InventoryEntry = z.output<typeof inventorySource>;
 
 export const ConfigFile = section({
   workspace: section({ channel: channel.default('#oom') }).prefault({}),
-  routes: list(section({ tags: list(tag), channel })).default([]),
+  routes: list(section({ tags: list(tag), channel, mention: person.optional() })).default([]),
   webhooks: list(WebhookEntry).default([]),
   approvals: section({
     channel: channel.optional(),

@@ -9,6 +9,8 @@ export type Piece =
   | { prose: string }
   | { atMs: number }
   | { userId: string }
+  /** A person or user group whom the message notifies. */
+  | { notify: string }
   | { channelId: string };
 
 export type Text = readonly Piece[];

@@ -32,6 +32,7 @@ export function plainText(text: Text, names: PlainNames = BARE): string {
       if ('prose' in piece) return showHostText(piece.prose, 1_500);
       if ('atMs' in piece) return names.time(piece.atMs);
       if ('userId' in piece) return names.user(piece.userId);
+      if ('notify' in piece) return names.user(piece.notify);
       return names.channel(piece.channelId);
     })
     .join('');

@@ -5,7 +5,7 @@ import { addedHostConfig, type HostConfig } from '../config/config.ts';
 import type { Base, Opened } from './base.ts';
 import { openFleet, type WatchedFleet } from './fleet.ts';
 import type { Local } from './local-run.ts';
-import { channelFor, warningFor, webhooksFor } from './settings.ts';
+import { channelFor, mentionFor, warningFor, webhooksFor } from './settings.ts';
 import { systemClock as clock } from './system-clock.ts';
 
 /** The hosts, none yet, and what is known of each by its name. */
@@ -13,6 +13,8 @@ export interface Hosts {
   fleet: WatchedFleet;
   scans: LiveScans;
   channelOf: (of: { host: string }) => string;
+  /** Whom an announcement about a host notifies; null: nobody. */
+  mentionOf: (host: string) => string | null;
   /** Lets the hosts go, and saves what came of them. */
   close: () => Promise<void>;
 }
@@ -20,6 +22,10 @@ export interface Hosts {
 export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }: Base, opened: Opened): Hosts {
   function channelOf({ host }: { host: string }): string {
     return channelFor(settings.now(), hostCalled(host));
+  }
+
+  function mentionOf(host: string): string | null {
+    return mentionFor(settings.now(), hostCalled(host));
   }
 
   function hostCalled(name: string) {
@@ -48,6 +54,7 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
     fleet,
     scans: openLiveScans(fleet, clock, notedNames(store)),
     channelOf,
+    mentionOf,
     close: async () => {
       await fleet.close();
       await reports.close();

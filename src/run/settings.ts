@@ -50,9 +50,16 @@ export function approvalsOf({ approvals }: Config, isLocal: boolean): Config['ap
 
 /** Where the kills of a host are told. */
 export function channelFor({ routes, workspace }: Config, host: FleetHost | undefined): string {
-  if (host?.channel != null) return host.channel;
-  const route = routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));
-  return route?.channel ?? workspace.channel;
+  return host?.channel ?? routeOf(routes, host)?.channel ?? workspace.channel;
+}
+
+/** Whom an announcement about a host notifies; null: nobody. A host with a channel of its own takes no route. */
+export function mentionFor({ routes }: Config, host: FleetHost | undefined): string | null {
+  return host?.channel == null ? (routeOf(routes, host)?.mention ?? null) : null;
+}
+
+function routeOf(routes: Config['routes'], host: FleetHost | undefined): Config['routes'][number] | undefined {
+  return routes.find((one) => one.tags.every((tag) => host?.tags.includes(tag)));
 }
 
 /** The webhooks that get the incidents of a host. CloudEvents are a record: they get those that are muted too. */

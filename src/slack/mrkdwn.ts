@@ -32,11 +32,18 @@ function renderPiece(piece: Piece, points: number): string {
   if ('hostText' in piece) return codeSpan(showHostText(piece.hostText, Math.min(points, 300)));
   if ('userId' in piece)
     return /^[UW][A-Z0-9]{2,20}$/.test(piece.userId) ? `<@${piece.userId}>` : plain(showHostText(piece.userId, points));
+  if ('notify' in piece) return mention(piece.notify);
   if ('channelId' in piece)
     return /^[CGD][A-Z0-9]{2,20}$/.test(piece.channelId)
       ? `<#${piece.channelId}>`
       : plain(showHostText(piece.channelId, points));
   return dateMark(piece.atMs);
+}
+
+/** Of a person or a user group; nothing else is ever mentioned. */
+function mention(id: string): string {
+  if (/^[UW][A-Z0-9]{2,20}$/.test(id)) return `<@${id}>`;
+  return /^S[A-Z0-9]{2,20}$/.test(id) ? `<!subteam^${id}>` : plain(id);
 }
 
 // https://docs.slack.dev/messaging/formatting-message-text: escape these three and only these.

@@ -38,6 +38,7 @@ workspace:
 routes:
   - tags: [db]
     channel: "#db-alerts"
+    mention: S0614TZR7
 approvals:
   channel: "#oom-approvals"
   approvers: [U024BE7LH, S0614TZR7]
@@ -76,7 +77,7 @@ describe('loadConfig', () => {
       selfApproval: false,
       expireAfterMs: 1_800_000,
     });
-    expect(config.routes).toEqual([{ tags: ['db'], channel: '#db-alerts' }]);
+    expect(config.routes).toEqual([{ tags: ['db'], channel: '#db-alerts', mention: 'S0614TZR7' }]);
     expect(config.http).toEqual({ host: '127.0.0.1', port: 3000, token: null });
     expect(config.database).toEqual({ kind: 'sqlite', path: './data/oombot.db' });
     const identityFile = path.join(homedir(), '.ssh/oombot_ed25519');

@@ -32,7 +32,7 @@ describe('messages with different causes in the local workspace', { ...needs('ch
       load: () => ({
         ...config,
         http: { host: '127.0.0.1', port: 0, token: null },
-        routes: [{ tags: ['local'], channel: '#this-machine' }],
+        routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
       }),
       print: () => {},
       signal: stop.signal,

@@ -31,7 +31,7 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
       load: () => ({
         ...config,
         http: { host: '127.0.0.1', port: 0, token: null },
-        routes: [{ tags: ['local'], channel: '#this-machine' }],
+        routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
       }),
       print: () => {},
       signal: stop.signal,

@@ -27,7 +27,7 @@ describe('protecting a process in the local workspace', { ...needs('chromium'), 
       load: () => ({
         ...config,
         http: { host: '127.0.0.1', port: 0, token: null },
-        routes: [{ tags: ['local'], channel: '#this-machine' }],
+        routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
       }),
       print: () => {},
       signal: stop.signal,

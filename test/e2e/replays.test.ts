@@ -88,7 +88,7 @@ async function aLocalBot() {
     load: () => ({
       ...config,
       http: { host: '127.0.0.1', port: 0, token: null },
-      routes: [{ tags: ['local'], channel: '#this-machine' }],
+      routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
     }),
     print: () => {},
     signal: stop.signal,

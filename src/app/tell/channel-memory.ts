@@ -12,6 +12,9 @@ export interface ChannelMemory {
   changeOf: (ts: string) => { touchedAtMs: number; wasEdited: boolean };
   /** A summary was posted. */
   summarized: () => void;
+  /** Of those whom a message would notify, the ones whom no other message of this storm did. */
+  notNotified: (ids: readonly string[]) => string[];
+  notified: (ids: readonly string[]) => void;
   /** Something to announce came at that moment: a storm that goes on lasts longer. */
   came: (atMs: number) => void;
   /** Something was said in a thread; the faster it comes, the longer the thread rests. */
@@ -31,6 +34,8 @@ export function openChannelMemory(nowMs: () => number): ChannelMemory {
   const threads = new Map<string, { atMs: number; gapMs: number }>();
   let sentAtMs: number[] = [];
   let storm: Storm | null = null;
+  /** In this storm. */
+  let notified = new Set<string>();
 
   function keep<T>(map: Map<string, T>, key: string, value: T): void {
     map.delete(key);
@@ -46,10 +51,15 @@ export function openChannelMemory(nowMs: () => number): ChannelMemory {
     keep(threads, threadTs, { atMs: nowMs(), gapMs });
   }
 
+  function stormNow(): Storm | null {
+    if (storm && nowMs() - storm.newestAtMs >= STORM_QUIET_MS) storm = null;
+    if (storm === null) notified = new Set();
+    return storm;
+  }
+
   function view(): Pick<ChannelView, 'sentAtMs' | 'storm'> {
     sentAtMs = sentAtMs.filter((at) => at >= nowMs() - POSTS_WINDOW_MS);
-    if (storm && nowMs() - storm.newestAtMs >= STORM_QUIET_MS) storm = null;
-    return { sentAtMs, storm };
+    return { sentAtMs, storm: stormNow() };
   }
 
   return {
@@ -71,6 +81,13 @@ export function openChannelMemory(nowMs: () => number): ChannelMemory {
         summaryAtMs: nowMs(),
         summaries: (storm?.summaries ?? 0) + 1,
       };
+    },
+    notNotified: (ids) => {
+      stormNow();
+      return ids.filter((id) => !notified.has(id));
+    },
+    notified: (ids) => {
+      if (stormNow() !== null) for (const id of ids) notified.add(id);
     },
     came: (atMs) => {
       if (storm && atMs > storm.newestAtMs && atMs - storm.newestAtMs < STORM_QUIET_MS) storm.newestAtMs = atMs;

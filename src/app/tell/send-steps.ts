@@ -47,6 +47,9 @@ export interface Steps {
 
 /** One planned message: what changes in which rows once it has arrived. */
 interface Message {
+  /** Incidents that it announces: their routes may want somebody notified. */
+  announces?: readonly Incident[];
+  isSummary?: boolean;
   rows: readonly { row: LedgerRow; mark: string; after: Partial<LedgerPatch> & { told: Told }; isMessage: boolean }[];
   notice: Notice;
   threadTs: string | null;
@@ -56,11 +59,13 @@ interface Message {
   more?: readonly NewDelivery[];
 }
 
+/** Routes are few; a message has room for these. */
+const NOTIFIED_MAX = 20;
 const SETTLED: Done = { kind: 'settled' };
 
 /** Sends one thing to a destination and notes it: before the request, and what came of it. All of them throw when the store cannot be read. */
 export function openSteps(world: StepWorld): Steps {
-  const { destination, book, memory, edits, repeats, store, workspace, clock, owner, describe } = world;
+  const { destination, book, memory, edits, repeats, store, workspace, clock, owner, describe, mentionOf = () => null } = world;
 
   /** Notes the attempt, sends, notes the outcome. */
   async function send(message: Message): Promise<Done> {
@@ -75,7 +80,8 @@ export function openSteps(world: StepWorld): Steps {
     if (noted === 'failed' && !(message.isUrgent && isLate(rows.map(({ row }) => row)))) return { kind: 'rest' };
 
     const marks = rows.map((one) => one.mark);
-    const notice = repeats.shown(message.notice, marks);
+    const ids = toNotify(message.announces ?? []);
+    const notice = notifying(repeats.shown(message.notice, marks), ids);
     const outcome = memory.counted(await request({ ...message, notice }, markOf(marks)));
     if (outcome.kind === 'sent') {
       const patches = rows.map(({ row, after, isMessage }) =>
@@ -89,12 +95,20 @@ export function openSteps(world: StepWorld): Steps {
         }),
       );
       await book.settle(patches, message.more);
+      if (message.isSummary) memory.summarized();
+      memory.notified(ids);
       return SETTLED;
     }
     // Until it is looked for it may have arrived.
     if (outcome.kind === 'unknown')
       await book.settle(tried.map(({ row, attempt }) => patchOf(row, { attempt, seenOwner: null })));
     return { kind: 'failed', rows: rows.map(({ row }) => row), outcome };
+  }
+
+  /** Each once, and once a storm. */
+  function toNotify(incidents: readonly Incident[]): string[] {
+    const ids = new Set(incidents.flatMap(({ host }) => mentionOf(host) ?? []));
+    return memory.notNotified([...ids].slice(0, NOTIFIED_MAX));
   }
 
   function isLate(rows: readonly LedgerRow[]): boolean {
@@ -125,6 +139,7 @@ export function openSteps(world: StepWorld): Steps {
       return send({
         rows: [{ row, mark, after: { told }, isMessage: false }],
         notice: describeAnew(incident, anew),
+        announces: [incident],
         threadTs: row.ts,
         broadcast: true,
         isUrgent: true,
@@ -134,6 +149,7 @@ export function openSteps(world: StepWorld): Steps {
     return send({
       rows: [{ row, mark: row.key, after: { told, shown: incident.revision }, isMessage: true }],
       notice: marked(await describe(incident), row),
+      announces: [incident],
       threadTs: null,
       isUrgent: true,
     });
@@ -151,7 +167,7 @@ export function openSteps(world: StepWorld): Steps {
     const [one] = members;
     if (one === undefined) return SETTLED;
     if (members.length === 1) return announceOne(one.row);
-    const done = await send({
+    return send({
       rows: members.map(({ row, incident, anew }) => {
         const isMessage = row.ts === null;
         const told = { ...announced(row.told, incident, clock.nowMs()), kills: incident.killCount };
@@ -167,6 +183,8 @@ export function openSteps(world: StepWorld): Steps {
         };
       }),
       notice: marked(describeSummary(members), one.row),
+      announces: members.map(({ incident }) => incident),
+      isSummary: true,
       threadTs: null,
       isUrgent: true,
       more: linesOf(
@@ -175,8 +193,6 @@ export function openSteps(world: StepWorld): Steps {
         clock.nowMs(),
       ),
     });
-    if (done.kind === 'settled') memory.summarized();
-    return done;
   }
 
   async function postCard(row: LedgerRow): Promise<Done> {
@@ -307,6 +323,13 @@ export function openSteps(world: StepWorld): Steps {
   }
 
   return { announceOne, summarize, postCard, edit, sayInThread, tellNews };
+}
+
+/** Only in the message that announces: when it is edited, nobody is named any more. */
+function notifying(notice: Notice, ids: readonly string[]): Notice {
+  if (ids.length === 0) return notice;
+  const text = ids.flatMap((id, at) => [...(at === 0 ? [] : [{ words: ' ' }]), { notify: id }]);
+  return { ...notice, parts: [{ kind: 'text', text }, ...notice.parts] };
 }
 
 function markOf(marks: readonly string[]): MessageMark {

@@ -14,6 +14,8 @@ export interface TellWorld {
   owner: string;
   /** The incident's message as it should read now. */
   describe: (incident: Incident) => Promise<Notice>;
+  /** The person or user group whom an announcement about a host notifies; null or missing: nobody. */
+  mentionOf?: (host: string) => string | null;
   /** Missing: there are no webhooks. */
   webhook?: FindWebhook;
 }
