@@ -23,6 +23,7 @@ import { hostsNow, openHosts, type Hosts } from './run/hosts.ts';
 import { untilDemoIsRead, type Local } from './run/local-run.ts';
 import { printNews } from './run/print-news.ts';
 import { approvalsOf, openSettings, receiversOf } from './run/settings.ts';
+import { testDestinations } from './run/test-destinations.ts';
 import { systemClock as clock } from './run/system-clock.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
@@ -215,6 +216,7 @@ function startAnswering(
     }),
     watchState: fleet.watchState,
     checkHost: fleet.check,
+    testing: () => testDestinations(settings.now(), slack, clock),
     groupMembers: (group) => slack.groupMembers(group),
     accountNow: slack.account,
     editing: {

@@ -74,6 +74,7 @@ export type Refusal =
   /** `tagged`: it is no host but a tag, of these hosts. */
   | { kind: 'unknown-host'; host: string; nearest: string | null; known: string[]; tagged?: string[] }
   | { kind: 'unknown-target'; target: string; nearest: string | null; known: string[] }
+  | { kind: 'unknown-destination'; given: string; nearest: string | null; known: string[] }
   | { kind: 'no-kill-known'; host: string; watchedSinceMs: number | null }
   | { kind: 'host-unreachable'; host: string; sinceMs: number | null; reason: string }
   | { kind: 'too-slow'; host: string; waitedMs: number }

@@ -16,6 +16,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'audit verify': 'oombot audit verify',
   'audit export': 'oombot audit export > audit.jsonl',
   init: 'oombot init db01 web1',
+  'send-test': 'oombot send-test "#oom"',
   'config check': 'oombot config check --config /etc/oombot/oombot.yaml',
   completion: 'oombot completion bash > /etc/bash_completion.d/oombot',
   backup: 'oombot backup /var/backups/oombot-$(date +%F).db',
@@ -50,6 +51,14 @@ export function addOperationVerbs(program: Command, setExit: (status: number) =>
     .action(async () => {
       const { checkConfig } = await import('./check-config.ts');
       setExit(await checkConfig());
+    });
+  program
+    .command('send-test')
+    .description('Send a marked example to a channel or webhook, or to all, and say what became of it.')
+    .argument('[destination]', 'a channel or the name of a webhook (default: all)')
+    .action(async (destination?: string) => {
+      const { sendTest } = await import('./send-test.ts');
+      setExit(await sendTest(destination ?? null));
     });
   program
     .command('backup')

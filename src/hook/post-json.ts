@@ -11,6 +11,9 @@ export interface Post {
 /** The receiver understood the request and does not want this one: the next may be taken. */
 const REFUSED = new Set([400, 409, 413, 415, 422]);
 const LATER = new Set([408, 425, 429]);
+/** The connection was never made, so that nothing can have arrived. */
+const UNSENT =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT|.*(CERT|SELF_SIGNED|VERIFY).*)$/;
 const RETRY_AFTER_MS = 5_000;
 const RETRY_AFTER_MAX_MS = 10 * 60_000;
 
@@ -31,7 +34,8 @@ export async function postJson({ url, headers, body, timeoutMs }: Post, signal: 
     await response.body?.cancel().catch(() => undefined);
     return outcomeOf(response);
   } catch (error) {
-    return { kind: 'unknown', reason: reasonOf(error, timeoutMs) };
+    const reason = reasonOf(error, timeoutMs);
+    return { kind: UNSENT.test(reason) ? 'unsent' : 'unknown', reason };
   }
 }
 

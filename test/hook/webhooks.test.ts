@@ -242,7 +242,7 @@ describe('what a receiver answers', () => {
 
     const outcome = await hookTo(url).send(anEvent(), NEVER);
 
-    expect(outcome).toEqual({ kind: 'unknown', reason: 'ECONNREFUSED' });
+    expect(outcome).toEqual({ kind: 'unsent', reason: 'ECONNREFUSED' });
   });
 
   it('is not waited for by a bot that stops', async () => {

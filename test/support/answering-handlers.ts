@@ -74,6 +74,7 @@ export function answeringHandlers(): AnsweringHandlers {
       note('mute', target, forMs);
       return notice(describeMuted({ target, untilMs: context.nowMs + (forMs ?? 3_600_000) }, forMs ?? 3_600_000));
     },
+    sendTest: async ({ destination }) => notice(aNotice({ headline: [{ words: `tested ${destination ?? 'all'}` }] })),
     unmute: async ({ target }) => notice(describeUnmuted(target)),
     explain: async ({ text }) => {
       note('explain', text);

@@ -3,6 +3,7 @@ import type { ChangeRules } from '../change/change-world.ts';
 import type { Watched } from '../host-link.ts';
 import type { Hosts } from '../live-scan.ts';
 import type { Base, Outbox } from '../ports.ts';
+import type { TestDestination } from '../send-test.ts';
 import type { Store } from '../store-port.ts';
 import type { HostDraft, HostKeySeen } from './handlers.ts';
 
@@ -38,6 +39,8 @@ export interface AnswersWorld extends Base<Store>, Hosts, Partial<Outbox> {
   accountNow?: ((userId: string) => Promise<Account>) | undefined;
   /** null: hosts come from the configuration file alone. */
   editing: HostEditing | null;
+  /** Channels and webhooks; missing: nothing can be sent from here. */
+  testing?: () => readonly TestDestination[];
   /** Kills older than this are pruned. */
   keepKillsMs: number;
   /** True where changes can be proposed. */

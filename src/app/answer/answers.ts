@@ -18,6 +18,7 @@ import { openRuleAnswers } from './rule-answers.ts';
 import { openShowAnswers } from './show-answers.ts';
 import { openScoresAnswer } from './scores-answer.ts';
 import { openHelpAnswer } from './help-answer.ts';
+import { openTestAnswer } from './test-answer.ts';
 import { openWhyAnswer } from './why-answer.ts';
 import { openTargets } from './targets.ts';
 
@@ -53,6 +54,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openIncidentAnswers(world, targets, scans),
     ...openHostsAnswers(world, targets, rights),
     ...openShowAnswers(world, people),
+    ...openTestAnswer(world, people),
     ...openMuteAnswers(world, targets, people),
     ...openHostEditing(world, rights),
     answerAudit: openAuditAnswer(world, targets),

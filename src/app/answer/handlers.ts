@@ -76,6 +76,8 @@ export interface Handlers {
   showIncident: (ask: { incident: string; page: number }, requester: Requester) => Promise<Answer>;
   /** Says in the incident's message who takes care of it. */
   ackIncident: (ask: { incident: string }, requester: Requester) => Promise<Answer>;
+  /** Sends a marked example to a channel or webhook, or (null) to all, and says what became of it. */
+  sendTest: (ask: { destination: string | null }, requester: Requester) => Promise<Answer>;
   /** The mute button of an incident: its service on its host, for one hour. */
   muteIncident: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
   /** May this person add or remove hosts at all? Asked before a form is shown. */

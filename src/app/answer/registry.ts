@@ -208,6 +208,14 @@ export const COMMANDS: readonly Command[] = [
   }),
   UNMUTE,
   command({
+    name: 'test',
+    also: ['send-test'],
+    usage: '[destination]',
+    does: 'sends a marked example to a channel or webhook, or to all, and says what became of it',
+    read: ([destination]) => asking({ destination: destination ?? null }),
+    answer: (handlers, ask, requester) => handlers.sendTest(ask, requester),
+  }),
+  command({
     name: 'explain',
     usage: '[report]',
     does: 'explains a report that you paste, to you alone',

@@ -21,6 +21,11 @@ const SAY = {
     ...didYouMean(r.nearest),
     ...someOf('Hosts and tags: ', r.known),
   ],
+  'unknown-destination': (r) => [
+    { words: r.given === '' ? 'There is nothing to send to.' : 'No channel or webhook called ' },
+    ...(r.given === '' ? [] : [{ hostText: r.given }, ...didYouMean(r.nearest)]),
+    ...someOf('Destinations: ', r.known),
+  ],
   'no-kill-known': (r) => [
     { words: 'No kills on record for ' },
     { hostText: r.host },
