@@ -250,8 +250,8 @@ export type ChangeSaved =
 
 /** Changes, their cards and rules. Each function does all of its work or throws and has done nothing. */
 export interface ChangeStore {
-  /** A new change (revision 0 as handed in) with its card to post and its entry in the audit log. */
-  addChange: (change: Change, entry: AuditEntry) => Promise<Change>;
+  /** A new change (revision 0 as handed in) with its card to post, in its channel and in direct messages to `people`, and its entry in the audit log. */
+  addChange: (change: Change, entry: AuditEntry, people?: readonly string[]) => Promise<Change>;
   /** Saves the next step if `change.revision` is still the stored one, with its audit entries and what is to be told of it. */
   updateChange: (
     change: Change,

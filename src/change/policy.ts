@@ -7,6 +7,8 @@ export interface ApprovalPolicy extends AccountPolicy {
   approvers: readonly string[] | 'anyone' | null;
   quorum: number;
   selfApproval: boolean;
+  /** Approvers who are named as persons get the card in a direct message too. */
+  directMessages: boolean;
   /** How long a proposal waits. */
   expireAfterMs: number;
 }
@@ -18,6 +20,8 @@ const USER_GROUP = /^S[A-Z0-9]+$/;
 const PERSON = /^[UW][A-Z0-9]+$/;
 /** A risky change needs a second pair of eyes beside the first. */
 const CAREFUL_QUORUM = 2;
+/** Each place is a message to post, to edit and to answer. */
+const TOLD_MAX = 20;
 
 /** The groups whose members decide. */
 export function groupsOf(policy: ApprovalPolicy): string[] {
@@ -34,6 +38,16 @@ export function standingOf(userId: string, policy: ApprovalPolicy, groups: Group
   if (members.some((list) => Array.isArray(list) && list.includes(userId))) return 'may';
   if (members.includes(null)) return 'unknown';
   return members.includes('not-permitted') ? 'groups-not-permitted' : 'may-not';
+}
+
+/** The people who get the card of a change in a direct message: approvers named as persons, but not who proposed it. */
+export function toldDirectly(
+  { approvers, directMessages, selfApproval }: ApprovalPolicy,
+  proposedBy: string,
+): string[] {
+  if (!directMessages || approvers === null || approvers === 'anyone') return [];
+  const people = approvers.filter((one) => PERSON.test(one) && (selfApproval || one !== proposedBy));
+  return [...new Set(people)].slice(0, TOLD_MAX);
 }
 
 /** How many must say yes. */

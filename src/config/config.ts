@@ -27,6 +27,7 @@ export interface Config {
     approvers: string[] | 'anyone' | null;
     quorum: number;
     selfApproval: boolean;
+    directMessages: boolean;
     guests: boolean;
     external: boolean;
     expireAfterMs: number;
@@ -102,6 +103,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
       approvers: given.approvals.approvers ?? null,
       quorum: given.approvals.quorum,
       selfApproval: given.approvals.selfApproval,
+      directMessages: given.approvals.directMessages,
       guests: given.approvals.guests,
       external: given.approvals.external,
       expireAfterMs: given.approvals.expireAfter,

@@ -48,6 +48,11 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   },
   { key: 'approvals.quorum', default: '1', meaning: 'how many approvals a change needs' },
   { key: 'approvals.selfApproval', default: 'false', meaning: 'whether the proposer may approve' },
+  {
+    key: 'approvals.directMessages',
+    default: 'true',
+    meaning: 'whether approvers who are named as users (U…) get the card in a direct message too',
+  },
   { key: 'approvals.guests', default: 'false', meaning: 'whether guests of the workspace may propose and approve' },
   {
     key: 'approvals.external',

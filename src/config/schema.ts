@@ -147,6 +147,7 @@ export const ConfigFile = section({
     approvers: approvers.optional(),
     quorum: value('a whole number, 1 to 10', z.int().min(1).max(10)).default(1),
     selfApproval: value('true or false', z.boolean()).default(false),
+    directMessages: value('true or false', z.boolean()).default(true),
     guests: value('true or false', z.boolean()).default(false),
     external: value('true or false', z.boolean()).default(false),
     expireAfter: duration.default(ms('30m')),

@@ -7,6 +7,7 @@ import type { World } from './world.ts';
 
 const LIMIT = 100;
 
+const Open = z.object({ users: z.string().regex(/^[UW][A-Z0-9]+$/) });
 const One = z.object({ channel: z.string().min(1) });
 const List = z.object({ types: z.string().default('public_channel'), limit: pageSize, cursor: z.string().optional() });
 const window = {
@@ -29,6 +30,7 @@ export const CONVERSATION_METHODS: Record<string, ApiMethod> = {
     const refusal = missingScope([`${SCOPE_OF[channel.kind]}:read`], world);
     return refusal ?? { ok: true, channel: asSlackChannel(channel, world) };
   }),
+  'conversations.open': method(Open, openDirect, { needs: ['im:write'] }),
   'conversations.join': method(One, joinChannel, { needs: ['channels:join'] }),
   'conversations.history': method(History, (args, world) =>
     withinJoined(args.channel, world, (channel) => ({
@@ -70,6 +72,13 @@ function listChannels(args: z.infer<typeof List>, world: World): ApiAnswer {
   const { items, nextCursor } = page(all, args.limit ?? LIMIT, args.cursor);
   const channels = items.map((channel) => asSlackChannel(channel, world));
   return { ok: true, channels, response_metadata: { next_cursor: nextCursor } };
+}
+
+/** With one person: Slack opens group conversations too. */
+function openDirect({ users }: z.infer<typeof Open>, world: World): ApiAnswer {
+  const channel = world.directory.direct(users);
+  if (channel === null) return { ok: false, error: 'user_not_found' };
+  return { ok: true, channel: { id: channel.id } };
 }
 
 function joinChannel(args: z.infer<typeof One>, world: World): ApiAnswer {

@@ -11,6 +11,8 @@ const KEEP_MS = 5 * 60_000;
 const MISS_KEPT_MS = 60_000;
 const MISSES_MAX = 1_000;
 
+const PERSON = /^[UW][A-Z0-9]{5,20}$/;
+
 /** What can be listed, and with what right. */
 const KINDS = [
   { type: 'public_channel', is: 'public', scope: 'channels:read' },
@@ -22,10 +24,11 @@ const Channels = z.object({
   channels: z.array(z.object({ id: z.string(), name: z.string().optional() })).default([]),
   response_metadata: z.object({ next_cursor: z.string().optional() }).optional(),
 });
+const Opened = z.object({ channel: z.object({ id: z.string() }) });
 const GroupUsers = z.object({ users: z.array(z.string()).default([]) });
 
 export interface Directory {
-  /** A channel's id for its name or id. Throws Slack's `channel_not_found` as an Error when no channel has that name. */
+  /** A channel's id for its name or id, or that of the direct messages with a user. Throws Slack's `channel_not_found` as an Error when no channel has that name. */
   channelId: (channel: string) => Promise<string>;
   /** Slack does not know this channel any more, or it was archived: its name may belong to another one now. */
   forgetChannel: (channel: string) => void;
@@ -44,6 +47,7 @@ export function openDirectory(client: Client, nowMs: () => number, granted: Pick
     const name = channel.replace(/^#/, '');
     const known = ids.get(name);
     if (known !== undefined) return known;
+    if (PERSON.test(channel)) return openDirect(channel);
     const unread = KINDS.filter(({ scope }) => !granted.has(scope));
     if (nowMs() - (missedAtMs.get(name) ?? -Infinity) < MISS_KEPT_MS) throw new ChannelUnknown(channel, unread);
     await readChannels(KINDS.filter((one) => !unread.includes(one)));
@@ -52,6 +56,13 @@ export function openDirectory(client: Client, nowMs: () => number, granted: Pick
     if (missedAtMs.size >= MISSES_MAX) missedAtMs.clear();
     missedAtMs.set(name, nowMs());
     throw new ChannelUnknown(channel, unread);
+  }
+
+  /** The same conversation each time; a message in it can be edited only by its id. */
+  async function openDirect(userId: string): Promise<string> {
+    const { channel } = Opened.parse(await client.conversations.open({ users: userId }));
+    ids.set(userId, channel.id);
+    return channel.id;
   }
 
   function forgetChannel(channel: string): void {

@@ -108,10 +108,18 @@ export const SCOPES: readonly Scope[] = [
   {
     name: 'im:history',
     isRequired: false,
-    methods: [],
+    methods: READS_DOUBTFUL,
     events: ['message.im'],
-    why: 'commands in a direct message',
-    lost: 'direct messages get no answer; `/oom` works',
+    why: 'commands in a direct message; as `channels:history` there',
+    lost: 'direct messages get no answer; `/oom` works; a card in a direct message may come twice',
+  },
+  {
+    name: 'im:write',
+    isRequired: false,
+    methods: ['conversations.open'],
+    events: [],
+    why: 'shows the card of a change to approvers in a direct message too',
+    lost: 'approvers see the card in its channel only',
   },
   {
     name: 'usergroups:read',

@@ -12,11 +12,16 @@ const PAGE = 500;
 /** What rules lack that were stored before they could hold on a tag. */
 const BEFORE_TAGS: Partial<Rule> = { ...MEND, widened: [] };
 
-export function addChange(database: Database, change: Change, entry: AuditEntry): Promise<Change> {
+export function addChange(
+  database: Database,
+  change: Change,
+  entry: AuditEntry,
+  people: readonly string[],
+): Promise<Change> {
   return database.transact(async (trx) => {
     const saved = { ...change, revision: 1 };
     await trx.insertInto('changes').values(rowOf(saved)).execute();
-    await insertCard(trx, saved.id, saved.channel, saved.proposedAtMs);
+    for (const place of [saved.channel, ...people]) await insertCard(trx, saved.id, place, saved.proposedAtMs);
     await appendAuditIn(database, trx, entry);
     return saved;
   });

@@ -69,7 +69,7 @@ export async function insertDeliveries(trx: Reader, deliveries: readonly NewDeli
   }
 }
 
-/** The card of a new change. */
+/** The card of a new change in one place: a channel, or a user id for a direct message. */
 export async function insertCard(trx: Trx, changeId: string, destination: string, atMs: number): Promise<void> {
   const row = { destination, key: `change-${changeId}`, kind: 'card' as const, body: null, attempt: null };
   await ASK_ONCE(trx, [{ ...row, incident_id: null, change_id: changeId, not_before_ms: atMs }]);

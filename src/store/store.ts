@@ -196,7 +196,7 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     claimLeases: (request) => claimLeases(database, request),
     releaseLeases: (owner) => releaseLeases(database, owner),
 
-    addChange: (change, entry) => addChange(database, change, entry),
+    addChange: (change, entry, people = []) => addChange(database, change, entry, people),
     updateChange: (change, entries, deliveries = []) => updateChange(database, change, entries, deliveries),
     change: (id) => loadChange(db, id),
     changes: (host, limit) => loadChanges(db, host, limit),

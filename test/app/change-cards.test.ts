@@ -67,6 +67,34 @@ function applied(): Partial<Change> {
 }
 
 describe('the card of a change', () => {
+  it('stands in each place that it was posted to, and all of them are brought up to date and repaired together', async () => {
+    const { chat, store, cards, clock, move } = await aBench();
+    await store.addChange(aChange(), ENTRY, ['UBEN', 'UCID']);
+    cards.wake();
+    await clock.advance(5_000);
+    const places = ['C1', 'UBEN', 'UCID'];
+    function topLevel() {
+      return chat.messages.filter((one) => one.threadTs === null);
+    }
+    expect(
+      topLevel()
+        .map(({ channel }) => channel)
+        .toSorted(),
+    ).toEqual(places.toSorted());
+
+    await move(applied());
+    await clock.advance(20_000);
+    expect(topLevel().map(({ text }) => text.includes('Applied and verified'))).toEqual([true, true, true]);
+
+    const edits = topLevel().map((one) => one.edits.length);
+    await store.repairCard('c1');
+    cards.wake();
+    await clock.advance(20_000);
+
+    expect(topLevel().map((one) => one.edits.length)).toEqual(edits.map((count) => count + 1));
+    expect(topLevel()).toHaveLength(3);
+  });
+
   it('is posted once, edited in place, and its outcome told once in the thread', async () => {
     const { chat, move, propose, clock } = await aBench();
 

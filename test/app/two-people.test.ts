@@ -227,3 +227,35 @@ function whyNot(answer: Answer): string {
   const { why } = answer.refusal;
   return why.kind === 'stranger' ? why.why : why.kind;
 }
+
+describe('approvers who are named as persons', () => {
+  it('get the card in a direct message, and decide there as in its channel', async () => {
+    const bot = await aChangingBot();
+    bot.policy.approvers = ['UANN', 'UBEN', 'UCID', 'SDBA'];
+    const ask = { host: 'db01', what: 'mysqld', adj: -500, forMs: null, why: null, keep: false, incidentId: null };
+    await bot.handlers.protect(ask, { userId: 'UANN', channelId: 'C1' });
+    const { id } = await bot.newest();
+
+    const rows = await Promise.all(['C1', 'UANN', 'UBEN', 'UCID'].map((place) => bot.store.ledger(place, Infinity)));
+    expect(rows.map((of) => of.map(({ key }) => key))).toEqual([
+      [`change-${id}`],
+      [],
+      [`change-${id}`],
+      [`change-${id}`],
+    ]);
+
+    await bot.handlers.approve({ changeId: id }, { userId: 'UBEN', channelId: 'D1' });
+
+    expect((await bot.until('applied', id)).approvals.map(({ by }) => by)).toEqual(['UBEN']);
+  });
+
+  it('get none where the configuration turns that off', async () => {
+    const bot = await aChangingBot();
+    Object.assign(bot.policy, { approvers: ['UBEN'], directMessages: false });
+    const ask = { host: 'db01', what: 'mysqld', adj: -500, forMs: null, why: null, keep: false, incidentId: null };
+    await bot.handlers.protect(ask, { userId: 'UANN', channelId: 'C1' });
+
+    expect(await bot.store.ledger('UBEN', Infinity)).toEqual([]);
+    expect(await bot.store.ledger('C1', Infinity)).toHaveLength(1);
+  });
+});

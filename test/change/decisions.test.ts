@@ -10,7 +10,7 @@ import {
   type Decision,
   type Standing,
 } from '../../src/change/decisions.ts';
-import { quorumFor, standingOf, type ApprovalPolicy } from '../../src/change/policy.ts';
+import { quorumFor, standingOf, toldDirectly, type ApprovalPolicy } from '../../src/change/policy.ts';
 import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';
 
 const NOW = PROPOSED_AT_MS + 60_000;
@@ -188,6 +188,7 @@ describe('who may approve', () => {
     approvers: ['UBEN', 'SDBA'],
     quorum: 1,
     selfApproval: false,
+    directMessages: true,
     guests: false,
     external: false,
     expireAfterMs: 1,
@@ -202,6 +203,19 @@ describe('who may approve', () => {
     ['SDBA', ['SDBA'], 'may-not'],
   ])('%s, with the group being %j: %s', (who, members, standing) => {
     expect(standingOf(who, policy, new Map([['SDBA', members]]))).toBe(standing);
+  });
+
+  it('is told in a direct message where it is a person, not a group and not who proposed it', () => {
+    const named = { ...policy, approvers: ['UBEN', 'SDBA', 'WCAT', 'UBEN'] };
+
+    expect(toldDirectly(named, 'UANN')).toEqual(['UBEN', 'WCAT']);
+    expect(toldDirectly(named, 'UBEN')).toEqual(['WCAT']);
+    expect(toldDirectly({ ...named, selfApproval: true }, 'UBEN')).toEqual(['UBEN', 'WCAT']);
+    expect(toldDirectly({ ...named, directMessages: false }, 'UANN')).toEqual([]);
+    expect(toldDirectly({ ...named, approvers: 'anyone' }, 'UANN')).toEqual([]);
+    expect(toldDirectly({ ...named, approvers: Array.from({ length: 50 }, (_, at) => `U${at}`) }, 'UANN')).toHaveLength(
+      20,
+    );
   });
 
   it('is anybody where the configuration names no one; a risky change needs two', () => {

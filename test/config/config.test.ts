@@ -75,6 +75,7 @@ describe('loadConfig', () => {
       external: false,
       quorum: 1,
       selfApproval: false,
+      directMessages: true,
       expireAfterMs: 1_800_000,
     });
     expect(config.routes).toEqual([{ tags: ['db'], channel: '#db-alerts', mention: 'S0614TZR7' }]);

@@ -52,6 +52,7 @@ export async function aChangingBot(): Promise<ChangingBot> {
     approvers: 'anyone',
     quorum: 1,
     selfApproval: false,
+    directMessages: true,
     guests: false,
     external: false,
     expireAfterMs: 30 * 60_000,

@@ -28,6 +28,7 @@ const work = openChangeExecutor({
     approvers: 'anyone',
     quorum: 1,
     selfApproval: false,
+    directMessages: true,
     guests: false,
     external: false,
     expireAfterMs: 1_800_000,

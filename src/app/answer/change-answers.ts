@@ -2,6 +2,7 @@ import { quoted } from '../../notice/notice.ts';
 import type { Change, RuleTerms } from '../../change/change.ts';
 import { decideApproval, decideDecline, decideUndo, type Decision, type Standing } from '../../change/decisions.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
+import { toldDirectly } from '../../change/policy.ts';
 import {
   describeChoices,
   describeDecided,
@@ -95,7 +96,8 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
           proof: drafted.change.proof,
           ...teamOf(who),
         });
-        const saved = await store.addChange(drafted.change, entry);
+        const people = toldDirectly(world.approvals(), requester.userId);
+        const saved = await store.addChange(drafted.change, entry, people);
         world.wake();
         return { kind: 'notice', notice: describeProposed(saved) };
       }

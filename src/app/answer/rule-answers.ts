@@ -3,6 +3,7 @@ import type { Change } from '../../change/change.ts';
 import { refuseStanding, refuseStopping } from '../../change/decisions.ts';
 import { ruleSubject } from '../../change/rule.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
+import { toldDirectly } from '../../change/policy.ts';
 import { describeProposed, describeRuleEdited, describeRules } from '../../notice/change/change-answers.ts';
 import type { Approvers } from '../change/approvers.ts';
 import { changeEntry } from '../change/change-record.ts';
@@ -48,6 +49,7 @@ export function openRuleAnswers(
     const saved = await store.addChange(
       change,
       changeEntry(change, 'propose', requester.userId, clock.nowMs(), { undoes: before.id }),
+      toldDirectly(world.approvals(), requester.userId),
     );
     world.wake();
     return { kind: 'notice', notice: describeProposed(saved) };

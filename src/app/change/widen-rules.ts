@@ -1,6 +1,7 @@
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
 import { candidatesFor, ruleSubject, type Rule } from '../../change/rule.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
+import { toldDirectly } from '../../change/policy.ts';
 import { describeNotWidened } from '../../notice/change/change-answers.ts';
 import { changeRefusalText } from '../../notice/change/change-refusal-text.ts';
 import { changeEntry } from './change-record.ts';
@@ -69,7 +70,7 @@ export function openRuleWidening(world: ChangeWorld): RuleWidening {
         proof: drafted.change.proof,
       });
       // The id is taken once: a second proposal of it is refused by the record.
-      await store.addChange(drafted.change, entry);
+      await store.addChange(drafted.change, entry, toldDirectly(world.approvals(), rule.madeBy));
       proposed.add(id);
       world.wake();
       return;
