@@ -65,7 +65,19 @@ const SETTLED: Done = { kind: 'settled' };
 
 /** Sends one thing to a destination and notes it: before the request, and what came of it. All of them throw when the store cannot be read. */
 export function openSteps(world: StepWorld): Steps {
-  const { destination, book, memory, edits, repeats, store, workspace, clock, owner, describe, mentionOf = () => null } = world;
+  const {
+    destination,
+    book,
+    memory,
+    edits,
+    repeats,
+    store,
+    workspace,
+    clock,
+    owner,
+    describe,
+    mentionOf = () => null,
+  } = world;
 
   /** Notes the attempt, sends, notes the outcome. */
   async function send(message: Message): Promise<Done> {
