@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import type { Workspace } from '../../src/app/ports.ts';
 import type { Store } from '../../src/app/store-port.ts';
 import { openTelling, type Telling } from '../../src/app/tell/telling.ts';
+import { webhookDestination } from '../../src/app/webhook.ts';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import { openSaveQueue, type SaveQueue } from '../../src/app/watch/save-queue.ts';
@@ -18,6 +19,7 @@ import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { needs } from '../support/needs.ts';
 import { startPostgres, type Postgres } from '../support/postgres.ts';
 import { scriptedChat, type Fate, type ScriptedChat } from '../support/scripted-chat.ts';
+import { scriptedWebhook, type HookFate, type ScriptedWebhook } from '../support/scripted-webhook.ts';
 
 // Each seed is one life story of a store and a chat that fail at any step; `npm run test:faults` runs 10,000.
 const SEEDS = Number(process.env['OOMBOT_SEEDS'] ?? 15);
@@ -91,6 +93,21 @@ function fateOf(chance: Chance): Fate {
   return fates[chance(fates.length)] ?? fates[0]!;
 }
 
+function hookFateOf(chance: Chance): HookFate {
+  const { taken, told } = fateOf(chance);
+  return { taken, told: told === 'sent' ? { kind: 'sent', ts: '' } : told };
+}
+
+interface Hooks {
+  events: ScriptedWebhook;
+  pager: ScriptedWebhook;
+}
+
+const ROUTES = [
+  { destination: webhookDestination('events'), hearsMuted: true },
+  { destination: webhookDestination('pager'), hearsMuted: false },
+];
+
 function mortal(chat: ScriptedChat, life: Life): Workspace {
   function wrap<A, R>(call: (given: A) => Promise<R>): (given: A) => Promise<R> {
     return async (given) => {
@@ -111,6 +128,7 @@ interface Process {
 function startProcess(world: {
   store: Store;
   chat: ScriptedChat;
+  hooks: Hooks;
   clock: FakeClock;
   weather: Weather;
   chance: Chance;
@@ -127,8 +145,25 @@ function startProcess(world: {
     owner,
     isMine: () => life.alive,
     describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
+    webhook: (destination) => {
+      const hook = destination === ROUTES[0]?.destination ? world.hooks.events : world.hooks.pager;
+      return {
+        takes: hook.takes,
+        send: async (...given) => {
+          if (!life.alive) return new Promise(() => {});
+          const outcome = await hook.send(...given);
+          return life.alive ? outcome : new Promise(() => {});
+        },
+      };
+    },
   });
-  const placing = { newId: incidentIdOf, isHistory: () => false, channelOf: () => '#oom', aliveSinceMs: clock.nowMs() };
+  const placing = {
+    newId: incidentIdOf,
+    isHistory: () => false,
+    channelOf: () => '#oom',
+    webhooksOf: () => ROUTES,
+    aliveSinceMs: clock.nowMs(),
+  };
   const queues = new Map<string, SaveQueue>();
   function queueOf(host: string): SaveQueue {
     const known = queues.get(host);
@@ -208,7 +243,7 @@ async function story(
   seed: number,
   canSearch: boolean,
   place: Place = onSqlite,
-): Promise<{ chat: ScriptedChat; kills: Kill[]; store: Store; begunAtMs: number[] }> {
+): Promise<{ chat: ScriptedChat; hooks: Hooks; kills: Kill[]; store: Store; begunAtMs: number[] }> {
   const chance = seeded(seed);
   const store = await place.open();
   const clock = fakeClock(T0);
@@ -218,11 +253,17 @@ async function story(
     if (method === 'find' && !canSearch) return { taken: false, told: { kind: 'refused', reason: 'missing_scope' } };
     return chance(100) < weather.chat ? fateOf(chance) : undefined;
   };
+  const hooks: Hooks = {
+    events: scriptedWebhook('events', clock.nowMs),
+    pager: scriptedWebhook('alerts', clock.nowMs),
+  };
+  for (const hook of Object.values(hooks))
+    hook.script.fate = () => (chance(100) < weather.chat ? hookFateOf(chance) : undefined);
   const begunAtMs: number[] = [];
   const lives: Process[] = [];
   function begin(): Process {
     begunAtMs.push(clock.nowMs());
-    const process = startProcess({ store, chat, clock, weather, chance, owner: `life-${begunAtMs.length}` });
+    const process = startProcess({ store, chat, hooks, clock, weather, chance, owner: `life-${begunAtMs.length}` });
     lives.push(process);
     return process;
   }
@@ -249,16 +290,20 @@ async function story(
   [weather.store, weather.chat] = [0, 0];
   await pass(180_000, clock, place, lives);
   process.life.alive = false;
-  return { chat, kills, store, begunAtMs };
+  return { chat, hooks, kills, store, begunAtMs };
 }
 
-function expectToldOnce({ chat, kills, begunAtMs }: Awaited<ReturnType<typeof story>>): void {
+function expectToldOnce({ chat, hooks, kills, begunAtMs }: Awaited<ReturnType<typeof story>>): void {
   const told = announcements(chat);
   expect(kills.map((kill) => [kill.host, told.get(incidentIdOf(kill)) ?? 0])).toEqual(
     kills.map((kill) => [kill.host, 1]),
   );
   expect(told.size).toBe(kills.length);
   expect(mostIn10s(chat, begunAtMs)).toBeLessThanOrEqual(3);
+  const opened = hooks.events.events().filter(({ type }) => type === 'opened');
+  expect(opened.map(({ incident }) => incident.id).toSorted()).toEqual(kills.map(incidentIdOf).toSorted());
+  const paged = JSON.stringify([...hooks.pager.alerts()]);
+  expect(kills.map(incidentIdOf).filter((id) => !paged.includes(id.slice(0, 8)))).toEqual([]);
 }
 
 describe('under faults of the store and the chat at any step, and deaths of the process', () => {
