@@ -302,7 +302,7 @@ function expectToldOnce({ chat, hooks, kills, begunAtMs }: Awaited<ReturnType<ty
   expect(mostIn10s(chat, begunAtMs)).toBeLessThanOrEqual(3);
   const opened = hooks.events.events().filter(({ type }) => type === 'opened');
   expect(opened.map(({ incident }) => incident.id).toSorted()).toEqual(kills.map(incidentIdOf).toSorted());
-  const paged = JSON.stringify([...hooks.pager.alerts()]);
+  const paged = JSON.stringify(hooks.pager.taken.map(({ message }) => message));
   expect(kills.map(incidentIdOf).filter((id) => !paged.includes(id.slice(0, 8)))).toEqual([]);
 }
 

@@ -23,6 +23,7 @@ const NOTE_AGAIN_MS = 1_000;
 const STORE_WITHIN_MS = 3_000;
 const MEMBERS_MAX = 2_000;
 const KEPT_MAX = 5_000;
+const STORMS_MAX = 20;
 
 type AlertState = NonNullable<Told['alert']>;
 
@@ -40,6 +41,8 @@ interface Alert {
 export function openWebhookAlerts(destination: string, world: TellWorld, book: LedgerBook): HookTeller {
   const { store, clock } = world;
   const sentAtMs = new Map<string, number>();
+  /** Who is in each storm, also while that cannot be noted. */
+  const storms = new Map<string, Map<string, Outline>>();
   /** What was placed lately, also while that cannot be noted. */
   const placed = new Map<string, { alert: string; createdAtMs: number; isNoted: boolean }>();
 
@@ -141,12 +144,15 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
       if (isBegun) throw error;
       return [];
     });
-    const incidents = new Map<string, Outline>(known.map(({ incident }) => [incident.id, incident]));
+    const incidents = new Map(book.isFaulty() || book.unwritten() > 0 ? storms.get(alert) : []);
+    for (const { incident } of known) incidents.set(incident.id, incident);
     for (const row of waiting) {
-      const incident = incidents.has(row.key) ? null : await book.incident(row);
+      const isKnown = known.some(({ incident }) => incident.id === row.key);
+      const incident = isKnown ? null : await book.incident(row);
       if (incident !== null) incidents.set(row.key, incident);
     }
     if (incidents.size === 0) return null;
+    keep(storms, alert, incidents, STORMS_MAX);
     const head =
       waiting.find((row) => row.key === headOf(alert)) ??
       known.find(({ row }) => row.key === headOf(alert))?.row ??
@@ -190,11 +196,11 @@ function finite(atMs: number): number | null {
   return Number.isFinite(atMs) ? atMs : null;
 }
 
-function keep<T>(map: Map<string, T>, key: string, value: T): void {
+function keep<T>(map: Map<string, T>, key: string, value: T, max = KEPT_MAX): void {
   map.delete(key);
   map.set(key, value);
   const oldest = map.keys().next();
-  if (map.size > KEPT_MAX && !oldest.done) map.delete(oldest.value);
+  if (map.size > max && !oldest.done) map.delete(oldest.value);
 }
 
 /** What the receiver must hear next, and what it knows then; null: nothing. What was resolved is never opened again. */
