@@ -8,6 +8,8 @@ import { eventually } from './whole-bot.ts';
 export interface SmallDisk {
   /** Its folder, for programs that are started `through`. */
   folder: string;
+  /** The same folder as it is seen from here, to look into. */
+  inside: string;
   /** In front of a command that is to see it. */
   through: readonly string[];
   /** Leaves not a byte. */
@@ -34,6 +36,7 @@ export async function openSmallDisk(sizeKiB: number): Promise<SmallDisk> {
 
   return {
     folder,
+    inside,
     through: ['nsenter', `--mount=/proc/${keeper.pid}/ns/mnt`, '--'],
     fill,
     free: () => rmSync(filler, { force: true }),
