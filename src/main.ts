@@ -68,6 +68,9 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     const front = await openFront(base, hosts, opened);
     const tell = startTelling(base, hosts, front, opened);
     const watch = await startWatching(base, hosts, front, print, opened);
+    // Shared hosts are watched from the work's first lease on.
+    if (front.local !== null && base.settings.now().database.kind === 'sqlite')
+      await untilDemoIsRead(base.store, clock, stopped);
     const answering = startAnswering(base, hosts, front, stopped);
     const work = startWork(base, hosts, tell, answering.changes, stopped);
     work.chores.push(
@@ -82,7 +85,6 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     opened.push(() => (stop.abort(), Promise.all(work.chores)), work.changes.close);
     // All the rest goes on while Slack cannot be reached.
     await answering.started;
-    if (front.local !== null) await untilDemoIsRead(base.store, clock, stopped);
     return {
       url: front.http.url,
       fleet: hosts.fleet,

@@ -85,7 +85,7 @@ export async function openLocal(world: { http: HttpSide; config: Config; clock: 
   };
 }
 
-/** Waits until the past of the simulated host is on record, at most ten seconds: who opens the page asks for it first. */
+/** Waits until the past of the simulated host is on record, at most ten seconds: what is answered first asks for it. */
 export async function untilDemoIsRead(
   store: Pick<Store, 'incidents'>,
   clock: Clock,
