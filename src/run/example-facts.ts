@@ -29,6 +29,7 @@ export function exampleHost(nowMs: number): HostRow {
     name: HOST,
     address: '192.0.2.7',
     tags: ['db'],
+    from: 'added in Slack',
     state: { kind: 'unreachable', sinceMs: nowMs - HOUR_MS, reason: 'connection refused' },
     lastKillAtMs: nowMs - MINUTE_MS,
     killsLast7d: 3,

@@ -21,8 +21,10 @@ import {
 } from '../notice/answer/fleet-notice.ts';
 import { describeHistory } from '../notice/answer/history-notice.ts';
 import { describeMemory } from '../notice/answer/memory-notice.ts';
+import { describeRecordBack, describeRecordFault } from '../notice/answer/record-notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { describeWeek } from '../notice/answer/report-notice.ts';
+import { describeTest, describeTestOutcomes } from '../notice/answer/test-notice.ts';
 import { describeWhy } from '../notice/answer/why-notice.ts';
 import { describeAnew } from '../notice/incident/anew-notice.ts';
 import { describeBefore } from '../notice/incident/before-notice.ts';
@@ -31,12 +33,8 @@ import { describeLaterKills, describeMoreOfSeveral } from '../notice/incident/la
 import { describePast } from '../notice/incident/past-notice.ts';
 import { describeAcked, describeShown } from '../notice/incident/show-notice.ts';
 import { describeSummary, describeSummaryLines } from '../notice/incident/storm-notice.ts';
-import {
-  describeEvidence,
-  describeLaterKill,
-  describeReport,
-  describeReturn,
-} from '../notice/incident/thread-notice.ts';
+import { describeReport } from '../notice/incident/full-report.ts';
+import { describeEvidence, describeLaterKill, describeReturn } from '../notice/incident/thread-notice.ts';
 import { describeWarning, describeWarningOver } from '../notice/incident/warning-notice.ts';
 import type { Notice } from '../notice/notice.ts';
 import { describeScores } from '../notice/scores-notice.ts';
@@ -149,6 +147,22 @@ export function exampleNotices(nowMs: number): Example[] {
     ['several notes at once', describeNews(describeUnmuted(HOST), [describeUnmuted(SERVICE)])],
     ['muted', describeMuted({ target: HOST, untilMs: nowMs + HOUR_MS, why: 'a restore runs' }, HOUR_MS)],
     ['unmuted', describeUnmuted(HOST)],
+    ['a test', describeTest(USER, nowMs)],
+    [
+      'what became of tests',
+      describeTestOutcomes(
+        [
+          { name: '#oom', kind: 'channel', outcome: { kind: 'sent' } },
+          { name: 'pager', kind: 'webhook', outcome: { kind: 'refused', reason: 'HTTP 403' } },
+        ],
+        1,
+      ),
+    ],
+    ['the database fails', describeRecordFault({ sinceMs: nowMs - HOUR_MS, sentence: 'database or disk is full' }, 2)],
+    [
+      'the database works again',
+      describeRecordBack({ sinceMs: nowMs - HOUR_MS, sentence: 'database or disk is full' }, nowMs),
+    ],
     [
       'audit',
       describeAudit(
@@ -159,7 +173,7 @@ export function exampleNotices(nowMs: number): Example[] {
     ],
     ['explanation', describeExplanation([kill.record])],
     ['explanation of several', describeExplanation(kills.map((one) => one.record))],
-    ['help', describeHelp(helpLines({ host: HOST, group: 'db', tag: 'db' }), true)],
+    ['help', describeHelp(helpLines({ host: HOST, group: 'db', tag: 'db', process: 'mysqld' }), true)],
     ['did you mean', describeTypo('lsat', `last ${HOST}`)],
     ['a refusal', describeRefusal({ kind: 'unknown-host', host: 'example-db1', nearest: HOST, known: [HOST] })],
     ['a refusal with a way out', describeRefusal({ kind: 'unknown-word', word: 'lsat', nearest: 'last' })],

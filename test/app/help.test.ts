@@ -103,11 +103,20 @@ describe('what is said in few words', () => {
       firstAtMs: NOW_MS,
       lastAtMs: NOW_MS,
       typicalGapMs: null,
-      clockMinute: null,
+      clockMinutes: [],
+      isDaily: false,
     };
     const days = [22, 23].map((day) => ({ dayMs: Date.UTC(2026, 10, day), kills: 2 }));
     const rows = [{ host: 'db01', service: 'mysql.service', label: null, kills: 3, recurrence, past: null }];
-    const notice = describeHistory({ target: 'db01', sinceMs: 0, untilMs: NOW_MS, rows, days, complete: true });
+    const notice = describeHistory({
+      target: 'db01',
+      sinceMs: 0,
+      untilMs: NOW_MS,
+      rows,
+      days,
+      complete: true,
+      killsBefore: null,
+    });
     const chart = notice.parts.find((part) => part.kind === 'chart');
 
     expect(chart?.points.map(({ label }) => label)).toEqual(['22 Nov', '23 Nov']);

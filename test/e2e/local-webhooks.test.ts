@@ -41,7 +41,7 @@ webhooks:
   await eventually(() => running.fleet.watchState('demo-db01')?.kind === 'watching', 'a watch on demo-db01');
   await eventually(async () => (await running.store.incidents('demo-db01', 1)).length > 0, 'the story of demo-db01');
 
-  const local = running.local?.url ?? '';
+  const local = running.local?.pageUrl ?? '';
   const page = await fetch(local);
   const session = /name="session" content="([^"]+)"/.exec(await page.text())?.[1] ?? '';
   const cookie = page.headers.getSetCookie()[0]?.split(';')[0] ?? '';

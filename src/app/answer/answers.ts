@@ -38,7 +38,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
   async function mayPropose(userId: string): Promise<boolean> {
     if (world.changes === undefined) return false;
     const changeWorld = { ...world, ...world.changes, channelOf: world.channelOf ?? (() => '') };
-    return (await openApprovers(changeWorld).refuseProposal(userId)) === null;
+    return (await openApprovers(changeWorld).refuseProposal(userId, null)) === null;
   }
 
   function openChanges() {

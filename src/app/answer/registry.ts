@@ -1,7 +1,7 @@
 import { nearest } from '../nearest.ts';
 import { command, type Command, type KnownNames, type Parsed, type Slip } from './command.ts';
 import { asking, incomplete, joinWords, readSpan, withDuration } from './command-words.ts';
-import { readWhen, type When } from './when-words.ts';
+import { readWhy } from './when-words.ts';
 import { readProtect, readUnprotect } from './protect-words.ts';
 
 const SCORES_MAX = 50;
@@ -302,20 +302,6 @@ function readScores([host, count]: readonly string[]):
       expected: `a number from 1 to ${SCORES_MAX}`,
     };
   return asking({ host, limit: Math.min(limit, SCORES_MAX) });
-}
-
-function readWhy([host, what, ...rest]: readonly string[]):
-  Slip | { kind: 'ask'; ask: { host: string; what: string; when: When | null } } {
-  if (host === undefined || what === undefined) return incomplete('why', 'a host and what died', 'why db01 mysqld 2h');
-  const when = rest.length === 0 ? null : readWhen(rest);
-  if (rest.length > 0 && when === null)
-    return {
-      kind: 'bad-value',
-      name: 'time',
-      given: rest.join(' '),
-      expected: '2h, 30m ago, 14:05 or 2026-11-30 14:05 (UTC)',
-    };
-  return asking({ host, what, when });
 }
 
 function readMute([target, ...rest]: readonly string[]) {

@@ -25,3 +25,10 @@ export function describeNews(first: Notice, others: readonly Notice[], noun: 'ch
     buttons: noun === 'change' ? [{ id: 'run', label: 'Show hosts', value: 'hosts' }] : [],
   });
 }
+
+/** Only in the message that announces: when it is edited, nobody is named any more. */
+export function notifying(notice: Notice, ids: readonly string[]): Notice {
+  if (ids.length === 0) return notice;
+  const text = ids.flatMap((id, at) => [...(at === 0 ? [] : [{ words: ' ' }]), { notify: id }]);
+  return { ...notice, parts: [{ kind: 'text', text }, ...notice.parts] };
+}

@@ -9,7 +9,7 @@ import { readReply } from '../reply-body.ts';
 import { withTimeout } from '../with-timeout.ts';
 import { anewOf } from './announce-anew.ts';
 import type { ChannelMemory } from './channel-memory.ts';
-import { describeNews } from './describe-news.ts';
+import { describeNews, notifying } from './describe-news.ts';
 import type { LedgerBook } from './ledger-book.ts';
 import type { Repeats } from './repeats.ts';
 import { linesOf, patchOf } from './row-patch.ts';
@@ -335,13 +335,6 @@ export function openSteps(world: StepWorld): Steps {
   }
 
   return { announceOne, summarize, postCard, edit, sayInThread, tellNews };
-}
-
-/** Only in the message that announces: when it is edited, nobody is named any more. */
-function notifying(notice: Notice, ids: readonly string[]): Notice {
-  if (ids.length === 0) return notice;
-  const text = ids.flatMap((id, at) => [...(at === 0 ? [] : [{ words: ' ' }]), { notify: id }]);
-  return { ...notice, parts: [{ kind: 'text', text }, ...notice.parts] };
 }
 
 function markOf(marks: readonly string[]): MessageMark {
