@@ -186,6 +186,15 @@ it('keeps a name with a line feed whole where other lines end in blanks', () => 
   expect(named.map(({ name }) => name)).toContain('a\nb');
 });
 
+it.each(['dmesg', 'dmesg-T', 'journal-k-cat', 'journal-k-verbose', 'journal-k-export'])(
+  'takes a line break in a name for none of a terminal (%s)',
+  (form) => {
+    const log = readFileSync(path.join(CORPUS, `k510-names.${form}.log`), 'latin1');
+
+    expect(read(log).map(({ name }) => name)).toContain('a\nb');
+  },
+);
+
 it.each(['verbose', 'export'])(
   'counts a death once where the first fields of a journal entry are lost (%s)',
   (form) => {

@@ -89,7 +89,8 @@ export function findWrap(head: string): Wrap | null {
     if (line.length < WIDTH_MIN || line.length > WIDTH_MAX || isFresh(fronts, next)) continue;
     const broken = isBroken(line) && !IN_NAME.test(line);
     const goesOn = MIDDLE.test(next);
-    const isRest = REST.test(next);
+    // What goes on behind a name may be the rest of a name with a line break.
+    const isRest = REST.test(next) && !IN_NAME.test(line);
     if (!fronts.areKnown && !broken && !goesOn && !isRest && !OPEN_END.test(line)) continue;
     isBrokenSomewhere ||= broken || (goesOn && NAMES_SOMEBODY.test(line)) || isRest;
     isCut ||= broken && /oom-kill:constraint=\S*$/.test(line);
