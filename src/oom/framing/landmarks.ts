@@ -23,7 +23,7 @@ const USERSPACE =
   'Victim (?:status|information) \\(found|Victim is .{1,64}, pid: \\d|Send(?:ing)? SIG[A-Z]+ to the victim|Try to send the SIG|' +
   "Kill(?:ing)? '.{1,256}?' \\(\\d{1,10}\\)|send sigkill to \\d|oomd kill: |Rule '|Sending SIGKILL to cgroup |" +
   'System OOM encountered, victim|(?:Killed|Marked) /|' +
-  "[\\w@.\\\\:-]{1,200}\\.(?:service|scope|slice): (?:A process of this unit has been killed|systemd-oomd killed|The kernel OOM killer|Failed with result 'oom-kill'))";
+  "(?<![\\w@.\\\\:-])[\\w@.\\\\:-]{1,200}\\.(?:service|scope|slice): (?:A process of this unit has been killed|systemd-oomd killed|The kernel OOM killer|Failed with result 'oom-kill'))";
 const KNOWN: readonly Known[] = [
   { kind: 'meminfo', pattern: 'Mem-[Ii]nfo:', whole: /Mem-[Ii]nfo:/y },
   { kind: 'cpu', pattern: 'CPU: \\d+ (?:UID: \\d+ )?PID: \\d+ Comm: |Pid: \\d+, comm: ' },
