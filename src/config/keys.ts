@@ -118,11 +118,11 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     default: '(required)',
     meaning: 'a path or a pattern, a URL (http_sd), or a pattern over Hosts of ssh.configFile (ssh_config)',
   },
-  {
-    key: 'inventory[].tags, channel, user, port, identityFile, knownHosts, jump, proxyCommand',
-    default: 'none',
-    meaning: 'as under hosts, for hosts that say nothing of it themselves',
-  },
+  ...['tags', 'channel', 'user', 'port', 'identityFile', 'knownHosts', 'jump', 'proxyCommand'].map((name) => ({
+    key: `inventory[].${name}`,
+    default: 'as there',
+    meaning: `hosts[].${name} of those that say nothing of it themselves`,
+  })),
   {
     key: 'inventory[].labels',
     default: 'all without __',

@@ -525,8 +525,11 @@ describe('posting', () => {
     user = { id: 'U2', team_id: 'T1', deleted: true };
     expect(await slack.account('U2')).toMatchObject({ kind: 'deactivated' });
     standIn.script.answer = ({ method }) =>
+      method === 'users.info' ? { status: 200, body: { ok: false, error: 'user_not_found' } } : null;
+    await expect(slack.account('U3')).rejects.toThrow('user_not_found');
+    standIn.script.answer = ({ method }) =>
       method === 'users.info' ? { status: 200, body: { ok: false, error: 'missing_scope' } } : null;
-    await expect(slack.account('U3')).rejects.toThrow('missing_scope');
+    expect(await slack.account('U4')).toMatchObject({ kind: 'not-permitted' });
   });
 
   it('knows who is in a user group, and asks once', async () => {
