@@ -170,17 +170,21 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
       .getByRole('log')
       .getByRole('article')
       .filter({ hasText: 'mysql', hasNotText: 'Only visible to you' })
+      // What was before the watch is told as well, without buttons.
+      .filter({ has: page.getByRole('button', { name: 'Scores now' }) })
       .first();
     await message.waitFor(SLOW);
 
     await message.getByRole('button', { name: 'Scores now' }).click();
     await privately(page).filter({ hasText: 'demo-db01' }).filter({ hasText: /score/i }).last().waitFor(SLOW);
     await message.getByRole('button', { name: 'Full report' }).click();
-    await privately(page)
-      .filter({ hasText: 'Full report' })
-      .filter({ hasText: 'invoked oom-killer' })
+    const report = privately(page).filter({ hasText: 'Full report' });
+    await report
+      .filter({ hasText: /Tasks 1 to \d+ of/ })
       .last()
       .waitFor(SLOW);
+    await report.last().getByRole('button', { name: 'Lines of the log' }).click();
+    await report.filter({ hasText: 'invoked oom-killer' }).last().waitFor(SLOW);
     await picture(page, 'full-report');
     await message.getByRole('button', { name: /^Mute 1 h/ }).click();
     const confirm = page.getByRole('dialog').getByRole('button', { name: /^Mute/ });
