@@ -1,6 +1,7 @@
 import { quoted } from '../../notice/notice.ts';
 import { readDuration } from '../duration.ts';
 import type { Slip } from './command.ts';
+import { readWhen, type When } from './when-words.ts';
 
 /** Words at blanks; quotes hold several together. A quote that is never closed is a character like others. */
 export function splitWords(text: string): string[] {
@@ -44,4 +45,19 @@ export function withDuration<Ask extends object>(
   if (forMs === null)
     return { kind: 'bad-value', name: 'duration', given: said, expected: 'for example 30m, 2h, 7d or 1h30m' };
   return asking(make(forMs));
+}
+
+/** The words after `why`. */
+export function readWhy([host, what, ...rest]: readonly string[]):
+  Slip | { kind: 'ask'; ask: { host: string; what: string; when: When | null } } {
+  if (host === undefined || what === undefined) return incomplete('why', 'a host and what died', 'why db01 mysqld 2h');
+  const when = rest.length === 0 ? null : readWhen(rest);
+  if (rest.length > 0 && when === null)
+    return {
+      kind: 'bad-value',
+      name: 'time',
+      given: rest.join(' '),
+      expected: '2h, 30m ago, 14:05 or 2026-11-30 14:05 (UTC)',
+    };
+  return asking({ host, what, when });
 }

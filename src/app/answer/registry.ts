@@ -1,7 +1,6 @@
 import { nearest } from '../nearest.ts';
 import { command, type Command, type KnownNames, type Parsed, type Slip } from './command.ts';
-import { asking, incomplete, joinWords, readSpan, withDuration } from './command-words.ts';
-import { readWhy } from './when-words.ts';
+import { asking, incomplete, joinWords, readSpan, readWhy, withDuration } from './command-words.ts';
 import { readProtect, readUnprotect } from './protect-words.ts';
 
 const SCORES_MAX = 50;

@@ -1,6 +1,4 @@
 import { readDuration } from '../duration.ts';
-import type { Slip } from './command.ts';
-import { asking, incomplete } from './command-words.ts';
 
 /** When something died: in the last so many milliseconds, or around a clock time (UTC) or a moment. */
 export type When =
@@ -35,19 +33,4 @@ export function spanOf(when: When | null, nowMs: number): { sinceMs: number; unt
   const clock = when.kind === 'clock' ? today + when.minuteOfDay * 60_000 : when.atMs;
   const atMs = when.kind === 'clock' && clock > nowMs ? clock - DAY_MS : clock;
   return { sinceMs: atMs - AROUND_MS, untilMs: Math.min(nowMs, atMs + AROUND_MS) };
-}
-
-/** The words after `why`. */
-export function readWhy([host, what, ...rest]: readonly string[]):
-  Slip | { kind: 'ask'; ask: { host: string; what: string; when: When | null } } {
-  if (host === undefined || what === undefined) return incomplete('why', 'a host and what died', 'why db01 mysqld 2h');
-  const when = rest.length === 0 ? null : readWhen(rest);
-  if (rest.length > 0 && when === null)
-    return {
-      kind: 'bad-value',
-      name: 'time',
-      given: rest.join(' '),
-      expected: '2h, 30m ago, 14:05 or 2026-11-30 14:05 (UTC)',
-    };
-  return asking({ host, what, when });
 }
