@@ -12,9 +12,10 @@ const Read = z.object({ messages: z.array(z.looseObject({ ts: z.string(), onlyFo
  * comes within `timeoutMs`.
  */
 export async function askPage(url: string, words: string, timeoutMs = 30_000): Promise<string> {
-  const page = await (await fetch(url)).text();
-  const session = /name="session" content="([^"]+)"/.exec(page)?.[1] ?? '';
-  const headers = { 'content-type': 'application/json', 'x-session': session };
+  const opened = await fetch(url);
+  const cookie = opened.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const session = /name="session" content="([^"]+)"/.exec(await opened.text())?.[1] ?? '';
+  const headers = { 'content-type': 'application/json', 'x-session': session, cookie, origin: new URL(url).origin };
   async function post(path: string, body: unknown): Promise<unknown> {
     const answer = await fetch(new URL(path, url), { method: 'POST', headers, body: JSON.stringify(body) });
     return answer.json();
@@ -38,7 +39,7 @@ export async function pageOf(stdout: Readable): Promise<string> {
   let said = '';
   for await (const chunk of stdout.iterator({ destroyOnReturn: false })) {
     said += String(chunk);
-    const found = /http:\/\/127\.0\.0\.1:\d+\/\n/.exec(said)?.[0];
+    const found = /http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+\n/.exec(said)?.[0];
     if (found !== undefined) {
       // Nobody reads the rest, and the bot must not wait for that.
       stdout.resume();
