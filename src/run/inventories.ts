@@ -78,8 +78,13 @@ export function openInventories({ config, store, clock, log }: InventoryWorld): 
   }
 
   async function kept(key: string): Promise<HostList | null> {
-    const body = await store?.keptInventory(key).catch(() => null);
-    return body == null ? null : (JSON.parse(body) as HostList);
+    try {
+      const body = await store?.keptInventory(key);
+      return body == null ? null : (JSON.parse(body) as HostList);
+    } catch (error) {
+      log.warn({ err: error, inventory: key }, 'What was kept of an inventory cannot be read');
+      return null;
+    }
   }
 
   function resolved(taken: ReadonlySet<string>) {

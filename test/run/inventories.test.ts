@@ -254,6 +254,17 @@ describe('an inventory', () => {
     expect(inventories.hosts(NONE).map(({ name }) => name)).toEqual(['db03']);
   });
 
+  it('is read anew where what was kept of it cannot be read', async () => {
+    const from = write('a.json', [{ targets: ['10.0.0.11'] }]);
+    const store = { keptInventory: () => Promise.resolve('{"hosts": ['), keepInventory: () => Promise.resolve() };
+    const { inventories } = open([{ kind: 'file_sd', from }], {}, store);
+
+    await inventories.refresh('all', never);
+
+    expect(inventories.hosts(NONE).map(({ name }) => name)).toEqual(['10.0.0.11']);
+    expect(warned).toHaveLength(1);
+  });
+
   it('keeps its list over a restart while its source fails', async () => {
     const from = write('t.json', [{ targets: ['db01'] }]);
     const store = await openStore(`sqlite:${path.join(dir, 'x.db')}`);
