@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { askPage, pageOf } from '../support/page-client.ts';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -121,6 +121,7 @@ describe('the package', () => {
     const env = { PATH: process.env['PATH'], HOME: elsewhere, OOMBOT_CONFIG: path.join(elsewhere, 'oombot.yaml') };
     writeFileSync(path.join(elsewhere, 'oombot.yaml'), 'http: 127.0.0.1:0\n');
     const child = spawn(process.execPath, [launcher], { cwd: elsewhere, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
     const ended = once(child, 'exit');
     const url = await pageOf(child.stdout);
 
