@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describeMemory } from '../../src/notice/answer/memory-notice.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
 import { aKill } from '../support/a-kill.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf } from '../support/an-answering-bot.ts';
@@ -53,6 +54,23 @@ describe('memory of a host', () => {
     expect(chart?.points.filter(({ label }) => label.includes('✖')).map(({ label }) => label)).toEqual([
       '01:41 ✖ 2 kills',
     ]);
+  });
+
+  it('speaks of no bars while there is nothing to draw', () => {
+    const services = [{ service: 'mysql.service', sizeKiB: 3_072 * MIB }];
+    const moment = { atMs: NOW_MS, totalKiB: 8_192 * MIB, availableKiB: MIB, totalSwapKiB: 0, freeSwapKiB: 0 };
+    const moments = [{ ...moment, pressureFullAvg10: null, services }];
+
+    const notice = describeMemory({
+      host: 'db01',
+      sinceMs: NOW_MS - 60 * MINUTE_MS,
+      untilMs: NOW_MS,
+      moments,
+      kills: [],
+    });
+
+    expect(renderText(notice)).toContain('The chart begins with the second bar.');
+    expect(renderText(notice)).not.toContain('Each bar');
   });
 
   it('has no bar for a time of which nothing is known', async () => {

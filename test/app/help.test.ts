@@ -53,6 +53,16 @@ describe('the help', () => {
     }
   });
 
+  it('takes its examples from a host that can be changed, where there is one', async () => {
+    const bot = await aChangingBot();
+    bot.readOnly.add('db01');
+
+    const text = await helpOf({ handlers: answersOf(bot) });
+
+    expect(text).toContain('/oom protect ');
+    expect(text).not.toContain('/oom protect db01');
+  });
+
   it('names a process that died or was seen there', async () => {
     const bot = await anAnsweringBot();
     const process = {

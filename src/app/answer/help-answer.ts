@@ -10,21 +10,26 @@ import type { Targets } from './targets.ts';
 const PROPOSALS = new Set(['protect', 'unprotect']);
 
 /**
- * What this person may do here, with names that are real: hosts that have something to show come first, with a process that was killed
+ * What this person may do here, with names that are real: hosts that can be changed and have something to show come first, with a process that was killed
  * or runs there. `mayPropose`: whether this person may propose changes.
  */
 export function openHelpAnswer(
-  { store, fleet, clock, log }: AnswersWorld,
+  { store, fleet, clock, log, changes }: AnswersWorld,
   targets: Targets,
   rights: Rights,
   mayPropose: (userId: string) => Promise<boolean>,
 ): Handlers['answerHelp'] {
+  function isReadOnly(host: string): boolean {
+    return changes?.isReadOnly(host) === true;
+  }
+
   return async ({ userId }) => {
     const lastAtMs = new Map((await store.hostKills(clock.nowMs())).map((host) => [host.host, host.lastAtMs]));
     const hosts = fleet
       .hosts()
       .map((host) => host.name)
-      .toSorted((a, b) => (lastAtMs.get(b) ?? 0) - (lastAtMs.get(a) ?? 0));
+      .toSorted((a, b) => (lastAtMs.get(b) ?? 0) - (lastAtMs.get(a) ?? 0))
+      .toSorted((a, b) => Number(isReadOnly(a)) - Number(isReadOnly(b)));
     const [host = 'db01'] = hosts;
     const [tag] = targets.tags();
     const [process, editing, proposes] = await Promise.all([

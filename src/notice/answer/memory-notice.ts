@@ -42,6 +42,7 @@ export function describeMemory(hours: MemoryHours): Notice {
       ],
       parts: killsPart(hours),
     });
+  const chart = chartPart(hours);
   const lowest = moments.reduce((low, one) => (one.availableKiB < low.availableKiB ? one : low), last);
   return aNotice({
     tone: kills.length === 0 ? 'plain' : 'warn',
@@ -49,12 +50,16 @@ export function describeMemory(hours: MemoryHours): Notice {
       { hostText: host },
       { words: `: ${sayKiB(last.availableKiB)} of ${sayKiB(last.totalKiB)} available, ${count} in the last ${span}` },
     ],
-    parts: [{ kind: 'facts', facts: factsOf(last, lowest) }, ...chartPart(hours), ...killsPart(hours)],
+    parts: [{ kind: 'facts', facts: factsOf(last, lowest) }, ...chart, ...killsPart(hours)],
     small: [
       [
         {
-          words: `Each bar is the lowest of ${sayDuration(stretchMs(hours))}, named by its end (UTC). Short falls between two looks are not seen. Last look `,
+          words:
+            chart.length === 0
+              ? 'The chart begins with the second bar. '
+              : `Each bar is the lowest of ${sayDuration(stretchMs(hours))}, named by its end (UTC). `,
         },
+        { words: 'Short falls between two looks are not seen. Last look ' },
         { atMs: last.atMs },
         { words: '.' },
       ],

@@ -48,9 +48,14 @@ export function describeWhy(why: Why): Notice {
         tone: 'good',
         headline: [...aliveText(verdict.processes), { words: ' is running on ' }, { hostText: why.host }],
         sentence: [
-          { words: verdict.processes.length === 1 ? 'It runs since ' : 'The youngest of them runs since ' },
+          {
+            words:
+              verdict.processes.length === 1
+                ? 'It has been running since '
+                : 'The youngest of them has been running since ',
+          },
           { atMs: verdict.sinceMs },
-          { words: ', so it did not die since ' },
+          { words: ', so it has not died since ' },
           { atMs: why.ask.sinceMs },
           { words: '.' },
         ],
@@ -149,7 +154,7 @@ function proofText({ sinceMs, untilMs, counter, kills, groupOomKills }: Proof): 
       : `${sayCount(kills, 'process was', 'processes were')} killed for memory, and this was not among them`;
   const all =
     counter === 0
-      ? 'the kernel’s counter is at 0 since boot'
+      ? 'the kernel’s counter has been at 0 since boot'
       : `the kernel’s counter (${sayNumber(counter)} since boot) has no kill that is not on record`;
   const group = groupOomKills === null ? '' : `, and that of its own group is at ${sayNumber(groupOomKills)}`;
   return [

@@ -3,7 +3,7 @@ import { cutText, showHostText } from '../host-text.ts';
 import { plainText } from '../render-text.ts';
 import { shortageText } from '../roles.ts';
 import { sayCount, sayDuration } from '../units.ts';
-import { headlineOf } from './headline.ts';
+import { backWords, headlineOf } from './headline.ts';
 
 export type Severity = 'critical' | 'error' | 'warning' | 'info';
 
@@ -99,22 +99,13 @@ function isCertain({ kills }: Incident): boolean {
   return kills.some(({ verified, record }) => verified && (record.outcome === 'killed' || record.outcome === 'panic'));
 }
 
+function statusText({ back }: Outline): string {
+  return backWords(back) || 'not known whether it is back';
+}
+
 function endText({ closedAtMs, back, lastAtMs }: Outline): string {
   if (closedAtMs === null || back.kind !== 'down') return '';
   return `. Closed after ${sayDuration(closedAtMs - lastAtMs)} without another kill; resolve this alert by hand`;
-}
-
-function statusText({ back }: Outline): string {
-  switch (back.kind) {
-    case 'unknown':
-      return 'not known whether it is back';
-    case 'down':
-      return 'still down';
-    case 'restarted':
-      return `back after ${sayDuration(back.afterMs)}`;
-    case 'loop':
-      return 'it keeps dying';
-  }
 }
 
 function namesText(incidents: readonly Outline[]): string {

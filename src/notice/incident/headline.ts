@@ -141,7 +141,8 @@ export function backService({ kills }: Incident): string | null {
   return kill === undefined ? null : serviceLabel(serviceOf(kill), kills);
 }
 
-function backWords(back: Incident['back']): string {
+/** Whether it is back; '': not known. */
+export function backWords(back: Incident['back']): string {
   switch (back.kind) {
     case 'unknown':
       return '';
