@@ -1,39 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { openTelling } from '../../src/app/tell/telling.ts';
+import { describe, expect, it } from 'vitest';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import type { Incident } from '../../src/incident/incident.ts';
-import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
-import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
-import { fakeClock } from '../support/fake-clock.ts';
-import { scriptedChat, type ChatMessage } from '../support/scripted-chat.ts';
+import { type ChatMessage } from '../support/scripted-chat.ts';
+import { tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** One host that ran out of memory, and its channel, on a clock moved by hand. */
 async function aHost() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'oombot-anew-'));
-  const store = await openStore(`sqlite:${path.join(folder, 'test.db')}`);
-  const clock = fakeClock(T0);
-  const chat = scriptedChat(clock);
-  const telling = openTelling({
-    store,
-    workspace: chat,
-    clock,
-    log: QUIET,
-    owner: 'me',
-    describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
-  });
-  onTestFinished(async () => {
-    await telling.close();
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  const { store, clock, chat, telling } = await tellingOnFakeClock(T0);
   const placing = { newId: incidentIdOf, isHistory: () => false, channelOf: () => '#oom', mutes: [] };
   let pid = 0;
   return {

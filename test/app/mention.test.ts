@@ -1,41 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { openTelling } from '../../src/app/tell/telling.ts';
+import { expect, it } from 'vitest';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import type { Kill } from '../../src/incident/incident.ts';
-import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import type { Notice } from '../../src/notice/notice.ts';
 import { renderContent } from '../../src/slack/blocks.ts';
-import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
-import { fakeClock } from '../support/fake-clock.ts';
-import { scriptedChat } from '../support/scripted-chat.ts';
+import { tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const MENTIONS: Record<string, string> = { db: 'S0614TZR7', web: 'U024BE7LH' };
 
 async function aBench() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'oombot-mention-'));
-  const store = await openStore(`sqlite:${path.join(folder, 'test.db')}`);
-  const clock = fakeClock(T0);
-  const chat = scriptedChat(clock);
-  const telling = openTelling({
-    store,
-    workspace: chat,
-    clock,
-    log: QUIET,
-    owner: 'one',
-    describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
+  const { store, clock, chat, telling } = await tellingOnFakeClock(T0, {
     mentionOf: (host) => MENTIONS[host.replace(/\d+$/, '')] ?? null,
-  });
-  onTestFinished(async () => {
-    await telling.close();
-    await store.close();
-    rmSync(folder, { recursive: true });
   });
 
   async function happen(...kills: Kill[]): Promise<void> {

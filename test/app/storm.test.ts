@@ -1,42 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { openTelling } from '../../src/app/tell/telling.ts';
+import { describe, expect, it } from 'vitest';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import { openSaveQueue, type SaveQueue } from '../../src/app/watch/save-queue.ts';
-import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
-import { openStore } from '../../src/store/store.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
-import { fakeClock } from '../support/fake-clock.ts';
-import { scriptedChat, type ChatMessage } from '../support/scripted-chat.ts';
+import { type ChatMessage } from '../support/scripted-chat.ts';
+import { QUIET, tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const HOSTS = 100;
 const KILLS = 1_000;
 const STORM_MS = 10_000;
 
 /** Hosts that record their kills as they do when they are watched, and one channel, on a clock moved by hand. */
 async function aFleet() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'oombot-storm-'));
-  const store = await openStore(`sqlite:${path.join(folder, 'test.db')}`);
-  const clock = fakeClock(T0);
-  const chat = scriptedChat(clock);
-  const telling = openTelling({
-    store,
-    workspace: chat,
-    clock,
-    log: QUIET,
-    owner: 'me',
-    describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
-  });
-  onTestFinished(async () => {
-    await telling.close();
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  const { store, clock, chat, telling } = await tellingOnFakeClock(T0);
   const placing = { newId: incidentIdOf, isHistory: () => false, channelOf: () => '#oom', aliveSinceMs: T0 };
   const queues = new Map<string, SaveQueue>();
   function queueOf(host: string): SaveQueue {
