@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { openAnswers } from './app/answer/answers.ts';
-import type { HostDraft } from './app/answer/handlers.ts';
+import type { AnswersWorld } from './app/answer/answers-world.ts';
+import type { Handlers, HostDraft } from './app/answer/handlers.ts';
 import { tellWeeks } from './app/answer/weekly-digest.ts';
 import { noteAuditHeads } from './app/change/audit-note.ts';
 import type { ChangeWorld } from './app/change/change-world.ts';
@@ -25,6 +26,7 @@ import { printNews } from './run/print-news.ts';
 import { approvalsOf, openSettings, receiversOf } from './run/settings.ts';
 import { testDestinations } from './run/test-destinations.ts';
 import { systemClock as clock } from './run/system-clock.ts';
+import { openTerminalSocket } from './run/terminal-socket.ts';
 import { readHostKey } from './ssh/read-host-key.ts';
 import type { SshTarget } from './ssh/target.ts';
 
@@ -83,6 +85,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
       }),
     );
     opened.push(() => (stop.abort(), Promise.all(work.chores)), work.changes.close);
+    const closeSocket = await openTerminalSocket(base, answering.forTerminals, opened);
     // All the rest goes on while Slack cannot be reached.
     await answering.started;
     return {
@@ -94,6 +97,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
       close: async () => {
         stop.abort();
         await closeAll(base.log, [
+          closeSocket,
           () => Promise.all(work.chores),
           watch.close,
           work.changes.close,
@@ -178,13 +182,13 @@ async function startWatching(
   return { close: () => Promise.all([returns.close(), causes.close()]) };
 }
 
-/** Connects to Slack and answers there, from `started` on; gives what the work on changes needs beside that. */
+/** Connects to Slack and answers there, from `started` on; gives what terminals ask, and what the work on changes needs beside that. */
 function startAnswering(
   base: Base,
   { fleet, scans, channelOf }: Hosts,
   { local, slack }: Front,
   signal: AbortSignal,
-): { changes: ChangeWorld; started: Promise<void> } {
+): { changes: ChangeWorld; forTerminals: Handlers; started: Promise<void> } {
   const { settings, log, owner, store, ssh, outbox, changed } = base;
   const changes: ChangeWorld = {
     store,
@@ -203,7 +207,7 @@ function startAnswering(
     isMine: (host) => fleet.watchState(host) !== null,
     wake: changed.ring,
   };
-  const handlers = openAnswers({
+  const world: AnswersWorld = {
     store,
     fleet,
     scans,
@@ -238,9 +242,11 @@ function startAnswering(
     keepKillsMs: KEEP_KILLS_MS,
     protect: true,
     changes,
-  });
+  };
   if (changes.approvals().approvers === null) log.warn({}, NO_APPROVERS);
-  return { changes, started: slack.start(handlers, signal) };
+  // A terminal has no chat to confirm in, so nobody edits hosts from there.
+  const forTerminals = openAnswers({ ...world, editing: null });
+  return { changes, forTerminals, started: slack.start(openAnswers(world), signal) };
 }
 
 /** Carries out changes, and what else goes on by itself until the signal. */

@@ -4,8 +4,10 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { openAnswers } from '../app/answer/answers.ts';
 import { findConfigProblems, printFindings } from './check-config.ts';
+import { answerInText } from '../app/answer/answer-in-text.ts';
 import { noticeOf, refuseSlip } from '../app/answer/answer-words.ts';
-import type { Command } from '../app/answer/command.ts';
+import { askBot } from './ask-bot.ts';
+import type { Asked, Command } from '../app/answer/command.ts';
 import { checkConnection } from '../run/check-connection.ts';
 import { notedNames } from '../app/engine-names.ts';
 import { openLiveScans } from '../app/live-scan.ts';
@@ -22,23 +24,52 @@ import { renderCheck } from '../setup/render-check.ts';
 import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
 import { openStore } from '../store/store.ts';
 
-const TERMINAL = { userId: 'terminal', channelId: null };
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
 const INVENTORY_PATIENCE_MS = 15_000;
 /** Some hundred megabytes; a log of that size is years. */
 
 /**
- * A command typed in the terminal, answered as in Slack; the bot may run beside it. Gives the exit status. Without a record a name
- * that nobody knows is still told as such, and then only what `needsRecord` fails.
+ * A question typed in the terminal: the running bot answers it, from its record and its links to the hosts. Where none runs it is answered
+ * from the record, over connections of its own. Gives the exit status.
  */
-export async function askWords({ name, read, terminal }: Command, words: readonly string[]): Promise<number> {
+export async function askWords(command: Command, words: readonly string[]): Promise<number> {
+  const { name, read, terminal } = command;
   const parsed = read(words);
   if (parsed.kind !== 'command') {
     process.stderr.write(`oombot ${name}: ${renderText(noticeOf(refuseSlip(parsed, 'oombot')))}\n`);
     return EXIT_USAGE;
   }
   const config = loadConfig();
+  const fromBot = await askBot(config.socket, [name, ...words]);
+  switch (fromBot.kind) {
+    case 'answer': {
+      const { answer, note } = fromBot;
+      (answer.status === 0 ? process.stdout : process.stderr).write(`${answer.text}\n`);
+      if (note !== null) process.stderr.write(`${note}\n`);
+      return answer.status;
+    }
+    case 'failed':
+      process.stderr.write(`oombot ${name}: ${fromBot.sentence}\n`);
+      return EXIT_REFUSED;
+    case 'none':
+      if (fromBot.because !== null) process.stderr.write(`${fromBot.because}\n`);
+      if (terminal?.needsBot !== true) return answerAlone(config, parsed, terminal?.needsRecord === true);
+      process.stderr.write(`oombot ${name}: ${noBot(config.socket)}\n`);
+      return EXIT_REFUSED;
+  }
+}
+
+function noBot(socket: string | null): string {
+  const looked =
+    socket === null
+      ? 'No oombot can be asked here: set "socket" in oombot.yaml, then start it.'
+      : `No oombot runs here: nothing answers at ${socket}. Start it with: oombot run.`;
+  return `${looked} To look at the hosts without it: oombot check`;
+}
+
+/** Without a record a name that nobody knows is still told as such, and then only what `needsRecord` fails. */
+async function answerAlone(config: Config, asked: Asked, needsRecord: boolean): Promise<number> {
   const { store, missing } = await openRecord(config);
   const ssh = openSshFor(config);
   const log = pino({ level: 'silent' });
@@ -68,14 +99,13 @@ export async function askWords({ name, read, terminal }: Command, words: readonl
       keepKillsMs: KEEP_KILLS_MS,
       protect: false,
     });
-    const answer = await parsed.answer(handlers, TERMINAL);
-    if (answer.kind === 'form') throw new Error(`${name} opens a form, which needs Slack`);
-    const isUnknown = answer.kind === 'refused' && ['unknown-host', 'unknown-target'].includes(answer.refusal.kind);
-    if (missing !== null && terminal?.needsRecord === true && !isUnknown) throw missing;
-    (answer.kind === 'notice' ? process.stdout : process.stderr).write(`${renderText(noticeOf(answer))}\n`);
+    const { status, text } = await answerInText(asked, handlers);
+    const isUnknown = status === EXIT_USAGE;
+    if (missing !== null && needsRecord && !isUnknown) throw missing;
+    (status === 0 ? process.stdout : process.stderr).write(`${text}\n`);
     // Somebody else may be on record: hosts that were added from Slack, services, hosts of before.
     if (missing !== null && isUnknown) process.stderr.write(`${missing.message}\n`);
-    return answer.kind === 'notice' ? 0 : isUnknown ? EXIT_USAGE : EXIT_REFUSED;
+    return status;
   } finally {
     await fleet.close();
     await ssh.close();

@@ -50,6 +50,8 @@ export interface Config {
   /** What a host gets that names nothing itself: those added from Slack. */
   sshDefaults: { user: string; port: number; identityFile: string | null; knownHosts: string[] };
   database: Database;
+  /** Where the running bot answers the terminal; null: nowhere. */
+  socket: string | null;
   /** `token`: what /healthz and /metrics ask for; null: nothing. Never logged, never stored. */
   http: { host: string; port: number; token: string | null };
   logLevel: LogLevel;
@@ -68,6 +70,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Read in the working directory, the first that exists, where no other file is named. */
 const DEFAULT_FILES = ['oombot.yaml', 'oombot.yml'];
+
+/** Of the service in deploy/oombot.service. */
+const RUNTIME_DIRECTORY = '/run/oombot';
 
 /** Secrets, and where they are. */
 const OWN_VARIABLES = /^(SLACK_|OOMBOT_|DATABASE_URL|CREDENTIALS_DIRECTORY$)/;
@@ -93,6 +98,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     faults.push(`${document?.where(at) ?? ''}${sentence}`);
   }
   const hosts = resolveHosts(given, { env, fault, warn: (sentence) => warnings.add(sentence) });
+  const record = databaseOf(secret('DATABASE_URL'), given, faults);
   const config: Config = {
     file,
     workspace: given.workspace,
@@ -123,7 +129,8 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
       identityFile: given.ssh.identityFile === undefined ? null : expandHome(given.ssh.identityFile),
       knownHosts: given.ssh.knownHosts.map(expandHome),
     },
-    database: databaseOf(secret('DATABASE_URL'), given, faults),
+    database: record,
+    socket: socketOf(given.socket, record, env),
     http: { ...given.http, token: secret('OOMBOT_HTTP_TOKEN') },
     logLevel: logLevelOf(env, faults),
     slack: {
@@ -190,6 +197,19 @@ function databaseOf(url: string | null, given: ConfigFile, faults: string[]): Da
   // Not quoted: it may hold a password.
   if (!parsed.success) faults.push('DATABASE_URL is not usable, expected sqlite:PATH or postgres://user@host/name.');
   return parsed.data ?? given.database;
+}
+
+/**
+ * Bot and terminal come to the same path, each from its own environment: beside the database, else where systemd's RuntimeDirectory=oombot
+ * makes a folder for the service, of the system or of a user. null: there is no such place, or it is off.
+ */
+function socketOf(given: string | undefined, record: Database, env: NodeJS.ProcessEnv): string | null {
+  if (given !== undefined) return given === 'off' ? null : expandHome(given);
+  if (record.kind === 'sqlite') return `${record.path}.sock`;
+  const [service] = setOr(env['RUNTIME_DIRECTORY'], '').split(':');
+  const user = setOr(env['XDG_RUNTIME_DIR'], null);
+  const folder = service || (existsSync(RUNTIME_DIRECTORY) ? RUNTIME_DIRECTORY : user && `${user}/oombot`);
+  return folder === null ? null : `${folder}/oombot.sock`;
 }
 
 function logLevelOf(env: NodeJS.ProcessEnv, faults: string[]): LogLevel {

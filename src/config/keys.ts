@@ -160,6 +160,12 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   { key: 'earlyWarning[].within', default: '30m', meaning: 'warn when memory would be used up within this time' },
   { key: 'database', default: 'sqlite:./data/oombot.db', meaning: 'sqlite:PATH or postgres://…' },
   {
+    key: 'socket',
+    default: 'beside the database, or in the runtime directory',
+    meaning:
+      'where the running bot answers `oombot last`, `scores` and the other questions of a terminal, to its own user and root: a path of at most 107 bytes, or off. See operate.md',
+  },
+  {
     key: 'http',
     default: '127.0.0.1:3000',
     meaning: 'address:port of /healthz, /metrics and the local workspace; port 0: any free one',
@@ -179,6 +185,11 @@ export const ENVIRONMENT: readonly { name: string; meaning: string }[] = [
   {
     name: 'OOMBOT_HTTP_TOKEN',
     meaning: '/healthz and /metrics answer only with `Authorization: Bearer` and this; unset: they answer everybody',
+  },
+  {
+    name: 'RUNTIME_DIRECTORY, XDG_RUNTIME_DIR',
+    meaning:
+      'with PostgreSQL, where the key socket is by default: /run/oombot of the service, else oombot in the user’s',
   },
   { name: 'SSH_AUTH_SOCK', meaning: 'ssh-agent to ask for keys' },
   {

@@ -171,6 +171,7 @@ export const ConfigFile = section({
   samples: section({ every: pace.default(ms('1m')) }).prefault({}),
   earlyWarning: list(section({ tags: list(tag), within: duration.default(ms('30m')) })).default([]),
   database: database.default({ kind: 'sqlite', path: DEFAULT_DATABASE_PATH }),
+  socket: value('a path, or off', z.union([z.literal('off'), text])).optional(),
   http: httpAddress.default({ host: '127.0.0.1', port: 3000 }),
 });
 export type ConfigFile = z.output<typeof ConfigFile>;

@@ -14,7 +14,7 @@ export interface Settings {
 }
 
 /** These are read once, at the start. */
-const RESTART_KEYS = ['http', 'database', 'slack', 'logLevel'] as const;
+const RESTART_KEYS = ['http', 'database', 'socket', 'slack', 'logLevel'] as const;
 
 /** The configuration, read anew on demand. Throws ConfigError, also for a secret that cannot be read. */
 export function openSettings(load: () => Config): Settings {

@@ -562,3 +562,26 @@ describe('webhooks', () => {
     ]);
   });
 });
+
+describe('the socket that a terminal asks', () => {
+  function socketOf(text: string, env: NodeJS.ProcessEnv = {}): string | null {
+    return loadConfig({ path: aFile(text), env }).socket;
+  }
+
+  it('stands beside the database, unless it is named or off', () => {
+    expect(socketOf('{}')).toBe('./data/oombot.db.sock');
+    expect(socketOf('database: sqlite:/var/lib/oombot/oombot.db')).toBe('/var/lib/oombot/oombot.db.sock');
+    expect(socketOf('socket: ~/oombot.sock')).toBe(path.join(homedir(), 'oombot.sock'));
+    expect(socketOf('socket: off')).toBeNull();
+  });
+
+  it('stands in the runtime directory where the database is no file', () => {
+    const postgres = 'database: postgres://oombot@db.example.net/oombot';
+
+    expect(socketOf(postgres, { RUNTIME_DIRECTORY: '/run/user/7/oombot:/run/other', XDG_RUNTIME_DIR: '/else' })).toBe(
+      '/run/user/7/oombot/oombot.sock',
+    );
+    expect(socketOf(postgres, { XDG_RUNTIME_DIR: '/run/user/7' })).toBe('/run/user/7/oombot/oombot.sock');
+    expect(socketOf(postgres)).toBeNull();
+  });
+});

@@ -51,8 +51,11 @@ export interface Command {
   whoMay: 'everyone' | 'admins' | 'approvers';
   /** Lines of `help`, null: not with these names; `runs`: with a button that runs it. */
   examples: readonly { words: (names: KnownNames) => string | null; runs: boolean; does?: string }[];
-  /** Also a verb of `oombot`; null: in Slack alone. Without a record `needsRecord` fails. */
-  terminal: { needsRecord: boolean } | null;
+  /**
+   * Also a verb of `oombot`, which asks the running bot: it only asks, and does nothing. null: in Slack alone. Where no bot runs,
+   * `needsRecord` fails without a record, and `needsBot` always.
+   */
+  terminal: { needsRecord: boolean; needsBot?: true } | null;
   /** Reads the words after the name. */
   read: (words: readonly string[]) => Parsed;
 }

@@ -41,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
     also: ['incident'],
     usage: '<incident> [page]',
     does: 'an incident by the id in its message, with every kill in it',
+    terminal: { needsRecord: true },
     read: ([incident, page = '1']) => {
       if (incident === undefined) return incomplete('show', 'an incident', 'show 1a2b3c4d');
       return /^[1-9]\d{0,3}$/.test(page)
@@ -81,6 +82,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[host|tag] [7d]',
     does: 'the week on one screen: the worst services, repeat causes, hosts without swap, odd adj values, one action a line',
     examples: [{ words: ({ group }) => `report ${group}`, runs: true }],
+    terminal: { needsRecord: true },
     read: readSpan,
     answer: (handlers, ask, requester) => handlers.answerReport(ask, requester),
   }),
@@ -136,6 +138,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     does: 'changes waiting for approval or in progress',
     examples: [{ words: () => 'pending', runs: true }],
+    terminal: { needsRecord: true, needsBot: true },
     read: () => asking({}),
     answer: (handlers, _, requester) => handlers.answerPending(requester),
   }),
@@ -144,6 +147,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[host]',
     does: 'standing rules, and what is protected now',
     examples: [{ words: () => 'rules', runs: true }],
+    terminal: { needsRecord: true, needsBot: true },
     read: ([host]) => asking({ host: host ?? null }),
     answer: (handlers, ask, requester) => handlers.answerRules(ask, requester),
   }),
@@ -170,6 +174,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     does: 'which hosts are watched, and what is wrong with any of them',
     examples: [{ words: () => 'hosts', runs: true }],
+    terminal: { needsRecord: true, needsBot: true },
     read: () => asking({}),
     answer: (handlers, _, requester) => handlers.answerHosts(requester),
   }),
