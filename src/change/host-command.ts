@@ -4,8 +4,9 @@ import type { ChangeRefusal } from './refusal.ts';
 //   v1 <boot_id> <pid> <starttime_ticks> <current_adj> <new_adj>   ok pid=1306 old=0 new=-300 oom_score=468
 //   v1 unit <boot_id> <unit> <current|-> <new|->                   ok unit=mysql.service old=- new=-500
 //   v1 try …                    ok try      whether one of these would be done; nothing is
-//   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes] [raise=no log=yes try=yes ref=yes] [names=yes]
+//   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes] [raise=no log=yes try=yes ref=yes] [names=yes] [drill=yes]
 //   v1 names                    name docker … (oom/proc/container-name.ts), a line each, then: ok names=12
+//   v1 drill <nonce>            ok drill=<nonce>    the kernel killed a process of the helper's own
 // What stands in brackets older helpers do not say. Either of the first two may end in 16 to 64 hex digits for the host's log.
 // or `refused <reason>`. It checks all of this again; what is checked here only keeps nonsense from being sent.
 

@@ -6,6 +6,8 @@
 #   v1 try ...       either of the two: says whether it would be done; changes nothing, logs nothing
 #   v1 hello         what this helper can do; changes nothing, logs nothing
 #   v1 names         what Docker, nerdctl and Proxmox call their containers, a line each before the last; changes nothing, logs nothing
+#   v1 drill <nonce> [<ref>]   lets the kernel kill one process of this script's own, in a memory group of its own that is gone
+#                    afterwards; <nonce>: 32 hex digits in the group's name, oombot-drill-<nonce>. "v1 try drill <nonce>" as above
 # One line back: "ok ..." (exit 0) or "refused <reason>" (exit 1 request, 3 process gone, 4 value changed, 5 not written).
 # It lowers values and puts back what it lowered; it never raises one above where it was found, unless RAISE is yes.
 # Every request is logged before anything is done, and its result after: journalctl -t oom-adj, or the log of the facility
@@ -42,7 +44,7 @@ keep() {
   esac
 }
 
-v='' pid='' new='' ref='' try=''
+v='' pid='' new='' ref='' try='' group=''
 by=${SUDO_USER:-${DOAS_USER:-$(id -un)}}
 bound() { if command -v timeout >/dev/null; then timeout -s KILL "$@"; else shift && "$@"; fi; }
 can_log() { [ -S /dev/log ] && command -v logger >/dev/null; }
@@ -59,6 +61,7 @@ say() {
   printf '%s\n' "$1"
 }
 no() {
+  [ -z "$group" ] || leave_group
   [ -n "$try" ] || log warning "refused why=$1 req=$v $pid $new"
   say "refused $1"
   exit "${2:-1}"
@@ -146,6 +149,125 @@ names() {
       num "$id" 9 && [ -n "$state" ] && printf 'name\tlxc\t%s\t"%s"\n' "$id" "$last"
     done
   fi
+}
+
+# A drill. The process that dies is this script's own, alone in a group at the top of the tree, where no limit of others can be
+# reached, with 8 MiB and no swap. Whether the kernel kills it or not, it takes 32 MiB at most and 10 seconds.
+DRILL_BYTES=8388608
+ROOM_KIB=65536
+top='' groups=''
+memory_groups() {
+  while read -r _ at type options _; do
+    case $at in *\\*) continue ;; esac
+    case $type,$options, in
+      cgroup,*,memory,*) top=$at groups=v1 && return 0 ;;
+      cgroup2,*)
+        # Handed on by its top, as systemd has it.
+        if { read -r l <"$at/cgroup.subtree_control"; } 2>/dev/null; then
+          case " $l " in *' memory '*) top=$at groups=v2 ;; esac
+        fi
+        ;;
+    esac
+  done </proc/self/mounts
+  [ -n "$top" ]
+}
+# has_room: what the group may hold comes from memory that nobody is short of.
+has_room() {
+  available='' idle=0
+  while read -r k x _; do
+    case $k in MemAvailable:) available=$x ;; MemFree: | Cached:) idle=$((idle + x)) ;; esac
+  done </proc/meminfo
+  [ "${available:-$idle}" -ge "$ROOM_KIB" ]
+}
+# fact FILE KEY: the number behind a word in a file of the group.
+fact() {
+  while read -r k x _; do
+    [ "$k" != "$2" ] || { echo "$x" && return 0; }
+  done <"$group/$1" 2>/dev/null
+  return 1
+}
+set_to() { { printf '%s\n' "$2" >"$group/$1"; } 2>/dev/null; }
+fence_v1() {
+  # Without a limit above it: 2^63 less a page, or the sum of both on old kernels. In a container there may be one.
+  most=$(fact memory.stat hierarchical_memory_limit)
+  [ "${#most}" -ge 19 ] || no container 5
+  set_to memory.limit_in_bytes "$DRILL_BYTES" && read -r x <"$group/memory.limit_in_bytes" && [ "$x" = "$DRILL_BYTES" ] || no group 5
+  calm=no
+  ! set_to memory.swappiness 0 || calm=yes
+  ! set_to memory.memsw.limit_in_bytes "$DRILL_BYTES" || calm=yes
+  [ "$calm" = yes ] || no swap 5
+  # What is above may have it off, and then nothing is killed: all would wait.
+  set_to memory.oom_control 0
+  [ "$(fact memory.oom_control oom_kill_disable)" = 0 ] || no group 5
+}
+fence_v2() {
+  set_to memory.max "$DRILL_BYTES" && read -r x <"$group/memory.max" && [ "$x" = "$DRILL_BYTES" ] || no group 5
+  if [ -e "$group/memory.swap.max" ]; then set_to memory.swap.max 0 || no swap 5; else
+    # Its first line is the heading.
+    while read -r k _; do [ "$k" = Filename ] || no swap 5; done </proc/swaps
+  fi
+  [ ! -e "$group/memory.oom.group" ] || set_to memory.oom.group 0 || no group 5
+}
+# The process: it says so before anybody that it is the one to take, goes into the group, makes sure that it is alone there,
+# and holds ever more. Exit 3: not there; 4: nobody killed it.
+# shellcheck disable=SC2016 # expanded by the shell that runs it
+DRILLED='
+trap "" HUP INT QUIT TERM USR1 USR2 TSTP
+ulimit -v 262144 2>/dev/null
+{ echo 1000 >/proc/self/oom_score_adj || echo 15 >/proc/self/oom_adj; } 2>/dev/null || exit 3
+{ printf oombot-drill >/proc/self/comm; } 2>/dev/null
+list=cgroup.procs
+[ "$2" = v2 ] || list=tasks
+{ echo 0 >"$1/$list"; } 2>/dev/null || exit 3
+inside=no
+while read -r line; do case $line in *":/${1##*/}") inside=yes ;; esac; done </proc/self/cgroup
+count=0
+while read -r line; do count=$((count + 1)); done <"$1/$list"
+[ "$inside$count" = yes1 ] || exit 3
+held=0123456789abcdef count=0
+while [ "$count" -lt 21 ]; do held=$held$held count=$((count + 1)); done
+exit 4'
+# The group is empty by then, or will be at once: its process is still leaving.
+leave_group() {
+  tries=0
+  until rmdir "$group" 2>/dev/null; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 30 ] || [ ! -d "$group" ]; then break; fi
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  trap - EXIT
+  [ ! -d "$group" ]
+}
+drill() {
+  root || no root 5
+  cd /
+  read -r x </proc/sys/vm/panic_on_oom
+  [ "$x" != 2 ] || no panic 5
+  memory_groups || no no-group 5
+  # Only the very top of the tree has no limit of its own.
+  [ "$groups" = v1 ] || [ ! -e "$top/memory.max" ] || no container 5
+  has_room || no room 5
+  if [ -z "$try" ]; then
+    { mkdir -p "$KEPT" && safe "$KEPT" && printf '' >>"$KEPT/lock"; } 2>/dev/null || no note 5
+    exec 9>>"$KEPT/lock"
+    ! command -v flock >/dev/null || flock -n 9 || no busy 5
+    # What kill -9 left of an earlier one is empty; and where there is no flock, another one is found here.
+    (set +f && for one in "$top"/oombot-drill-*; do [ ! -d "$one" ] || rmdir "$one" 2>/dev/null || exit 1; done) || no busy 5
+  fi
+  ready "drill=$nonce"
+  mkdir "$top/oombot-drill-$nonce" 2>/dev/null || no group 5
+  group=$top/oombot-drill-$nonce
+  # However this ends, and also where no process can be started any more.
+  trap 'exec rmdir "$group"' EXIT
+  "fence_$groups"
+  bound 10 sh -c "$DRILLED" oombot-drill "$group" "$groups" </dev/null >/dev/null 2>&1
+  end=$?
+  # Kernels before 4.13 do not count them.
+  if [ "$groups" = v1 ]; then killed=$(fact memory.oom_control oom_kill); else killed=$(fact memory.events oom_kill); fi
+  leave_group || no left 5
+  [ "$end" = 137 ] && [ "${killed:-1}" = 1 ] || no not-killed 5
+  log notice "drilled=$nonce"
+  say "ok drill=$nonce"
 }
 
 # Services. A name as systemd has them, without a path in it and without pattern characters; no template, which is many.
@@ -348,7 +470,7 @@ if [ "$#" -eq 2 ] && [ "$2" = hello ]; then
   [ -w "/proc/self/$file" ] && write=yes
   has_systemd && units=yes
   can_log && logs=yes
-  say "ok oom-adj=$VERSION min=$MIN max=$MAX capability=$can writable=$write file=$file units=$units raise=$RAISE log=$logs try=yes ref=yes names=yes"
+  say "ok oom-adj=$VERSION min=$MIN max=$MAX capability=$can writable=$write file=$file units=$units raise=$RAISE log=$logs try=yes ref=yes names=yes drill=yes"
   exit 0
 fi
 if [ "$#" -eq 2 ] && [ "$2" = names ]; then
@@ -362,10 +484,21 @@ if [ "${2-}" = try ]; then
   shift 2
   set -- "$v" "$@"
 fi
+take_ref() {
+  case $1 in *[!0-9a-f]*) no ref ;; ????????????????*) ;; *) no ref ;; esac
+  [ "${#1}" -le 64 ] || no ref
+  ref=$1
+}
+if [ "${2-}" = drill ]; then
+  case $# in 3) ;; 4) take_ref "$4" ;; *) no fields ;; esac
+  case $3 in *[!0-9a-f]*) no nonce ;; esac
+  [ "${#3}" -eq 32 ] || no nonce
+  nonce=$3 pid=drill new=$3
+  drill
+  exit 0
+fi
 if [ "$#" -eq 7 ]; then
-  case $7 in *[!0-9a-f]*) no ref ;; ????????????????*) ;; *) no ref ;; esac
-  [ "${#7}" -le 64 ] || no ref
-  ref=$7
+  take_ref "$7"
 else
   [ "$#" -eq 6 ] || no fields
 fi

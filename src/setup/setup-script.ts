@@ -103,7 +103,8 @@ function summary(
     '#      killers log. The third lowers one',
     `#      oom_score_adj, to ${minOomScoreAdj} at most, of the process that its start time names, or puts back what it lowered; and writes`,
     '#      the drop-in 50-oombot.conf by which systemd starts a service with such a value. It logs every such request.',
-    '#      It also lists what Docker, nerdctl and Proxmox call their containers.',
+    '#      It also lists what Docker, nerdctl and Proxmox call their containers; and for a drill it has the kernel kill a process of',
+    '#      its own, in a memory group of its own that is gone afterwards.',
     ...(allowRaise
       ? ["#      It may also raise values above where it found them, but never of root's own processes."]
       : []),

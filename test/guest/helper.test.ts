@@ -91,7 +91,7 @@ describe('the helper on a Debian with systemd and a root that lacks nothing', { 
 
   it('says that it can do all', () => {
     expect(ask('v1 hello\n')).toBe(
-      'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes raise=yes log=yes try=yes ref=yes names=yes',
+      'ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_score_adj units=yes raise=yes log=yes try=yes ref=yes names=yes drill=yes',
     );
   });
 

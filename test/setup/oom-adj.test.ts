@@ -212,7 +212,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
     const tried = ask(line({ ...one, cur: LACKS_CAPABILITY ? 0 : -5, now: -6 }).replace('v1', 'v1 try'));
 
     expect(answer).toBe(
-      `ok oom-adj=1 min=-900 max=1000 capability=${LACKS_CAPABILITY ? 'no' : 'yes'} writable=yes file=oom_score_adj units=no raise=no log=yes try=yes ref=yes names=yes`,
+      `ok oom-adj=1 min=-900 max=1000 capability=${LACKS_CAPABILITY ? 'no' : 'yes'} writable=yes file=oom_score_adj units=no raise=no log=yes try=yes ref=yes names=yes drill=yes`,
     );
     expect(below).toMatch(LACKS_CAPABILITY ? /^refused capability$/ : /^ok .* new=-5 /);
     expect(tried).toBe(LACKS_CAPABILITY ? 'refused capability' : 'ok try');
@@ -389,7 +389,7 @@ describe.each(shells)('oom-adj under %s', needs('root'), (...shell) => {
       const legacy = legacyHost(0);
 
       expect(legacy.ask('v1 hello\n')).toMatch(
-        /^ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_adj units=(?:yes|no) raise=no log=(?:yes|no) try=yes ref=yes names=yes$/,
+        /^ok oom-adj=1 min=-1000 max=1000 capability=yes writable=yes file=oom_adj units=(?:yes|no) raise=no log=(?:yes|no) try=yes ref=yes names=yes drill=yes$/,
       );
       legacy.remove();
     });
