@@ -43,15 +43,19 @@ const button = z.strictObject({
   value: z.string().max(2000).optional(),
   style: z.enum(['primary', 'danger']).optional(),
 });
-const staticSelect = z.strictObject({
-  type: z.literal('static_select'),
-  action_id: actionId,
-  placeholder: plainText(150).optional(),
-  options: z
-    .array(z.strictObject({ text: plainText(75), value: z.string().min(1).max(150) }))
-    .min(1)
-    .max(100),
-});
+const option = z.strictObject({ text: plainText(75), value: z.string().min(1).max(150) });
+// "initial_option: … This option must exactly match one of the options within options".
+const staticSelect = z
+  .strictObject({
+    type: z.literal('static_select'),
+    action_id: actionId,
+    placeholder: plainText(150).optional(),
+    options: z.array(option).min(1).max(100),
+    initial_option: option.optional(),
+  })
+  .refine(({ options, initial_option: initial }) => {
+    return initial === undefined || options.some((one) => JSON.stringify(one) === JSON.stringify(initial));
+  });
 const plainTextInput = z.strictObject({
   type: z.literal('plain_text_input'),
   action_id: actionId,

@@ -42,7 +42,8 @@ export function inputErrors(blocks: Block[], raw: RawValues): Record<string, str
 
 function valueOf(block: Block, element: Element, raw: RawValues): RawValue {
   const given = raw[block.block_id]?.[element.action_id];
-  const initial = element['initial_value'];
+  const chosen = element['initial_option'] as { value?: unknown } | undefined;
+  const initial = chosen?.value ?? element['initial_value'];
   // An emptied field is empty, whatever it began with.
   return given === undefined ? (typeof initial === 'string' ? initial : null) : given;
 }

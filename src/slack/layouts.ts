@@ -1,5 +1,6 @@
 import type { Notice } from '../notice/notice.ts';
 import { renderContent, type NoticeBlock } from './blocks.ts';
+import { formAgain } from './form-again.ts';
 import { protectView } from './protect-view.ts';
 import {
   explainView,
@@ -30,6 +31,21 @@ export function layoutsOf(examples: readonly Example[]): Layout[] {
     ['explain, pasted', explainView(false)],
     ['explain, with a file', explainView(true)],
     ['protect', protectView({ host: 'example-db01', what: 'mysqld', incidentId: 'example' })],
+    [
+      'protect, refused',
+      formAgain(
+        protectView({ host: 'example-db01', what: 'mysqld', incidentId: 'example' }),
+        {
+          host: 'example-db01',
+          what: 'mysqd',
+          lasts: 'keep',
+          tag: 'db',
+          matching: '--port=3307',
+          why: 'it pays the bills',
+        },
+        { kind: 'change', why: { kind: 'no-such-process', host: 'example-db01', what: 'mysqd', nearest: 'mysqld' } },
+      ),
+    ],
     ['add a host', hostAddView()],
     ['confirm a host', hostConfirmView(draft, key)],
     ['remove a host', hostRemoveView('example-db01')],

@@ -2,16 +2,18 @@ import type { App, webApi } from '@slack/bolt';
 import { z } from 'zod';
 import type { Requester, Handlers, HostDraft } from '../app/answer/handlers.ts';
 import { hostMistakes } from '../app/answer/host-editing.ts';
+import type { Refusal } from '../change/refusal.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { noticeOf } from '../app/answer/answer-words.ts';
 import { aNotice, type Notice } from '../notice/notice.ts';
 import { inputFiles, inputValue, ViewPayload } from './payload.ts';
-import { readProtectForm } from './protect-view.ts';
+import { filledIn, formAgain } from './form-again.ts';
+import { protectView, readProtectForm } from './protect-view.ts';
 import { fillWindow, type ReplyTo } from './reply.ts';
 import { isRoute, type ViewRoute } from './routes.ts';
 import { explainMistakes, FILE_FIELD, pastedText } from './explain-form.ts';
 import { readFiles, UnreadableFile } from './report-files.ts';
-import { hostConfirmView, waitingView } from './views.ts';
+import { explainView, hostAddView, hostConfirmView, hostRemoveView, waitingView, type View } from './views.ts';
 
 type Client = webApi.WebClient;
 type Answered = (what: string, reply: ReplyTo, work: () => Promise<void>) => Promise<void>;
@@ -67,32 +69,60 @@ export function listenToForms(app: App, handlers: Handlers, answered: Answered):
     reply: ReplyTo,
     client: Client,
   ): Promise<void> {
+    const filled = filledIn(payload);
+    const { id } = payload.view;
+    async function show(view: View): Promise<void> {
+      await client.apiCall('views.update', { view_id: id, view });
+    }
+    /** Nothing of what was typed is lost where it is refused. */
+    async function showAgain(form: View, refusal: Refusal, values: Record<string, string> = filled): Promise<void> {
+      await show(formAgain(form, values, refusal));
+    }
     switch (route) {
       case 'explain': {
         const files = inputFiles(payload, FILE_FIELD);
-        return reply(await explainWithFiles(handlers, requester, client, { text: pastedText(payload), files }));
+        const given = { text: pastedText(payload), files };
+        if (files.length > 0) return reply(await explainWithFiles(handlers, requester, client, given));
+        const answer = await handlers.explain({ text: given.text }, requester);
+        if (answer.kind === 'refused') return showAgain(explainView(FILE_FIELD in filled), answer.refusal);
+        return reply(noticeOf(answer));
       }
       case 'protect': {
         const form = readProtectForm(payload);
         if ('mistakes' in form) return;
-        return reply(noticeOf(await handlers.protect(form.ask, requester)));
+        const answer = await handlers.protect(form.ask, requester);
+        const { private_metadata: incidentId } = payload.view;
+        if (answer.kind === 'refused')
+          return showAgain(protectView({ host: '', what: '', incidentId }), answer.refusal);
+        return reply(noticeOf(answer));
       }
       case 'host-add': {
         const draft = draftOf(payload);
         const seen = await handlers.readHostKey(draft, requester);
-        if (seen.kind === 'refused') return reply(describeRefusal(seen.refusal));
-        await client.apiCall('views.update', { view_id: payload.view.id, view: hostConfirmView(draft, seen.key) });
-        return;
+        return seen.kind === 'refused'
+          ? showAgain(hostAddView(), seen.refusal)
+          : show(hostConfirmView(draft, seen.key));
       }
       case 'host-confirm': {
         const confirmed = Confirmed.safeParse(JSON.parse(payload.view.private_metadata));
         if (!confirmed.success) return reply(describeRefusal({ kind: 'stale', what: 'This form' }));
-        return reply(noticeOf(await handlers.addHost(confirmed.data.draft, confirmed.data.fingerprint, requester)));
+        const { draft, fingerprint } = confirmed.data;
+        const answer = await handlers.addHost(draft, fingerprint, requester);
+        if (answer.kind === 'refused') return showAgain(hostAddView(), answer.refusal, fieldsOf(draft));
+        return reply(noticeOf(answer));
       }
-      case 'host-remove':
-        return reply(noticeOf(await handlers.removeHost({ host: inputValue(payload, 'name') }, requester)));
+      case 'host-remove': {
+        const answer = await handlers.removeHost({ host: inputValue(payload, 'name') }, requester);
+        if (answer.kind === 'refused') return showAgain(hostRemoveView(null), answer.refusal);
+        return reply(noticeOf(answer));
+      }
     }
   }
+}
+
+/** A new host as its form has it. */
+function fieldsOf({ name, address, port, user, tags }: HostDraft): Record<string, string> {
+  return { name, address, port: port === 22 ? '' : String(port), user: user ?? '', tags: tags.join(' ') };
 }
 
 function mistakesOf(route: ViewRoute, payload: ViewPayload): Record<string, string> {

@@ -1,11 +1,18 @@
 import type { ProtectAsk, ProtectForm } from '../app/answer/handlers.ts';
 import { isAdj } from '../change/host-command.ts';
+import { MEND } from '../change/rule.ts';
 import { inputValue, type ViewPayload } from './payload.ts';
-import { plain, textInput } from './views.ts';
+import { plain, textInput, type View } from './views.ts';
 import { readDuration } from '../app/duration.ts';
 
+/** What becomes of the value when the process ends or somebody changes it: nothing, a rule that sets it again, one that shows it. */
+const LASTS = [
+  { value: 'keep', text: 'Keep it: a rule sets it again' },
+  { value: 'show', text: 'Keep it: a rule shows when it changed' },
+];
+
 /** The form for a protection, filled with what a kill's card knows. */
-export function protectView({ host, what, incidentId }: ProtectForm) {
+export function protectView({ host, what, incidentId }: ProtectForm): View {
   return {
     type: 'modal' as const,
     callback_id: 'protect',
@@ -34,9 +41,17 @@ export function protectView({ host, what, incidentId }: ProtectForm) {
           type: 'static_select' as const,
           action_id: 'value',
           placeholder: plain('Let it end with the process'),
-          options: [{ text: plain('Keep it: make a rule'), value: 'keep' }],
+          options: LASTS.map(({ value, text }) => ({ value, text: plain(text) })),
         },
       },
+      textInput('tag', 'Also on hosts with the tag', 'Each gets a proposal of its own. Only for a rule', 50, true),
+      textInput(
+        'matching',
+        'Only processes whose command line has',
+        'A part of it, for example --port=3307. Only for a rule',
+        100,
+        true,
+      ),
       textInput('why', 'Because', 'The approver sees this', 300, true),
     ],
   };
@@ -45,14 +60,26 @@ export function protectView({ host, what, incidentId }: ProtectForm) {
 /** What was put in, or what is wrong with it by field. */
 export function readProtectForm(view: ViewPayload): { ask: ProtectAsk } | { mistakes: Record<string, string> } {
   const [adjText, forText, why] = [inputValue(view, 'adj'), inputValue(view, 'for'), inputValue(view, 'why')];
+  const [lasts, tag, matching] = [inputValue(view, 'lasts'), inputValue(view, 'tag'), inputValue(view, 'matching')];
   const adj = adjText === '' ? null : Number(adjText.replace(/[‐‑‒–—―−]/g, '-'));
   const forMs = forText === '' ? null : readDuration(forText.replace(/^for\s+/i, ''));
+  const keep = lasts !== '';
   const mistakes = {
     ...(adj !== null && !isAdj(adj) ? { adj: 'A whole number from -1000 to 1000.' } : {}),
     ...(forText !== '' && forMs === null ? { for: 'For example 30m, 2h or 7d.' } : {}),
+    ...(keep && forMs !== null ? { for: 'A rule has no end. Leave this empty, or let it end with the process.' } : {}),
+    ...(!keep && (tag !== '' || matching !== '')
+      ? { lasts: 'A tag or a part of the command line needs a rule: choose one that keeps it.' }
+      : {}),
   };
   if (Object.keys(mistakes).length > 0) return { mistakes };
   const incidentId = view.view.private_metadata;
+  const terms = {
+    ...MEND,
+    ...(lasts === 'show' ? { onDrift: 'show' as const } : {}),
+    ...(tag === '' ? {} : { tag }),
+    ...(matching === '' ? {} : { commandLine: matching }),
+  };
   return {
     ask: {
       host: inputValue(view, 'host'),
@@ -60,7 +87,8 @@ export function readProtectForm(view: ViewPayload): { ask: ProtectAsk } | { mist
       adj,
       forMs,
       why: why === '' ? null : why,
-      keep: inputValue(view, 'lasts') === 'keep',
+      keep,
+      ...(keep ? { terms } : {}),
       incidentId: incidentId === '' ? null : incidentId,
     },
   };

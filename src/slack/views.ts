@@ -6,7 +6,7 @@ import { explainFields } from './explain-form.ts';
 import { toMrkdwn } from './mrkdwn.ts';
 import type { ViewRoute } from './routes.ts';
 
-type View = Omit<types.ModalView, 'blocks'> & { blocks: (NoticeBlock | types.InputBlock)[] };
+export type View = Omit<types.ModalView, 'blocks'> & { blocks: (NoticeBlock | types.InputBlock)[] };
 export type HomeView = Omit<types.HomeView, 'blocks'> & { blocks: NoticeBlock[] };
 
 const TITLE_MAX = 24;

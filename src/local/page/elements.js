@@ -28,7 +28,8 @@ export function interactive(element, spot) {
 /** What was put in here before, else what the app wants to begin with. @param {Json} element @param {Spot} spot @returns {string} */
 function valueOf(element, spot) {
   const remembered = state.values.get(spot.surface)?.[spot.blockId]?.[element['action_id']];
-  return (remembered === undefined ? element['initial_value'] : remembered) ?? '';
+  const initial = element['initial_option']?.value ?? element['initial_value'];
+  return (remembered === undefined ? initial : remembered) ?? '';
 }
 
 /** @param {Json} element @param {Spot} spot */
