@@ -78,12 +78,12 @@ export function exampleNotices(nowMs: number): Example[] {
     ['several later kills', describeLaterKills(incident, 3)],
     ['later kills of a summary', describeMoreOfSeveral([{ incident, count: 2 }])],
     ['back again', describeReturn({ ...incident, back: { kind: 'restarted', afterMs: 4_000, pid: 4_242 } })],
-    ['the full report', describeReport(incident, kills)],
-    ['an incident with its kills', describeShown(incident, kills, { page: 1, pages: 1, first: 0 })],
+    ['the full report', describeReport(incident, kills.toReversed())],
+    ['an incident with its kills', describeShown(incident, kills.toReversed(), { page: 1, pages: 1, first: 0 })],
     [
       'an incident with many kills',
       describeShown(
-        incident,
+        { ...incident, killCount: 40 },
         Array.from({ length: 20 }, () => kill),
         { page: 1, pages: 2, first: 0 },
       ),
@@ -105,7 +105,10 @@ export function exampleNotices(nowMs: number): Example[] {
         { service: SERVICE, atMs: nowMs },
       ]),
     ],
-    ['the minutes before', describeBefore(incident, exampleMoments(nowMs), growth)],
+    [
+      'the minutes before',
+      describeBefore(incident, exampleMoments(incident.firstAtMs), exampleGrowth(incident.firstAtMs)),
+    ],
     ['early warning', describeWarning(HOST, exampleDanger(nowMs), growth, nowMs - 10 * MINUTE_MS)],
     [
       'early warning, over',

@@ -96,7 +96,8 @@ export function chartBlock(chart: ChartPart): ChartBlock | null {
   );
   const shown = points.slice(-most);
   if (shown.length === 0) return null;
-  const title = cutText(`${chart.title} (${chart.unit})`, 50);
+  const counted = chart.title.toLowerCase().startsWith(chart.unit.toLowerCase());
+  const title = cutText(counted ? chart.title : `${chart.title} (${chart.unit})`, 50);
   if (chart.shape === 'pie') return { type: 'data_visualization', title, chart: { type: 'pie', segments: shown } };
   return {
     type: 'data_visualization',

@@ -23,9 +23,9 @@ describe('the fleet', () => {
     expect(text.split('\n')).toEqual([
       '3 hosts, 2 not watched right now',
       '',
-      'web1 unreachable since 2026-08-30 01:50:08 UTC: web1 does not answer on port 22. no kills on record',
-      'db02 connecting. tags db; no kills on record',
-      'db01 watched since 2026-08-30 01:50:08 UTC through kmsg. tags db, prod; 2 kills in 7 d, last 2026-08-30 01:50:07 UTC',
+      'web1 unreachable since 2026-08-30 01:50:08 UTC: web1 does not answer on port 22. No kills on record.',
+      'db02 connecting. Tags db; no kills on record.',
+      'db01 watched since 2026-08-30 01:50:08 UTC through kmsg. Tags db, prod; 2 kills in 7 d, last 2026-08-30 01:50:07 UTC.',
     ]);
   });
 

@@ -9,6 +9,8 @@ import { h, svg } from './dom.js';
 
 const WIDTH = 560;
 const HEIGHT = 240;
+/** How wide a letter is, about. */
+const LETTER = 6.4;
 const AREA = { left: 56, right: 12, top: 14, bottom: 30 };
 
 /** A data_visualization block → a figure. @param {Json} block */
@@ -153,9 +155,7 @@ function plot(drawn) {
       svg('text', { class: 'tick', x: AREA.left - 8, y: y(tick) + 4, 'text-anchor': 'end' }, short(tick)),
     ]),
     categories.map((/** @type {string} */ name, /** @type {number} */ at) =>
-      at % every === 0
-        ? svg('text', { class: 'tick', x: x(at), y: HEIGHT - 10, 'text-anchor': 'middle' }, cut(name, every * band))
-        : null,
+      at % every === 0 ? category(x(at), cut(name, every * band)) : null,
     ),
     yLabel &&
       svg(
@@ -165,6 +165,13 @@ function plot(drawn) {
       ),
     bars(series, scale),
   );
+}
+
+/** Below the axis, within the picture. @param {number} middle @param {string} text */
+function category(middle, text) {
+  const reach = (text.length * LETTER) / 2;
+  const x = Math.min(middle, WIDTH - reach);
+  return svg('text', { class: 'tick', x, y: HEIGHT - 10, 'text-anchor': 'middle' }, text);
 }
 
 /** @typedef {{ x: (at: number) => number, y: (value: number) => number, band: number, categories: string[] }} Scale */
@@ -199,7 +206,9 @@ function ticksFor(all) {
   const high = Math.max(0, ...all);
   const rough = (high - low || 1) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 2.5, 5, 10].find((one) => one * power >= rough) ?? 10);
+  const round = power * ([1, 2, 2.5, 5, 10].find((one) => one * power >= rough) ?? 10);
+  // What is counted has no halves.
+  const step = all.every(Number.isInteger) ? Math.max(1, Math.ceil(round)) : round;
   const first = Math.floor(low / step);
   const last = Math.max(first + 1, Math.ceil(high / step));
   return Array.from({ length: last - first + 1 }, (_, at) => (first + at) * step);
@@ -212,6 +221,6 @@ function short(value) {
 
 /** @param {string} name @param {number} width */
 function cut(name, width) {
-  const length = Math.max(3, Math.floor(width / 6.4));
+  const length = Math.max(3, Math.floor(width / LETTER));
   return name.length > length ? `${name.slice(0, length - 1)}…` : name;
 }

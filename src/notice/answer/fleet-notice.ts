@@ -147,15 +147,25 @@ export function describeBackAgain(
 /** One line for a host, as lists show it. */
 export function hostText(row: HostRow): Text {
   const extras: Text[] = [
-    ...(row.tags.length > 0 ? [[{ words: 'tags ' }, ...joinTexts(row.tags.map((tag) => [{ hostText: tag }]))]] : []),
+    ...(row.tags.length > 0 ? [[{ words: 'Tags ' }, ...joinTexts(row.tags.map((tag) => [{ hostText: tag }]))]] : []),
     row.lastKillAtMs === null
-      ? [{ words: 'no kills on record' }]
+      ? [{ words: row.tags.length > 0 ? 'no kills on record' : 'No kills on record' }]
       : [{ words: `${sayCount(row.killsLast7d, 'kill')} in 7 d, last ` }, { atMs: row.lastKillAtMs }],
     ...(row.from === null ? [] : [[{ words: 'source: ' }, { hostText: row.from }]]),
     ...(row.mutedUntilMs === null ? [] : [[{ words: 'muted until ' }, { atMs: row.mutedUntilMs }]]),
-    ...row.problems.slice(0, 3).map((problem): Text => [{ prose: problem }]),
   ];
-  return [{ hostText: row.name }, { words: ' ' }, ...stateText(row.state), { words: '. ' }, ...joinTexts(extras, '; ')];
+  const problems = row.problems
+    .slice(0, 3)
+    .map((problem): Text => [{ words: '. ' }, { prose: problem.replace(/\.$/, '') }]);
+  return [
+    { hostText: row.name },
+    { words: ' ' },
+    ...stateText(row.state),
+    { words: '. ' },
+    ...joinTexts(extras, '; '),
+    ...problems.flat(),
+    { words: '.' },
+  ];
 }
 
 function stateText(state: HostState): Text {

@@ -119,13 +119,13 @@ const SAY = {
     { hostText: 'oombot setup' },
     { words: ' prints.' },
   ],
-  rebooted: () => [{ words: 'The host has rebooted since: that process is gone. Nothing was changed.' }],
-  'process-gone': () => [{ words: 'The process has exited since. Nothing was changed.' }],
+  rebooted: () => [{ words: 'The host has rebooted since: that process is gone.' }],
+  'process-gone': () => [{ words: 'The process has exited since.' }],
   'process-replaced': () => [
-    { words: 'A different process has that PID now: the one you meant is gone. Nothing was changed.' },
+    { words: 'A different process has that PID now: the one you meant is gone.' },
   ],
   'value-changed': (r) => [
-    { words: `Somebody changed the value in the meantime: it is ${r.now} now. Nothing was changed; propose it again.` },
+    { words: `Somebody changed the value in the meantime: it is ${r.now} now. Propose it again.` },
   ],
   'kept-process': () => [
     {
