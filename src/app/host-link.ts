@@ -17,7 +17,11 @@ export interface HostKey {
 
 /** Why a login failed. `sentence` says what is wrong and what to do. */
 export interface LoginTrouble {
-  /** `no-key`: there is no file with one. `locked-key`: it wants another passphrase. `jump-host`: the way there fails, not the host. */
+  /**
+   * `no-key`: there is no file with one. `locked-key`: it wants another passphrase. `jump-host`: the way there fails, not the host.
+   * `fido-key`: the program ssh alone can use it. `no-ssh`: that program is not here, or too old. `local-program`: ssh would run a program
+   * of its configuration, which is not allowed.
+   */
   reason:
     | 'network'
     | 'authentication'
@@ -25,6 +29,9 @@ export interface LoginTrouble {
     | 'no-key'
     | 'locked-key'
     | 'unusable-key'
+    | 'fido-key'
+    | 'no-ssh'
+    | 'local-program'
     | 'jump-host'
     | 'unknown-host-key'
     | 'changed-host-key'

@@ -5,7 +5,7 @@ import type { AddedHost } from '../app/ports.ts';
 import { ConfigError, describeIssue, fileFault, readDocument } from './document.ts';
 import { resolveHosts, type HostConfig } from './hosts.ts';
 import { ConfigFile, database, type Database, type InventoryEntry } from './schema.ts';
-import { expandHome } from './targets.ts';
+import { expandHome, opensshSettings } from './targets.ts';
 import { resolveWebhooks, type WebhookConfig } from './webhooks.ts';
 
 export { ConfigError } from './document.ts';
@@ -161,7 +161,19 @@ export function addedHostConfig(config: Config, added: AddedHost): HostConfig {
   const { identityFile, knownHosts } = config.sshDefaults;
   const { name, address, port, tags, fingerprint } = added;
   const user = added.user ?? config.sshDefaults.user;
-  const target = { name, address, port, user, identityFile, knownHosts, fingerprints: [fingerprint], jump: null };
+  const { ssh } = config.written;
+  const given = ['address', 'port', 'user', 'identityFile', 'knownHosts'] as const;
+  const target = {
+    name,
+    address,
+    port,
+    user,
+    identityFile,
+    knownHosts,
+    fingerprints: [fingerprint],
+    jump: null,
+    ...(ssh.transport === 'openssh' ? { openssh: opensshSettings(ssh, address, given) } : {}),
+  };
   return { name, tags, channel: null, logFiles: null, from: 'added in Slack', target };
 }
 

@@ -83,13 +83,14 @@ function trusting(target: SshTarget, trustFirstKey: string): SshTarget {
 
 /** Checked by the form of `hosts[]`; a string says why it is none. What the host says of itself wins over its source. */
 function entryOf({ name, fields, tags }: ListedHost, source: InventoryEntry): HostEntry | string {
-  const { channel, user, port, identityFile, knownHosts, jump, proxyCommand } = source;
+  const { channel, user, port, identityFile, knownHosts, jump, proxyCommand, transport } = source;
   const defaults = {
     channel,
     user,
     port,
     identityFile,
     knownHosts,
+    transport,
     ...(fields['proxyCommand'] === undefined ? { jump } : {}),
     ...(fields['jump'] === undefined ? { proxyCommand } : {}),
   };

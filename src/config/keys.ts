@@ -79,7 +79,14 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   {
     key: 'ssh.allowProxyCommand',
     default: 'false',
-    meaning: 'run the ProxyCommand of ssh.configFile, by /bin/sh, as the user that the bot runs as',
+    meaning:
+      'run the ProxyCommand of ssh.configFile, by /bin/sh, as the user that the bot runs as; with transport openssh, Match exec and LocalCommand too',
+  },
+  {
+    key: 'ssh.transport',
+    default: 'auto',
+    meaning:
+      'what connects to the hosts: ssh2 (inside oombot; auto means the same) or openssh, the program ssh of this machine with its own configuration',
   },
   { key: 'hosts[].name', default: 'the sshConfig name', meaning: 'what people call the host' },
   { key: 'hosts[].address', default: 'the name', meaning: 'host name or IP address to connect to' },
@@ -104,6 +111,7 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     meaning:
       'a local program and its arguments, run without a shell, whose input and output are the connection; %h, %p and %r are address, port and user, %% is a percent sign',
   },
+  { key: 'hosts[].transport', default: 'ssh.transport', meaning: 'ssh2 or openssh, for this host and its jump hosts' },
   { key: 'hosts[].tags', default: '[]', meaning: 'words for routes and commands' },
   { key: 'hosts[].channel', default: 'by the routes', meaning: 'where kills on this host are posted' },
   { key: 'hosts[].logFiles', default: 'by detection', meaning: 'read these log files only' },
@@ -118,11 +126,13 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     default: '(required)',
     meaning: 'a path or a pattern, a URL (http_sd), or a pattern over Hosts of ssh.configFile (ssh_config)',
   },
-  ...['tags', 'channel', 'user', 'port', 'identityFile', 'knownHosts', 'jump', 'proxyCommand'].map((name) => ({
-    key: `inventory[].${name}`,
-    default: 'as there',
-    meaning: `hosts[].${name} of those that say nothing of it themselves`,
-  })),
+  ...['tags', 'channel', 'user', 'port', 'identityFile', 'knownHosts', 'jump', 'proxyCommand', 'transport'].map(
+    (name) => ({
+      key: `inventory[].${name}`,
+      default: 'as there',
+      meaning: `hosts[].${name} of those that say nothing of it themselves`,
+    }),
+  ),
   {
     key: 'inventory[].labels',
     default: 'all without __',

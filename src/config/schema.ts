@@ -94,6 +94,8 @@ const proxyCommand = value(
   z.array(text).min(1).max(50),
 );
 
+const transport = value('auto, ssh2 or openssh', z.enum(['auto', 'ssh2', 'openssh']));
+
 export const HostEntry = section({
   name: hostName.optional(),
   address: address.optional(),
@@ -107,6 +109,7 @@ export const HostEntry = section({
   jump: jump.optional(),
   sshConfig: hostName.optional(),
   proxyCommand: proxyCommand.optional(),
+  transport: transport.optional(),
   tags: list(tag).default([]),
   channel: channel.optional(),
   logFiles: list(logFile).optional(),
@@ -128,6 +131,7 @@ const inventorySource = section({
   trustFirstKey: path.optional(),
   jump: jump.optional(),
   proxyCommand: proxyCommand.optional(),
+  transport: transport.optional(),
   labels: list(value('the name of a label', text)).optional(),
   nameLabel: value('the name of a label', text).optional(),
   addressLabel: value('the name of a label', text).optional(),
@@ -161,6 +165,7 @@ export const ConfigFile = section({
     knownHosts: paths.default(['~/.ssh/known_hosts']),
     configFile: path.default('~/.ssh/config'),
     allowProxyCommand: value('true or false', z.boolean()).default(false),
+    transport: transport.default('auto'),
   }).prefault({}),
   hosts: list(HostEntry).default([]),
   inventory: list(inventorySource).default([]),

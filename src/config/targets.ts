@@ -5,7 +5,7 @@ import { fileFault } from './document.ts';
 import type { ConfigFile, HostEntry } from './schema.ts';
 import { openSshConfigFile } from '../ssh/ssh-config-file.ts';
 import { readSshConfigHost, type SshConfigHost } from '../ssh/ssh-config-host.ts';
-import type { SshTarget } from '../ssh/target.ts';
+import type { OpensshSettings, SshTarget } from '../ssh/target.ts';
 
 /** One host as somebody wrote it down, and where to complain about it. */
 export interface WrittenHost {
@@ -52,14 +52,22 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
   const knownHosts = ssh.knownHosts.map(expandHome);
   const identityFile = ssh.identityFile === undefined ? null : expandHome(ssh.identityFile);
 
-  function targetOf(name: string, { entry, label, fault }: WrittenHost, way: readonly string[] = []): SshTarget {
+  /** `way`: from where it is come to, for a jump host, which is reached by the transport of the first. */
+  function targetOf(
+    name: string,
+    { entry, label, fault }: WrittenHost,
+    way: readonly string[] = [],
+    transport = entry.transport ?? ssh.transport,
+  ): SshTarget {
     const { sshConfig } = entry;
+    const isOpenssh = transport === 'openssh';
     let alias: SshConfigHost | null = null;
     if (sshConfig !== undefined) {
       try {
-        alias = lookup(sshConfig, { user: entry.user ?? null, port: entry.port ?? null });
+        alias = lookup(sshConfig, { user: entry.user ?? null, port: entry.port ?? null }, isOpenssh);
         if (!alias.isNamed) throw new Error(`it has no Host ${sshConfig}`);
-        alias.warnings.forEach(warn);
+        // ssh itself takes up what oombot does not.
+        if (!isOpenssh) alias.warnings.forEach(warn);
       } catch (error) {
         fault(
           'sshConfig',
@@ -74,7 +82,7 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
         return null;
       }
       const named = hosts.get(hop);
-      if (named && via === null) return targetOf(hop, named, [...way, name]);
+      if (named && via === null) return targetOf(hop, named, [...way, name], transport);
       const parts = /^(?:ssh:\/\/)?(?:(?<user>[^@]+)@)?(?<address>\[[^\]]+\]|[^:]+)(?::(?<port>\d{1,5}))?$/.exec(
         hop,
       )?.groups;
@@ -93,6 +101,11 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
         knownHosts,
         fingerprints: [],
       };
+      if (isOpenssh) {
+        const given: OpensshSettings['given'] = parts['user'] === undefined ? [] : ['user'];
+        const port = parts['port'] === undefined ? [] : (['port'] as const);
+        return { ...plain, jump: null, openssh: byOpenssh(address, [...given, ...port]) };
+      }
       // A jump of a host out of ssh_config is looked up there, as ssh itself does.
       if (sshConfig === undefined) return { ...plain, jump: via };
       const given = { user: parts['user'] ?? null, port: parts['port'] === undefined ? null : port };
@@ -123,7 +136,8 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
 
     let jump: SshTarget | null = null;
     if (entry.jump !== undefined) jump = jumpTo(entry.jump, null);
-    else if (entry.proxyCommand === undefined) for (const hop of alias?.jumps ?? []) jump = jumpTo(hop, jump);
+    else if (entry.proxyCommand === undefined && !isOpenssh)
+      for (const hop of alias?.jumps ?? []) jump = jumpTo(hop, jump);
     if (entry.proxyCommand !== undefined && entry.jump !== undefined)
       fault('proxyCommand', `${label} has a jump and a proxyCommand, expected one of them.`);
     const unknown = /%[^hpr%]/.exec(entry.proxyCommand?.join(' ').replaceAll('%%', '') ?? '')?.[0];
@@ -140,11 +154,48 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
       identityFile: entry.identityFile === undefined ? base.identityFile : expandHome(entry.identityFile),
       knownHosts: entry.knownHosts?.map(expandHome) ?? base.knownHosts,
       fingerprints: entry.fingerprints,
-      ...wayThrough(jump, entry.proxyCommand ?? alias?.proxyCommand ?? null),
+      ...wayThrough(jump, entry.proxyCommand ?? (isOpenssh ? null : (alias?.proxyCommand ?? null))),
+      ...(isOpenssh ? { openssh: byOpenssh(sshConfig ?? entry.address ?? name, givenBy(entry), alias) } : {}),
     };
+
+    function byOpenssh(
+      host: string,
+      given: OpensshSettings['given'],
+      from: SshConfigHost | null = null,
+    ): OpensshSettings {
+      return opensshSettings(ssh, host, given, (from?.identityFiles.length ?? 0) === 0);
+    }
   }
 
   return { targetOf };
+}
+
+/** How ssh is asked for a host. `given`: what it is told; the rest is its own configuration's, and where that says nothing, ours. */
+export function opensshSettings(
+  ssh: ConfigFile['ssh'],
+  host: string,
+  given: OpensshSettings['given'],
+  isKeyWanted = true,
+): OpensshSettings {
+  const { user, port, identityFile } = ssh;
+  return {
+    host,
+    configFile: expandHome(ssh.configFile),
+    allowPrograms: ssh.allowProxyCommand,
+    given,
+    otherwise: {
+      user,
+      port,
+      identityFile: identityFile === undefined || !isKeyWanted ? null : expandHome(identityFile),
+      knownHosts: ssh.knownHosts.map(expandHome),
+    },
+  };
+}
+
+/** A host that is no alias of ssh_config is what oombot.yaml says. */
+function givenBy(entry: HostEntry): OpensshSettings['given'] {
+  const all = ['address', 'port', 'user', 'identityFile', 'knownHosts'] as const;
+  return entry.sshConfig === undefined ? all : all.filter((key) => entry[key] !== undefined);
 }
 
 /** One way alone: a jump host, which is named nearer by, comes before a program. */
@@ -166,8 +217,8 @@ function openLookup(ssh: ConfigFile['ssh'], env: NodeJS.ProcessEnv) {
   };
   const reader = openSshConfigFile(expandHome(ssh.configFile), { home, localUser });
   const otherwise = { user: ssh.user, port: ssh.port };
-  return (host: string, given: { user: string | null; port: number | null }): SshConfigHost =>
-    readSshConfigHost(reader, { host, given, otherwise }, world);
+  return (host: string, given: { user: string | null; port: number | null }, passExec = false): SshConfigHost =>
+    readSshConfigHost(reader, { host, given, otherwise, passExec }, world);
 }
 
 /** Absolute; `~` is the home of whoever runs the bot. */

@@ -41,7 +41,8 @@ function isOpen({ kind }: ConnectionState): boolean {
 }
 
 function checkedHost({ name, target, logFiles }: HostConfig): CheckedHost {
-  const { address, port, user, identityFile, knownHosts, fingerprints, jump } = target;
+  const { address, port, user, identityFile, knownHosts, fingerprints, jump, openssh } = target;
   const way = jump === null ? null : { address: jump.address, port: jump.port, user: jump.user };
-  return { name, address, port, user, identityFile, knownHosts, fingerprints, jump: way, logFiles };
+  const transport = openssh === undefined ? 'ssh2' : 'openssh';
+  return { name, address, port, user, identityFile, knownHosts, fingerprints, jump: way, transport, logFiles };
 }

@@ -9,6 +9,7 @@ import type { Connection } from '../ssh/connection.ts';
 import { ownHelper } from '../setup/setup-script.ts';
 import { openHostLink } from '../ssh/host-link.ts';
 import type { Ssh } from '../ssh/open-ssh.ts';
+import { asUser } from '../ssh/target.ts';
 
 export interface FleetWorld extends WatchWorld {
   ssh: Ssh;
@@ -49,11 +50,8 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       // The account for changes alone has a key of its own beside the other: `oombot_ed25519-w`.
       openWriter: () => {
         const { user, identityFile } = config.target;
-        return world.ssh.connect({
-          ...config.target,
-          user: `${user}-w`,
-          identityFile: identityFile === null ? null : `${identityFile}-w`,
-        });
+        const ownKey = identityFile === null ? null : `${identityFile}-w`;
+        return world.ssh.connect(asUser(config.target, `${user}-w`, ownKey));
       },
     });
     connection.rest();

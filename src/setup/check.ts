@@ -44,8 +44,12 @@ function loginFix(host: CheckedHost, trouble: LoginTrouble): Finding['fix'] {
         where: 'host',
         line: 'rm /etc/ssh/ssh_host_*_key* && ssh-keygen -A && { systemctl restart sshd || systemctl restart ssh || service sshd restart; }',
       };
-    case 'network':
     case 'algorithms':
+    case 'fido-key':
+      return host.transport === 'openssh' ? null : { where: 'configuration', line: 'transport: openssh' };
+    case 'local-program':
+    case 'no-ssh':
+    case 'network':
     case 'unusable-key':
     case 'jump-host':
       return null;

@@ -14,6 +14,7 @@ export interface CheckedHost {
   knownHosts: readonly string[];
   fingerprints: readonly string[];
   jump: { address: string; port: number; user: string } | null;
+  transport: 'ssh2' | 'openssh';
   /** The files to read the kernel log from, and nothing else. null: by detection. */
   logFiles: readonly string[] | null;
 }
@@ -68,8 +69,8 @@ export interface Finding {
   what: string;
   /** What it costs. */
   cost: string;
-  /** One line for a shell, as root on the host or as the bot's user where the bot runs. null: no line can. */
-  fix: { where: 'host' | 'bot'; line: string } | null;
+  /** One line for a shell, as root on the host or as the bot's user where the bot runs, or one of oombot.yaml. null: no line can. */
+  fix: { where: 'host' | 'bot' | 'configuration'; line: string } | null;
 }
 
 export type FindingCode =

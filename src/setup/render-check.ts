@@ -30,7 +30,10 @@ export function renderCheck(host: { name: string }, findings: readonly Finding[]
     const { text, colour: tone } = WORDS[severity];
     lines.push(`  ${paint(tone, text)}: ${showHostText(what, 1_000)}`, `      ${showHostText(cost, 400)}`);
     if (fix) {
-      const where = fix.where === 'host' ? `on ${showHostText(host.name, 80)}, as root` : 'here';
+      const name = showHostText(host.name, 80);
+      const where = { host: `on ${name}, as root`, bot: 'here', configuration: `in oombot.yaml, for ${name}` }[
+        fix.where
+      ];
       lines.push(`      fix, ${where}: ${paint('bold', fix.line)}`);
     }
   }

@@ -1,8 +1,7 @@
-import type { Client } from 'ssh2';
-
 import { openExtraLogins } from './extra-logins.ts';
 import { dial, type DialResult, type DialWorld } from './dial.ts';
 import type { HostKey, LinkState, LoginTrouble } from '../app/host-link.ts';
+import type { LoggedIn } from './logged-in.ts';
 import { openRemoteCommands, type RemoteCommands } from './remote-commands.ts';
 import type { SshTarget } from './target.ts';
 
@@ -60,7 +59,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     { now: () => (client === null ? [] : [client, ...extras.now()]), more: extras.more },
     awake,
   );
-  let client: Client | null = null;
+  let client: LoggedIn | null = null;
   let wake = new AbortController();
   let hangUp: (() => void) | null = null;
   let isKeptUp = true;
@@ -105,18 +104,18 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
       const result = await tryOnce();
       if (closing.signal.aborted) {
         if (result.kind === 'in') {
-          result.client.end();
+          await result.login.goodbye();
           result.release();
         }
         return;
       }
       if (result.kind === 'in') {
         const connectedAtMs = clock.nowMs();
-        client = result.client.setMaxListeners(30);
+        client = result.login;
         become('connected', `Connected to ${target.name}.`);
         const gone = Promise.withResolvers<void>();
         hangUp = gone.resolve;
-        void lostOf(client).then(gone.resolve);
+        void client.gone.then(gone.resolve);
         await gone.promise;
         client = null;
         extras.drop();
@@ -165,7 +164,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     const asksBefore = asks;
     await clock.sleep(LINGER_MS, closing.signal).catch(() => {});
     if (isWanted() || client === null || asks > asksBefore) return;
-    await goodbye(client);
+    await client.goodbye();
     hangUp?.();
   }
 
@@ -255,7 +254,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     close: async () => {
       closing.abort();
       const leaving = client;
-      if (leaving) await goodbye(leaving);
+      await leaving?.goodbye();
       hangUp?.();
       await running;
       listeners.clear();
@@ -265,26 +264,4 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
 
 function backoffMs(failures: number): number {
   return Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures, 20));
-}
-
-/** An ordinary loss emits `end` and `close` without `error`; through a jump host `close` may stay out. */
-function lostOf(client: Client): Promise<void> {
-  return new Promise((resolve) => {
-    client.once('close', () => resolve());
-    client.once('end', () => {
-      client.destroy();
-      resolve();
-    });
-  });
-}
-
-/** Says goodbye, and hangs up after a second where nobody answers. */
-async function goodbye(client: Client): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, 1_000);
-  const gone = lostOf(client);
-  client.end();
-  await Promise.race([gone, limit.promise]);
-  clearTimeout(timer);
-  client.destroy();
 }

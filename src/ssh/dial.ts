@@ -1,17 +1,20 @@
 import type { Duplex } from 'node:stream';
 
 import type { Handshakes } from './handshakes.ts';
-import type { Identities } from './identity.ts';
-import { knownKeysFor, type KnownHostsFiles } from './known-hosts.ts';
+import type { Identities, Identity } from './identity.ts';
+import { knownKeysFor, type KnownHostsFiles, type KnownKeys } from './known-hosts.ts';
+import type { LoggedIn } from './logged-in.ts';
 import { login, type LoginResult } from './login.ts';
+import type { Openssh } from './openssh-login.ts';
 import type { Clock } from '../app/ports.ts';
 import type { HostKey, LinkState, LoginTrouble } from '../app/host-link.ts';
 import { expandProxyCommand, type Proxies, type ProxyWay } from './proxy-command.ts';
+import { ssh2Login } from './ssh2-login.ts';
 import { targetKey, type SshTarget } from './target.ts';
 
-/** `lost` says, once the connection is gone, why its local program ended; null where there is none. */
+/** `lost` says, once the connection is gone, how a local program on its way ended; null where there is none. */
 export type DialResult =
-  | (Extract<LoginResult, { kind: 'in' }> & { release: () => void; lost: () => Promise<string | null> })
+  | { kind: 'in'; login: LoggedIn; firstKey: HostKey | null; release: () => void; lost: () => Promise<string | null> }
   | Extract<LoginResult, { kind: 'failed' }>;
 
 /** What the logins of one process share. */
@@ -20,6 +23,7 @@ export interface DialWorld {
   knownHosts: KnownHostsFiles;
   handshakes: Handshakes;
   proxies: Proxies;
+  openssh: Openssh;
   /** Puts a key on file that was trusted at first sight. Rejects where it cannot. */
   trustFirstKey: (target: SshTarget, key: HostKey) => Promise<void>;
   readyTimeoutMs: number;
@@ -33,7 +37,7 @@ export interface JumpHost {
   state: () => LinkState;
   onState: (listener: (state: LinkState) => void) => () => void;
   whenConnected: (signal: AbortSignal) => Promise<void>;
-  forward: (address: string, port: number) => Promise<Duplex>;
+  onward: () => LoggedIn['onward'] | null;
 }
 
 /** The way to a target, if it is not dialled directly. */
@@ -50,67 +54,76 @@ export async function dial(
   world: DialWorld,
   signal: AbortSignal,
 ): Promise<DialResult> {
-  const identity = await world.identities.load(target);
-  if (identity.kind === 'problem') return failed(identity.reason, `${target.name}: ${identity.sentence}.`);
-  let known;
+  const { readyTimeoutMs, keepaliveIntervalMs } = world;
+  const settings = { target, readyTimeoutMs, keepaliveIntervalMs, signal };
+  // The program ssh looks for its keys itself.
+  const identity = target.openssh === undefined ? await world.identities.load(target) : null;
+  if (identity?.kind === 'problem') return failed(identity.reason, `${target.name}: ${identity.sentence}.`);
+  let known: KnownKeys;
   try {
     known = knownKeysFor(target, await world.knownHosts.read(target.knownHosts));
   } catch (error) {
     return failed('unknown-host-key', `${target.name}: ${messageOf(error)}.`);
   }
   if (jump !== null) await jumpConnected(jump, onJumpTrouble, signal);
-  const { readyTimeoutMs, keepaliveIntervalMs } = world;
   return world.handshakes.pass(jump === null ? null : targetKey(jump.target), async () => {
-    let through: Duplex | null = null;
+    const onward = jump?.onward() ?? null;
+    if (jump !== null && onward === null) return unreachableFrom(jump, target, 'it is not connected');
+    const result =
+      identity === null
+        ? await world.openssh.login({ ...settings, known, through: onward?.kind === 'program' ? onward.words : null })
+        : await loginBySsh2(identity);
+    if (result.kind === 'failed' || result.firstKey === null) return result;
     try {
-      if (jump !== null) through = await withTimeout(jump.forward(target.address, target.port), readyTimeoutMs);
+      await world.trustFirstKey(target, result.firstKey);
+      return result;
     } catch (error) {
+      result.login.destroy();
+      result.release();
       return failed(
-        'network',
-        `${target.name} (${target.address}:${target.port}) cannot be reached from its jump host ${jump?.target.name ?? ''}: ${messageOf(error)}.`,
+        'unknown-host-key',
+        `${target.name}: its first key cannot be put into ${target.trustFirstKey ?? ''}: ${messageOf(error)}.`,
       );
     }
-    let proxy: ProxyWay | null = null;
-    try {
-      if (target.proxyCommand !== undefined)
-        proxy = world.proxies.open(expandProxyCommand(target.proxyCommand, target));
-    } catch (error) {
-      return failed('network', `${target.name}: its proxy command could not be started: ${messageOf(error)}.`);
-    }
-    const result = await login({
-      target,
-      through: proxy?.stream ?? through,
-      identity,
-      known,
-      readyTimeoutMs,
-      keepaliveIntervalMs,
-      nowMs: world.clock.nowMs,
-      signal,
-    });
-    if (result.kind === 'in' && result.firstKey !== null) {
+
+    async function loginBySsh2(by: Extract<Identity, { kind: 'usable' }>): Promise<DialResult> {
+      let through: Duplex | null = null;
       try {
-        await world.trustFirstKey(target, result.firstKey);
+        if (onward?.kind === 'stream')
+          through = await withTimeout(onward.open(target.address, target.port), readyTimeoutMs);
       } catch (error) {
-        result.client.destroy();
-        return failed(
-          'unknown-host-key',
-          `${target.name}: its first key cannot be put into ${target.trustFirstKey ?? ''}: ${messageOf(error)}.`,
-        );
+        return unreachableFrom(jump, target, messageOf(error));
       }
+      let proxy: ProxyWay | null = null;
+      try {
+        if (target.proxyCommand !== undefined)
+          proxy = world.proxies.open(expandProxyCommand(target.proxyCommand, target));
+      } catch (error) {
+        return failed('network', `${target.name}: its proxy command could not be started: ${messageOf(error)}.`);
+      }
+      const way = { through: proxy?.stream ?? through, nowMs: world.clock.nowMs };
+      const made = await login({ ...settings, ...way, identity: by, known });
+      if (made.kind === 'in')
+        return {
+          kind: 'in',
+          login: ssh2Login(made.client),
+          firstKey: made.firstKey,
+          release: () => proxy?.end(),
+          lost: async () => (proxy === null ? null : proxyWords(target, await proxy.fate())),
+        };
+      if (proxy === null || made.failure.kind !== 'network') return made;
+      const fate = await proxy.fate();
+      const words =
+        proxyWords(target, fate) ??
+        `its proxy command ${program(target)} runs${fate.said === null ? '' : ` and said: "${fate.said}"`}`;
+      return { kind: 'failed', failure: { ...made.failure, sentence: `${made.failure.sentence} (${words}.)` } };
     }
-    if (result.kind === 'in')
-      return {
-        ...result,
-        release: () => proxy?.end(),
-        lost: async () => (proxy === null ? null : proxyWords(target, await proxy.fate())),
-      };
-    if (proxy === null || result.failure.kind !== 'network') return result;
-    const fate = await proxy.fate();
-    const words =
-      proxyWords(target, fate) ??
-      `its proxy command ${program(target)} runs${fate.said === null ? '' : ` and said: "${fate.said}"`}`;
-    return { kind: 'failed', failure: { ...result.failure, sentence: `${result.failure.sentence} (${words}.)` } };
   });
+}
+
+function unreachableFrom(jump: JumpHost | null, target: SshTarget, why: string): DialResult {
+  const sentence = `${target.name} (${target.address}:${target.port}) cannot be reached from its jump host ${jump?.target.name ?? ''}: ${why}.`;
+  return failed('network', sentence);
 }
 
 function proxyWords(target: SshTarget, { ended, said }: { ended: string | null; said: string | null }): string | null {

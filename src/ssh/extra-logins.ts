@@ -1,13 +1,12 @@
-import type { Client } from 'ssh2';
-
 import type { Clock } from '../app/ports.ts';
 import type { DialResult } from './dial.ts';
+import type { LoggedIn } from './logged-in.ts';
 
 /** Logins beside the first, for servers that give each one or few sessions. They last as long as the first does. */
 export interface ExtraLogins {
-  now: () => readonly Client[];
+  now: () => readonly LoggedIn[];
   /** Logs in once more; those who ask meanwhile share it. null: there are enough, or it failed lately. */
-  more: () => Promise<Client | null>;
+  more: () => Promise<LoggedIn | null>;
   /** Hangs all up. */
   drop: () => void;
 }
@@ -18,38 +17,36 @@ const AGAIN_MS = 60_000;
 
 /** `dial` gives null while the connection is not there. */
 export function openExtraLogins(dial: () => Promise<DialResult> | null, clock: Clock): ExtraLogins {
-  let all: { client: Client; release: () => void }[] = [];
-  let pending: Promise<Client | null> | null = null;
+  let all: { login: LoggedIn; release: () => void }[] = [];
+  let pending: Promise<LoggedIn | null> | null = null;
   let notBeforeMs = 0;
   /** Counts up with each `drop`: what was begun before it is hung up at once. */
   let age = 0;
 
-  async function open(dialling: Promise<DialResult>): Promise<Client | null> {
+  async function open(dialling: Promise<DialResult>): Promise<LoggedIn | null> {
     const mine = age;
     const result = await dialling.catch(() => null);
     if (result?.kind !== 'in') {
       notBeforeMs = clock.nowMs() + AGAIN_MS;
       return null;
     }
-    const { client, release } = result;
+    const { login, release } = result;
     if (mine !== age) {
-      client.destroy();
+      login.destroy();
       release();
       return null;
     }
-    const extra = { client: client.setMaxListeners(30), release };
+    const extra = { login, release };
     all.push(extra);
-    function forget(): void {
+    void login.gone.then(() => {
       all = all.filter((one) => one !== extra);
-      client.destroy();
+      login.destroy();
       release();
-    }
-    client.once('close', forget);
-    client.once('end', forget);
-    return client;
+    });
+    return login;
   }
 
-  async function more(): Promise<Client | null> {
+  async function more(): Promise<LoggedIn | null> {
     if (pending === null && (all.length >= EXTRAS_MAX || clock.nowMs() < notBeforeMs)) return null;
     if (pending !== null) return pending;
     const dialling = dial();
@@ -64,9 +61,9 @@ export function openExtraLogins(dial: () => Promise<DialResult> | null, clock: C
 
   function drop(): void {
     age++;
-    for (const { client } of all) client.end();
+    for (const { login } of all) void login.goodbye();
     all = [];
   }
 
-  return { now: () => all.map(({ client }) => client), more, drop };
+  return { now: () => all.map(({ login }) => login), more, drop };
 }

@@ -29,7 +29,7 @@ export type Identity =
       /** What to look at where the server refuses: a certificate may be why. null: there is none. */
       hint: string | null;
     }
-  | { kind: 'problem'; reason: 'no-key' | 'locked-key' | 'unusable-key'; sentence: string };
+  | { kind: 'problem'; reason: 'no-key' | 'locked-key' | 'unusable-key' | 'fido-key'; sentence: string };
 
 export interface Identities {
   load: (target: SshTarget) => Promise<Identity>;
@@ -184,6 +184,12 @@ function parsePrivateKey(text: Buffer, passphrase: string | null): ParsedKey | E
 
 /** A file that is there, and holds no key that can be used. */
 function problemWith(file: string, { message }: Error): Identity {
+  if (/\bsk-(?:ssh|ecdsa)-/.test(message))
+    return {
+      kind: 'problem',
+      reason: 'fido-key',
+      sentence: `the key file ${file} is of a FIDO key, which oombot itself cannot use; the program ssh can: transport: openssh`,
+    };
   const isLocked = /encrypted|passphrase|decrypt/i.test(message);
   const hint = isLocked ? '; set OOMBOT_SSH_PASSPHRASE to its passphrase' : '';
   return {

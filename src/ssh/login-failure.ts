@@ -14,7 +14,7 @@ export function refusalSentence(
   verdict: HostKeyVerdict,
   hostKey: HostKey,
 ): LoginFailure {
-  const where = `${target.name} (${target.address}:${target.port})`;
+  const where = placeOf(target);
   const shown = `${/^[\w@.-]+$/.test(hostKey.type) ? hostKey.type : 'a key'} ${hostKey.fingerprint}`;
   const file = target.knownHosts[0] ?? '~/.ssh/known_hosts';
   const failure = { kind: 'person', hostKey } as const;
@@ -59,10 +59,71 @@ export function certificateSentence(
   return {
     kind: 'person',
     reason: kind === 'revoked' ? 'revoked-host-key' : 'unknown-host-key',
-    sentence: `${target.name} (${target.address}:${target.port}) presents a host certificate that is not accepted: ${why}. Not connected.`,
+    sentence: `${placeOf(target)} presents a host certificate that is not accepted: ${why}. Not connected.`,
     // The line of a plain key would go around the certificate.
     hostKey: { ...hostKey, line: null },
   };
+}
+
+/** The server takes none of what it was offered. `words`: what that was; `hint`: what to look at first. */
+export function authenticationFailure(
+  target: SshTarget,
+  { words, hint }: { words: string; hint: string | null },
+): LoginFailure {
+  const first = hint === null ? '' : `${hint}${hint.endsWith('?') ? '' : '.'} Or: `;
+  return {
+    kind: 'person',
+    reason: 'authentication',
+    sentence: `${placeOf(target)} refuses the login of ${target.user} with ${words}. ${first}Add the public key to ~${target.user}/.ssh/authorized_keys on the host, and check user and key in the configuration.`,
+    hostKey: null,
+  };
+}
+
+/** `said` is the client's own sentence, which may quote the server. */
+export function algorithmFailure(target: SshTarget, said: string): LoginFailure {
+  const isKex = /key exchange/i.test(said);
+  const way =
+    target.openssh === undefined
+      ? `${isKex ? ' Where the server allows post-quantum key exchange alone (mlkem768, sntrup761), which oombot does not have itself, add curve25519-sha256 to KexAlgorithms in its sshd_config, or have' : ' The server’s sshd_config can allow more, or have'} oombot use the machine’s own ssh program for this host: transport: openssh.`
+      : ' The ssh program on this machine is older or younger than the server: update it, or allow more in the server’s sshd_config.';
+  return {
+    kind: 'person',
+    reason: 'algorithms',
+    sentence: `${placeOf(target)} and this client have no algorithm in common: ${said}.${way}`,
+    hostKey: null,
+  };
+}
+
+/** `code`: as Node names it, `client-timeout` where the host was given up, or a number where the server said why it ends. */
+export function networkFailure(
+  target: SshTarget,
+  code: string | number | null,
+  said: string,
+  words = networkWords(code, said),
+): LoginFailure {
+  const sentence = `${placeOf(target)} ${words}`;
+  return { kind: 'network', reason: 'network', sentence, hostKey: null };
+}
+
+function networkWords(code: string | number | null, said: string): string {
+  if (code === 'ECONNREFUSED') return 'refuses connections: is sshd running, and is the port right?';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'has a name that does not resolve: check address and DNS.';
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'cannot be reached: there is no route to it.';
+  if (code === 'ETIMEDOUT') return 'does not answer: is it up, and does a firewall let the bot through?';
+  if (code === 'ECONNRESET') return 'dropped the connection before the login.';
+  if (code === 'client-timeout') return 'did not answer as an SSH server in time.';
+  if (typeof code === 'number') return `ended the connection: "${said}".`;
+  return `dropped the connection before the login: ${said}.`;
+}
+
+/** A host in a sentence. */
+export function placeOf({ name, address, port }: SshTarget): string {
+  return `${name} (${address}:${port})`;
+}
+
+/** A server's own text, as far as it can be shown: printable ASCII, at most 200 characters. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200);
 }
 
 function addKey({ line }: HostKey, file: string): string {

@@ -10,7 +10,15 @@ import { fingerprintOf, hostKeyType, knownHostsLine, type HostKeyVerdict, type K
 import type { HostKey } from '../app/host-link.ts';
 import { parseCertificate, type Certificate } from './certificate.ts';
 import { judgeHostCertificate, offerHostCertificates, useCertifiedKey } from './host-certificate.ts';
-import { certificateSentence, refusalSentence, type LoginFailure } from './login-failure.ts';
+import {
+  algorithmFailure,
+  authenticationFailure,
+  certificateSentence,
+  networkFailure,
+  printable,
+  refusalSentence,
+  type LoginFailure,
+} from './login-failure.ts';
 import type { SshSettings, SshTarget } from './target.ts';
 
 export interface LoginOptions {
@@ -155,37 +163,11 @@ function describeFault(
   error: unknown,
 ): LoginFailure {
   const { level, code, message } = faultOf(error);
-  const where = `${target.name} (${target.address}:${target.port})`;
   const said = printable(message);
   const tooMany = typeof code === 'number' && /authentication failures|no more auth/i.test(message);
-  if (level === 'client-authentication' || tooMany) {
-    return {
-      kind: 'person',
-      reason: 'authentication',
-      sentence: `${where} refuses the login of ${target.user} with ${identity.words}. ${identity.hint === null ? '' : `${identity.hint.replace(/\?$/, '')}${identity.hint.endsWith('?') ? '?' : '.'} Or: `}Add the public key to ~${target.user}/.ssh/authorized_keys on the host, and check user and key in the configuration.`,
-      hostKey: null,
-    };
-  }
-  if (level === 'handshake' && /no matching/i.test(message)) {
-    return {
-      kind: 'person',
-      reason: 'algorithms',
-      sentence: `${where} and this client have no algorithm in common: ${said}.${/key exchange/i.test(message) ? ' Where the server allows post-quantum key exchange alone (mlkem768, sntrup761), which oombot does not have, add curve25519-sha256 to KexAlgorithms in its sshd_config.' : ''}`,
-      hostKey: null,
-    };
-  }
-  return { kind: 'network', reason: 'network', sentence: `${where} ${networkWords(level, code, said)}`, hostKey: null };
-}
-
-function networkWords(level: string, code: string | number | null, said: string): string {
-  if (code === 'ECONNREFUSED') return 'refuses connections: is sshd running, and is the port right?';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'has a name that does not resolve: check address and DNS.';
-  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'cannot be reached: there is no route to it.';
-  if (code === 'ETIMEDOUT') return 'does not answer: is it up, and does a firewall let the bot through?';
-  if (code === 'ECONNRESET') return 'dropped the connection before the login.';
-  if (level === 'client-timeout') return 'did not answer as an SSH server in time.';
-  if (typeof code === 'number') return `ended the connection: "${said}".`;
-  return `dropped the connection before the login: ${said}.`;
+  if (level === 'client-authentication' || tooMany) return authenticationFailure(target, identity);
+  if (level === 'handshake' && /no matching/i.test(message)) return algorithmFailure(target, said);
+  return networkFailure(target, level === 'client-timeout' ? level : code, said);
 }
 
 function faultOf(error: unknown): { level: string; code: string | number | null; message: string } {
@@ -197,9 +179,4 @@ function faultOf(error: unknown): { level: string; code: string | number | null;
   if (error instanceof AggregateError && error.errors.length > 0 && error.message === '')
     return faultOf(error.errors[0]);
   return { level, code, message: error.message };
-}
-
-/** A server's own text, as far as it can be shown: printable ASCII, at most 200 characters. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200);
 }

@@ -6,6 +6,7 @@ import { openConnection, type Connection } from './connection.ts';
 import { openHandshakes } from './handshakes.ts';
 import { openIdentities } from './identity.ts';
 import { openKnownHostsFiles } from './known-hosts.ts';
+import { openOpenssh } from './openssh-login.ts';
 import { openProxies } from './proxy-command.ts';
 import { targetKey, type SshTarget } from './target.ts';
 
@@ -40,13 +41,15 @@ export function openSsh(options: SshOptions): Ssh {
   // 24.21) that were 10 MiB for a thousand hosts.
   Buffer.poolSize = POOL_BYTES;
   const open = new Map<string, { connection: Connection; users: number; wanting: number }>();
+  const environment = options.proxyEnvironment ?? { PATH: '/usr/local/bin:/usr/bin:/bin' };
   const world = {
     clock: options.clock,
     random: options.random,
     identities: openIdentities({ ...options, nowMs: options.clock.nowMs }),
     knownHosts: openKnownHostsFiles(),
     handshakes: openHandshakes(),
-    proxies: openProxies(options.proxyEnvironment ?? { PATH: '/usr/local/bin:/usr/bin:/bin' }),
+    proxies: openProxies(environment),
+    openssh: openOpenssh({ environment, agentSocket: options.agentSocket }),
     trustFirstKey: async (target: SshTarget, key: HostKey): Promise<void> => {
       if (target.trustFirstKey === undefined || key.line === null) return;
       await appendFile(target.trustFirstKey, `${key.line}\n`, { mode: 0o600 });

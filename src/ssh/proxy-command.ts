@@ -113,7 +113,7 @@ export function expandProxyCommand(argv: readonly string[], { address, port, use
 }
 
 /** A group of its own, so that what a wrapper script started goes with it. */
-function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);

@@ -1,10 +1,9 @@
-import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import PQueue from 'p-queue';
-import type { Client } from 'ssh2';
 
-import { runChannel, type ChannelEnd } from './channel.ts';
+import type { ChannelEnd } from './channel.ts';
+import type { LoggedIn } from './logged-in.ts';
 
 export interface ExecOptions {
   stdin?: string;
@@ -37,8 +36,8 @@ export interface RemoteCommands {
   exec: (command: string, options: ExecOptions) => Promise<ExecResult>;
   /** A lasting command. Never throws. */
   stream: (command: string, options: StreamOptions) => Promise<{ end: ChannelEnd; stderr: string }>;
-  /** A way on to another host, for those behind this one. */
-  forward: (address: string, port: number) => Promise<Duplex>;
+  /** The way on to another host, for those behind this one; null: not connected. */
+  onward: () => LoggedIn['onward'] | null;
 }
 
 // sshd's MaxSessions is 10: up to 5 lasting streams beside these.
@@ -50,9 +49,9 @@ const NOT_CONNECTED: ChannelEnd = { kind: 'refused', sentence: 'not connected' }
 /** The logins of one connection, and more of them where a server gives each too few sessions (sshd's MaxSessions). */
 export interface Logins {
   /** The connection itself first; empty: it is not there. */
-  now: () => readonly Client[];
+  now: () => readonly LoggedIn[];
   /** One more; null: there is none to be had now. */
-  more: () => Promise<Client | null>;
+  more: () => Promise<LoggedIn | null>;
 }
 
 /** Channels of a connection that comes and goes; `awake` brings it about that it is there, if it can be, while `ask` runs. */
@@ -77,8 +76,8 @@ export function openRemoteCommands(
 
     async function runNow(): Promise<ExecResult> {
       function runSomewhere() {
-        return onSomeLogin((client) =>
-          runChannel(client, command, { stdin: options.stdin ?? '', endStdin: true, signal, onStdout }),
+        return onSomeLogin((login) =>
+          login.run(command, { stdin: options.stdin ?? '', endStdin: true, signal, onStdout }),
         );
       }
 
@@ -101,8 +100,8 @@ export function openRemoteCommands(
 
   async function stream(command: string, options: StreamOptions): Promise<{ end: ChannelEnd; stderr: string }> {
     if (logins.now().length === 0) return { end: { kind: 'lost' }, stderr: '' };
-    const ended = await onSomeLogin((client) =>
-      runChannel(client, command, {
+    const ended = await onSomeLogin((login) =>
+      login.run(command, {
         stdin: options.stdin,
         endStdin: false,
         signal: options.signal,
@@ -117,30 +116,19 @@ export function openRemoteCommands(
   }
 
   /** On the first login that has a session left; one that is full started nothing. */
-  async function onSomeLogin(run: (client: Client) => ReturnType<typeof runChannel>): ReturnType<typeof runChannel> {
-    const tried = new Set<Client>();
-    let last: Awaited<ReturnType<typeof runChannel>> = { end: NOT_CONNECTED, stderr: '' };
+  async function onSomeLogin(run: (login: LoggedIn) => ReturnType<LoggedIn['run']>): ReturnType<LoggedIn['run']> {
+    const tried = new Set<LoggedIn>();
+    let last: Awaited<ReturnType<LoggedIn['run']>> = { end: NOT_CONNECTED, stderr: '' };
     for (;;) {
-      const client = logins.now().find((one) => !tried.has(one)) ?? (tried.size === 0 ? null : await logins.more());
-      if (client === null || tried.has(client)) return last;
-      tried.add(client);
-      last = await run(client);
+      const login = logins.now().find((one) => !tried.has(one)) ?? (tried.size === 0 ? null : await logins.more());
+      if (login === null || tried.has(login)) return last;
+      tried.add(login);
+      last = await run(login);
       if (last.end.kind !== 'refused' || last.end.isFull !== true) return last;
     }
   }
 
-  function forward(address: string, port: number): Promise<Duplex> {
-    return new Promise((resolve, reject) => {
-      const [client] = logins.now();
-      if (client === undefined) throw new Error('the jump host is not connected');
-      client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
-        if (error) reject(error);
-        else resolve(channel);
-      });
-    });
-  }
-
-  return { exec, stream, forward };
+  return { exec, stream, onward: () => logins.now()[0]?.onward ?? null };
 }
 
 /** False: no time is left. */

@@ -27,19 +27,25 @@ export interface SshConfigLines {
 export interface SshConfigReader {
   /**
    * The lines for a host, as named on the command line of ssh. `user` is what `-l` would say, or else the login name where no line
-   * gives one. Throws an Error whose sentence says which file cannot be read, or which `Match exec` would have to run.
+   * gives one; `passExec` leaves out what `Match exec` decides. Throws an Error whose sentence says which file cannot be read, or which `Match exec` would have to run.
    */
-  linesFor: (host: string, user: { given: string | null; otherwise: string }) => SshConfigLines;
+  linesFor: (host: string, user: { given: string | null; otherwise: string; passExec?: boolean }) => SshConfigLines;
   /** The plain names of its Host lines, and of those of all that it includes, that the pattern means. Throws as `linesFor`. */
   names: (pattern: string) => string[];
+  /** Says which line could run a program while ssh reads the files, or which files cannot be followed to know; null: none. */
+  programLine: () => string | null;
 }
 
 const DEPTH_MAX = 16; // READCONF_MAX_DEPTH
 const FILE_BYTES_MAX = 1024 * 1024;
 const FILES_MAX = 256;
 
-/** Reads a file and those that it includes, each once, however many hosts are asked for. */
-export function openSshConfigFile(file: string, world: { home: string; localUser: string }): SshConfigReader {
+/** Reads a file and those that it includes, each once, however many hosts are asked for. Relative names of these are in `folder`. */
+export function openSshConfigFile(
+  file: string,
+  world: { home: string; localUser: string },
+  folder = path.join(world.home, '.ssh'),
+): SshConfigReader {
   const read = new Map<string, SshConfigLine[]>();
 
   function linesOf(name: string): SshConfigLine[] {
@@ -52,11 +58,11 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
     return lines;
   }
 
-  /** Relative names are in ~/.ssh. A pattern that matches nothing is no fault, as in OpenSSH. */
+  /** A pattern that matches nothing is no fault, as in OpenSSH. */
   function includedBy({ args }: SshConfigLine): string[] {
     return args.flatMap((arg) => {
       const home = arg.startsWith('~/') ? path.join(world.home, arg.slice(2)) : arg;
-      const pattern = path.resolve(world.home, '.ssh', home);
+      const pattern = path.resolve(folder, home);
       return /[*?[]/.test(pattern) ? globSync(pattern).toSorted() : [pattern];
     });
   }
@@ -74,7 +80,26 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
     });
   }
 
+  /** As ssh would, whichever sections hold; a name that it reads in a way of its own is not guessed. */
+  function programLineIn(name: string, depth: number): string | null {
+    if (!isThere(name)) return null;
+    if (depth > DEPTH_MAX) return `${name}: its Include lines go deeper than ${DEPTH_MAX} files`;
+    for (const line of linesOf(name)) {
+      const keyword = line.keyword.toLowerCase();
+      if (keyword === 'match' && /\bexec\b/i.test(line.rest)) return `${line.where}: "Match exec" runs a command`;
+      if (/^"?(?:match|include)./.test(keyword)) return `${line.where}: a line that only ssh can read`;
+      if (keyword !== 'include') continue;
+      if (/[%$`{}\\]|(?:^|\s)~[^/]/.test(line.rest)) return `${line.where}: "Include ${line.rest}" cannot be followed`;
+      for (const other of includedBy(line)) {
+        const found = programLineIn(other, depth + 1);
+        if (found !== null) return found;
+      }
+    }
+    return null;
+  }
+
   return {
+    programLine: () => programLineIn(file, 0),
     names: (pattern) => [...new Set(namesIn(file, 0))].filter((name) => matchesPattern(pattern, name)),
     linesFor: (host, user) => {
       const found: SshConfigLines = { lines: [], isNamed: false, warnings: [] };
@@ -126,7 +151,7 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
             isNamed ||= criterion.endsWith('host') && !patterns.includes('*');
           }
         }
-        if (isMatch && unsupported === 'exec')
+        if (isMatch && unsupported === 'exec' && user.passExec !== true)
           throw new Error(`${where}: "Match exec" would run a command, so it is not used; write this host out instead`);
         if (isMatch && unsupported !== null) {
           found.warnings.push(`${where}: "Match ${unsupported}" is not supported, so this section is left out.`);

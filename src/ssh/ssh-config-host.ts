@@ -37,6 +37,8 @@ export interface SshConfigRequest {
   /** What oombot.yaml says of this host; it wins over the file. */
   given: { user: string | null; port: number | null };
   otherwise: { user: string; port: number };
+  /** Leaves out what `Match exec` decides, for ssh itself to know. */
+  passExec?: boolean;
 }
 
 /** These ask for what a login for fixed commands never does: terminals, forwarding, control sockets, the agent's and the file's upkeep. */
@@ -62,7 +64,11 @@ export function readSshConfigHost(
   asked: SshConfigRequest,
   world: SshConfigWorld,
 ): SshConfigHost {
-  const found = reader.linesFor(asked.host, { given: asked.given.user, otherwise: asked.otherwise.user });
+  const found = reader.linesFor(asked.host, {
+    given: asked.given.user,
+    otherwise: asked.otherwise.user,
+    passExec: asked.passExec === true,
+  });
   const warnings = [...found.warnings];
   const first = new Map<string, SshConfigLine>();
   const identityLines: SshConfigLine[] = [];

@@ -42,6 +42,30 @@ export interface SshTarget {
   /** Absolute path of the known_hosts file that takes the first key shown, where none is known. */
   trustFirstKey?: string;
   settings?: SshSettings;
+  /** The system's `ssh` makes the connection, by its own configuration. Absent: ssh2 does. */
+  openssh?: OpensshSettings;
+}
+
+/** How the program `ssh` is asked for a host. */
+export interface OpensshSettings {
+  /** The name that its configuration knows the host by. */
+  host: string;
+  /** Absolute path of the user's ssh_config, which may be absent. */
+  configFile: string;
+  /** Whether it may run programs: ProxyCommand, LocalCommand, Match exec. */
+  allowPrograms: boolean;
+  /** What of the target is said to it, and wins over its configuration. */
+  given: readonly ('address' | 'port' | 'user' | 'identityFile' | 'knownHosts')[];
+  /** What holds where its configuration says nothing. */
+  otherwise: { user: string; port: number; identityFile: string | null; knownHosts: readonly string[] };
+}
+
+/** The same host under another account, with a key of its own. */
+export function asUser(target: SshTarget, user: string, identityFile: string | null): SshTarget {
+  const { openssh } = target;
+  if (openssh === undefined) return { ...target, user, identityFile };
+  const given = [...new Set([...openssh.given, 'user', 'identityFile'] as const)];
+  return { ...target, user, identityFile, openssh: { ...openssh, given } };
 }
 
 /** Two targets with the same key can share one connection. */
@@ -57,9 +81,21 @@ export function targetKey(target: SshTarget): string {
     proxyCommand,
     trustFirstKey,
     settings = {},
+    openssh,
   } = target;
   const way = jump ? targetKey(jump) : (proxyCommand ?? null);
-  return JSON.stringify([address, port, user, identityFile, knownHosts, fingerprints, way, trustFirstKey, settings]);
+  return JSON.stringify([
+    address,
+    port,
+    user,
+    identityFile,
+    knownHosts,
+    fingerprints,
+    way,
+    trustFirstKey,
+    settings,
+    openssh,
+  ]);
 }
 
 /** How OpenSSH writes the host in known_hosts: its HostKeyAlias, else bare on port 22, else `[host]:port`. */

@@ -296,6 +296,43 @@ describe('hosts out of ssh_config', () => {
   });
 });
 
+describe('the transport', () => {
+  function load(text: string) {
+    return loadConfig({ path: aFile(text), env: {} });
+  }
+
+  it('is ssh2 unless the file says otherwise, for all or for one', () => {
+    const hosts = 'hosts: [{name: a}, {name: b, transport: openssh}, {name: c, transport: ssh2}]\n';
+
+    const byDefault = load(hosts).hosts.map(({ target }) => target.openssh !== undefined);
+    const forAll = load(`ssh: {transport: openssh}\n${hosts}`).hosts.map(({ target }) => target.openssh !== undefined);
+
+    expect(byDefault).toEqual([false, true, false]);
+    expect(forAll).toEqual([true, true, false]);
+    expect(faultsOf('hosts: [{name: a, transport: telnet}]\n')[0]).toMatch(
+      /transport is "telnet", expected auto, ssh2 or/,
+    );
+  });
+
+  it('leaves to ssh what its own configuration says of an alias, Match exec too, and tells it what oombot.yaml says', () => {
+    const file = aFile(
+      'Match exec "true"\n  User x\nHost db01\n  HostName db01.net\n  Port 2201\n  ProxyJump bastion\n',
+    );
+    const { hosts, warnings } = load(
+      `ssh: {configFile: ${file}, transport: openssh}\nhosts: [{sshConfig: db01, user: ops}, {name: b, jump: me@c, address: 10.0.0.2}]\n`,
+    );
+    const [alias, plain] = hosts.map(({ target }) => target);
+
+    expect(warnings).toEqual([]);
+    expect(alias).toMatchObject({ address: 'db01.net', port: 2201, user: 'ops', jump: null });
+    expect(alias?.openssh).toMatchObject({ host: 'db01', given: ['user'], configFile: file, allowPrograms: false });
+    expect(plain?.openssh).toMatchObject({ host: '10.0.0.2', otherwise: { user: 'oombot', port: 22 } });
+    expect(plain?.openssh?.given).toContain('user');
+    // A jump host of such a host has no other way.
+    expect(plain?.jump?.openssh).toMatchObject({ host: 'c', given: ['user'] });
+  });
+});
+
 describe('a jump out of ssh_config', () => {
   it('is looked up there too, and reached through the one before it, whatever its own jumps', () => {
     const sshConfig = aFile(

@@ -93,7 +93,7 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
   });
 
   it('has nothing that a check would find off, but a userspace killer to know of', () => {
-    const host = { ...targetOf('demo-db01'), jump: null, logFiles: null };
+    const host = { ...targetOf('demo-db01'), jump: null, transport: 'ssh2' as const, logFiles: null };
 
     const findings = checkHost({ host, login: null, probe });
 

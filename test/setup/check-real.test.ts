@@ -294,7 +294,7 @@ async function lookAt(target: SshTarget): Promise<Finding[]> {
     });
   });
   const state = connection.state().kind === 'connecting' ? await settled : connection.state();
-  const host = { ...target, logFiles: null };
+  const host = { ...target, transport: 'ssh2' as const, logFiles: null };
   const findings =
     state.reason !== null
       ? checkHost({ host, login: { ...state, reason: state.reason }, probe: null })

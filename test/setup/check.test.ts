@@ -17,6 +17,7 @@ function aHost(change: Partial<CheckedHost> = {}): CheckedHost {
     knownHosts: ['~/.ssh/known_hosts'],
     fingerprints: [],
     jump: null,
+    transport: 'ssh2',
     logFiles: null,
     ...change,
   };
@@ -333,7 +334,11 @@ describe('checkHost', () => {
 
   it.each<[LoginTrouble['reason'], CheckedHost, string | null]>([
     ['network', aHost(), null],
-    ['algorithms', aHost(), null],
+    ['algorithms', aHost(), 'transport: openssh'],
+    ['algorithms', aHost({ transport: 'openssh' }), null],
+    ['fido-key', aHost(), 'transport: openssh'],
+    ['no-ssh', aHost(), null],
+    ['local-program', aHost(), null],
     ['authentication', aHost(), 'oombot setup --key ~/.ssh/oombot_ed25519.pub | ssh root@10.0.0.11 sh'],
     [
       'authentication',

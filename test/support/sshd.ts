@@ -9,7 +9,7 @@ import ssh2 from 'ssh2';
 import type { Clock } from '../../src/app/ports.ts';
 import type { Connection, ConnectionState } from '../../src/ssh/connection.ts';
 import { fingerprintOf } from '../../src/ssh/known-hosts.ts';
-import type { SshTarget } from '../../src/ssh/target.ts';
+import type { OpensshSettings, SshTarget } from '../../src/ssh/target.ts';
 import { has } from './needs.ts';
 
 export type KeyType = 'ed25519' | 'ecdsa' | 'rsa';
@@ -130,17 +130,18 @@ export async function openSshd(
     knownHostsFile,
     publicKey,
     fingerprint: (type) => fingerprintOf(Buffer.from(publicKey(type).split(' ')[1] ?? '', 'base64')),
-    target: (change = {}) => ({
-      name: 'here',
-      address: '127.0.0.1',
-      port,
-      user: 'root',
-      identityFile,
-      knownHosts: [knownHostsFile],
-      fingerprints: [],
-      jump: null,
-      ...change,
-    }),
+    target: (change = {}) =>
+      byTransport({
+        name: 'here',
+        address: '127.0.0.1',
+        port,
+        user: 'root',
+        identityFile,
+        knownHosts: [knownHostsFile],
+        fingerprints: [],
+        jump: null,
+        ...change,
+      }),
     changeHostKeys: makeHostKeys,
     start,
     stop,
@@ -150,6 +151,27 @@ export async function openSshd(
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** The same host by the program ssh, which reads no configuration of this machine's user. */
+export function byOpenssh(target: SshTarget, change: Partial<OpensshSettings> = {}): SshTarget {
+  const { address, user, port, identityFile, knownHosts } = target;
+  return {
+    ...target,
+    openssh: {
+      host: address,
+      configFile: '/nonexistent/ssh_config',
+      allowPrograms: false,
+      given: ['address', 'port', 'user', 'identityFile', 'knownHosts'],
+      otherwise: { user, port, identityFile, knownHosts },
+      ...change,
+    },
+  };
+}
+
+/** OOMBOT_TRANSPORT=openssh has the tests of all hosts go by the program ssh. */
+function byTransport(target: SshTarget): SshTarget {
+  return process.env['OOMBOT_TRANSPORT'] === 'openssh' ? byOpenssh(target) : target;
 }
 
 /** A key pair, by ssh-keygen where it is there. */
