@@ -151,18 +151,18 @@ export interface HostLink {
   /** Resolves once connected; rejects when the signal aborts. */
   whenConnected: (signal: AbortSignal) => Promise<void>;
   probe: () => Promise<{ kind: 'facts'; facts: HostFacts } | { kind: 'failed'; sentence: string }>;
-  /** Follows the kernel log as found by the last `look`, until the link is lost or the signal aborts. */
+  /** Follows the kernel log as found by the last `probe`, until the link is lost or the signal aborts. */
   follow: (request: FollowRequest) => Promise<FollowEnd>;
   /** Reads a span (by the host's clock) of the lasting log once more. True: to its end; false: there is none, or it could not be read. */
   backfill: (request: BackfillRequest) => Promise<boolean>;
   counters: () => Promise<HostCounters | null>;
   /** Groups in which the kernel killed, at most 1,000; null: no answer. */
   groupKills: () => Promise<readonly GroupKills[] | null>;
-  /** The text of a process scan (`oom/proc-scan.ts` reads it) or of a memory sample (`oom/memory-sample.ts`); null: no answer. */
+  /** The text of a process scan (`oom/proc/proc-scan.ts` reads it) or of a memory sample (`oom/proc/memory-sample.ts`); null: no answer. */
   scan: (which: 'all' | 'light' | 'sample') => Promise<string | null>;
   /** What systemd says of a unit now; null: it does not say. */
   unit: (name: string) => Promise<UnitState | null>;
-  /** The text of a short look at the host after a kill (`incident/host-look.ts` reads it); null: no answer. */
+  /** The text of a short look at the host after a kill (`cause/read-host-facts.ts` reads it); null: no answer. */
   collectFacts: (request: FactsRequest) => Promise<string | null>;
   /** The text of what it still knows of something that is gone (`cause/death-facts.ts` reads it); null: no answer. */
   why: (request: WhyRequest) => Promise<string | null>;

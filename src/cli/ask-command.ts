@@ -27,7 +27,6 @@ import { openStore } from '../store/store.ts';
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
 const INVENTORY_PATIENCE_MS = 15_000;
-/** Some hundred megabytes; a log of that size is years. */
 
 /**
  * A question typed in the terminal: the running bot answers it, from its record and its links to the hosts. Where none runs it is answered

@@ -89,7 +89,7 @@ export function renderConfig({ channel, key, hosts }: Answers): string {
     const [issue] = checked.error.issues;
     throw new Error(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not usable'}`);
   }
-  return `# oombot: see docs/operate.md and the README for every key. After a change: oombot config check
+  return `# oombot: every key is in docs/configuration.md, and how to run it in docs/operate.md. After a change: oombot config check
 ${stringify({ workspace: { channel } })}
 # Kills of hosts with all of these tags go elsewhere; the first match wins.
 # routes:

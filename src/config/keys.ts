@@ -1,4 +1,4 @@
-/** Every key of the file, for people: the README's table is checked against it. */
+/** Every key of the file, for people; `docs/configuration.md` is generated from it. */
 export const CONFIG_KEYS: readonly { key: string; default: string; meaning: string }[] = [
   { key: 'workspace.channel', default: '#oom', meaning: 'channel for kills that no route matches' },
   {

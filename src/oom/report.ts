@@ -217,7 +217,7 @@ export interface EvidenceLine {
   text: string;
 }
 
-/** One kill as `oombot parse --json` prints it, or a report without a victim (`pid` null). Contract: README, "parse --json". */
+/** One kill as `oombot parse --json` prints it, or a report without a victim (`pid` null). Contract: `docs/parse-json.md`. */
 export interface KillRecord {
   line: number;
   report: number;
@@ -252,7 +252,7 @@ export interface KillRecord {
   kernelSeconds: number | null;
   identity: Identity | null;
   predictedVictim: Prediction | null;
-  /** The parser leaves it null: `incident/cause.ts` judges. */
+  /** The parser leaves it null: `cause/cause.ts` judges. */
   cause: Cause | null;
   evidence: EvidenceLine[];
   warnings: string[];

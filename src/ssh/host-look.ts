@@ -8,7 +8,7 @@ const GROUP_PATH = /^\/[^\0\n\r]{1,1000}$/;
 /** A host that has just run out of memory may be slow; what it had said by then counts. */
 const TIMEOUT_MS = 2_000;
 
-/** What the script says of a host; `incident/host-look.ts` reads it. null: no answer. */
+/** What the script says of a host; `cause/read-host-facts.ts` reads it. null: no answer. */
 export async function lookAtHost(connection: Connection, { unit, group }: FactsRequest): Promise<string | null> {
   const { stdout } = await connection.exec(COMMANDS.look, {
     stdin: `${unit !== null && UNIT_NAME.test(unit) ? unit : ''}\n${group !== null && GROUP_PATH.test(group) ? group : ''}\n`,
