@@ -8,8 +8,6 @@ import type { Rule } from '../change/rule.ts';
 import type { LedgerStore } from './ledger.ts';
 import type { AddedHost, Batch, KillQuery, Mute, NewDelivery, Position } from './ports.ts';
 
-export type { NewDelivery } from './ports.ts';
-
 /**
  * What a decision about one batch may look at. `fresh` kills were unknown, of `amended` ones more is known now. `nowOpen` are the
  * open incidents that these may belong to.

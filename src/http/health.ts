@@ -1,7 +1,6 @@
-import type { LinkState, Watched } from '../app/host-link.ts';
+import type { LinkState, Watched, WatchedHosts } from '../app/host-link.ts';
 import type { LedgerStore } from '../app/ledger.ts';
 import type { RecordFault, RecordWatch } from '../app/tell/record-watch.ts';
-import type { WatchedHosts } from '../app/host-link.ts';
 
 /** How a host is watched, and while it is not connected why not. `elsewhere`: by another process. */
 type HostState = Watched['kind'] | Exclude<LinkState['kind'], 'connected'> | 'elsewhere';

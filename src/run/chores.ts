@@ -1,8 +1,7 @@
-import type { Log } from '../app/ports.ts';
+import type { Clock, Log } from '../app/ports.ts';
 import type { Fleet } from '../app/host-link.ts';
 import { everyOpen } from '../app/every-open.ts';
 import { closeQuietIncidents, tellClosed } from '../app/watch/assign-incidents.ts';
-import type { Clock } from '../app/ports.ts';
 import type { Store } from '../app/store-port.ts';
 import type { Inventories } from './inventories.ts';
 

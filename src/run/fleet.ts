@@ -1,8 +1,6 @@
-import type { HostLink } from '../app/host-link.ts';
+import type { HostLink, WatchedHosts } from '../app/host-link.ts';
 import { openTurns } from '../app/watch/turns.ts';
 import { watchHost, type HostWatch, type WatchWorld } from '../app/watch/watch-host.ts';
-import type { WatchedHosts } from '../app/host-link.ts';
-import type { Clock } from '../app/ports.ts';
 import { checkConnection } from './check-connection.ts';
 import { diffHosts, type HostConfig } from '../config/config.ts';
 import type { Connection } from '../ssh/connection.ts';
@@ -13,7 +11,6 @@ import { asUser } from '../ssh/target.ts';
 
 export interface FleetWorld extends WatchWorld {
   ssh: Ssh;
-  clock: Clock;
 }
 
 export interface WatchedFleet extends WatchedHosts {

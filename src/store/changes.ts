@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import type { AuditEntry, ChangeSaved, NewDelivery } from '../app/store-port.ts';
+import type { NewDelivery } from '../app/ports.ts';
+import type { AuditEntry, ChangeSaved } from '../app/store-port.ts';
 import type { Change, ChangeState } from '../change/change.ts';
 import { MEND, type Rule } from '../change/rule.ts';
 import { appendAuditIn } from './audit.ts';

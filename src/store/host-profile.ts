@@ -1,4 +1,5 @@
-import type { NewDelivery, HostProfile } from '../app/store-port.ts';
+import type { NewDelivery } from '../app/ports.ts';
+import type { HostProfile } from '../app/store-port.ts';
 import { insertDeliveries } from './ledger-entries.ts';
 import type { Reader, Trx } from './schema.ts';
 

@@ -1,4 +1,5 @@
-import type { NewDelivery, UpdateResult } from '../app/store-port.ts';
+import type { NewDelivery } from '../app/ports.ts';
+import type { UpdateResult } from '../app/store-port.ts';
 import type { Incident, Kill } from '../incident/incident.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';

@@ -1,6 +1,16 @@
 import { sql, type Selectable } from 'kysely';
-import { NOTHING_TOLD, type Attempt, type FailedRow, type LedgerPatch, type LedgerRow } from '../app/ledger.ts';
-import type { AlertMember, PatchResult, Posted, QueueLength, Told } from '../app/ledger.ts';
+import {
+  NOTHING_TOLD,
+  type AlertMember,
+  type Attempt,
+  type FailedRow,
+  type LedgerPatch,
+  type LedgerRow,
+  type PatchResult,
+  type Posted,
+  type QueueLength,
+  type Told,
+} from '../app/ledger.ts';
 import type { NewDelivery } from '../app/ports.ts';
 import { keepQuery } from './compiled-query-cache.ts';
 import { outlineOf } from './incidents.ts';

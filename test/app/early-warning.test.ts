@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { openEarlyWarning, type EarlyWarning } from '../../src/app/watch/early-warning.ts';
-import type { Store } from '../../src/app/store-port.ts';
+import type { MemorySample, Store } from '../../src/app/store-port.ts';
 import type { Position } from '../../src/app/ports.ts';
 import { readReply } from '../../src/app/reply-body.ts';
 import { mustLast } from '../../src/app/watch/sampling.ts';
 import { restOf } from '../../src/incident/early-warning.ts';
 import { PACE, waitAfter, type RestAt } from '../../src/incident/sampling-pace.ts';
-import type { MemorySample } from '../../src/app/store-port.ts';
 import type { Moment } from '../../src/incident/growth.ts';
 import { plainText } from '../../src/notice/render-text.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NOTHING_TOLD, type Attempt } from '../../src/app/ledger.ts';
-import type { NewDelivery, Store } from '../../src/app/store-port.ts';
+import type { NewDelivery } from '../../src/app/ports.ts';
+import type { Store } from '../../src/app/store-port.ts';
 import { patchOf } from '../../src/app/tell/row-patch.ts';
 import { aClaim, anEdit, saveMany } from '../support/store-steps.ts';
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kill } from '../../src/incident/incident.ts';
-import type { HostLink } from '../../src/app/host-link.ts';
-import type { WatchState } from '../../src/app/host-link.ts';
+import type { HostLink, WatchState } from '../../src/app/host-link.ts';
 import { healthOf } from '../../src/http/health.ts';
 import { countKills, openMetrics, watchFleet, watchHealth, type Metrics } from '../../src/http/metrics.ts';
 import type { Store } from '../../src/app/store-port.ts';

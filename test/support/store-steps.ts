@@ -1,4 +1,5 @@
-import type { BatchDecision, LeaseRequest, NewDelivery, Store } from '../../src/app/store-port.ts';
+import type { NewDelivery } from '../../src/app/ports.ts';
+import type { BatchDecision, LeaseRequest, Store } from '../../src/app/store-port.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { aKill, anIncident } from './a-stored-kill.ts';
 

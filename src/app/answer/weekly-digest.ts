@@ -1,7 +1,6 @@
 import { describeWeek, isWorthTelling } from '../../notice/answer/report-notice.ts';
-import type { Log } from '../ports.ts';
+import type { Clock, Log } from '../ports.ts';
 import type { Fleet } from '../host-link.ts';
-import type { Clock } from '../ports.ts';
 import { writeReply } from '../reply-body.ts';
 import { makeReport } from './report-answer.ts';
 import type { Store } from '../store-port.ts';

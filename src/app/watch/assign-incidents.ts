@@ -2,9 +2,9 @@ import { amendKills, closeQuiet, groupKills, type Grouping } from '../../inciden
 import type { Incident, Kill } from '../../incident/incident.ts';
 import { mutedUntil } from '../mute-target.ts';
 import type { Posted } from '../ledger.ts';
-import type { Mute } from '../ports.ts';
+import type { Mute, NewDelivery } from '../ports.ts';
 import type { WebhookRoute } from '../webhook.ts';
-import type { BatchDecision, BatchView, NewDelivery } from '../store-port.ts';
+import type { BatchDecision, BatchView } from '../store-port.ts';
 
 export interface Placing {
   nowMs: number;

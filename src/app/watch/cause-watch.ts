@@ -3,12 +3,11 @@ import type { HistoryFacts } from '../../cause/history-facts.ts';
 import type { HostFacts } from '../../cause/host-facts.ts';
 import { parseHostLook } from '../../cause/read-host-facts.ts';
 import type { Incident } from '../../incident/incident.ts';
-import type { Log } from '../ports.ts';
+import type { Clock, Log, NewDelivery } from '../ports.ts';
 import type { Fleet } from '../host-link.ts';
 import { historyOf } from './history-facts.ts';
 import { isAnnounced } from '../is-announced.ts';
-import type { Clock } from '../ports.ts';
-import type { NewDelivery, SavedBatch, Store } from '../store-port.ts';
+import type { SavedBatch, Store } from '../store-port.ts';
 import { withTimeout } from '../with-timeout.ts';
 
 export interface CauseWorld {

@@ -6,14 +6,13 @@ import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import type { ProcessFacts } from '../../oom/proc/proc-scan.ts';
 import type { Identity } from '../../oom/report.ts';
 import { everyOpen } from '../every-open.ts';
-import type { Log } from '../ports.ts';
+import type { Clock, Log, NewDelivery } from '../ports.ts';
 import type { Fleet, HostLink } from '../host-link.ts';
 import type { LiveScan, LiveScans } from '../live-scan.ts';
 import { isAnnounced } from '../is-announced.ts';
-import type { Clock } from '../ports.ts';
 import { whoIsNext } from '../ranking.ts';
 import { writeReply } from '../reply-body.ts';
-import type { NewDelivery, SavedBatch, Store } from '../store-port.ts';
+import type { SavedBatch, Store } from '../store-port.ts';
 
 export interface ReturnWorld {
   store: Store;

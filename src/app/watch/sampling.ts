@@ -3,9 +3,8 @@ import { largestServices, type Moment } from '../../incident/growth.ts';
 import { PACE, waitAfter, type RestAt } from '../../incident/sampling-pace.ts';
 import { serviceOfProcess } from '../../incident/service.ts';
 import { parseMemorySample } from '../../oom/proc/memory-sample.ts';
-import type { Log } from '../ports.ts';
+import type { Clock, Log } from '../ports.ts';
 import type { HostLink } from '../host-link.ts';
-import type { Clock } from '../ports.ts';
 import type { HostStore, MemorySample } from '../store-port.ts';
 
 export interface Sampling {

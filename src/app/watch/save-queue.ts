@@ -1,7 +1,6 @@
 import type { Kill } from '../../incident/incident.ts';
-import type { Log } from '../ports.ts';
-import type { Clock, Mute, Position } from '../ports.ts';
-import type { BatchDecision, BatchView, NewDelivery, SavedBatch, Store } from '../store-port.ts';
+import type { Clock, Log, Mute, NewDelivery, Position } from '../ports.ts';
+import type { BatchDecision, BatchView, SavedBatch, Store } from '../store-port.ts';
 
 export interface SaveWorld {
   store: Store;

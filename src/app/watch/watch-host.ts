@@ -1,8 +1,7 @@
-import type { WatchState } from '../host-link.ts';
+import type { HostFacts, HostLink, LogBatch, LogGap, WatchState } from '../host-link.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
-import type { Log } from '../ports.ts';
+import type { Clock, Log } from '../ports.ts';
 import { openEarlyWarning } from './early-warning.ts';
-import type { HostFacts, HostLink, LogBatch, LogGap } from '../host-link.ts';
 import { openCounting } from './counting.ts';
 import { openLineQueue, type LineQueue } from './line-queue.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
@@ -10,7 +9,6 @@ import { tellOutages } from './outage.ts';
 import { assignIncidents } from './assign-incidents.ts';
 import { incidentIdOf } from './incident-id.ts';
 import { tellUnsaved } from './unsaved-kills.ts';
-import type { Clock } from '../ports.ts';
 import type { ReportKeeper } from './report-keeper.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
 import { beginWatching, isPast, openPast } from './past.ts';

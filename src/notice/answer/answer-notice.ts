@@ -1,9 +1,8 @@
-import { quoted } from '../notice.ts';
+import { aNotice, type Button, type Notice, type Part, quoted, type Text } from '../notice.ts';
 import { survivedSignal } from '../../oom/survived-signal.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import { scoreFacts } from '../incident/incident-facts.ts';
 import { alsoPart, causeText } from '../incident/incident-notice.ts';
-import { aNotice, type Button, type Notice, type Part, type Text } from '../notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart } from '../incident/pictures.ts';
 import { missingText } from '../missing-text.ts';
 import { domainText, freedWords, reapedOf } from '../roles.ts';

@@ -1,10 +1,19 @@
-import { quoted } from '../notice.ts';
+import {
+  aNotice,
+  type Button,
+  type Cell,
+  type Fact,
+  joinTexts,
+  type Notice,
+  type Part,
+  quoted,
+  type Text,
+} from '../notice.ts';
 import type { Leak } from '../../incident/leak.ts';
 import type { OddAdj } from '../../incident/odd-adj.ts';
 import type { Recurrence } from '../../incident/recurrence.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { shellWord } from '../host-text.ts';
-import { aNotice, joinTexts, type Button, type Cell, type Fact, type Notice, type Part, type Text } from '../notice.ts';
 import { causeAction, causeWords } from './report-causes.ts';
 import { sayClocks, sayCount, sayDuration, sayNumber } from '../units.ts';
 

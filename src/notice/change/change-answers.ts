@@ -1,11 +1,10 @@
-import { quoted } from '../notice.ts';
+import { aNotice, type Notice, type Part, quoted, type Text } from '../notice.ts';
 import type { Change } from '../../change/change.ts';
 import type { TargetChoice } from '../../change/find-target.ts';
 import { ruleSubject, type Rule } from '../../change/rule.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { lastsText, subjectText, termsText } from './change-notice.ts';
 import { stateText } from './change-state-text.ts';
-import { aNotice, type Notice, type Part, type Text } from '../notice.ts';
 import { sayCount } from '../units.ts';
 
 const SHOWN = 20;

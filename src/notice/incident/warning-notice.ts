@@ -1,9 +1,8 @@
-import { quoted } from '../notice.ts';
+import { aNotice, type Notice, quoted, type Text } from '../notice.ts';
 import type { Danger } from '../../incident/early-warning.ts';
 import type { Growth } from '../../incident/growth.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { growthText } from './before-notice.ts';
-import { aNotice, type Notice, type Text } from '../notice.ts';
 import { sayDuration, sayShare } from '../units.ts';
 
 /** Memory of a host will soon be short: how soon at the present slope, and who grows. */
