@@ -3,9 +3,9 @@ import { describeMuted, describeUnmuted } from '../../notice/answer/answer-notic
 import { sayDuration } from '../../notice/units.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
+import { newsFor } from '../deliveries.ts';
 import { hostOfTag, mutedUntil, serviceOnHost } from '../mute-target.ts';
 import type { Mute } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
 import type { People } from '../people.ts';
 import type { Targets } from './targets.ts';
 
@@ -82,11 +82,8 @@ export function openMuteAnswers(
     const nowMs = clock.nowMs();
     const muted = describeMuted(put, put.untilMs - nowMs);
     const notice = { ...muted, headline: [...muted.headline, { words: ', by ' }, { userId: put.by }] };
-    const body = writeReply({ notice });
     const channels = new Set(hosts.map((host) => channelOf({ host })));
-    await store.enqueue(
-      [...channels].map((channel) => ({ incidentId: '', channel, kind: 'news', body, notBeforeMs: nowMs })),
-    );
+    await store.enqueue([...channels].map((channel) => newsFor(channel, { notice }, nowMs)));
   }
 
   async function unmute({ target: asked }: { target: string }, { userId }: { userId: string }): Promise<Answer> {

@@ -1,7 +1,7 @@
 import { describeWeek, isWorthTelling } from '../../notice/answer/report-notice.ts';
+import { newsFor } from '../deliveries.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { Fleet } from '../host-link.ts';
-import { writeReply } from '../reply-body.ts';
 import { makeReport } from './report-answer.ts';
 import type { Store } from '../store-port.ts';
 import { lastWeekTime, type WeekTime } from './week-time.ts';
@@ -67,10 +67,7 @@ async function tellDue(world: DigestWorld, done: Set<string>): Promise<void> {
       keepKillsMs,
     };
     const report = await makeReport(store, clock, of);
-    const body = writeReply({ notice: describeWeek(report) });
-    const told = isWorthTelling(report)
-      ? [{ incidentId: '', channel, kind: 'news' as const, body, notBeforeMs: nowMs }]
-      : [];
+    const told = isWorthTelling(report) ? [newsFor(channel, { notice: describeWeek(report) }, nowMs)] : [];
     if ((await store.enqueueOnce(name, nowMs, told)) && told.length > 0) wake();
     done.add(name);
   }

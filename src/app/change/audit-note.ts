@@ -1,6 +1,6 @@
 import { aNotice } from '../../notice/notice.ts';
+import { newsFor } from '../deliveries.ts';
 import type { Clock, Log } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
 import type { Store } from '../store-port.ts';
 
 const LOOK_EVERY_MS = 10 * 60_000;
@@ -47,18 +47,7 @@ async function noteHead({ store, clock, log, channel, wake }: AuditNoteWorld): P
     ],
     small: head.mac === null ? [] : [[{ words: `Signed ${head.mac}` }]],
   });
-  const news =
-    to === null
-      ? []
-      : [
-          {
-            incidentId: '',
-            channel: to,
-            kind: 'news' as const,
-            body: writeReply({ notice }),
-            notBeforeMs: nowMs,
-          },
-        ];
+  const news = to === null ? [] : [newsFor(to, { notice }, nowMs)];
   const day = new Date(nowMs).toISOString().slice(0, 10);
   if (!(await store.enqueueOnce(`audit-head ${day}`, nowMs, news))) return;
   log.info({ head: noted, signature: head.mac }, 'The head of the audit log today');

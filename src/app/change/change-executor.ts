@@ -7,8 +7,8 @@ import { describeChangeOutcome } from '../../notice/change/change-notice.ts';
 import { auditHashOf, changeEntry } from './change-record.ts';
 import { applyOn, undoOn } from './host-requests.ts';
 import type { ChangeWorld } from './change-world.ts';
+import { replyFor } from '../deliveries.ts';
 import type { NewDelivery } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
 import { afterApplied, endRuleOf, withNewcomers } from './change-effects.ts';
 import { settleOn } from './settle-change.ts';
 
@@ -215,9 +215,8 @@ export function openChangeExecutor(world: ChangeWorld): ChangeExecutor {
     const { incidentId } = change;
     const notice = incidentId === null ? null : describeChangeOutcome(change);
     if (notice === null || incidentId === null) return [];
-    const body = writeReply({ notice });
     const posted = await store.postedOf(incidentId);
-    return posted.map(({ channel }) => ({ incidentId, channel, kind: 'reply', body, notBeforeMs: clock.nowMs() }));
+    return posted.map(({ channel }) => replyFor(incidentId, channel, { notice }, clock.nowMs()));
   }
 
   async function close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { newsFor } from '../deliveries.ts';
 import type { Change } from '../../change/change.ts';
 import { processRequest } from '../../change/host-command.ts';
 import { concludeUndo } from '../../change/outcome.ts';
@@ -10,7 +11,6 @@ import { changeEntry } from './change-record.ts';
 import { OWN_NAME } from './change-executor.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { askHelper, refFor } from './host-requests.ts';
-import { writeReply } from '../reply-body.ts';
 import { appliedOn } from './every-applied.ts';
 import { openRuleWidening } from './widen-rules.ts';
 
@@ -127,9 +127,8 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
     shown.set(key, { ids: new Set(now.keys()), quietUntilMs });
     if (first === undefined) return;
     const seen = fresh.map(([, { pid, oomScoreAdj }]) => ({ pid, adj: oomScoreAdj }));
-    const body = writeReply({ notice: describeShownDrift(rule, host, seen) });
     const atMs = clock.nowMs();
-    const news = { incidentId: '', channel: rule.channel, kind: 'news' as const, body, notBeforeMs: atMs };
+    const news = newsFor(rule.channel, { notice: describeShownDrift(rule, host, seen) }, atMs);
     // Marked on record as well: a bot that was started anew does not tell it again.
     if (!(await store.enqueueOnce(`drift ${key} ${first[0]}`, atMs, [news]))) return;
     const details = { rule: rule.id, target: ruleSubject(rule), from: seen[0]?.adj, to: rule.adj };
@@ -180,8 +179,7 @@ export function openRuleReconciler(world: ChangeWorld): RuleReconciler {
   ): Promise<void> {
     const pids = mended.map((one) => one.pid);
     const notice = describeDrift(rule, host, pids, why === null ? null : changeRefusalText(why));
-    const body = writeReply({ notice });
-    await store.enqueue([{ incidentId: '', channel: rule.channel, kind: 'news', body, notBeforeMs: clock.nowMs() }]);
+    await store.enqueue([newsFor(rule.channel, { notice }, clock.nowMs())]);
     world.wake();
   }
 

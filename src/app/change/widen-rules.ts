@@ -1,3 +1,4 @@
+import { newsFor } from '../deliveries.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
 import { candidatesFor, ruleSubject, type Rule } from '../../change/rule.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
@@ -8,7 +9,6 @@ import { changeEntry } from './change-record.ts';
 import { OWN_NAME } from './change-executor.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { draftChange } from './propose-change.ts';
-import { writeReply } from '../reply-body.ts';
 
 export interface RuleWidening {
   /** Hosts of the rule's tag where it was neither approved nor proposed yet, as far as is known without asking the store. */
@@ -84,8 +84,8 @@ export function openRuleWidening(world: ChangeWorld): RuleWidening {
     const atMs = clock.nowMs();
     const details = { rule: rule.id, target: ruleSubject(rule), refusal: why.kind };
     await store.appendAudit({ atMs, actor: OWN_NAME, action: 'propose: no', host, details });
-    const body = writeReply({ notice: describeNotWidened(rule, host, changeRefusalText(why)) });
-    await store.enqueue([{ incidentId: '', channel: rule.channel, kind: 'news', body, notBeforeMs: atMs }]);
+    const notice = describeNotWidened(rule, host, changeRefusalText(why));
+    await store.enqueue([newsFor(rule.channel, { notice }, atMs)]);
     world.wake();
   }
 

@@ -1,6 +1,6 @@
 import { describeRecordBack, describeRecordFault } from '../../notice/answer/record-notice.ts';
+import { newsFor } from '../deliveries.ts';
 import type { Clock, Log, Workspace } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
 import type { LedgerStore } from '../ledger.ts';
 import type { RecordStore } from '../store-port.ts';
 import { withTimeout } from '../with-timeout.ts';
@@ -106,11 +106,10 @@ export function openRecordWatch(world: RecordWatchWorld): RecordWatch {
   async function back(was: RecordFault): Promise<void> {
     if (toldIn !== null) {
       const notice = describeRecordBack(was, clock.nowMs());
-      const body = writeReply({ key: keyOf(was), notice });
-      const [channel, lookSinceMs] = [toldIn, was.sinceMs];
+      const news = newsFor(toldIn, { key: keyOf(was), notice }, clock.nowMs());
       try {
         // What it finds under that mark is edited; nothing is told again.
-        await store.enqueue([{ incidentId: '', channel, kind: 'news', body, notBeforeMs: clock.nowMs(), lookSinceMs }]);
+        await store.enqueue([{ ...news, lookSinceMs: was.sinceMs }]);
       } catch {
         return; // It was not over: the next try says so, or comes here again.
       }

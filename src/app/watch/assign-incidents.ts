@@ -1,5 +1,6 @@
 import { amendKills, closeQuiet, groupKills, type Grouping } from '../../incident/grouping.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
+import { messageFor } from '../deliveries.ts';
 import { mutedUntil } from '../mute-target.ts';
 import type { Posted } from '../ledger.ts';
 import type { Mute, NewDelivery } from '../ports.ts';
@@ -44,13 +45,7 @@ export function closeQuietIncidents(open: readonly Incident[], nowMs: number): I
 /** Has the message of an incident that was closed say so; nothing where none was posted. */
 export function tellClosed(incident: Incident, posted: readonly Posted[], nowMs: number): NewDelivery[] {
   if (incident.closedAtMs === null) return [];
-  return posted.map(({ channel }) => ({
-    incidentId: incident.id,
-    channel,
-    kind: 'incident',
-    body: null,
-    notBeforeMs: nowMs,
-  }));
+  return posted.map(({ channel }) => messageFor(incident.id, channel, nowMs));
 }
 
 function changedOf(before: readonly Incident[], after: Grouping['incidents']): Incident[] {
@@ -72,13 +67,7 @@ function deliveriesFor(incident: Incident, placing: Placing): NewDelivery[] {
       notBeforeMs: placing.nowMs,
     }));
   if (isMuted) return events;
-  const message: NewDelivery = {
-    incidentId: incident.id,
-    channel: placing.channelOf(incident),
-    kind: 'incident',
-    body: null,
-    notBeforeMs: placing.nowMs,
-  };
+  const message = messageFor(incident.id, placing.channelOf(incident), placing.nowMs);
   const mayBeTold = incident.revision === 0 && incident.firstAtMs < (placing.aliveSinceMs ?? 0);
   return [mayBeTold ? { ...message, lookSinceMs: incident.firstAtMs - LOOK_BACK_MS } : message, ...events];
 }

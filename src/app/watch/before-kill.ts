@@ -3,8 +3,8 @@ import type { Incident } from '../../incident/incident.ts';
 import { serviceOf } from '../../incident/service.ts';
 import { describeBefore } from '../../notice/incident/before-notice.ts';
 import { residentKiB } from '../../oom/resident.ts';
+import { replyFor } from '../deliveries.ts';
 import type { Clock, Log } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
 import type { LedgerStore } from '../ledger.ts';
 import type { HostStore, SavedBatch } from '../store-port.ts';
 
@@ -44,15 +44,8 @@ async function tellOne(incident: Incident, { store, clock, channelOf, wake }: Be
   const sizeKiB = residentKiB(kill.record);
   const death = sizeKiB === null ? null : { atMs: kill.atMs, service: serviceOf(kill), sizeKiB };
   const notice = describeBefore(incident, moments, findGrowth(moments, death));
-  // It waits behind the incident's own message, and is dropped if that is never told.
-  const told = await store.enqueueOnce(`before ${incident.id}`, clock.nowMs(), [
-    {
-      incidentId: incident.id,
-      channel: channelOf(incident),
-      kind: 'reply',
-      body: writeReply({ notice }),
-      notBeforeMs: clock.nowMs(),
-    },
-  ]);
+  const nowMs = clock.nowMs();
+  const reply = replyFor(incident.id, channelOf(incident), { notice }, nowMs);
+  const told = await store.enqueueOnce(`before ${incident.id}`, nowMs, [reply]);
   if (told) wake();
 }

@@ -3,6 +3,7 @@ import type { HistoryFacts } from '../../cause/history-facts.ts';
 import type { HostFacts } from '../../cause/host-facts.ts';
 import { parseHostLook } from '../../cause/read-host-facts.ts';
 import type { Incident } from '../../incident/incident.ts';
+import { messageFor } from '../deliveries.ts';
 import type { Clock, Log, NewDelivery } from '../ports.ts';
 import type { Fleet } from '../host-link.ts';
 import { historyOf } from './history-facts.ts';
@@ -128,8 +129,7 @@ export function openCauseWatch(world: CauseWorld): CauseWatch {
   }
 
   function messageOf(incident: Incident): NewDelivery {
-    const channel = world.channelOf(incident);
-    return { incidentId: incident.id, channel, kind: 'incident', body: null, notBeforeMs: clock.nowMs() };
+    return messageFor(incident.id, world.channelOf(incident), clock.nowMs());
   }
 
   return {

@@ -12,9 +12,9 @@ import {
 import { findGrowth, type Moment } from '../../incident/growth.ts';
 import type { Notice } from '../../notice/notice.ts';
 import { describeWarning, describeWarningOver } from '../../notice/incident/warning-notice.ts';
+import { newsFor } from '../deliveries.ts';
 import { isHostMuted } from '../mute-target.ts';
 import type { Clock, NewDelivery, Position } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
 import type { ToSave } from './save-queue.ts';
 import type { HostStore, KillStore } from '../store-port.ts';
 
@@ -146,8 +146,7 @@ export function openEarlyWarning(host: string, world: WarningWorld): EarlyWarnin
   }
 
   function news(notice: Notice, startedAtMs: number): NewDelivery {
-    const body = writeReply({ notice, key: `warning ${host} ${startedAtMs}` });
-    return { incidentId: '', channel: world.channel(), kind: 'news', body, notBeforeMs: clock.nowMs() };
+    return newsFor(world.channel(), { notice, key: `warning ${host} ${startedAtMs}` }, clock.nowMs());
   }
 
   function save(next: WarningState, delivery: NewDelivery): boolean {

@@ -1,9 +1,9 @@
 import { describeBackAgain, describeUnreachable } from '../../notice/answer/fleet-notice.ts';
 import type { Notice } from '../../notice/notice.ts';
 import { z } from 'zod';
+import { newsFor } from '../deliveries.ts';
 import { isHostMuted } from '../mute-target.ts';
 import type { Clock, NewDelivery, Position } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
 import type { ToSave } from './save-queue.ts';
 import type { Store } from '../store-port.ts';
 
@@ -79,13 +79,7 @@ export async function tellOutages(host: string, world: OutageWorld, signal: Abor
   }
 
   function newsOf(notice: Notice): NewDelivery {
-    return {
-      incidentId: '',
-      channel: world.channel(),
-      kind: 'news',
-      body: writeReply({ notice }),
-      notBeforeMs: Math.ceil(clock.nowMs() / GATHER_MS) * GATHER_MS,
-    };
+    return newsFor(world.channel(), { notice }, Math.ceil(clock.nowMs() / GATHER_MS) * GATHER_MS);
   }
 
   async function backAgain(was: NonNullable<Told>, sight: WatchStatus): Promise<Notice> {

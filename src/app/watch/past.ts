@@ -1,9 +1,9 @@
 import type { Kill } from '../../incident/incident.ts';
 import { serviceOf } from '../../incident/service.ts';
 import { describePast, type PastKill } from '../../notice/incident/past-notice.ts';
+import { newsFor } from '../deliveries.ts';
 import { isHostMuted } from '../mute-target.ts';
-import type { Clock, Log, NewDelivery, Position } from '../ports.ts';
-import { writeReply } from '../reply-body.ts';
+import type { Clock, Log, Position } from '../ports.ts';
 import type { Store } from '../store-port.ts';
 import type { SaveQueue } from './save-queue.ts';
 
@@ -86,20 +86,16 @@ export function openPast(host: string, { store, clock, log, channel, saves }: Pa
     const isMuted = isHostMuted(await store.mutes(clock.nowMs()), host);
     const kills = [...(await onRecord(sinceMs)), ...seen.filter((kill) => kill.atMs >= sinceMs)];
     const notice = isMuted ? null : describePast(host, kills);
+    const gatheredMs = Math.ceil(clock.nowMs() / GATHER_MS) * GATHER_MS;
     saves.add({
       positions: [PAST_TOLD],
-      deliveries: notice === null ? [] : [news(writeReply({ notice }))],
+      deliveries: notice === null ? [] : [newsFor(channel(), { notice }, gatheredMs)],
     });
   }
 
   /** Also those that a process before this one read. */
   function onRecord(untilMs: number): Promise<PastKill[]> {
     return store.killTimes({ hosts: [host], service: null, sinceMs: null, untilMs, limit: KILLS_MAX });
-  }
-
-  function news(body: string): NewDelivery {
-    const notBeforeMs = Math.ceil(clock.nowMs() / GATHER_MS) * GATHER_MS;
-    return { incidentId: '', channel: channel(), kind: 'news', body, notBeforeMs };
   }
 
   return { see, tell };

@@ -5,13 +5,13 @@ import { describeReturn } from '../../notice/incident/thread-notice.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import type { ProcessFacts } from '../../oom/proc/proc-scan.ts';
 import type { Identity } from '../../oom/report.ts';
+import { messageFor, replyFor } from '../deliveries.ts';
 import { everyOpen } from '../every-open.ts';
-import type { Clock, Log, NewDelivery } from '../ports.ts';
+import type { Clock, Log } from '../ports.ts';
 import type { Fleet, HostLink } from '../host-link.ts';
 import type { LiveScan, LiveScans } from '../live-scan.ts';
 import { isAnnounced } from '../is-announced.ts';
 import { whoIsNext } from '../ranking.ts';
-import { writeReply } from '../reply-body.ts';
 import type { SavedBatch, Store } from '../store-port.ts';
 
 export interface ReturnWorld {
@@ -156,18 +156,12 @@ export function openReturnWatch(world: ReturnWorld): ReturnWatch {
 
   async function tell(incident: Incident, { back, next }: Finding): Promise<void> {
     const changed: Incident = { ...incident, back: back ?? incident.back, next: next ?? incident.next };
-    const message: NewDelivery = {
-      incidentId: incident.id,
-      channel: world.channelOf(incident),
-      kind: 'incident',
-      body: null,
-      notBeforeMs: clock.nowMs(),
-    };
+    const [channel, nowMs] = [world.channelOf(incident), clock.nowMs()];
     const notice = back === null ? null : describeReturn(changed);
-    const reply: NewDelivery[] = notice === null ? [] : [{ ...message, kind: 'reply', body: writeReply({ notice }) }];
+    const reply = notice === null ? [] : [replyFor(incident.id, channel, { notice }, nowMs)];
     const result = await store.updateIncident(
       changed,
-      (await isAnnounced(store, incident, clock.nowMs())) ? [message, ...reply] : [],
+      (await isAnnounced(store, incident, nowMs)) ? [messageFor(incident.id, channel, nowMs), ...reply] : [],
     );
     if (result.kind === 'saved') world.wake();
     else if (result.current !== null && result.current.closedAtMs === null) await tell(result.current, { back, next });
