@@ -1,5 +1,7 @@
 import { strangerOf, type Account, type AccountPolicy } from '../change/account.ts';
+import type { GroupMembers } from '../change/policy.ts';
 import type { Refusal } from '../change/refusal.ts';
+import { NotPermitted } from './not-permitted.ts';
 import type { Clock, Log } from './ports.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -16,6 +18,8 @@ export interface People {
   account: (userId: string) => Promise<Account | null>;
   /** null: a person of this workspace. What cannot be asked counts as no. `what` completes "You can’t …". */
   refuseStranger: (userId: string, what: string) => Promise<Refusal | null>;
+  /** Who is in these user groups, each asked with `ask`. Never throws. */
+  members: (groups: readonly string[], ask: (group: string) => Promise<readonly string[]>) => Promise<GroupMembers>;
 }
 
 const LOOK_UP_MS = 5_000;
@@ -39,5 +43,22 @@ export function openPeople({ accountNow, accountPolicy, clock, log }: PeopleWorl
     return why === null ? null : { kind: 'stranger', what, why };
   }
 
-  return { account, refuseStranger };
+  async function members(
+    groups: readonly string[],
+    ask: (group: string) => Promise<readonly string[]>,
+  ): Promise<GroupMembers> {
+    const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(ask)));
+    const answers = looked.kind === 'done' ? looked.value : [];
+    return new Map(
+      groups.map((group, at) => {
+        const answer = answers[at];
+        if (answer?.status === 'fulfilled') return [group, answer.value];
+        if (answer?.reason instanceof NotPermitted) return [group, 'not-permitted'];
+        log.warn({ err: answer?.reason, group }, 'The members of a user group could not be looked up');
+        return [group, null];
+      }),
+    );
+  }
+
+  return { account, refuseStranger, members };
 }

@@ -16,16 +16,15 @@ export interface ApprovalPolicy extends AccountPolicy {
 /** Members by user group; null: they could not be found out; `not-permitted`: the bot may not ask. */
 export type GroupMembers = ReadonlyMap<string, readonly string[] | 'not-permitted' | null>;
 
-const USER_GROUP = /^S[A-Z0-9]+$/;
 const PERSON = /^[UW][A-Z0-9]+$/;
 /** A risky change needs a second pair of eyes beside the first. */
 const CAREFUL_QUORUM = 2;
 /** Each place is a message to post, to edit and to answer. */
 const TOLD_MAX = 20;
 
-/** The groups whose members decide. */
-export function groupsOf(policy: ApprovalPolicy): string[] {
-  return typeof policy.approvers === 'object' ? (policy.approvers ?? []).filter((one) => USER_GROUP.test(one)) : [];
+/** The user groups (S…) among those that the configuration names. */
+export function groupsAmong(named: ApprovalPolicy['approvers']): string[] {
+  return typeof named === 'object' ? (named ?? []).filter((one) => /^S[A-Z0-9]+$/.test(one)) : [];
 }
 
 /** Whether somebody may approve. A group that cannot be looked up lets nobody in. */
@@ -34,7 +33,7 @@ export function standingOf(userId: string, policy: ApprovalPolicy, groups: Group
   if (policy.approvers === null) return 'no-approvers';
   if (policy.approvers === 'anyone') return 'may';
   if (policy.approvers.includes(userId)) return 'may';
-  const members = groupsOf(policy).map((group) => groups.get(group) ?? null);
+  const members = groupsAmong(policy.approvers).map((group) => groups.get(group) ?? null);
   if (members.some((list) => Array.isArray(list) && list.includes(userId))) return 'may';
   if (members.includes(null)) return 'unknown';
   return members.includes('not-permitted') ? 'groups-not-permitted' : 'may-not';

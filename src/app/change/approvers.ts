@@ -1,13 +1,9 @@
 import { strangerOf, type Account } from '../../change/account.ts';
 import type { Standing } from '../../change/decisions.ts';
-import { groupsOf, standingOf, type GroupMembers } from '../../change/policy.ts';
+import { groupsAmong, standingOf, type GroupMembers } from '../../change/policy.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
-import { NotPermitted } from '../not-permitted.ts';
 import type { ChangeWorld } from './change-world.ts';
 import { openPeople } from '../people.ts';
-import { withTimeout } from '../with-timeout.ts';
-
-const LOOK_UP_MS = 5_000;
 
 export interface Approver {
   standing: Standing;
@@ -25,22 +21,8 @@ export interface Approvers {
 
 /** Who may propose and approve, by the configuration, and by the accounts and user groups as they are now. */
 export function openApprovers(world: ChangeWorld): Approvers {
-  const { approvals, groupMembersNow, clock, log } = world;
+  const { approvals, groupMembersNow } = world;
   const people = openPeople({ ...world, accountPolicy: approvals });
-
-  async function members(): Promise<GroupMembers> {
-    const groups = groupsOf(approvals());
-    const found = new Map<string, readonly string[] | 'not-permitted' | null>(groups.map((group) => [group, null]));
-    const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(groupMembersNow)));
-    const answers = looked.kind === 'done' ? looked.value : [];
-    for (const [at, group] of groups.entries()) {
-      const answer = answers[at];
-      if (answer?.status === 'fulfilled') found.set(group, answer.value);
-      else if (answer?.reason instanceof NotPermitted) found.set(group, 'not-permitted');
-      else log.warn({ err: answer?.reason, group }, 'The members of a user group could not be looked up');
-    }
-    return found;
-  }
 
   function standingNow(userId: string, account: Account | null, groups: GroupMembers): Standing {
     const stranger = strangerOf(account, approvals());
@@ -52,7 +34,10 @@ export function openApprovers(world: ChangeWorld): Approvers {
 
   async function standings(userIds: readonly string[]): Promise<Map<string, Approver>> {
     const ids = [...new Set(userIds)];
-    const [groups, accounts] = await Promise.all([members(), Promise.all(ids.map(people.account))]);
+    const [groups, accounts] = await Promise.all([
+      people.members(groupsAmong(approvals().approvers), groupMembersNow),
+      Promise.all(ids.map(people.account)),
+    ]);
     return new Map(
       ids.map((userId, at) => {
         const account = accounts[at] ?? null;
