@@ -6,6 +6,7 @@ import { parseMemorySample } from '../../oom/proc/memory-sample.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { HostLink } from '../host-link.ts';
 import type { HostStore, MemorySample } from '../store-port.ts';
+import { phaseOf } from './spread.ts';
 
 export interface Sampling {
   link: Pick<HostLink, 'host' | 'scan'>;
@@ -76,11 +77,4 @@ async function look(link: Pick<HostLink, 'scan'>, atMs: number): Promise<Moment 
 
 function restAt(moment: Moment): RestAt {
   return { atMs: moment.atMs, restKiB: restOf(moment), totalKiB: moment.totalKiB + moment.totalSwapKiB };
-}
-
-/** From 0 to 1, the same for the same host. */
-function phaseOf(host: string): number {
-  let sum = 0;
-  for (const letter of host) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 1_000;
-  return sum / 1_000;
 }
