@@ -5,11 +5,9 @@ import { openChangeAccess } from './change-requests.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
 import { readGroupKills } from './group-kills.ts';
-import { lookAtHost } from './host-look.ts';
+import { lookAtHost, lookWhy, readUnitState } from './host-look.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { COMMANDS, SCRIPTS } from '../remote/scripts.ts';
-import { lookWhy } from './why-look.ts';
-import { readUnitState } from './unit-state.ts';
 
 const SCAN_MAX_BYTES = 32 * 1024 * 1024; // 2,500 processes with command lines were 0.2 MB
 const SCAN_TIMEOUT_MS = 20_000;
