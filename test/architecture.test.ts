@@ -10,6 +10,7 @@ const ORDER = [
   ['oom/killers', 'oom/proc'],
   ['oom/report'],
   ['cause'],
+  ['size'],
   ['incident'],
   ['change'],
   ['notice'],
@@ -28,7 +29,7 @@ const ORDER = [
   ['cli'],
   ['cli.ts'],
 ];
-const PURE = ['oom', 'cause', 'incident', 'change', 'notice'];
+const PURE = ['oom', 'cause', 'size', 'incident', 'change', 'notice'];
 const IMPURE_CALLS = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bprocess\.\w|\bfetch\(/;
 
 const src = path.join(import.meta.dirname, '../src');

@@ -1,0 +1,148 @@
+import { placeOfRecord, type Place, type Tasks } from './place.ts';
+import { PROGRAMS } from './programs.ts';
+import type { Held, Program, Split } from './program.ts';
+import type { KillRecord } from '../oom/report.ts';
+
+/** What of a program fits where it lives. Sizes in KiB. */
+export interface Sizing {
+  program: Program;
+  tasks: Tasks;
+  place: Place;
+  /** Everything in the place that is not this program's. */
+  othersKiB: number;
+  /** Kept free for page cache and peaks. */
+  reserveKiB: number;
+  /** What is left for all tasks of the program, and for the one that is sized where each is sized by itself. */
+  budgetKiB: number;
+  instanceKiB: number;
+  split: Split;
+  /** As its command line says; null: not there, cut off or masked. */
+  now: { value: number; text: string } | null;
+  /**
+   * `set`: this fits. `fits`: what is set now is no more than that. `no-room`: what is left is less than it needs to work.
+   * `outside`: its memory is beside what its setting limits.
+   */
+  verdict: 'set' | 'fits' | 'no-room' | 'outside';
+}
+
+/** A program is worth sizing from this share of the place on. */
+const SHARE_MIN = 0.2;
+const RESERVE_SHARE = 0.05;
+const RESERVE_HOST_MIN_KIB = 32 * 1_024;
+const RESERVE_GROUP_MIN_KIB = 8 * 1_024;
+const RESERVE_MAX_KIB = 2 * 1_024 * 1_024;
+/** The scan cuts a command line there: what follows is not known. */
+const COMMAND_LINE_MAX = 200;
+const UNITS_MIB: Readonly<Record<string, number>> = { k: 1 / 1_024, m: 1, g: 1_024, t: 1_024 * 1_024 };
+
+/** Causes that are no matter of a program's settings: the kernel's own memory, addresses, a hand on the keyboard. */
+const NOT_SIZED: ReadonlySet<string> = new Set([
+  'sysrq',
+  'panic',
+  'no-killable',
+  'allocating-task',
+  'kernel-slab',
+  'slab-cache',
+  'group-kernel',
+  'huge-pages',
+  'min-free',
+  'unaccounted',
+  'fragmentation',
+  'low-zone',
+  'shmem',
+  'mlocked',
+  'page-tables',
+  'kernel-stacks',
+  'cpuset',
+  'mempolicy',
+  'one-node',
+]);
+
+/** The program with settings that held most where a kill happened, with what of it fits there; null: none that is known. */
+export function sizeOfRecord(record: KillRecord, causeCode: string | null, commandLine: string | null): Sizing | null {
+  if (record.outcome !== 'killed' || (causeCode !== null && NOT_SIZED.has(causeCode))) return null;
+  const place = placeOfRecord(record, commandLine);
+  return place === null ? null : (sizesIn(place, SHARE_MIN)[0] ?? null);
+}
+
+/** Each known program in a place that holds at least so much of it, the largest first. */
+export function sizesIn(place: Place, shareMin: number): Sizing[] {
+  return place.tasks
+    .filter(({ kiB }) => kiB >= place.totalKiB * shareMin)
+    .flatMap((tasks) => {
+      const program = programOf(tasks);
+      return program === null ? [] : [sizeOf(program, tasks, place)];
+    });
+}
+
+/** Which program these tasks are; null: none that is known. */
+export function programOf({ name, commandLine, unit }: Pick<Tasks, 'name' | 'commandLine' | 'unit'>): Program | null {
+  const said = `${commandLine ?? ''} ${unit ?? ''}`;
+  return (
+    PROGRAMS.find(({ names, told }) => names.test(name) || (told !== null && told.names.test(name) && told.by.test(said))) ??
+    null
+  );
+}
+
+/** The arithmetic: total − others − reserve, its share of that, and how the program divides it. */
+export function sizeOf(program: Program, tasks: Tasks, place: Place): Sizing {
+  const least = place.kind === 'host' ? RESERVE_HOST_MIN_KIB : RESERVE_GROUP_MIN_KIB;
+  const reserveKiB = Math.min(RESERVE_MAX_KIB, Math.max(least, place.totalKiB * RESERVE_SHARE));
+  const othersKiB = othersOf(tasks, place);
+  const budgetKiB = Math.max(0, place.totalKiB - othersKiB - reserveKiB);
+  const share = isOneOfMany(program, tasks) ? tasks.largestKiB / tasks.kiB : 1;
+  const instanceKiB = budgetKiB * share;
+  const now = readNow(program, tasks.commandLine);
+  const held: Held = {
+    tasks: tasks.count,
+    totalMiB: tasks.kiB / 1_024,
+    largestMiB: tasks.largestKiB / 1_024,
+    now: now?.value ?? null,
+  };
+  const split = program.split(instanceKiB / 1_024, held, tasks.name);
+  const [{ value }] = split.values;
+  return {
+    program,
+    tasks,
+    place,
+    othersKiB,
+    reserveKiB,
+    budgetKiB,
+    instanceKiB,
+    split,
+    now,
+    verdict: verdictOf(program, held, value, instanceKiB / 1_024),
+  };
+}
+
+/** Each by itself has a heap or a cache of its own; those of PostgreSQL and of pools are one. */
+function isOneOfMany({ kind, key }: Program, { count }: Tasks): boolean {
+  return kind === 'memory' && key !== 'postgres' && count > 1;
+}
+
+function verdictOf({ least }: Program, held: Held, value: number, instanceMiB: number): Sizing['verdict'] {
+  if (held.now !== null && held.now <= value) return 'fits';
+  if (value >= least) return 'set';
+  // What it holds beside its setting leaves no room for that.
+  return held.now !== null && held.largestMiB - held.now > instanceMiB / 2 ? 'outside' : 'no-room';
+}
+
+/** Two ways to tell, the larger counts; but never so much that the program itself would hold nothing. */
+function othersOf(tasks: Tasks, { usedKiB, kernelKiB, tasks: all, totalKiB }: Place): number {
+  const byTasks = all.filter((one) => one.name !== tasks.name).reduce((sum, one) => sum + one.kiB, kernelKiB);
+  if (usedKiB === null) return Math.min(byTasks, totalKiB);
+  return Math.max(Math.min(byTasks, usedKiB - Math.min(tasks.largestKiB, usedKiB)), usedKiB - tasks.kiB, 0);
+}
+
+/** The last one given counts. A value at the very end of a line that was cut may lack digits, one that was masked is none. */
+function readNow({ argument, argumentUnitMiB }: Program, commandLine: string | null): Sizing['now'] {
+  if (argument === null || commandLine === null) return null;
+  const found = [...commandLine.matchAll(new RegExp(argument.source, `${argument.flags}g`))].at(-1);
+  const text = found?.[1];
+  if (found === undefined || text === undefined) return null;
+  const isCut = commandLine.length >= COMMAND_LINE_MAX && found.index + found[0].length >= commandLine.length;
+  const [, digits = '', unit] = /^([\d.]+) ?([kmgt])?b?$/i.exec(text) ?? [];
+  const value = Number(digits) * (unit === undefined ? argumentUnitMiB : (UNITS_MIB[unit.toLowerCase()] ?? NaN));
+  // 0 is "no limit" wherever it is allowed.
+  return isCut || !Number.isFinite(value) || value <= 0 ? null : { value, text };
+}
