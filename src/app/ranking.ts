@@ -5,6 +5,7 @@ import { sayShare } from '../notice/units.ts';
 import { UNKILLABLE } from '../oom/badness/badness.ts';
 import { identifyCgroup } from '../oom/proc/cgroup.ts';
 import { nameOfGroup, type ContainerName } from '../oom/proc/container-name.ts';
+import { isWithin } from '../size/place.ts';
 import { rankNext, type LiveRank, type ProcessFacts, type ProcScan } from '../oom/proc/proc-scan.ts';
 
 /** Memory groups whose limit was hit before: path → limit in KiB, null where the report did not say. */
@@ -67,10 +68,6 @@ export function whoIsNext(incident: Incident, live: { scan: ProcScan; atMs: numb
     .slice(0, NEXT_COUNT)
     .map(({ facts: { pid, name, rssKiB, swapKiB, oomScoreAdj } }) => ({ pid, name, rssKiB, swapKiB, oomScoreAdj }));
   return { candidates, atMs: live.atMs };
-}
-
-function isWithin(cgroup: string | null, group: string): boolean {
-  return cgroup === group || (cgroup?.startsWith(`${group}/`) ?? false);
 }
 
 function orderOf(scan: ProcScan, rank: LiveRank): { facts: ProcessFacts; points: number | null }[] {

@@ -75,20 +75,36 @@ export function sizesIn(place: Place, shareMin: number): Sizing[] {
     });
 }
 
+/**
+ * The same for programs that share a place: what there is for all of them is divided as they hold it now. Every one of them has to be
+ * set, then all fit together.
+ */
+export function sizesTogether(place: Place, shareMin: number): Sizing[] {
+  const alone = sizesIn(place, shareMin);
+  const [first] = alone;
+  if (first === undefined || alone.length === 1) return alone;
+  const heldKiB = alone.reduce((sum, { tasks }) => sum + tasks.kiB, 0);
+  // To each of them the others of this list are a part of all else.
+  const othersKiB = Math.max(0, first.othersKiB - (heldKiB - first.tasks.kiB));
+  const forAllKiB = Math.max(0, place.totalKiB - othersKiB - first.reserveKiB);
+  return alone.map(({ program, tasks }) => sizeOf(program, tasks, place, (forAllKiB * tasks.kiB) / heldKiB));
+}
+
 /** Which program these tasks are; null: none that is known. */
 export function programOf({ name, commandLine, unit }: Pick<Tasks, 'name' | 'commandLine' | 'unit'>): Program | null {
   const said = `${commandLine ?? ''} ${unit ?? ''}`;
   return (
-    PROGRAMS.find(({ names, told }) => names.test(name) || (told !== null && told.names.test(name) && told.by.test(said))) ??
-    null
+    PROGRAMS.find(
+      ({ names, told }) => names.test(name) || (told !== null && told.names.test(name) && told.by.test(said)),
+    ) ?? null
   );
 }
 
-/** The arithmetic: total − others − reserve, its share of that, and how the program divides it. */
-export function sizeOf(program: Program, tasks: Tasks, place: Place): Sizing {
+/** The arithmetic: total − others − reserve (or the budget that is given), its share of that, and how the program divides it. */
+export function sizeOf(program: Program, tasks: Tasks, place: Place, givenKiB: number | null = null): Sizing {
   const least = place.kind === 'host' ? RESERVE_HOST_MIN_KIB : RESERVE_GROUP_MIN_KIB;
   const reserveKiB = Math.min(RESERVE_MAX_KIB, Math.max(least, place.totalKiB * RESERVE_SHARE));
-  const othersKiB = othersOf(tasks, place);
+  const othersKiB = givenKiB === null ? othersOf(tasks, place) : Math.max(0, place.totalKiB - reserveKiB - givenKiB);
   const budgetKiB = Math.max(0, place.totalKiB - othersKiB - reserveKiB);
   const share = isOneOfMany(program, tasks) ? tasks.largestKiB / tasks.kiB : 1;
   const instanceKiB = budgetKiB * share;

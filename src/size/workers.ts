@@ -51,7 +51,7 @@ export const WORKERS: readonly Program[] = [
     names: /^php-?fpm[\d.]*$/,
     told: null,
     setting: 'pm.max_children',
-    unset: 'always set, 5 as Debian ships it',
+    unset: 'it does not start; Debian’s pool has 5',
     argument: null,
     base: { what: 'master and opcache', mib: 24 },
     least: 2,
@@ -119,7 +119,8 @@ export const WORKERS: readonly Program[] = [
     argument: /worker_processes (\d+)/,
     base: { what: 'the master and shared zones', mib: 16 },
     least: 1,
-    words: 'In nginx.conf; then reload it. After a reload the workers of before stay until their last connection ends (worker_shutdown_timeout).',
+    words:
+      'In nginx.conf; then reload it. After a reload the workers of before stay until their last connection ends (worker_shutdown_timeout).',
     look: "grep -rn 'worker_processes' /etc/nginx",
     line: (value) => `worker_processes ${value};`,
     also: 'worker_connections times the buffers of a connection (proxy_buffers, client_body_buffer_size)',

@@ -88,6 +88,8 @@ Do: Cap it before it takes the host down (it was using 5.9 GiB). With no swap it
 Undo:
   systemctl set-property mysql.service MemoryHigh=BEFORE
 
+Size: mysqld fits here with innodb_buffer_pool_size = 3072M. The arithmetic, command and undo: /oom show inc-db01
+
 The host’s RAM
 Processes            10,713 MiB
 Unaccounted          956 MiB

@@ -64,6 +64,10 @@ export function answeringHandlers(): AnsweringHandlers {
       note('memory', host, forMs);
       return ofHost(host, () => notice(aNotice({ headline: [{ words: `memory of ${host}` }] })));
     },
+    answerSize: async ({ host, what }) => {
+      note('size', host, what);
+      return ofHost(host, () => notice(aNotice({ headline: [{ words: `size of ${what ?? 'all'}` }] })));
+    },
     answerHosts: async () => notice(describeHosts([], false)),
     checkHosts: async ({ host }) => notice(aNotice({ headline: [{ words: `checked ${host ?? 'all'}` }] })),
     answerAudit: async ({ host }) => notice(describeAudit(host, [], false)),

@@ -2,6 +2,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { COMMANDS } from '../../src/app/answer/registry.ts';
 import { CONFIG_KEYS, ENVIRONMENT } from '../../src/config/config.ts';
+import { PROGRAMS } from '../../src/size/programs.ts';
 import { SCOPES } from '../../src/slack/scopes.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -25,6 +26,22 @@ const TABLES: Record<string, () => string> = {
     table(
       ['scope', 'needed', 'what for', 'without it'],
       SCOPES.map(({ name, isRequired, why, lost }) => [`\`${name}\``, isRequired ? 'yes' : 'optional', why, lost]),
+    ),
+  sizes: () =>
+    table(
+      ['program', 'its memory is', 'setting', 'without it', 'at least', 'limits it too', 'facts of'],
+      PROGRAMS.map((one) => {
+        const { values } = one.split(64 * 1_024, { tasks: 30, totalMiB: 3_000, largestMiB: 200, now: null }, one.key);
+        return [
+          one.title,
+          one.holds,
+          values.map(({ name }) => `\`${name}\``).join(', '),
+          one.unset,
+          one.kind === 'memory' ? `${one.least} MiB` : String(one.least),
+          one.also ?? '',
+          `[${one.source.versions}](${one.source.url})`,
+        ];
+      }),
     ),
   environment: () =>
     table(

@@ -18,6 +18,7 @@ import { openRuleAnswers } from './rule-answers.ts';
 import { openShowAnswers } from './show-answers.ts';
 import { openScoresAnswer } from './scores-answer.ts';
 import { openHelpAnswer } from './help-answer.ts';
+import { openSizeAnswer } from './size-answer.ts';
 import { openTestAnswer } from './test-answer.ts';
 import { openWhyAnswer } from './why-answer.ts';
 import { openTargets } from './targets.ts';
@@ -62,6 +63,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     answerMemory: openMemoryAnswer(world, targets),
     answerReport: openReportAnswer(world, targets),
     answerScores: openScoresAnswer(world, targets, scans),
+    answerSize: openSizeAnswer(world, targets, scans),
     answerWhy: openWhyAnswer(world, targets, scans),
     answerHelp: openHelpAnswer(world, targets, rights, mayPropose),
     meantTarget,

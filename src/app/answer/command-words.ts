@@ -3,6 +3,8 @@ import { readDuration } from '../duration.ts';
 import type { Slip } from './command.ts';
 import { readWhen, type When } from './when-words.ts';
 
+const SCORES_MAX = 50;
+
 /** Words at blanks; quotes hold several together. A quote that is never closed is a character like others. */
 export function splitWords(text: string): string[] {
   return [...text.matchAll(/"([^"]*)"|'([^']*)'(?=\s|$)|(\S+)/g)]
@@ -60,4 +62,20 @@ export function readWhy([host, what, ...rest]: readonly string[]):
       expected: '2h, 30m ago, 14:05 or 2026-11-30 14:05 (UTC)',
     };
   return asking({ host, what, when });
+}
+
+/** A host, and how many rows. */
+export function readScores([host, count]: readonly string[]):
+  Slip | { kind: 'ask'; ask: { host: string; limit: number | null } } {
+  if (host === undefined) return incomplete('scores', 'a host', 'scores db01 10');
+  const limit = count === undefined ? null : /^\d{1,4}$/.test(count) ? Number(count) : 0;
+  if (limit === null) return asking({ host, limit });
+  if (limit < 1)
+    return {
+      kind: 'bad-value',
+      name: 'number',
+      given: count ?? '',
+      expected: `a number from 1 to ${SCORES_MAX}`,
+    };
+  return asking({ host, limit: Math.min(limit, SCORES_MAX) });
 }

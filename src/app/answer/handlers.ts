@@ -56,6 +56,8 @@ export interface Handlers {
   answerWhy: (ask: { host: string; what: string; when: When | null }, requester: Requester) => Promise<Answer>;
   /** Memory of a host over the last hours, with its kills. */
   answerMemory: (ask: { host: string; forMs: number | null }, requester: Requester) => Promise<Answer>;
+  /** What of the settings of a host's programs fits there; `what` null: of all that hold much. */
+  answerSize: (ask: { host: string; what: string | null }, requester: Requester) => Promise<Answer>;
   answerHosts: (requester: Requester) => Promise<Answer>;
   /** What is off on a host, or (null) on the fleet. */
   checkHosts: (ask: { host: string | null }, requester: Requester) => Promise<Answer>;

@@ -1,9 +1,8 @@
 import { nearest } from '../nearest.ts';
 import { command, type Command, type KnownNames, type Parsed, type Slip } from './command.ts';
-import { asking, incomplete, joinWords, readSpan, readWhy, withDuration } from './command-words.ts';
+import { asking, incomplete, joinWords, readScores, readSpan, readWhy, withDuration } from './command-words.ts';
 import { readProtect, readUnprotect } from './protect-words.ts';
 
-const SCORES_MAX = 50;
 const RULE_STATES = { pause: 'paused', resume: 'active', end: 'ended' } as const;
 const RULE_DOES = {
   pause: 'pauses a standing protection',
@@ -108,6 +107,19 @@ export const COMMANDS: readonly Command[] = [
         ? incomplete('memory', 'a host', 'memory db01')
         : withDuration(rest, (forMs) => ({ host, forMs })),
     answer: (handlers, ask, requester) => handlers.answerMemory(ask, requester),
+  }),
+  command({
+    name: 'size',
+    also: ['sizes', 'sizing'],
+    usage: '<host> [process]',
+    does: 'which memory settings of its programs fit there: the arithmetic, the command and its undo',
+    examples: [{ words: ({ host }) => `size ${host}`, runs: true }],
+    terminal: { needsRecord: false },
+    read: ([host, ...what]) =>
+      host === undefined
+        ? incomplete('size', 'a host', 'size db01 mysqld')
+        : asking({ host, what: what.length === 0 ? null : what.join(' ') }),
+    answer: (handlers, ask, requester) => handlers.answerSize(ask, requester),
   }),
   command({
     name: 'protect',
@@ -291,21 +303,6 @@ function topLevel(): string[] {
 
 function typo(word: string, corrected: string | null, rest: readonly string[]): Slip {
   return { kind: 'typo', word, corrected: corrected === null ? null : `${corrected} ${joinWords(rest)}`.trim() };
-}
-
-function readScores([host, count]: readonly string[]):
-  Slip | { kind: 'ask'; ask: { host: string; limit: number | null } } {
-  if (host === undefined) return incomplete('scores', 'a host', 'scores db01 10');
-  const limit = count === undefined ? null : /^\d{1,4}$/.test(count) ? Number(count) : 0;
-  if (limit === null) return asking({ host, limit });
-  if (limit < 1)
-    return {
-      kind: 'bad-value',
-      name: 'number',
-      given: count ?? '',
-      expected: `a number from 1 to ${SCORES_MAX}`,
-    };
-  return asking({ host, limit: Math.min(limit, SCORES_MAX) });
 }
 
 function readMute([target, ...rest]: readonly string[]) {

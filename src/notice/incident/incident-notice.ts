@@ -7,6 +7,7 @@ import type { Cause } from '../../oom/report.ts';
 import { adviceFor } from './advice.ts';
 import { backService, headlineOf, isOneDeath } from './headline.ts';
 import { incidentFacts } from './incident-facts.ts';
+import { sizeLine } from './incident-size.ts';
 import type { Button, Fact, Notice, Part, Text, Tone } from '../notice.ts';
 import { countsSharedTwice, holdersTable, memoryChart, pastKillsChart } from './pictures.ts';
 import { seenBeforeText, statusText } from '../recurrence-text.ts';
@@ -49,6 +50,7 @@ export function describeIncident(incident: Incident, context: IncidentContext): 
       ...some(table && record && countsSharedTwice(record) ? SHARED : null),
       ...(status.length === 0 ? [] : [{ kind: 'facts' as const, facts: status }]),
       ...some(adviceFor(incident)),
+      ...some(sizeLine(incident)),
       ...some(record ? atLastKill(incident, memoryChart(record)) : null),
       ...some(pastKillsChart(incident)),
     ],

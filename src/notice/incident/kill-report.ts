@@ -18,6 +18,8 @@ import {
 import { countsSharedTwice, holdersTable, memoryChart } from './pictures.ts';
 import { plainTable, plainText } from '../render-text.ts';
 import { residentKiB } from '../../oom/resident.ts';
+import { sizeOfRecord } from '../../size/size.ts';
+import { sizeSteps, sizeText } from '../size-text.ts';
 import { domainText, freedKiB, freedWords, reapedOf } from '../roles.ts';
 import { sayCount, sayNumber } from '../units.ts';
 
@@ -56,6 +58,7 @@ export function explainReport(
       text: `${showHostText(slab.name)} ${sayKiB(slab.totalKiB)}`,
     })),
     ...pickedLines(record),
+    ...sizeLines(record),
     ...records.flatMap((one) => one.aftermath).map((text) => ({ label: 'then', text: showHostText(text, 300) })),
     ...(missing === null ? [] : [{ label: 'note', text: missing }]),
     ...[...new Set(records.flatMap((one) => one.warnings))].map((text) => ({
@@ -66,12 +69,21 @@ export function explainReport(
   return `${[...told, ...lines.flatMap((line) => renderLine(line, look))].join('\n')}\n`;
 }
 
-/** The words of a report in plain words, to stand behind it. */
+/** The words of a report in plain words, and the arithmetic of the size that fits, to stand behind it. */
 export function explainWords(record: KillRecord, look: Look): string {
-  const lines = explainTerms(record).map(({ term, means }) => ({ label: '', text: `${term}: ${means}` }));
-  if (lines.length === 0) return '';
-  const [first, ...rest] = lines;
-  return `${[{ label: 'in words', text: first?.text ?? '' }, ...rest].flatMap((line) => renderLine(line, look)).join('\n')}\n`;
+  const sizing = sizeOfRecord(record, record.cause?.code ?? null, null);
+  const lines = [
+    ...labelled(
+      'in words',
+      explainTerms(record).map(({ term, means }) => `${term}: ${means}`),
+    ),
+    ...labelled('size', sizing === null ? [] : sizeSteps(sizing)),
+  ];
+  return lines.length === 0 ? '' : `${lines.flatMap((line) => renderLine(line, look)).join('\n')}\n`;
+}
+
+function labelled(label: string, texts: readonly string[]): Line[] {
+  return texts.map((text, at) => ({ label: at === 0 ? label : '', text }));
 }
 
 /** The table that stands before many kills. */
@@ -255,6 +267,12 @@ function holderLines(record: KillRecord): Line[] {
 function pickedLines(record: KillRecord): Line[] {
   const prediction = record.predictedVictim;
   return prediction === null ? [] : [{ label: 'picked', text: pickedWords(prediction, record) }];
+}
+
+/** What fits, by this report alone. */
+function sizeLines(record: KillRecord): Line[] {
+  const sizing = sizeOfRecord(record, record.cause?.code ?? null, null);
+  return sizing === null ? [] : [{ label: 'size', text: plainText(sizeText(sizing)) }];
 }
 
 function pickedWords(prediction: Prediction, record: KillRecord): string {

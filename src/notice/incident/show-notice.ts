@@ -3,9 +3,11 @@ import { serviceLabel, serviceOf } from '../../incident/service.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { aNotice, type Cell, type Notice, type Part, type Text } from '../notice.ts';
 import { freedKiB, shortageText } from '../roles.ts';
+import { sizeParts } from '../size-text.ts';
 import { sayCount, sayNumber } from '../units.ts';
 import { headlineOf } from './headline.ts';
 import { causeText } from './incident-notice.ts';
+import { sizingOf } from './incident-size.ts';
 import { killFacts } from './incident-facts.ts';
 
 /** So few are told one by one; more stand in a table. */
@@ -26,6 +28,7 @@ export function describeShown(incident: Incident, kills: readonly Kill[], { page
     kills.length <= TOLD_ONE_BY_ONE
       ? kills.flatMap((kill) => oneKill(kill, incident.killCount > 1))
       : [killsTable(incident, kills, first)];
+  const sizing = page === 1 ? sizingOf(incident) : null;
   const missing = page === pages && first + kills.length < incident.killCount;
   return aNotice({
     headline: headlineOf(incident),
@@ -37,7 +40,7 @@ export function describeShown(incident: Incident, kills: readonly Kill[], { page
       { words: pages > 1 ? `, newest first, page ${page} of ${pages}.` : '.' },
       ...(incident.ack ? [{ words: ' On it: ' }, { userId: incident.ack.by }, { words: '.' }] : []),
     ],
-    parts,
+    parts: [...parts, ...(sizing === null ? [] : sizeParts(sizing))],
     small: [
       ...(missing ? [[{ words: 'Older kills of this incident are no longer on record.' }]] : []),
       [{ words: `Incident ${incident.id}.` }],

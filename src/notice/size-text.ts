@@ -1,0 +1,107 @@
+import { sayKiB } from '../oom/units.ts';
+import type { Sizing } from '../size/size.ts';
+import type { Part, Text } from './notice.ts';
+import { sayCount } from './units.ts';
+
+const MIB = 1_024;
+
+/** What fits, as one sentence. */
+export function sizeText(sizing: Sizing): Text {
+  const { program, tasks, split, now, verdict, instanceKiB } = sizing;
+  const [{ name, text }] = split.values;
+  const setting = setOf(name, text);
+  switch (verdict) {
+    case 'set':
+      return [
+        { hostText: tasks.name },
+        { words: program.kind === 'workers' ? ' fits here with at most ' : ' fits here with ' },
+        { hostText: setting },
+        { words: now === null ? '.' : ` (now ${now.text}).` },
+      ];
+    case 'fits':
+      return [
+        { hostText: setOf(name, now?.text ?? '') },
+        { words: ' of ' },
+        { hostText: tasks.name },
+        { words: ` fits here already (up to ${text} does): look at what it holds beside that, and at the others.` },
+      ];
+    case 'no-room':
+      return [
+        { hostText: tasks.name },
+        { words: ` does not fit here: everything else leaves it ${sayKiB(instanceKiB)}, too little for any ` },
+        { hostText: name },
+        { words: '. It needs a larger limit, more RAM or another host.' },
+      ];
+    case 'outside':
+      return [
+        { hostText: tasks.name },
+        { words: ` held ${sayKiB(tasks.largestKiB - (now?.value ?? 0) * MIB)} beside what ` },
+        { hostText: name },
+        { words: ' limits, so a smaller value would not help.' },
+      ];
+  }
+}
+
+/** The arithmetic behind it, a step a line, then what is taken for granted and where the facts are from. */
+export function sizeSteps(sizing: Sizing): string[] {
+  const { program, tasks, place, othersKiB, reserveKiB, budgetKiB, instanceKiB, split, verdict } = sizing;
+  const what = place.kind === 'host' ? 'RAM' : 'limit of the group';
+  const held = `${tasks.count > 1 ? `${sayCount(tasks.count, 'process', 'processes')} together` : 'it'} held ${sayKiB(tasks.kiB)}`;
+  const isKnown = verdict === 'set' || verdict === 'fits';
+  const rest = split.rest.map(({ what: part, mib }) => ` − ${sayKiB(mib * MIB)} ${part}`).join('');
+  const left = Math.max(0, instanceKiB - split.rest.reduce((sum, { mib }) => sum + mib * MIB, 0));
+  return [
+    `${sayKiB(place.totalKiB)} ${what} − ${sayKiB(othersKiB)} all else (other processes, the kernel) − ${sayKiB(reserveKiB)} reserve = ${sayKiB(budgetKiB)} for it (${held})`,
+    ...(instanceKiB < budgetKiB
+      ? [`its largest process held ${sayKiB(tasks.largestKiB)} of that: ${sayKiB(instanceKiB)} for that one`]
+      : []),
+    `${sayKiB(instanceKiB)}${rest} = ${sayKiB(left)}${isKnown ? `, ${split.how}` : ''}`,
+    ...(isKnown ? [split.values.map(({ name, text }) => setOf(name, text)).join(', ')] : []),
+    place.swapKiB > 0 ? `swap (${sayKiB(place.swapKiB)}) is left for peaks and not counted` : 'there is no swap',
+    `now: ${nowWords(sizing)}`,
+    `assumed: all else stays as it was; ${program.assumes.join('; ')}`,
+    ...(program.also === null ? [] : [`limits it too: ${program.also}`]),
+    `its memory is ${program.holds} (${program.source.versions}; ${program.source.url})`,
+  ];
+}
+
+/** The whole of it: sentence, arithmetic, and the command with its undo. */
+export function sizeParts(sizing: Sizing): Part[] {
+  const { program, split, now, verdict } = sizing;
+  const apply = verdict === 'set' ? program.apply(split.values, now?.text ?? null) : null;
+  const before: Text =
+    apply === null || apply.look === null || !apply.undo.includes('BEFORE')
+      ? []
+      : [{ words: ' First save the current value (replace BEFORE in the undo): ' }, { hostText: apply.look }];
+  return [
+    { kind: 'text', text: [{ strong: 'Size:' }, { words: ' ' }, ...sizeText(sizing)] },
+    { kind: 'lines', caption: 'The arithmetic', lines: sizeSteps(sizing) },
+    ...(apply === null
+      ? []
+      : [
+          {
+            kind: 'command' as const,
+            label: [{ strong: 'Set it:' }, { words: ` ${apply.words}` }, ...before],
+            command: apply.command,
+            undo: apply.undo,
+          },
+        ]),
+  ];
+}
+
+/** Flags and variables are written with `=`, `-Xmx` with nothing between, settings of files with blanks. */
+function setOf(name: string, text: string): string {
+  if (name.startsWith('-X')) return `${name}${text}`;
+  return name.startsWith('--') || name === name.toUpperCase() ? `${name}=${text}` : `${name} = ${text}`;
+}
+
+function nowWords({ program, tasks, now }: Sizing): string {
+  if (now !== null) return now.text;
+  const where =
+    program.argument === null
+      ? 'cannot be read from here'
+      : tasks.commandLine === null
+        ? 'not known'
+        : 'not on its command line, as far as that is known';
+  return `${where}; without the setting: ${program.unset}`;
+}
