@@ -152,6 +152,43 @@ describe('recipes', () => {
   });
 });
 
+describe('advice on a memory group', () => {
+  it('names its file only once the host was looked at and still has it', () => {
+    const gone = someHostFacts();
+    const there = someHostFacts({ limitKiB: 65_536 });
+
+    expect(recipeFor(incidentOf('memcg-limit', IN_GROUP, { hostFacts: there }))?.command).toContain(GROUP);
+    for (const hostFacts of [null, gone])
+      for (const code of ['memcg-limit', 'hog', 'kill-loop', 'holder'])
+        expect([code, recipeFor(incidentOf(code, IN_GROUP, { hostFacts }))?.command]).not.toEqual([
+          code,
+          expect.stringContaining('/sys/fs/cgroup'),
+        ]);
+    for (const code of ['group-kernel', 'group-shmem', 'shmem'])
+      expect(recipeFor(incidentOf(code, IN_GROUP, { hostFacts: gone }))?.command ?? '').not.toContain(GROUP);
+  });
+
+  it('goes to what starts the service where the group is gone, with the limit that it had', () => {
+    expect(recipeFor(incidentOf('memcg-limit', IN_GROUP, { hostFacts: someHostFacts() }))).toMatchObject({
+      kind: 'look',
+      words: expect.stringMatching(
+        /^Its memory group is gone, and the limit of 64 MiB with it\. Whatever starts mysqld sets the limit again: set 80 MiB there/,
+      ),
+      command: 'ps -o rss,pid,args --sort=-rss -C mysqld | head -20',
+    });
+  });
+
+  it('sets nothing on a unit of systemd-run, which is gone with its process', () => {
+    const unit = 'run-u17.service';
+    const path = `/system.slice/${unit}`;
+    const identity = { unit, slice: 'system.slice', container: null, runtime: null, pod: null, qos: null };
+    const record = { ...IN_GROUP, identity, oomMemcg: path, taskMemcg: path };
+
+    for (const code of ['memcg-limit', 'hog', 'leak', 'worker-pool', 'kill-loop'])
+      expect(recipeFor(incidentOf(code, record as Partial<KillRecord>))?.command ?? '').not.toContain(unit);
+  });
+});
+
 /** Commands that this machine can run without harm; the others need systemd, kubectl, NUMA or swap space. */
 describe('recipes on this machine', needs('cgroup'), () => {
   const looks = [...new Set(ALL.flatMap(({ recipe }) => (recipe.kind === 'look' ? [recipe.command] : [])))];
@@ -172,7 +209,9 @@ describe('recipes on this machine', needs('cgroup'), () => {
 
   it('raise the limit of a group, and take it back', () => {
     const dir = `/sys/fs/cgroup/memory${GROUP}`;
-    const recipe = recipeFor(incidentOf('memcg-limit', IN_GROUP)) as Change;
+    const facts = someHostFacts({ limitKiB: 65_536 });
+    const hostFacts = { ...facts, group: facts.group && { ...facts.group, version: 1 as const } };
+    const recipe = recipeFor(incidentOf('memcg-limit', IN_GROUP, { hostFacts })) as Change;
     mkdirSync(dir);
     try {
       const file = `${dir}/memory.limit_in_bytes`;

@@ -65,11 +65,16 @@ const KEPT_UNIT =
 const KEPT_NAME =
   /^(?:sshd(?:-.*)?|systemd(?:-.*)?|\(sd-pam\)|dbus-daemon|dbus-broker.*|init|containerd|dockerd|kubelet)$/;
 
+/** One that `systemd-run` made up a name for: it goes with its process, and no command finds it again. */
+export function isTransient(unit: string | null): boolean {
+  return unit !== null && /^run-[a-z]?[0-9a-f]+\.(?:service|scope)$/.test(unit);
+}
+
 /** The victim's service if a command may change its limits at all, by the name that a shell takes as it is; else null. */
 export function limitableUnit(record: KillRecord): string | null {
   const unit = shellWord(record.identity?.unit ?? null);
   if (unit === null || !unit.endsWith('.service') || !isSystemUnit(record, unit)) return null;
-  return KEPT_UNIT.test(unit) || KEPT_NAME.test(record.name ?? '') ? null : unit;
+  return isTransient(unit) || KEPT_UNIT.test(unit) || KEPT_NAME.test(record.name ?? '') ? null : unit;
 }
 
 /** Whether `systemctl` means this very unit: nothing but slices stands above it, no user's manager and no container. */
@@ -87,9 +92,10 @@ export function unitSize({ incident }: Case, unit: string, key: 'memoryMaxKiB' |
   return kiB === null ? 'infinity' : `${kiB}K`;
 }
 
-/** Where the full group's files are; null: not known, or not a path for a shell. */
+/** Where the full group's files are; null: not known, gone by the time the host was looked at, or not a path for a shell. */
 export function groupDirectory({ incident, record }: Case): { path: string; version: 1 | 2 } | null {
   const path = shellPath(record.oomMemcg);
+  if (incident.hostFacts != null && incident.hostFacts.group === null) return null;
   const version = incident.hostFacts?.group?.version ?? record.memcg?.version ?? null;
   if (path === null || version === null) return null;
   return { path: version === 1 ? `/sys/fs/cgroup/memory${path}` : `/sys/fs/cgroup${path}`, version };

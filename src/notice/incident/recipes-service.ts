@@ -5,6 +5,7 @@ import {
   LIMIT_MARGIN,
   groupDirectory,
   isSystemUnit,
+  isTransient,
   limitableUnit,
   look,
   setProperty,
@@ -84,6 +85,7 @@ export function forLimit(given: Case): Recipe | null {
     return setProperty({ unit, property: 'MemoryMax', value: `${mib}M`, words }, unitSize(given, unit, 'memoryMaxKiB'));
   const ofContainer = forContainer(given, words);
   if (ofContainer !== null) return ofContainer;
+  if (isTransient(identity?.unit ?? null) && limit !== null) return forGroupThatIsGone(given, limit, mib);
   const named = identity && isContainerScope(identity) ? null : shellWord(identity?.unit ?? null);
   if (named !== null)
     return isSystemUnit(record, named)
@@ -92,10 +94,14 @@ export function forLimit(given: Case): Recipe | null {
   return identity?.slice || identity?.container ? null : byFile(given, limit, mib, words);
 }
 
-/** Groups that nothing manages have their limit in a file. */
+/** Groups that nothing manages have their limit in a file, for as long as the group is there: that was looked at. */
 function byFile(given: Case, limit: number | null, mib: number, words: string): Recipe | null {
+  if (limit === null || given.record.oomMemcg === '/') return null;
+  const facts = given.incident.hostFacts ?? null;
+  if (facts === null) return seeHolder(given);
+  if (facts.group === null) return forGroupThatIsGone(given, limit, mib);
   const group = groupDirectory(given);
-  if (group === null || limit === null || given.record.oomMemcg === '/') return null;
+  if (group === null) return null;
   const file = `${group.path}/${group.version === 1 ? 'memory.limit_in_bytes' : 'memory.max'}`;
   return {
     kind: 'change',
@@ -104,6 +110,18 @@ function byFile(given: Case, limit: number | null, mib: number, words: string): 
     undo: `echo ${limit * 1_024} > ${file}`,
     before: null,
   };
+}
+
+/** With the group its files went, so the limit is what the next start sets. */
+function forGroupThatIsGone({ record }: Case, limitKiB: number, mib: number): Recipe {
+  const name = shellWord(record.name);
+  const words = `Its memory group is gone, and the limit of ${sayKiB(limitKiB)} with it. Whatever starts ${name ?? 'it'} sets the limit again: set ${mib} MiB there if its memory was flat before. See what runs of it now:`;
+  return look(
+    words,
+    name === null
+      ? 'ps -eo rss,pid,args --sort=-rss | head -20'
+      : `ps -o rss,pid,args --sort=-rss -C ${name} | head -20`,
+  );
 }
 
 function forLeak(given: Case): Recipe | null {
