@@ -19,6 +19,13 @@ export interface MessageLog {
   unread: (channel: string, person: string) => number;
   markRead: (channel: string, person: string) => void;
   nextTs: () => string;
+  /** The newest of a channel with all its threads, oldest first. */
+  newest: (channel: string, max: number) => Message[];
+  /** Those of an earlier start, before any other is posted. */
+  restore: (channel: string, messages: Message[]) => void;
+  /** Up to where each person read each channel. */
+  reads: () => ReadonlyMap<string, string>;
+  restoreReads: (reads: ReadonlyMap<string, string>) => void;
 }
 
 /** Holds every message of the workspace, the newest two thousand of each channel. */
@@ -51,6 +58,15 @@ export function openMessageLog(changes: Changes, nowMs: () => number): MessageLo
 
   return {
     nextTs,
+    newest: (channel, max) => all(channel).slice(-max),
+    restore(channel, messages) {
+      byChannel.set(channel, messages.slice(-MESSAGES_PER_CHANNEL_MAX));
+      for (const { ts } of messages) lastMicros = Math.max(lastMicros, Math.round(Number(ts) * 1e6));
+    },
+    reads: () => lastRead,
+    restoreReads(reads) {
+      for (const [key, ts] of reads) lastRead.set(key, ts);
+    },
     post(draft) {
       const message: Message = {
         text: '',

@@ -21,16 +21,22 @@ export interface Control {
 
 export interface PageEvents {
   /** Keeps the response open and tells it all that `person` may see. */
-  attach: (person: Person, response: ServerResponse) => void;
+  attach: (person: Person, tab: string, response: ServerResponse) => void;
+  /** Somebody does something in a tab: a window that opens of it belongs there. */
+  actsIn: (person: Person, tab: string) => void;
   close: () => void;
 }
 
 /** The live side of the page: server-sent events, one stream for each open page. */
 export function openPageEvents(world: World, controls: readonly Control[]): PageEvents {
-  const readers = new Map<ServerResponse, Person>();
+  const readers = new Map<ServerResponse, { person: Person; tab: string }>();
+  /** Where each person last did something. */
+  const lastTab = new Map<string, string>();
+  /** Which tab the open window of each person is in. */
+  const windows = new Map<string, { viewId: string; tab: string }>();
   const stop = world.changes.subscribe((change) => {
-    for (const [response, person] of readers)
-      for (const [name, data] of seenBy(person, change)) send(response, name, data);
+    for (const [response, { person, tab }] of readers)
+      for (const [name, data] of seenBy(person, tab, change)) send(response, name, data);
   });
   const keepAlive = setInterval(() => readers.forEach((_, response) => response.write(':\n\n')), KEEP_ALIVE_MS);
   keepAlive.unref();
@@ -41,7 +47,19 @@ export function openPageEvents(world: World, controls: readonly Control[]): Page
     else response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
-  function seenBy(person: Person, change: Change): [string, unknown][] {
+  /** The person's open window, if it is in this tab. One whose tab is gone moves to the next that comes. */
+  function windowIn(person: Person, tab: string): View | null {
+    const view = world.views.modal(person.id);
+    if (view === null) return null;
+    const is = windows.get(person.id);
+    const isThere = [...readers.values()].some((one) => one.person.id === person.id && one.tab === is?.tab);
+    const of =
+      is?.viewId === view.id && isThere ? is.tab : is?.viewId === view.id ? tab : (lastTab.get(person.id) ?? tab);
+    windows.set(person.id, { viewId: view.id, tab: of });
+    return of === tab ? view : null;
+  }
+
+  function seenBy(person: Person, tab: string, change: Change): [string, unknown][] {
     switch (change.kind) {
       case 'message':
         return mayRead(person, change.message)
@@ -53,7 +71,7 @@ export function openPageEvents(world: World, controls: readonly Control[]): Page
       case 'removed':
         return change.onlyFor === null || change.onlyFor === person.id ? [['removed', change]] : [];
       case 'view':
-        return change.person === person.id ? [['modal', shown(world.views.modal(person.id))]] : [];
+        return change.person === person.id ? [['modal', shown(windowIn(person, tab))]] : [];
       case 'home':
         return change.person === person.id ? [['home', shown(world.views.home(person.id))]] : [];
       case 'read':
@@ -77,7 +95,7 @@ export function openPageEvents(world: World, controls: readonly Control[]): Page
     return view === null ? null : asSlackView(view);
   }
 
-  function hello(person: Person): unknown {
+  function hello(person: Person, tab: string): unknown {
     const { directory, views, sockets, commands, shortcuts } = world;
     const channels = directory.channels().filter((channel) => directory.isMember(channel, person.id));
     return {
@@ -97,19 +115,20 @@ export function openPageEvents(world: World, controls: readonly Control[]): Page
       shortcuts,
       controls: controls.map(({ id, label, description }) => ({ id, label, description })),
       sockets: { count: sockets.count() },
-      modal: shown(views.modal(person.id)),
+      modal: shown(windowIn(person, tab)),
       home: shown(views.home(person.id)),
     };
   }
 
   return {
-    attach(person, response) {
+    actsIn: (person, tab) => void lastTab.set(person.id, tab),
+    attach(person, tab, response) {
       const oldest = readers.keys().next().value;
       if (readers.size >= READERS_MAX && oldest !== undefined) oldest.destroy();
-      readers.set(response, person);
+      readers.set(response, { person, tab });
       response.on('close', () => readers.delete(response));
       response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' });
-      send(response, 'hello', hello(person));
+      send(response, 'hello', hello(person, tab));
     },
     close() {
       stop();

@@ -44,7 +44,9 @@ const Deed = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('dismiss'), channel: z.string(), ts: z.string() }),
   z.object({ kind: z.literal('control'), id: z.string() }),
 ]);
-const InProgress = z.object({ person: z.string(), deed: Deed });
+/** Of one page that is open somewhere. */
+const tab = z.string().max(64).default('');
+const InProgress = z.object({ person: z.string(), tab, deed: Deed });
 const Reading = z.object({ person: z.string(), channel: z.string(), threadTs });
 
 export interface PageServer {
@@ -176,7 +178,11 @@ export function openPageServer(
       const doing = InProgress.safeParse(body);
       const person = personOf(doing.data?.person ?? null);
       if (!doing.success || person === null) sendJson(response, 400, refused);
-      else sendJson(response, 200, await perform(person, doing.data.deed));
+      else {
+        // What is read or drawn by itself opens no window.
+        if (!['read', 'openHome'].includes(doing.data.deed.kind)) events.actsIn(person, doing.data.tab);
+        sendJson(response, 200, await perform(person, doing.data.deed));
+      }
       return;
     }
     const reading = Reading.safeParse(body);
@@ -204,7 +210,7 @@ export function openPageServer(
         const everybody = world.directory.people().filter((one) => !one.isBot);
         const person = personOf(query.get('person')) ?? everybody[0] ?? null;
         const isOurs = isLetIn(request) && isSame(query.get('session'), session);
-        if (isOurs && person !== null) events.attach(person, response);
+        if (isOurs && person !== null) events.attach(person, (query.get('tab') ?? '').slice(0, 64), response);
         else response.writeHead(403, PAGE_HEADERS).end();
       } else sendFile(response, asked.slice('/page/'.length));
       return true;

@@ -9,6 +9,7 @@ import { openFaults, type Faults } from './faults.ts';
 import { PAGE_HEADERS, refusalOf } from './guard.ts';
 import { targetOf, type Target } from './http-body.ts';
 import { openInteractions } from './interactions.ts';
+import { keepMessages } from './kept-messages.ts';
 import type { Message } from './message.ts';
 import { openMessageLog } from './message-log.ts';
 import type { Control } from './page-events.ts';
@@ -41,6 +42,8 @@ export interface LocalWorkspaceOptions {
   scopes?: readonly string[];
   /** Bot events of the manifest: others are not sent. Default: all that there are. */
   botEvents?: readonly string[];
+  /** A file that keeps messages over a restart. Default: nothing is kept beyond `close`. */
+  keepIn?: string;
   clock?: Clock;
 }
 
@@ -88,7 +91,7 @@ const realClock: Clock = {
 
 /**
  * A workspace on the loopback that speaks Slack's wire (Web API, Socket Mode, response URLs, views) and refuses what Slack
- * refuses, with a chat page for people. Nothing is kept beyond `close`. Rejects when the port is taken,
+ * refuses, with a chat page for people. Rejects when the port is taken,
  * or the server is bound to another address than 127.0.0.1.
  */
 export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promise<LocalWorkspace> {
@@ -103,6 +106,7 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
     userGroups: options.userGroups ?? [],
   });
   const log = openMessageLog(changes, clock.nowMs);
+  const keepUp = options.keepIn === undefined ? null : keepMessages(options.keepIn, { changes, directory, log });
   const world: World = {
     clock,
     changes,
@@ -205,6 +209,7 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
     until,
     async close() {
       closing.abort();
+      keepUp?.();
       page.close();
       world.sockets.close();
       if (options.server !== undefined) return;

@@ -62,7 +62,8 @@ export async function openLocal(world: { http: HttpSide; config: Config; clock: 
       name: one.name,
     })),
     controls: demo.controls,
-    pageToken: keepPageToken(tokenFile(config)),
+    pageToken: keepPageToken(fileBeside(config, 'page-token')),
+    keepIn: fileBeside(config, 'page-messages.json'),
     scopes: manifest.oauth_config.scopes.bot,
     botEvents: manifest.settings.event_subscriptions.bot_events,
     clock,
@@ -99,8 +100,8 @@ export async function untilDemoIsRead(
 }
 
 /** Beside the database; where that is no file, in the folder where it would be. */
-function tokenFile({ database }: Config): string {
+function fileBeside({ database }: Config, name: string): string {
   const folder = path.dirname(database.kind === 'sqlite' ? database.path : DEFAULT_DATABASE_PATH);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return path.join(folder, 'page-token');
+  return path.join(folder, name);
 }

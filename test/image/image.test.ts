@@ -233,7 +233,7 @@ describe('the image', { timeout: 3 * MINUTES_MS, ...needs('root', 'buildah', 'de
       process.kill(pid!, 'SIGTERM');
 
       expect(await ended).toEqual([0, null]);
-      expect(readdirSync(data).toSorted()).toEqual(['oombot.db', 'oombot.db.lock']);
+      expect(readdirSync(data).toSorted()).toEqual(['oombot.db', 'oombot.db.lock', 'page-messages.json', 'page-token']);
     });
 
     function botPid(): number | null {

@@ -1,7 +1,7 @@
 // @ts-check
 import { byId, h } from './dom.js';
 import { perform } from './server.js';
-import { state, world } from './state.js';
+import { valuesOf, world } from './state.js';
 
 /** @typedef {Record<string, any>} Json */
 
@@ -10,7 +10,8 @@ export async function act(deed) {
   const outcome = await perform(world().me, deed);
   // What Slackbot says in the channel, and what a modal shows at its fields, is not said twice.
   const isShownElsewhere = deed['kind'] === 'command' || deed['kind'] === 'submit';
-  if (!outcome['ok'] && !isShownElsewhere) notice(outcome['error'], true);
+  if (!outcome['ok'] && (!isShownElsewhere || (outcome['isUnsent'] && deed['kind'] === 'command')))
+    notice(outcome['error'], true);
   if (outcome['said']) notice(outcome['said'], false);
   return outcome;
 }
@@ -21,7 +22,7 @@ export function actsIn(place, surface) {
     surface,
     /** @param {Json} element @param {string} blockId @param {string | null} value */
     async act(element, blockId, value) {
-      const values = state.values.get(surface) ?? {};
+      const values = valuesOf(surface);
       await act({ kind: 'act', place, actionId: element['action_id'], blockId, value, values });
     },
   };

@@ -11,9 +11,9 @@ const HISTORY_MAX = 50;
 /**
  * The box to write in: Enter sends, Shift+Enter breaks the line, a slash shows what the app understands, arrow up brings back what
  * was sent.
- * @param {{ id: string, label: string, channel: string, threadTs: string | null }} options
+ * @param {{ id: string, label: string, channel: string, threadTs: string | null, onSent: () => void }} options
  */
-export function composer({ id, label, channel, threadTs }) {
+export function composer({ id, label, channel, threadTs, onSent }) {
   const listId = freshId('hints');
   const list = h('ul', { id: listId, class: 'hints', role: 'listbox', 'aria-label': 'Commands', hidden: true });
   const box = h('textarea', {
@@ -121,11 +121,27 @@ export function composer({ id, label, channel, threadTs }) {
     if (text === '') return;
     // As in Slack, a space before the slash makes it a message.
     const kind = box.value.startsWith('/') ? 'command' : 'say';
+    // Nobody would get it: it stays here until somebody is there.
+    if (document.body.classList.contains('offline')) return;
+    const typed = box.value;
     keep(text);
     back = -1;
     put('');
     suggest();
-    await act({ kind, channel, text, threadTs });
+    keepDraft('');
+    onSent();
+    const outcome = await act({ kind, channel, text, threadTs });
+    if (outcome['isUnsent'] !== true || box.value !== '') return;
+    put(typed);
+    keepDraft(typed);
+  }
+
+  const draftKey = `draft ${world()['me']} ${channel} ${threadTs ?? ''}`;
+
+  /** Kept over a look elsewhere, a reload, and a restart of the bot. @param {string} text */
+  function keepDraft(text) {
+    if (text === '') sessionStorage.removeItem(draftKey);
+    else sessionStorage.setItem(draftKey, text);
   }
 
   box.addEventListener('keydown', onKey);
@@ -133,7 +149,11 @@ export function composer({ id, label, channel, threadTs }) {
     back = -1;
     fit();
     suggest();
+    keepDraft(box.value);
   });
+  box.value = sessionStorage.getItem(draftKey) ?? '';
+  // It has no height before it is on the page.
+  if (box.value !== '') requestAnimationFrame(fit);
   box.addEventListener('blur', () => {
     hints = [];
     show();
@@ -142,6 +162,11 @@ export function composer({ id, label, channel, threadTs }) {
     'form',
     { class: 'composer', onSubmit: (/** @type {Event} */ event) => (event.preventDefault(), submit()) },
     list,
+    h(
+      'p',
+      { class: 'offline-note', role: 'status' },
+      'oombot does not answer, so nothing can be sent now. What you type is kept.',
+    ),
     h('div', { class: 'composer-box' }, box, send),
   );
 }

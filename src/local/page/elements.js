@@ -1,7 +1,7 @@
 // @ts-check
 import { askFirst } from './confirm.js';
 import { h } from './dom.js';
-import { remember, state } from './state.js';
+import { remember, valuesOf } from './state.js';
 import { textObject } from './text.js';
 
 // The interactive elements that the bot sends. Each knows where it stands (`Spot`), and tells it what was clicked or chosen.
@@ -27,7 +27,7 @@ export function interactive(element, spot) {
 
 /** What was put in here before, else what the app wants to begin with. @param {Json} element @param {Spot} spot @returns {string} */
 function valueOf(element, spot) {
-  const remembered = state.values.get(spot.surface)?.[spot.blockId]?.[element['action_id']];
+  const remembered = valuesOf(spot.surface)[spot.blockId]?.[element['action_id']];
   const initial = element['initial_option']?.value ?? element['initial_value'];
   return (remembered === undefined ? initial : remembered) ?? '';
 }

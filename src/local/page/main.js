@@ -35,6 +35,7 @@ function connect(person) {
   state.values.clear();
   source = listen(person, { hello, message, removed, unread, sockets, modal: showModal, home }, (isThere) => {
     isOnline = isThere;
+    document.body.classList.toggle('offline', !isThere);
     drawSidebar();
   });
 }
@@ -141,7 +142,9 @@ async function go() {
     void perform(world()['me'], { kind: 'openHome', tab: 'home' });
   } else {
     const label = channel?.['kind'] === 'im' ? `Message ${botName()}` : `Message #${channelName(state.place)}`;
-    byId('composer-place').replaceChildren(composer({ id: 'composer', label, channel: state.place, threadTs: null }));
+    byId('composer-place').replaceChildren(
+      composer({ id: 'composer', label, channel: state.place, threadTs: null, onSent: list.goToEnd }),
+    );
     byId('messages').setAttribute('aria-label', `Messages in ${channelName(state.place)}`);
     list.fill(await readMessages(world()['me'], state.place));
     if (state.threadTs !== null) await openThread(state.threadTs);
@@ -193,7 +196,13 @@ async function openThread(ts) {
       close,
     ),
     messages,
-    composer({ id: 'reply', label: 'Reply …', channel: state.place, threadTs: ts }),
+    composer({
+      id: 'reply',
+      label: 'Reply …',
+      channel: state.place,
+      threadTs: ts,
+      onSent: () => threadList?.goToEnd(),
+    }),
   );
   place.hidden = false;
   const channel = state.place;

@@ -19,6 +19,26 @@ export function messageList(place, { openThread, isOurs, empty }) {
   const shown = new Map();
   /** What came since the last look. @type {Map<string, Json | null>} */
   const waiting = new Map();
+  /** Leads to what came below the window while the reader was elsewhere. */
+  const below = h(
+    'button',
+    { type: 'button', class: 'new-below', hidden: true, onClick: () => goToEnd() },
+    'New messages ↓',
+  );
+  let newBelow = 0;
+  place.addEventListener('scroll', () => {
+    if (isNearEnd()) seenAll();
+  });
+
+  function isNearEnd() {
+    return place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
+  }
+
+  function seenAll() {
+    newBelow = 0;
+    below.hidden = true;
+  }
+
   /** Where the last message was shown from its beginning: who has not moved since is still with the newest. */
   let restsAt = -1;
 
@@ -48,6 +68,7 @@ export function messageList(place, { openThread, isOurs, empty }) {
     arrange();
     tidy();
     place.scrollTop = place.scrollHeight;
+    seenAll();
   }
 
   /** Puts the elements in order without touching those that stand right. */
@@ -89,20 +110,25 @@ export function messageList(place, { openThread, isOurs, empty }) {
   }
 
   function flush() {
-    const isAtEnd =
-      place.scrollTop === restsAt || place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
+    const isAtEnd = place.scrollTop === restsAt || isNearEnd();
     for (const [ts, message] of [...waiting].slice(-SHOWN_MAX)) {
       const old = nodes.get(ts);
       if (message === null) drop(ts);
       else if (!isOurs(message))
         continue; // the reader went elsewhere meanwhile
-      else if (old === undefined) add(message).classList.add('arriving');
-      else replace(old, message);
+      else if (old === undefined) {
+        add(message).classList.add('arriving');
+        newBelow += 1;
+      } else replace(old, message);
     }
     waiting.clear();
     for (const ts of [...nodes.keys()].slice(0, -SHOWN_MAX)) drop(ts);
     tidy();
     if (isAtEnd) goToEnd();
+    else if (newBelow > 0) {
+      below.textContent = newBelow === 1 ? 'New message ↓' : `${newBelow} new messages ↓`;
+      below.hidden = false;
+    }
   }
 
   /** To the end; a message that is longer than the window is shown from its beginning. */
@@ -113,6 +139,7 @@ export function messageList(place, { openThread, isOurs, empty }) {
       place.scrollTop += last.getBoundingClientRect().top - place.getBoundingClientRect().top - 8;
     }
     restsAt = place.scrollTop;
+    seenAll();
   }
 
   /** @param {string} ts */
@@ -146,7 +173,8 @@ export function messageList(place, { openThread, isOurs, empty }) {
     }
   }
 
-  return { clear, fill, put, remove };
+  place.after(below);
+  return { clear, fill, put, remove, goToEnd };
 }
 
 /** @param {Date} at */

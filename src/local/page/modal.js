@@ -2,7 +2,7 @@
 import { act, actsIn } from './act.js';
 import { blocks } from './blocks.js';
 import { freshId, h } from './dom.js';
-import { state } from './state.js';
+import { valuesOf } from './state.js';
 
 // The open modal of the person, as a dialog of the browser: it keeps the focus inside and Escape closes it.
 
@@ -87,7 +87,7 @@ async function send(view, form, trouble, submit) {
   if (submit === null || submit.disabled) return;
   submit.disabled = true;
   submit.setAttribute('aria-busy', 'true');
-  const outcome = await act({ kind: 'submit', viewId: view['id'], values: state.values.get(view['id']) ?? {} });
+  const outcome = await act({ kind: 'submit', viewId: view['id'], values: valuesOf(view['id']) });
   submit.disabled = false;
   submit.removeAttribute('aria-busy');
   trouble.hidden = outcome['ok'] || outcome['errors'] !== undefined;

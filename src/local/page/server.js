@@ -5,6 +5,9 @@ const RELOAD_AFTER_MS = 1_500;
 
 const session = document.querySelector('meta[name="session"]')?.getAttribute('content') ?? '';
 
+/** This page, among all that are open: a window opens where it was asked for. */
+const tab = crypto.randomUUID();
+
 /** @typedef {Record<string, any>} Json */
 
 /** @param {string} path @param {Json} body @returns {Promise<Json>} */
@@ -17,13 +20,13 @@ async function post(path, body) {
     });
     return await response.json();
   } catch {
-    return { ok: false, error: 'The local workspace does not answer. Is it still running?' };
+    return { ok: false, isUnsent: true, error: 'Not sent: oombot does not answer. Is it still running?' };
   }
 }
 
 /** Does something as a person. @param {string} person @param {Json} deed */
 export function perform(person, deed) {
-  return post('/page/do', { person, deed });
+  return post('/page/do', { person, tab, deed });
 }
 
 /**
@@ -44,7 +47,7 @@ export async function readMessages(person, channel, threadTs = null) {
  */
 export function listen(person, listeners, onConnection) {
   const source = new EventSource(
-    `/page/events?person=${encodeURIComponent(person)}&session=${encodeURIComponent(session)}`,
+    `/page/events?person=${encodeURIComponent(person)}&tab=${tab}&session=${encodeURIComponent(session)}`,
   );
   for (const [name, listener] of Object.entries(listeners)) {
     source.addEventListener(name, (event) => listener(JSON.parse(event.data)));

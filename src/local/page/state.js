@@ -43,7 +43,15 @@ export function channelName(id) {
 
 /** @param {string} surface @param {string} blockId @param {string} actionId @param {string | null} value */
 export function remember(surface, blockId, actionId, value) {
-  const values = state.values.get(surface) ?? {};
+  const values = valuesOf(surface);
   (values[blockId] ??= {})[actionId] = value;
   state.values.set(surface, values);
+  // Of a window: what was typed outlasts a reload.
+  sessionStorage.setItem('typed', JSON.stringify({ surface, values }));
+}
+
+/** What was typed or chosen in a message or view, by block_id and action_id. @param {string} surface @returns {Json} */
+export function valuesOf(surface) {
+  const stored = JSON.parse(sessionStorage.getItem('typed') ?? '{}');
+  return state.values.get(surface) ?? (stored.surface === surface ? stored.values : {});
 }
