@@ -12,6 +12,8 @@ import { NO_KILL, type UserspaceLine } from './userspace-kill.ts';
 const TAG = /^(?:lowmemorykiller|lmkd|lowmem): /;
 const KILL =
   /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?: \(tgid \d{1,10}\))?, (?:uid (\d{1,10}), )?(?:oom_score_adj|oom_adj|adj) (-?\d{1,5}),?(?: to free (\d{1,12})kB(?: rss)?(?:, (\d{1,12})kB swap)?)?(?:; reason: (.{0,300}))?/s;
+/** Shortened by whoever handed it on. */
+const CUT = /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?:,? ?(?:\.\.\.|\xe2\x80\xa6).{0,300})?$/s;
 const SIGKILL =
   /^send sigkill to (\d{1,10}) \((.{1,16})\), (?:score_)?adj (-?\d{1,5}), ?(?:adj -?\d{1,5}, ?)?size (\d{1,12})/s;
 const TO_FREE = /^\s{1,8}to free (\d{1,12})kB (?:on behalf of '|because cache )/;
@@ -40,7 +42,7 @@ export function readAndroid(given: string, isTagged: boolean): UserspaceLine | n
         signal: 'SIGKILL',
       },
     };
-  const kill = KILL.exec(text);
+  const kill = KILL.exec(text) ?? CUT.exec(text);
   if (kill === null) return null;
   return {
     kind: 'kill',

@@ -30,7 +30,7 @@ const MORE = /^(?:escalating to SIG|killing whole process group )/;
 export function readEarlyoom(text: string, isNamed: boolean): UserspaceLine | null {
   const first = text.charCodeAt(0) | 32;
   if (first === 115 || first === 107) {
-    const kill = readSending(text) ?? readKilling(text) ?? (isNamed ? readFirstWords(text) : null);
+    const kill = readSending(text, isNamed) ?? readKilling(text) ?? (isNamed ? readFirstWords(text) : null);
     if (kill !== null) return kill;
   }
   if (BEFORE.test(text)) return { kind: 'before', text };
@@ -46,14 +46,17 @@ export function readEarlyoom(text: string, isNamed: boolean): UserspaceLine | nu
   return MORE.test(text) ? { kind: 'after', text } : null;
 }
 
-function readSending(text: string): UserspaceLine | null {
+function readSending(text: string, isNamed: boolean): UserspaceLine | null {
   const sending = SENDING.exec(text);
   const killing = sending === null ? KILLING_QUOTED.exec(text) : null;
   const front = sending ?? killing;
   if (front === null) return null;
-  const end = endOfName(text, front[0].length);
+  const found = endOfName(text, front[0].length);
+  // Cut behind the name.
+  const isCut = found < 0 && isNamed && /^.{1,15}"\s*$/s.test(text.slice(front[0].length));
+  const end = isCut ? text.lastIndexOf('"') : found;
   const figures = end < 0 ? null : FIGURES.exec(text.slice(end, end + 200));
-  if (figures === null) return null;
+  if (figures === null && !isCut) return null;
   return {
     kind: 'kill',
     kill: {
@@ -61,10 +64,10 @@ function readSending(text: string): UserspaceLine | null {
       pid: Number(sending?.[2] ?? killing?.[1]),
       name: decodeText(text.slice(front[0].length, end)),
       uid: toInteger(sending?.[3]),
-      score: Number(figures[1] ?? figures[5]),
-      oomScoreAdj: toInteger(figures[2]),
-      rssKiB: toKiB(figures[3] ?? figures[6]),
-      signal: sending?.[1] ?? signalOf(figures[4]),
+      score: toInteger(figures?.[1] ?? figures?.[5]),
+      oomScoreAdj: toInteger(figures?.[2]),
+      rssKiB: toKiB(figures?.[3] ?? figures?.[6]),
+      signal: sending?.[1] ?? signalOf(figures?.[4]),
     },
   };
 }

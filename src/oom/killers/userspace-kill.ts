@@ -40,8 +40,8 @@ export type UserspaceLine =
     }
   /** systemd saw processes of a unit die of this killer; null: it does not say of which. */
   | { kind: 'unit'; unit: string; by: 'kernel' | 'systemd-oomd' | null; text: string }
-  /** The kubelet saw the kernel kill. */
-  | { kind: 'seen'; pid: number; name: string; text: string };
+  /** The kubelet, or a tool that traces, saw the kernel kill. */
+  | { kind: 'seen'; by: 'kubelet' | 'oomkill'; pid: number; name: string; text: string };
 
 export const NO_KILL: UserspaceKill = {
   killer: 'earlyoom',

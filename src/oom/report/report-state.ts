@@ -43,6 +43,8 @@ export interface ReportState {
   warnings: string[];
   /** Lines in a row that meant nothing. */
   idle: number;
+  /** Short lines without a stamp that stood elsewhere in it: what somebody put between, no part of a name. */
+  strays: Set<string>;
   recentPids: Set<number>;
   killedBefore: NonNullable<KillRecord['killedBefore']> | null;
 }
@@ -53,7 +55,7 @@ export interface DeathState {
   line: LogLine;
   killed: KilledLine | null;
   /** Where no kill line is: who named the victim. */
-  namedBy: 'kill line' | 'oom-kill line' | 'score line' | 'userspace' | 'unit' | 'kubelet' | 'nobody';
+  namedBy: 'kill line' | 'oom-kill line' | 'score line' | 'userspace' | 'unit' | 'kubelet' | 'oomkill' | 'nobody';
   /** Only the reaper's line is there: whom it took. */
   reapedAlone: string | null;
   /** Where only the unit is known that it was of. */
@@ -105,6 +107,7 @@ export function openReport(report: number, killer: Killer, first: LogLine): Repo
     kept: null,
     warnings: [],
     idle: 0,
+    strays: new Set(),
     recentPids: new Set(),
     killedBefore: null,
   };

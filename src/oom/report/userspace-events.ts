@@ -143,10 +143,12 @@ function takeSeen(state: StreamState, line: LogLine, said: UserspaceLine & { kin
     amend(state, known, line);
     return;
   }
-  const death = openDeath(openReport(state.nextReport(), 'kernel', line), line, 'kubelet');
+  const death = openDeath(openReport(state.nextReport(), 'kernel', line), line, said.by);
   death.pid = said.pid;
   death.name = said.name;
-  death.warnings.push('The kernel’s own lines are not in this log: the kubelet saw the kill');
+  death.warnings.push(
+    `The kernel’s own lines are not in this log: ${said.by === 'kubelet' ? 'the kubelet' : 'the tool oomkill'} saw the kill`,
+  );
   note(death.evidence, line);
   announce(state, death);
 }
