@@ -1,4 +1,5 @@
 import type { KillRecord } from '../oom/report.ts';
+import { worth } from '../oom/report/told-twice.ts';
 
 export interface MemberRecord {
   record: KillRecord;
@@ -34,8 +35,4 @@ function isSame(one: KillRecord, other: KillRecord): boolean {
   return (['anonRssKiB', 'totalVmKiB', 'kernelSeconds', 'outcome'] as const).every(
     (key) => one[key] === null || other[key] === null || one[key] === other[key],
   );
-}
-
-function worth(record: KillRecord): number {
-  return Object.values(record).filter((value) => value !== null).length + record.holders.length;
 }

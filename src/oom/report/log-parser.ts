@@ -4,6 +4,7 @@ import { openUnwrapper } from '../framing/unwrap.ts';
 import { buildRecord, shareFacts } from './record.ts';
 import type { OomEvent } from '../report.ts';
 import type { ReportState } from './report-state.ts';
+import { onceOverStreams } from './told-twice.ts';
 
 export interface LogParser {
   /**
@@ -25,6 +26,7 @@ const REPEATED_WITHIN = 12;
 /** printk cuts at 1 to 2 KiB (LOG_LINE_MAX); with room for what wrappers add. Nothing behind it is the kernel's. */
 const TEXT_MAX = 8_192;
 const KILLED_MAX = 10_000;
+const BETWEEN_MAX = 32;
 const NO_EVENTS: OomEvent[] = [];
 
 /**
@@ -43,6 +45,8 @@ export function openLogParser(options: { lastWordOnly?: boolean; keepsLines?: bo
   let last: Assembler | null = null;
   let lastStream = '';
   let lastLine: LogLine | null = null;
+  /** Begins a report; a paste may have a name or a time between it and its double. */
+  let lastHeader: LogLine | null = null;
 
   function isIdle(): boolean {
     for (const assembler of assemblers.values()) if (!assembler.isIdle()) return false;
@@ -94,6 +98,10 @@ export function openLogParser(options: { lastWordOnly?: boolean; keepsLines?: bo
     for (const line of lines) {
       if (isRepeated(line, lastLine)) continue;
       lastLine = line;
+      if (line.text.includes('invoked oom-k')) {
+        if (isRepeated(line, lastHeader)) continue;
+        lastHeader = line;
+      } else if (line.text.length > BETWEEN_MAX) lastHeader = null;
       if (line.text.length > TEXT_MAX) line.text = line.text.slice(0, TEXT_MAX);
       const assembler = assemblerOf(line.stream);
       assembler.feed(line);
@@ -125,7 +133,8 @@ export function openLogParser(options: { lastWordOnly?: boolean; keepsLines?: bo
     },
     end: () => {
       framer.end(lines);
-      return tellAll((assembler) => assembler.end());
+      const events = tellAll((assembler) => assembler.end());
+      return options.lastWordOnly === true && assemblers.size > 1 ? onceOverStreams(events) : events;
     },
     maySkip: () => !framer.needsEveryLine() && !framer.isHolding() && isIdle(),
   };

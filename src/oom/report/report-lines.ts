@@ -47,6 +47,7 @@ export function beginsHeadless(text: string): boolean {
 export function readReportLine(report: ReportState, line: LogLine): boolean {
   const { text } = line;
   const table = report.table;
+  if (table === null) noteStray(report, line);
   if (table !== null) {
     if (readRow(table, text, line.line)) return true;
     if (continueName(report, line)) return true;
@@ -117,10 +118,18 @@ function readTrace(report: ReportState, text: string): boolean {
   return road !== undefined;
 }
 
+const STRAYS_MAX = 32;
+
+/** What stands between the lines of a report before its table may stand between the rows as well. */
+function noteStray({ strays }: ReportState, { text, continued, kernelUs }: LogLine): void {
+  if (text.length < NAME_MAX && !continued && kernelUs === null && strays.size < STRAYS_MAX) strays.add(text);
+}
+
 /** A row's name with a line break goes on in the next piece of the same record; in a form without stamps, in the next short line. */
 function continueName(report: ReportState, line: LogLine): boolean {
   const row = report.table?.rows.at(-1);
   if (row === undefined || line.text.charCodeAt(0) === 91) return false;
+  if (!line.continued && report.strays.has(line.text)) return false;
   const name = `${row.name}\n${decodeText(line.text)}`;
   if (name.length > NAME_MAX || row.line < line.line - 2) return false;
   if (!line.continued && (line.kernelUs !== null || line.timeText !== null) && row.line !== line.line - 1) return false;

@@ -12,7 +12,7 @@ export function firstTold(state: StreamState, line: LogLine, killed: KilledLine)
     killed.pid,
     (death) =>
       death.killed === null &&
-      (death.userspace !== null || death.namedBy === 'kubelet') &&
+      (death.userspace !== null || death.namedBy === 'kubelet' || death.namedBy === 'oomkill') &&
       death.outcome !== 'dry-run' &&
       death.name === killed.name &&
       isNear(death.line, line),

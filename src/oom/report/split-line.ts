@@ -11,6 +11,7 @@ import { parseCpuLine, parseKilled, parseReaper, parseScore, parseVerdict } from
 //   order=0, oom_score_adj=0
 
 const COMM_MAX = 15;
+const FIGURE_MAX = 16;
 const PIECES_MAX = 16;
 /** Lines of others that may stand between the pieces. */
 const WAIT_LINES = 8;
@@ -29,6 +30,8 @@ const CPU_FRONT = /^ ?(?:CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: |Pid: \d+, comm: 
 const VERDICT_CUT = /,pid=\d{1,10}(?:,u?i?d?=?\d{0,10})?\s*$/;
 /** The name has ended. */
 const KILLED_TAIL = /\),? (?:UID \d+, )?(?:total-vm|vsz):\d+kB/;
+/** What follows the name. */
+const FIGURES = /^\s*(?:UID \d{1,10}, )?(?:total-vm|vsz):\d{1,15}kB/;
 const VERDICT_END = /,pid=\d+,uid=\d+\s*$/;
 
 /** The front piece of a line whose name goes on in the next one, else null. Outside of a report a CPU line is nobody's. */
@@ -37,7 +40,10 @@ export function frontPiece(line: LogLine, inReport: boolean): SplitLine | null {
   return kind === null ? null : { kind, line, pieces: 1, waited: 0 };
 }
 
-const WRAPPED_REST = /^\s*(?:order=|nodemask=|oom_score_adj|oom_adj=|anon-rss:|file-rss:|shmem-rss:|UID:|pgtables:)/;
+const WRAPPED_REST =
+  /^\s*(?:order=|nodemask=|oom_score_adj|oom_adj=|total-vm:|anon-rss:|file-rss:|shmem-rss:|UID:|pgtables:|(?:vm|rss):|\d{1,12}kB)/;
+/** A figure of a kill line that its line's end cut from its name. */
+const OPEN_FIGURE = / (?:total-|(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):)$/;
 
 function kindOfFront(text: string, inReport = true): Kind | null {
   if (isWrapped(text)) return 'wrapped';
@@ -45,7 +51,7 @@ function kindOfFront(text: string, inReport = true): Kind | null {
     return VERDICT_END.test(text) || VERDICT_CUT.test(text) || !text.includes(',task=') ? null : 'verdict';
   if (text.includes('illed process ')) return kindOfKilled(text);
   if (/[Kk]ill process \d+ \(/.test(text))
-    return parseScore(text) === null && !text.includes(') sharing same memory') ? 'score' : null;
+    return (parseScore(text)?.score ?? null) === null && !text.includes(') sharing same memory') ? 'score' : null;
   if (text.includes('oom_reaper: '))
     return /(?:process :?|pid:)\d+ \(/.test(text) && parseReaper(text) === null ? 'reaper' : null;
   return inReport && CPU_FRONT.test(text) && parseCpuLine(text) === null ? 'cpu' : null;
@@ -64,7 +70,7 @@ function kindOfKilled(text: string): Kind | null {
 /** Broken at a blank behind a comma. Cheap tests in order: a giant line may hold the words a thousand times. */
 function isWrapped(text: string): boolean {
   const end = text.trimEnd();
-  if (!end.endsWith(',')) return false;
+  if (!end.endsWith(',')) return OPEN_FIGURE.test(end.slice(-FIGURE_MAX)) && /illed process \d{1,10} \(/.test(end);
   return end.includes(' invoked oom-killer: gfp_mask=') || (end.endsWith('kB,') && /illed process \d+ \(/.test(end));
 }
 
@@ -95,6 +101,9 @@ function joinEnded(split: SplitLine, next: LogLine, text: string): Joined {
   // With the figures at its end it can be nothing else.
   if (killed?.totalVmKiB !== null && killed?.anonRssKiB != null && fits(killed.name))
     return { kind: 'whole', line: { ...split.line, text } };
+  // Broken by hand behind the name.
+  if (FIGURES.test(next.text) && !/[.,]$/.test(split.line.text.trimEnd()))
+    return { kind: 'whole', line: { ...split.line, text: `${split.line.text.trimEnd()} ${next.text.trimStart()}` } };
   const isPiece = next.continued && next.text.length < COMM_MAX && kindOfFront(next.text) === null;
   if (!isPiece || split.pieces >= PIECES_MAX) return { kind: 'other', givenUp: true };
   return { kind: 'longer', split: { ...split, line: { ...split.line, text }, pieces: split.pieces + 1 } };
@@ -103,7 +112,8 @@ function joinEnded(split: SplitLine, next: LogLine, text: string): Joined {
 function joinWrapped(split: SplitLine, next: LogLine): Joined {
   const isRest = next.timeText === null && next.kernelUs === null && WRAPPED_REST.test(next.text);
   if (!isRest || split.pieces >= PIECES_MAX) return { kind: 'other', givenUp: true };
-  const line = { ...split.line, text: `${split.line.text.trimEnd()} ${next.text.trimStart()}` };
+  const front = split.line.text.trimEnd();
+  const line = { ...split.line, text: `${front}${/[:-]$/.test(front) ? '' : ' '}${next.text.trimStart()}` };
   return isWrapped(line.text)
     ? { kind: 'longer', split: { ...split, line, pieces: split.pieces + 1 } }
     : { kind: 'whole', line };
@@ -118,8 +128,10 @@ function isWhole(kind: Kind, text: string): boolean {
     }
     case 'verdict':
       return VERDICT_END.test(text) && text.indexOf('oom-kill:', 1) < 0 && fits(parseVerdict(text)?.name ?? null);
-    case 'score':
-      return fits(parseScore(text)?.name ?? null);
+    case 'score': {
+      const score = parseScore(text);
+      return score !== null && score.score !== null && fits(score.name);
+    }
     case 'reaper':
       return fits(parseReaper(text)?.name ?? null);
     case 'cpu':

@@ -1,5 +1,6 @@
-import { decodeText, toInteger } from '../bytes.ts';
+import { toInteger } from '../bytes.ts';
 // The lines that name somebody: who asked, who was chosen, who was killed, who was reaped. All take byte strings.
+import { decodeText } from '../bytes.ts';
 import type { Trigger } from '../report.ts';
 
 // php-fpm8.2 invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0
@@ -116,7 +117,8 @@ export interface Score {
   message: string;
   pid: number;
   name: string;
-  score: number;
+  /** null: cut off. */
+  score: number | null;
   allocatingTask: boolean;
   memcg: boolean;
   andChildren: boolean;
@@ -126,25 +128,29 @@ export interface Score {
 // Out of memory: kill process 5516 (python) score 216154 or a child                     up to 2.6.35
 // Out of Memory: Kill process 10 (sh) score 345 and children.                          2.6.16 to 2.6.19
 const SCORE_FRONT = /^(.{0,80}?)[Kk]ill process (\d{1,10}) \(/s;
+/** Cut behind the name. */
+const SCORE_CUT = /^.{1,15}\)\W{0,3}$/;
 const SCORE_TAIL = /^\) score (-?\d{1,20})\b( and children)?/;
 
 /** The line that names the chosen process and its score. The name is 15 bytes of anything: the last tail that is there ends it. */
 export function parseScore(text: string): Score | null {
   const front = SCORE_FRONT.exec(text);
-  const end = text.lastIndexOf(') score ');
-  if (front === null || end < front[0].length) return null;
-  const tail = SCORE_TAIL.exec(text.slice(end, end + TAIL_MAX));
-  if (tail === null) return null;
+  if (front === null) return null;
+  const found = text.lastIndexOf(') score ');
+  const tail = found < front[0].length ? null : SCORE_TAIL.exec(text.slice(found, found + TAIL_MAX));
+  const isCut = tail === null && front[1] !== '' && SCORE_CUT.test(text.slice(front[0].length));
+  if (tail === null && !isCut) return null;
+  const end = tail === null ? text.lastIndexOf(')') : found;
   const message = (front[1] ?? '').replace(/: ?$/, '').trim();
   if (!MESSAGES.test(message)) return null;
   return {
     message,
     pid: Number(front[2]),
     name: decodeText(text.slice(front[0].length, end)),
-    score: Number(tail[1]),
+    score: toInteger(tail?.[1]),
     allocatingTask: message.includes('oom_kill_allocating_task'),
     memcg: message.includes('emory cgroup'),
-    andChildren: tail[2] !== undefined,
+    andChildren: tail?.[2] !== undefined,
   };
 }
 
@@ -230,7 +236,7 @@ function parseContainerKilled(text: string): KilledLine | null {
 }
 
 /** Signs of a wrapping that may stand right behind a line that ends with the name: quotes, tags, brackets, escapes. */
-const WRAPPED_END = /^\)(?:\.|["'`<\]}$*|\\^\0\x1b\xe2])/;
+const WRAPPED_END = /^\)(?:\.| score -?\d|["'`<\]}$*|\\^\0\x1b\xe2])/;
 
 /** Where the `)` behind the name is: before the last known tail, else the last one of a line that ends there, else -1. */
 function nameEnd(rest: string): number {
@@ -241,6 +247,9 @@ function nameEnd(rest: string): number {
   const near = rest.lastIndexOf(')', COMM_MAX + 1);
   // Up to 2.6.27 the line ends with a full stop; what follows it is not the kernel's.
   if (close > near && rest.startsWith(').', near)) return near;
+  // More than a name can have: what follows it is somebody else's, or a line that breaks off.
+  if (near >= 0 && rest.length > COMM_MAX + 2 && !rest.includes('\\x')) return near;
+  if (near >= 0 && /^\) score -?\d/.test(rest.slice(near))) return near;
   if (close >= 0 && /^\)[.,]?(?: \S*)?\s*$/.test(rest.slice(close))) return close;
   return near >= 0 && WRAPPED_END.test(rest.slice(near)) ? near : -1;
 }
@@ -249,11 +258,13 @@ function nameEnd(rest: string): number {
 function wholeKiB(fields: string, label: string): number | null {
   const start = fields.indexOf(label) + label.length;
   if (start < label.length) return null;
-  let at = start;
+  // Where a line was broken behind the label, and joined again, a blank stands.
+  const first = fields.charCodeAt(start) === 32 ? start + 1 : start;
+  let at = first;
   let value = 0;
   for (let code = fields.charCodeAt(at); code >= 48 && code <= 57; code = fields.charCodeAt((at += 1)))
     value = value * 10 + code - 48;
-  return at > start && fields.startsWith('kB', at) ? value : null;
+  return at > first && fields.startsWith('kB', at) ? value : null;
 }
 
 export interface ReaperLine {
@@ -265,7 +276,7 @@ export interface ReaperLine {
 // oom_reaper: reaped process 365 (mariadbd), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB
 // oom_reaper: unable to reap pid:365 (mariadbd)
 const REAPER =
-  /^ ?oom_reaper: (?:reaped process :?(\d+) \((.*)\),? (?:now )?anon-rss:|unable to reap pid:(\d+) \((.*)\))/s;
+  /^ ?oom_reaper: (?:reaped process :?(\d+) \((.*)\)(?:,? (?:now )?anon-rss:|,?\s*$)|unable to reap pid:(\d+) \((.*)\))/s;
 
 /** What the reaper (4.6 and newer) says of a victim's memory. */
 export function parseReaper(text: string): ReaperLine | null {
