@@ -1,5 +1,6 @@
 import { encodeText } from '../bytes.ts';
 import { findColumns, openCsv } from './csv.ts';
+import { isDebugFormat, openDebugFormat } from './debug-format.ts';
 import type { Filter } from './filter.ts';
 import { isOffice, openHtml, openOffice } from './html.ts';
 import { openJsonDocument } from './json-document.ts';
@@ -53,6 +54,7 @@ function findContainer(head: string): Filter | null {
   const wide = findUtf16(head);
   if (wide !== null) return openUtf16(wide);
   if (hasStrangeLineEnds(head)) return openLineEnds();
+  if (hasSoftBreaks(head)) return openSoftBreaks();
   const text = head.startsWith('\xef\xbb\xbf') ? head.slice(3) : head;
   if (isMail(text)) return openMail(/^Content-Type: *text\/(?!html)/im.test(text));
   if (isQuotedPrintable(text)) return openQuotedPrintable();
@@ -61,12 +63,16 @@ function findContainer(head: string): Filter | null {
   if (isHtml(text)) return openHtml();
   if (isRecording(text)) return openRecording();
   if (isJson(text)) return openJsonDocument();
-  if (hasFragments(text)) return openFragments();
+  const behindProse = findJsonBehindProse(text);
+  if (behindProse > 0) return openBehind(behindProse, openJsonDocument());
+  if (isDebugFormat(text)) return openDebugFormat();
+  if (hasFragments(text)) return openFragments(text);
   const columns = mayBeTable(text) ? findColumns(text) : null;
   if (columns !== null) return openCsv(columns);
   if (isNewestFirst(text)) return openNewestFirst();
   const oneLine = openWrittenEscapes(text) ?? openOneLine(text);
   if (oneLine !== null) return oneLine;
+  if (hasTabbedTable(text)) return openTabs();
   const wrap = findWrap(text);
   return wrap === null ? null : openWrapped(wrap);
 }
@@ -141,6 +147,35 @@ function openLineEnds(): Filter {
   };
 }
 
+const SOFT_BREAK = /\x0b|\x0c|\xe2\x80\xa8|\xc2\x85/g;
+
+/** Office programs and browsers break lines by other signs: vertical tab, U+2028, U+0085. */
+function hasSoftBreaks(head: string): boolean {
+  const breaks = head.match(SOFT_BREAK)?.length ?? 0;
+  return breaks > 1 && breaks * 2 > head.split('\n').length && mayBeginReport(head);
+}
+
+function openSoftBreaks(): Filter {
+  let held = '';
+  return {
+    push: (bytes) => {
+      const text = held + bytes;
+      held = /(?:\xe2\x80?|\xc2)$/.exec(text)?.[0] ?? '';
+      return text.slice(0, text.length - held.length).replace(SOFT_BREAK, '\n');
+    },
+    end: () => held,
+  };
+}
+
+/** The rows of its table have tabs where the kernel prints blanks. */
+function hasTabbedTable(text: string): boolean {
+  return /\[[ \t]*pid[ \t]*\][ \t]*\t[ \t]*uid\b/.test(text);
+}
+
+function openTabs(): Filter {
+  return { push: (bytes) => bytes.replaceAll('\t', '  '), end: () => '' };
+}
+
 function isMail(text: string): boolean {
   if (!/^(?:From |[A-Z][A-Za-z-]{1,40}: )/.test(text)) return false;
   return (
@@ -201,6 +236,30 @@ function isJson(text: string): boolean {
       mayBeginReport(line) &&
       !mayBeginReport(readJsonLine(line)?.text.replace(/\\n|\n[^]*/, '') ?? ''),
   );
+}
+
+const JSON_LINE = /^(?:\{\s*"(?:[^"\\\n]|\\.){1,200}"\s*:|\[\s*\{\s*"|[{[][ \t]*$)/m;
+const PROSE_MAX = 8_192;
+
+/** Where JSON of many lines begins behind words about it; -1: there is none, or it is read line by line. */
+function findJsonBehindProse(text: string): number {
+  const start = text.slice(0, PROSE_MAX).search(JSON_LINE);
+  if (start <= 0 || text.slice(0, start).split('\n').some(mayBeginReport)) return -1;
+  const rest = text.slice(start);
+  return isJson(rest) && /^\s+"[^"\n]{1,200}"\s*:/m.test(rest) ? start : -1;
+}
+
+/** Passes over the first bytes, but for their line ends. */
+function openBehind(length: number, filter: Filter): Filter {
+  let left = length;
+  return {
+    push: (bytes) => {
+      const over = bytes.slice(0, left);
+      left -= over.length;
+      return over.replace(/[^\n]+/g, '') + filter.push(bytes.slice(over.length));
+    },
+    end: () => filter.end(),
+  };
 }
 
 /** Objects behind a front of their own: fluentd's files, journalctl -o json-seq and json-sse. */

@@ -3,13 +3,14 @@
 //   message: 'Memory cgroup out of memory: Killed process …'                                     kubectl -o yaml
 //   Warning  OOMKilling  28s (x3 over 2m)  kernel-monitor  Memory cgroup out of memory: …        kubectl describe, get events
 const FIELD = /^\s*(?:- )?[Mm]essage:\s*['"]?(?:\(combined from similar events\): ?)?/;
+const REASON = /OOMKilling\W/;
+const KERNEL_TEXT = /(?:Memory cgroup o|O)ut of memory: (?:OOM )?[Kk]ill/;
+
 /** The kernel's text in a line of such an event, or null. */
 export function readEventText(raw: string): string | null {
   const field = raw.includes('essage:') ? FIELD.exec(raw) : null;
   if (field !== null) return raw.slice(field[0].length).replace(/['"]\s*$/, '');
-  const reason = raw.indexOf('OOMKilling ');
-  if (reason < 0) return null;
-  const ofMemory = raw.indexOf('ut of memory: ', reason);
-  const start = ofMemory < 0 ? -1 : raw.lastIndexOf('  ', ofMemory) + 2;
+  const reason = raw.includes('OOMKilling') ? raw.search(REASON) : -1;
+  const start = reason < 0 ? -1 : raw.search(KERNEL_TEXT);
   return start > reason ? raw.slice(start) : null;
 }

@@ -2,7 +2,7 @@ import { unescapeKmsg } from '../bytes.ts';
 import { readEventText } from './event-text.ts';
 import { openJournalReader, type JournalReader } from './journal-entry.ts';
 import { readDmesgSeconds, readJsonLine, type Entry } from './json-entry.ts';
-import { stripPrefix, type KnownTail } from './prefix.ts';
+import { logcatTag, stripPrefix, type KnownTail } from './prefix.ts';
 import { clearStamp, emptyStamp, type Stamp } from './stamp.ts';
 
 /** One line of text with what its framing told. A printk with line breaks gives several, all but the first `continued`. */
@@ -46,6 +46,9 @@ const OCTAL = /#(0[0-3][0-7]|177)/g;
 const SECONDS_INSIDE = /\[ *\d{1,10}\.\d{6}\](?= )/;
 const SET_IN = /^ +[a-z_]+:\d/;
 const LINE_MAX = 65_536;
+/** `adb logcat -v long`: the front of an entry on a line of its own; an empty line ends it. */
+const HEADING =
+  /^\[ +((?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9})(?: +[+-]\d{4})? +(?:\w+ *: *)?\d{1,10}: *\d{1,10} [VDIWEFA]\/(\S{1,64}) +\]$/;
 const QUOTE = /(?:> ?|\| ?|\xe2\x94\x82 ?)+/y;
 
 export interface FramerHooks {
@@ -62,6 +65,8 @@ export function openFramer(hooks: FramerHooks): Framer {
   let widthAbove = 0;
   let journal: JournalReader | null = null;
   let dmesgJsonUs: number | null = null;
+  /** What a heading told of the lines behind it. */
+  let heading: Stamp | null = null;
   /** Of the last entry of a structured source: one that breaks off lacks it. */
   let hostOfEntry = '';
 
@@ -138,6 +143,12 @@ export function openFramer(hooks: FramerHooks): Framer {
     }
     const first = raw.charCodeAt(0);
     const isIndented = first === 32 || first === 9;
+    if (first === 91 && readHeading(raw)) return;
+    if (heading !== null) {
+      const from = { ...heading };
+      push(out, raw.slice(from.program === null ? stripInner(raw, 0, from) : 0), line, from, false);
+      return;
+    }
     if (!isIndented && pushPrefixed(out, raw, 0, line)) return;
     if (above.form === 'kmsg' && first === 32 && KMSG_FIELD.test(raw)) return;
     // Without a prefix of its own: the rest of a record with line breaks, padded to the width of the prefix above it.
@@ -162,6 +173,14 @@ export function openFramer(hooks: FramerHooks): Framer {
     const isSetIn = first === 62 || first === 124 || first === 9 || raw.startsWith('    ');
     const bare = readEventText(raw) ?? (isSetIn ? quoted : raw);
     push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host }, false);
+  }
+
+  /** True when the line is the front of those behind it. */
+  function readHeading(raw: string): boolean {
+    const found = raw.endsWith(' ]') ? HEADING.exec(raw) : null;
+    if (found === null) return false;
+    heading = { ...emptyStamp(), timeText: found[1] ?? null, program: logcatTag(found[2]), form: 'logcat' };
+    return true;
   }
 
   /** True when the line was one of a journal entry's. */
@@ -193,7 +212,10 @@ export function openFramer(hooks: FramerHooks): Framer {
       const withoutReturn = cut.charCodeAt(cut.length - 1) === 13 ? cut.slice(0, -1) : cut;
       const plain = withoutReturn.includes('\x1b') ? withoutReturn.replace(ANSI, '') : withoutReturn;
       const raw = line === 1 && plain.startsWith(BYTE_ORDER_MARK) ? plain.slice(3) : plain;
-      if (raw === '') return;
+      if (raw === '') {
+        heading = null;
+        return;
+      }
       const first = raw.charCodeAt(0);
       if (first === 123 || first === 32 || first === 9 || first === 34) {
         const entry = first === 123 || raw.includes('": ') ? readJsonLine(raw) : null;

@@ -14,6 +14,10 @@ const NAMED: Record<string, string> = {
 const ENTITY = /&(#x[0-9a-f]{1,6}|#\d{1,7}|[a-z]{2,8});?/gi;
 /** Tags that end a line where they stand. */
 const BREAKS = /<(?:br|\/p|\/div|\/li|\/tr|\/pre|\/h\d|\/blockquote|p|pre|tr|li)\b[^<>\n]{0,400}>/gi;
+/** Cells of one row; and a stamp that only its tags set apart from what follows. */
+const CELLS = /<\/t[dh]>\s{0,8}(?=<t[dh]\b)/gi;
+const STAMP_ALONE =
+  /(\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)(?:<\/\w{1,10}>){1,4}(?=(?:<\w[^<>]{0,400}>){1,4}\w)/g;
 /** No kernel line has such a thing: `<4>` and `<TASK>` stay. */
 const TAGS =
   /<\/?(?:!doctype|html|head|body|pre|code|span|div|p|br|td|th|tr|table|tbody|thead|font|b|i|em|strong|a|tt|samp|li|ul|ol|blockquote|section|article|main|meta|link|title|style|script|h\d|img|hr|details|summary|mark|kbd|small)\b[^<>]{0,2000}>/gi;
@@ -25,14 +29,16 @@ export function openHtml(): Filter {
 
   function decode(text: string): string {
     // A line of nothing but blanks that do not break is an empty one.
-    return plainText(text.replace(BREAKS, '\n').replace(TAGS, '')).replace(/^[ \t]+\r?$/gm, '');
+    const apart = text.replace(CELLS, '\t').replace(STAMP_ALONE, '$1 ');
+    return plainText(apart.replace(BREAKS, '\n').replace(TAGS, '')).replace(/^[ \t]+\r?$/gm, '');
   }
 
   return {
     push: (bytes) => {
       const text = rest + bytes;
       const end = text.lastIndexOf('\n') + 1;
-      const cut = end > 0 || text.length < PART_MAX ? end : text.length;
+      // Without line breaks a tag may be cut, but for what one ends.
+      const cut = end > 0 || text.length < PART_MAX ? end : text.lastIndexOf('>') + 1 || text.length;
       rest = text.slice(cut);
       return decode(text.slice(0, cut));
     },

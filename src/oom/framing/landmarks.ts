@@ -22,7 +22,7 @@ const USERSPACE =
   '(?:sending SIG(?:TERM|KILL) to process \\d|low memory! at or below SIG|Low [Mm]emory! |[Kk]illing process(?: \\d+ "|: ?|(?= \'))|' +
   'Victim (?:status|information) \\(found|Victim is .{1,64}, pid: \\d|Send(?:ing)? SIG[A-Z]+ to the victim|Try to send the SIG|' +
   "Kill(?:ing)? '.{1,256}?' \\(\\d{1,10}\\)|send sigkill to \\d|oomd kill: |Rule '|Sending SIGKILL to cgroup |" +
-  'System OOM encountered, victim|(?:Killed|Marked) /|' +
+  'System OOM encountered, victim|Triggered by PID \\d|(?:Killed|Marked) /|' +
   "(?<![\\w@.\\\\:-])[\\w@.\\\\:-]{1,200}\\.(?:service|scope|slice): (?:A process of this unit has been killed|systemd-oomd killed|The kernel OOM killer|Failed with result 'oom-kill'))";
 const KNOWN: readonly Known[] = [
   { kind: 'meminfo', pattern: 'Mem-[Ii]nfo:', whole: /Mem-[Ii]nfo:/y },
@@ -117,7 +117,7 @@ function endOf({ whole }: Known, text: string, start: number): number {
 
 /** A line at which a report can begin, or that names who died: where an idle reader begins to look at the wrapping. */
 const BEGINS =
-  /oom-killer|oom_kill_process: |ill(?:ed)? process \d|oom-kill:constraint=|Mem-[Ii]nfo:|Tasks state \(|uid +tgid +total_vm|: usage \d+kB, limit|Memory cgroup stats|oom_reaper: |SIG(?:TERM|KILL)|ow [Mm]emory!|due to (?:memory|swap)|illing process|Victim |Kill(?:ing)? '|sigkill to|oomd kill|OOM killer|oom-kill'|conditions met for|OM encountered|illed as a result of/;
+  /oom-killer|oom_kill_process: |ill(?:ed)? process \d|oom-kill:constraint=|Mem-[Ii]nfo:|Tasks state \(|uid +tgid +total_vm|: usage \d+kB, limit|Memory cgroup stats|oom_reaper: |SIG(?:TERM|KILL)|ow [Mm]emory!|due to (?:memory|swap)|illing process|Victim |Kill(?:ing)? '|sigkill to|oomd kill|OOM killer|oom-kill'|conditions met for|OM encountered|OOM kill of PID|illed as a result of/;
 
 export function mayBeginReport(text: string): boolean {
   return BEGINS.test(text);

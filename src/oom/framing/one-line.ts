@@ -30,9 +30,16 @@ const SEPARATORS: readonly Separator[] = [
   { pattern: /#012/g, decode: asIs, unfinished: /#0?1?$/ },
   { pattern: /', '|", "|',\s?b'/g, decode: asIs, unfinished: /['"],? ?b?$/ },
   { pattern: /(?:%0D)?%0A/gi, decode: unpercent, unfinished: /%[^%]{0,5}$/ },
+  // Lines whose ends are known, one behind the other.
+  {
+    pattern:
+      /(?<=or (?:sacrifice|a) child|and children\.|,uid=\d{1,10}|oom_score_adj[:=]-?\d{1,5}|, order=\d|rss:\d{1,12}kB)[ \t]*[,;/|]?[ \t]+(?=(?:Out of [Mm]emory: |Memory cgroup out of memory: )?Kill(?:ed)? process \d|oom_reaper: |oom-kill:constraint|Mem-[Ii]nfo:)/g,
+    decode: asIs,
+    unfinished: /(?:child|\.|\d|kB)[ \t,;/|]*[A-Za-z -]{0,40}:?$/,
+  },
   // Only the kernel's stamps tell where a line begins.
   {
-    pattern: /(?<![ \t])[ \t]+(?=(?:<\d>)?\[ *\d{1,10}\.\d{6}\] )/g,
+    pattern: /(?<![ \t>])[ \t]*(?=(?:<\d>)?\[ *\d{1,10}\.\d{6}\] )/g,
     decode: asIs,
     unfinished: /\s[^\s\]]*(?:\[ *[\d.]*\]?)?$/,
   },

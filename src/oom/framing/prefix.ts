@@ -5,10 +5,11 @@ import { isDigit, stripKmsg, stripMonthDay, stripSeconds, type Stamp } from './s
 // journalctl, /dev/kmsg and what wraps them. Prefixes are stripped from the outside in.
 
 const MONTHS_DAYS =
-  '(?:[A-Z][a-z]{2} )?[A-Za-z\\x80-\\xff.]{2,12} +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: [A-Z]{2,5} \\d{4}| \\d{4})?(?=[ ])';
+  '(?:[A-Z][a-z]{2} )?(?:[A-Za-z\\x80-\\xff.]{2,12}|\\d{1,2}\\xe6\\x9c\\x88) +\\d{1,2} \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?(?: [A-Z]{2,5} \\d{4}| \\d{4})?(?=[ ])';
 
 // With the caller's id, where the kernel tells it: `[Sun Nov 22 19:53:13 2026][ T6736] `.
-const DMESG_TIME = /\[([^\][]{5,40}:\d\d \d{4})\] ?(?:\[ *[TC]\d{1,10}\] ?)?/y;
+const DMESG_TIME =
+  /\[([^\][]{5,40}:\d\d \d{4}|[A-Za-z\x80-\xff.]{2,12} [^\][:]{3,20} \d\d:\d\d:\d\d)\] ?(?:\[ *[TC]\d{1,10}\] ?)?/y;
 const DMESG_HUMAN =
   /\[((?:[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)| *[+<] *\d{1,10}\.\d{1,9}>?)\] ?(?:\[ *[TC]\d{1,10}\] ?)?/y;
 const PRIORITY = /<(\d{1,3})>/y;
@@ -41,6 +42,8 @@ const HOST_PROGRAM = new RegExp(
 const BARE_PROGRAM = new RegExp(`${FACILITY}([^\\s:[\\]'"|<>]{1,64})(?:\\[(\\d{1,10})\\])?${COLON}`, 'y');
 // metalog: Nov 22 19:53:13 [kernel] [ 123.456789] …
 const BRACKETED_PROGRAM = /\[([A-Za-z][\w-]{0,31})\] (?!\d)/y;
+// A host's name that was blotted out: `[HOST] kernel: `, `{{ host }} kernel: `, `**** kernel: `.
+const HIDDEN_HOST = /([[{<(*]{1,4} ?[\w .*-]{0,40} ?[\]}>)*]{0,4}) kernel: /y;
 const HOST_SECONDS = /([^\s:[\](){}'"<>|]{1,255}) (?=\[ *\d{1,10}\.\d{1,9}\])/y;
 // A program with its pid, as userspace writes it into the kernel log, or as people paste it.
 const PROGRAM_PID =
@@ -206,6 +209,9 @@ function stripDigits(raw: string, at: number, stamp: Stamp, known: KnownTail): n
   }
   const full = matchAt(FULL, raw, at);
   if (full !== null) return stripFull(raw, stamp, full, known);
+  // Chinese and Japanese count the months.
+  const isCounted = raw.charCodeAt(at + 1) === 0xe6 || raw.charCodeAt(at + 2) === 0xe6;
+  if (isCounted && matchAt(RFC3164, raw, at) !== null) return stripWord(raw, at, stamp, known);
   const epoch = matchAt(EPOCH, raw, at);
   if (epoch === null) return at;
   const after = EPOCH.lastIndex;
@@ -290,6 +296,11 @@ function stripSyslog(raw: string, at: number, stamp: Stamp, known: KnownTail): n
   // Dashes stand between anything; only behind a version they mean that no host is known.
   if (rfc5424 !== null && (hasVersion || rfc5424[1] !== '-'))
     return noteProgram(stamp, rfc5424, RFC5424.lastIndex, known);
+  const hidden = matchAt(HIDDEN_HOST, raw, at);
+  if (hidden !== null) {
+    stamp.host = hidden[1] ?? '';
+    return stripSeconds(raw, HIDDEN_HOST.lastIndex, stamp);
+  }
   const metalog = matchAt(BRACKETED_PROGRAM, raw, at);
   if (metalog !== null) {
     if (!KERNEL_NAMES.has(metalog[1] ?? '')) stamp.program = metalog[1] ?? null;
@@ -311,7 +322,7 @@ function noteProgram(stamp: Stamp, match: RegExpExecArray, after: number, known:
   return after;
 }
 
-function logcatTag(tag: string | undefined): string | null {
+export function logcatTag(tag: string | undefined): string | null {
   return tag === undefined || KERNEL_NAMES.has(tag) ? null : tag;
 }
 

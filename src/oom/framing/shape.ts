@@ -68,6 +68,11 @@ function startOfWord(text: string, end: number): number {
   return at;
 }
 
+/** A tab that was written as text: the letter is no part of the word behind it. */
+function isWrittenTab(text: string, at: number): boolean {
+  return text.charCodeAt(at) === 92 && text.charCodeAt(at + 1) === 116;
+}
+
 function isBlankCode(code: number): boolean {
   return code === 32 || code === 9;
 }
@@ -94,7 +99,7 @@ export function shapeOf(text: string, isTail = false): Shape | null {
       while (at < text.length && isBlankCode(text.charCodeAt(at))) at += 1;
       if (parts.at(-1) !== 'pad') parts.push('gap');
     } else {
-      const sign = signBytes > 0 ? text.slice(at, at + signBytes) : text.charAt(at);
+      const sign = signBytes > 0 ? text.slice(at, at + signBytes) : isWrittenTab(text, at) ? '\\t' : text.charAt(at);
       const closes = CLOSING.includes(sign) || openQuotes.delete(sign);
       if (closes && parts.at(-1) === 'gap') parts[parts.length - 1] = 'pad';
       else if (closes && parts.at(-1) !== 'pad') parts.push('pad');

@@ -1,4 +1,5 @@
 import { openFramer, type Framer, type LogLine } from './frame.ts';
+import { openHandedOn } from './handed-on.ts';
 import { findLandmark, mayBeginReport } from './landmarks.ts';
 import type { KnownTail } from './prefix.ts';
 import { emptyStamp, type Stamp } from './stamp.ts';
@@ -51,6 +52,7 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
   let units: Unit[] = [];
   let isLooking = false;
   const known: KnownTail = { text: '', host: '', program: null };
+  const handedOn = openHandedOn();
 
   const framer = openFramer({
     take: (text, line, base, out) => {
@@ -103,8 +105,11 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
         continue;
       }
       const goesOn = landmark.end >= 0 && landmark.end < line.text.length;
-      // Another program quotes the kernel, or what was taken for its name is none.
-      if (isForeign(line) && landmark.kind !== 'userspace') continue;
+      // Another program quotes the kernel, or hands its log on, or what was taken for its name is none.
+      if (isForeign(line) && landmark.kind !== 'userspace') {
+        if (isPatient && handedOn.note(line, landmark.kind)) phase = 'none';
+        continue;
+      }
       const isAside =
         line.form === 'inside' || landmark.start > 1 || (landmark.start === 1 && line.text.charCodeAt(0) !== 32);
       if (isAside || goesOn || hostsDiffer(held) > HOSTS_MAX) phase = 'unknown';
@@ -131,6 +136,7 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
     for (const unit of given)
       if (!isUnknown || unit.text === '' || unwrap(unit.text, unit.line, unit.base, out) < 0) out.push(...unit.lines);
     completeTop(out.slice(from));
+    handedOn.apply(out, from);
   }
 
   function learn(from: readonly Unit[]): void {
@@ -154,13 +160,16 @@ export function openUnwrapper(isIdle: () => boolean, isPatient: boolean): Unwrap
     frame: (given, line, out) => {
       isLooking = phase !== 'none' || (isIdle() && mayBeginReport(given));
       if (!isLooking) {
+        const from = out.length;
         framer.frame(given, line, out);
+        handedOn.apply(out, from);
         return;
       }
       units = [];
       const lines: LogLine[] = [];
       framer.frame(given, line, lines);
       if (phase === 'none') {
+        handedOn.apply(lines, 0);
         if (lines.some(({ form }) => form === 'learned') || !units.some(({ text }) => mayBeginReport(text))) {
           out.push(...lines);
           return;

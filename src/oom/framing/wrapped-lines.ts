@@ -33,6 +33,7 @@ const WIDTH_MIN = 20;
 const WIDTH_MAX = 260;
 const PIECES_MAX = 64;
 const LINE_MAX = 65_536;
+const COMPLETE_MAX = 40;
 /** Blanks at an edge are cut off when a text is copied. */
 const CUT_BLANKS_MAX = 14;
 /** Whoever breaks at blanks may count a mark or two more. */
@@ -160,11 +161,15 @@ function formOf(line: string): string | null {
   return stripPrefix(line, 0, scratch, known, false) > 0 ? scratch.form : null;
 }
 
+const OOMD = /(?:^|[\]:>|] )(?:Killed|Marked) \/\S/;
+
 /** Ends before the kernel's line does. */
 function isBroken(line: string): boolean {
   const at = line.indexOf(' invoked oom-killer');
   if (at > 0) return !/order=-?\d+/.test(line.slice(at)) || /(?:,|oom_[a-z_]*=?|oomkilladj=?)$/.test(line);
   if (NO_END.test(line)) return true;
+  // systemd-oomd says why behind the group.
+  if (OOMD.test(line)) return !/ being (?:more than )?\d/.test(line);
   const landmark = findLandmark(line);
   if (landmark?.kind === 'verdict') return landmark.end < 0;
   return (
@@ -173,6 +178,11 @@ function isBroken(line: string): boolean {
     !/rss:\d+kB(?!,)|oom_score_adj:-?\d|UID:\d/.test(line) &&
     !/\)\.?\W{0,3}$/.test(line)
   );
+}
+
+/** A kill line that has all that it can have: only signs of what wraps it follow. */
+function isComplete(line: string): boolean {
+  return /oom_score_adj:-?\d{1,5}\W{0,3}$/.test(line.slice(-COMPLETE_MAX)) && findLandmark(line)?.kind === 'kill';
 }
 
 /** Begins a line: with a front that others have, or as only whole lines do. */
@@ -200,10 +210,12 @@ export function openWrapped({ width, isHard, quote, isPadded, fronts }: Wrap): F
   function goesOn(line: string): boolean {
     if (pieces === 0 || pieces >= PIECES_MAX || pending.length > LINE_MAX || isFresh(fronts, line)) return false;
     const before = lastPiece.trimEnd();
-    if ((pending.length < ROW_MAX && OPEN_END.test(pending.trimEnd())) || (fronts.areKnown && MIDDLE.test(line)))
-      return true;
+    if (pending.length < ROW_MAX && OPEN_END.test(pending.trimEnd())) return true;
+    if (fronts.areKnown && MIDDLE.test(line)) return true;
+    if ((MIDDLE.test(line) || REST.test(line)) && isBroken(pending.trimEnd())) return true;
     if (isHard) return before.length >= width - (fronts.areKnown ? CUT_BLANKS_MAX : 1);
     const isIndented = line.startsWith(' ');
+    if (isComplete(pending)) return false;
     if (isIndented && !fronts.areKnown) return false;
     const [word = ''] = line.trimStart().split(' ', 1);
     return before.length + 1 + word.length > width - SLACK;

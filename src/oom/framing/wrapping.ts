@@ -69,7 +69,10 @@ const nobody: KnownTail = { text: '', host: '', program: null };
 function innerStart(text: string, end: number): number {
   for (let at = 0; at < end; at += 1) {
     const code = text.charCodeAt(at);
-    if (code === 32 || code === 9 || (at > 0 && isWord(text.charCodeAt(at - 1)))) continue;
+    // Within a letter outside of ASCII.
+    if (code >= 0x80 && code < 0xc0) continue;
+    if (code === 32 || code === 9 || (at > 0 && isWord(text.charCodeAt(at - 1)) && !text.startsWith('\\t', at - 2)))
+      continue;
     Object.assign(scratch, emptyStamp());
     if (stripPrefix(text, at, scratch, nobody, false) === end && scratch.form !== 'program') return at;
   }
@@ -208,8 +211,13 @@ function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean
   return repeats && seen.size <= 16 && seen.size * 2 <= samples;
 }
 
+/** Somebody who searched a log typed the words that he looked for. */
+const SEARCH =
+  /(?:^|[\s|;&$#>])(?:z|e|f|bz|xz|zst)?grep\s[^|]*["']$|(?:^|[\s|;&$#>])(?:rg|ag|ack|awk|sed|echo|printf|logger)\s[^|]*["'/]$/;
+
 /** Prose that quotes one line of a log is no log. */
 export function isBelieved(wrapping: Wrapping): boolean {
+  if (SEARCH.test(wrapping.outer)) return false;
   if (wrapping.outer === '' && wrapping.ends.length === 0 && !wrapping.ignoresHost) return false;
   if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
   const [kind] = wrapping.kinds.keys();
