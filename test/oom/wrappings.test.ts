@@ -154,8 +154,8 @@ const SHORT: [string, string[]][] = [
   ],
   ['a kill line of 2.6', ['Out of Memory: Killed process 1234 (java).']],
 ];
-/** Broken where a whole line could as well end, and no other line shows that lines are broken. */
-const TOO_SHORT = /^(?:blanks at 72 syslog|wrapped iso syslog) /;
+/** Broken where a whole line could as well end, and no other line shows that lines are broken; or a program that may only quote. */
+const TOO_SHORT = /^(?:blanks at 72 syslog|wrapped iso syslog|container by syslog|logger -t) /;
 
 describe.each(SHORT)('%s alone', (what, texts) => {
   const messages = texts.map((text, at) => ({ text, seconds: 100 + at / 1e6 }));

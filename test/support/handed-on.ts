@@ -55,6 +55,14 @@ function atBlanks(line: string, width: number, indent = '', kept = ''): string {
 }
 
 const simple: [string, Wrapper['line']][] = [
+  ['escaped tab', (m) => `${iso(m.seconds)}Z\\t${m.text}`],
+  ['escaped tab alone', (m) => `\\t${dmesg(m)}`],
+  ['a stamp, then the line', (m) => `${iso(m.seconds).replace('T', ' ')}\n${m.text}`],
+  ['empty quotation between', (m) => `>${dmesg(m)}\n>`],
+  ['a name and a time between', (m) => `Ana\n  7:51 PM\n${dmesg(m)}`],
+  ['blanks collapsed', (m) => dmesg(m).replaceAll(/ +/g, ' ')],
+  ['container by syslog', (m) => `${bsd(m.seconds)} db01 5f3b2c1d0e9f[123]: ${dmesg(m)}`],
+  ['logger -t', (m) => `${bsd(m.seconds)} db01 oomlog: ${dmesg(m)}`],
   ['smart quotes around', (m) => utf8(`“`) + dmesg(m) + utf8('”')],
   ['teams stamp', (m) => `[${clock12(m.seconds).replace(/:\d\d /, ' ')}] Ana Example: ${dmesg(m)}`],
   ['otel debug', (m) => `Body: Str(${dmesg(m)})`],
@@ -278,6 +286,16 @@ const simple: [string, Wrapper['line']][] = [
   ['printk cpu 2', (m) => `[${m.seconds.toFixed(6).padStart(12)}@0]- ${m.text}`],
 ];
 const hosted: [string, Wrapper['line']][] = [
+  [
+    'rsyslog debug format',
+    (m, p) =>
+      `Debug line with all properties:\nFROMHOST: '${p.host}', fromhost-ip: '10.0.0.1', HOSTNAME: '${p.host}', PRI: 4,\nsyslogtag 'kernel:', programname: 'kernel', APP-NAME: 'kernel', PROCID: '-', MSGID: '-',\nTIMESTAMP: '${bsd(m.seconds)}', STRUCTURED-DATA: '-',\nmsg: ' ${dmesg(m)}'\nescaped msg: ' ${dmesg(m)}'\ninputname: imklog rawmsg: '<4>${dmesg(m)}'\n$!:\n$.:\n$/:\n`,
+  ],
+  ['a blotted-out host', (m, p) => `${bsd(m.seconds)} <${p.host}> kernel: ${dmesg(m)}`],
+  [
+    'HTML, a row a line, no blanks',
+    (m, p) => `<tr><td>${iso(m.seconds)}</td><td>host=${p.host}</td><td>${html(m.text)}</td></tr>`,
+  ],
   ['docker compose -t', (m, p) => `${p.host}-1  | ${iso(m.seconds, 9)}Z ${dmesg(m)}`],
   ['docker compose colours', (m, p) => `\x1b[36m${p.host}-1  | \x1b[0m${dmesg(m)}`],
   ['docker service logs', (m, p) => `kern.1.${p.id.slice(0, 12)}@${p.host}    | ${dmesg(m)}`],
@@ -439,6 +457,20 @@ const hosted: [string, Wrapper['line']][] = [
   ],
 ];
 const docs: Wrapper[] = [
+  {
+    name: 'HTML, all in one line',
+    line: (m) =>
+      `<div class="line"><span class="ts">${iso(m.seconds)}Z</span><span class="app">kernel</span> ${html(m.text)}</div>`,
+    whole: (l) => l.join(''),
+  },
+  { name: 'vertical tabs', line: dmesg, whole: (l) => l.join('\v') },
+  { name: 'U+2028', line: dmesg, whole: (l) => l.join('\xe2\x80\xa8') },
+  {
+    name: 'JSON behind prose',
+    line: (m) => m.text,
+    whole: (l, p) =>
+      `The query gave:\n\n${JSON.stringify({ hits: l.map((message) => ({ host: { name: p.host }, message })) }, null, 1)}\n`,
+  },
   {
     name: 'Word',
     line: (m) =>

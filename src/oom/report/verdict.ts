@@ -1,6 +1,5 @@
-import { toInteger } from '../bytes.ts';
+import { decodeText, toInteger } from '../bytes.ts';
 // The lines that name somebody: who asked, who was chosen, who was killed, who was reaped. All take byte strings.
-import { decodeText } from '../bytes.ts';
 import type { Trigger } from '../report.ts';
 
 // php-fpm8.2 invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0
