@@ -22,7 +22,8 @@ const CHAOS_MS = Number(process.env['OOMBOT_CHAOS_MS'] ?? 40_000);
 const SEED = Number(process.env['OOMBOT_SEED'] ?? Math.floor(Math.random() * 1e9));
 const HOSTS = 3;
 const SETTLE_MS = 240_000;
-const DISK_KIB = 32 * 1024;
+/** Room for what is killed meanwhile, so that the disk is full only when it is filled. */
+const DISK_KIB = 32 * 1024 + 4 * Math.ceil(CHAOS_MS / 80);
 /** More than this on top of what it took at the beginning would grow for ever. */
 const GROWTH_MIB_MAX = 120;
 /** Few: what they all have to be told must fit three messages in ten seconds. */

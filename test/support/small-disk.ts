@@ -31,7 +31,12 @@ export async function openSmallDisk(sizeKiB: number): Promise<SmallDisk> {
 
   function fill(): void {
     const { bavail, bsize } = statfsSync(inside);
-    writeFileSync(filler, Buffer.alloc(bavail * bsize));
+    try {
+      writeFileSync(filler, Buffer.alloc(bavail * bsize));
+    } catch (error) {
+      // Whoever writes there meanwhile took the rest: it is as full.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
   }
 
   return {
