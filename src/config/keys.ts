@@ -88,6 +88,12 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     meaning:
       'what connects to the hosts: ssh2 (inside oombot; auto means the same) or openssh, the program ssh of this machine with its own configuration',
   },
+  {
+    key: 'ssh.allowSha1',
+    default: 'false',
+    meaning:
+      'take host keys that sign with SHA-1 (ssh-rsa), as servers before OpenSSH 7.2 do; it can be forged, at a price',
+  },
   { key: 'hosts[].name', default: 'the sshConfig name', meaning: 'what people call the host' },
   { key: 'hosts[].address', default: 'the name', meaning: 'host name or IP address to connect to' },
   { key: 'hosts[].port', default: 'ssh.port', meaning: 'port' },
@@ -112,6 +118,7 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
       'a local program and its arguments, run without a shell, whose input and output are the connection; %h, %p and %r are address, port and user, %% is a percent sign',
   },
   { key: 'hosts[].transport', default: 'ssh.transport', meaning: 'ssh2 or openssh, for this host and its jump hosts' },
+  { key: 'hosts[].allowSha1', default: 'ssh.allowSha1', meaning: 'the same for this host' },
   { key: 'hosts[].tags', default: '[]', meaning: 'words for routes and commands' },
   { key: 'hosts[].channel', default: 'by the routes', meaning: 'where kills on this host are posted' },
   { key: 'hosts[].logFiles', default: 'by detection', meaning: 'read these log files only' },

@@ -155,8 +155,20 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
       knownHosts: entry.knownHosts?.map(expandHome) ?? base.knownHosts,
       fingerprints: entry.fingerprints,
       ...wayThrough(jump, entry.proxyCommand ?? (isOpenssh ? null : (alias?.proxyCommand ?? null))),
+      ...(isSha1Allowed() ? { allowSha1: true as const } : {}),
       ...(isOpenssh ? { openssh: byOpenssh(sshConfig ?? entry.address ?? name, givenBy(entry), alias) } : {}),
     };
+
+    function isSha1Allowed(): boolean {
+      const allowed = entry.allowSha1 ?? ssh.allowSha1;
+      if (allowed) {
+        const key = entry.allowSha1 === true ? `${label}.allowSha1` : 'ssh.allowSha1';
+        warn(
+          `${key} takes host keys that sign with SHA-1, which can be forged, at a price. Leave it to hosts that have nothing better.`,
+        );
+      }
+      return allowed;
+    }
 
     function byOpenssh(
       host: string,

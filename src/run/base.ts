@@ -117,7 +117,7 @@ function recordFirstKey(store: Store, log: Logger, target: SshTarget, { type, fi
 
 /** What the files ask for and the bot leaves out. */
 export function logWarnings(log: Logger, { warnings }: Config): void {
-  for (const sentence of warnings) log.warn({ sentence }, 'A line of the configuration was left out');
+  for (const sentence of warnings) log.warn({ sentence }, 'Look at a line of the configuration');
 }
 
 /**

@@ -82,6 +82,10 @@ export function authenticationFailure(
 /** `said` is the client's own sentence, which may quote the server. */
 export function algorithmFailure(target: SshTarget, said: string): LoginFailure {
   const isKex = /key exchange/i.test(said);
+  const old =
+    / host key/i.test(said) && target.allowSha1 !== true
+      ? ' Is it an old one, whose RSA key signs with SHA-1 alone (before OpenSSH 7.2, such as RHEL 6 and many routers)? Then allow that for this host: allowSha1: true.'
+      : '';
   const way =
     target.openssh === undefined
       ? `${isKex ? ' Where the server allows post-quantum key exchange alone (mlkem768, sntrup761), which oombot does not have itself, add curve25519-sha256 to KexAlgorithms in its sshd_config, or have' : ' The server’s sshd_config can allow more, or have'} oombot use the machine’s own ssh program for this host: transport: openssh.`
@@ -89,7 +93,7 @@ export function algorithmFailure(target: SshTarget, said: string): LoginFailure 
   return {
     kind: 'person',
     reason: 'algorithms',
-    sentence: `${placeOf(target)} and this client have no algorithm in common: ${said}.${way}`,
+    sentence: `${placeOf(target)} and this client have no algorithm in common: ${said}.${old}${way}`,
     hostKey: null,
   };
 }
@@ -110,7 +114,8 @@ function networkWords(code: string | number | null, said: string): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'has a name that does not resolve: check address and DNS.';
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'cannot be reached: there is no route to it.';
   if (code === 'ETIMEDOUT') return 'does not answer: is it up, and does a firewall let the bot through?';
-  if (code === 'ECONNRESET') return 'dropped the connection before the login.';
+  if (code === 'ECONNRESET')
+    return 'dropped the connection before the login. Does it do so for all, its sshd takes no more for now: MaxStartups, or PerSourcePenalties after failed logins.';
   if (code === 'client-timeout') return 'did not answer as an SSH server in time.';
   if (typeof code === 'number') return `ended the connection: "${said}".`;
   return `dropped the connection before the login: ${said}.`;

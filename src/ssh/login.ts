@@ -1,8 +1,9 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import ssh2, { type Algorithms, type Client } from 'ssh2';
+import ssh2, { type Algorithms, type Client, type ServerHostKeyAlgorithm } from 'ssh2';
 
+import { chooseAlgorithms } from './algorithm-list.ts';
 import type { Identity } from './identity.ts';
 import { useCertificates } from './certificate-login.ts';
 import { useKeyObjects } from './key-objects.ts';
@@ -19,7 +20,7 @@ import {
   refusalSentence,
   type LoginFailure,
 } from './login-failure.ts';
-import type { SshSettings, SshTarget } from './target.ts';
+import type { SshTarget } from './target.ts';
 
 export interface LoginOptions {
   target: SshTarget;
@@ -40,6 +41,7 @@ export type LoginResult =
 
 // A server may send lines before its identification (RFC 4253, 4.2) and banners while one logs in; both belong to strangers.
 const BYTES_BEFORE_LOGIN_MAX = 1024 * 1024;
+const DROPPED = 'Connection lost before handshake'; // as ssh2 says it too
 const GIVEN_UP = new Error('given up');
 
 /** One try to log in. Never throws. The client keeps an `error` listener: a late ECONNRESET would end the process otherwise. */
@@ -67,7 +69,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     if (error.level !== 'agent') fail(error);
   });
   client.on('handshake', () => useKeyObjects(client)); // with each new set of keys
-  client.on('close', () => fail(new Error('Connection lost before handshake')));
+  client.on('close', () => fail(new Error(DROPPED)));
   client.on('ready', () => {
     if (settled) return;
     settled = true;
@@ -131,7 +133,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
         if (verdict !== 'trusted') refused = refusalSentence(target, known, verdict, shown(key));
         answer(verdict === 'trusted');
       },
-      algorithms: algorithmsFor(settings, known),
+      algorithms: algorithmsFor(target, known),
       readyTimeout: settings.connectTimeoutMs ?? options.readyTimeoutMs,
       keepaliveInterval: settings.keepaliveIntervalMs ?? options.keepaliveIntervalMs,
       keepaliveCountMax: settings.keepaliveCountMax ?? 3,
@@ -145,10 +147,13 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   return done.promise;
 }
 
-/** Only what is asked for; the rest is ssh2's default. A key on file comes before the order of the configuration. */
-function algorithmsFor({ hostKeyAlgorithms, kexAlgorithms, ciphers, macs }: SshSettings, known: KnownKeys): Algorithms {
-  const onFile = known.algorithms.filter((one) => hostKeyAlgorithms?.includes(one) !== false);
-  const serverHostKey = onFile.length > 0 ? onFile : (hostKeyAlgorithms ?? []);
+/** Only what is asked for; the rest is ssh2's default, without SHA-1 for host keys. A key on file comes before the order of the configuration. */
+function algorithmsFor({ settings = {}, allowSha1 }: SshTarget, known: KnownKeys): Algorithms {
+  const { hostKeyAlgorithms, kexAlgorithms, ciphers, macs } = settings;
+  const byDefault = chooseAlgorithms(allowSha1 === true ? '+ssh-rsa' : '-ssh-rsa', 'SERVER_HOST_KEY').names;
+  const usable = hostKeyAlgorithms ?? (byDefault as ServerHostKeyAlgorithm[]);
+  const onFile = known.algorithms.filter((one) => usable.includes(one));
+  const serverHostKey = onFile.length > 0 ? onFile : usable;
   return {
     ...(serverHostKey.length > 0 ? { serverHostKey } : {}),
     ...(kexAlgorithms === undefined ? {} : { kex: kexAlgorithms }),
@@ -167,7 +172,8 @@ function describeFault(
   const tooMany = typeof code === 'number' && /authentication failures|no more auth/i.test(message);
   if (level === 'client-authentication' || tooMany) return authenticationFailure(target, identity);
   if (level === 'handshake' && /no matching/i.test(message)) return algorithmFailure(target, said);
-  return networkFailure(target, level === 'client-timeout' ? level : code, said);
+  const isDropped = code === null && message === DROPPED;
+  return networkFailure(target, level === 'client-timeout' ? level : isDropped ? 'ECONNRESET' : code, said);
 }
 
 function faultOf(error: unknown): { level: string; code: string | number | null; message: string } {

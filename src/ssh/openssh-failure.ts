@@ -41,14 +41,14 @@ export function opensshFailure(
 ): LoginFailure {
   const last = lastWords(said);
   if (isLate) return networkFailure(target, 'client-timeout', last);
-  // A hop of its ProxyJump says so before ssh loses the connection through it.
-  const ofKey = said.split(/\r?\n/).findLast((line) => HOST_KEY.test(line));
-  if (ofKey !== undefined) return hostKeyFailure(target, known, shown, lastWords(ofKey));
   if (/Permission denied|Too many authentication failures/.test(last))
     return authenticationFailure(target, {
       words: target.identityFile ?? 'the keys that ssh has',
       hint: 'Is the key one with a passphrase, which ssh can ask only an agent for?',
     });
+  // A hop of its ProxyJump says so before ssh loses the connection through it.
+  const ofKey = said.split(/\r?\n/).findLast((line) => HOST_KEY.test(line));
+  if (ofKey !== undefined) return hostKeyFailure(target, known, shown, lastWords(ofKey));
   if (/no matching|no mutual/i.test(last)) return algorithmFailure(target, last);
   if (target.jump !== null && /Stdio forwarding request failed/.test(said)) {
     const why = 'it does not answer there, or forwarding is not allowed';

@@ -55,7 +55,7 @@ RequestTTY no
 RemoteCommand none
 EscapeChar none
 ConnectionAttempts 1
-LogLevel ERROR
+LogLevel INFO
 `;
 
 // A Unix socket's path has 108 bytes, and ssh first makes one with 17 more.
@@ -89,6 +89,7 @@ export async function makeOpensshFolder(
       : []),
     ...(isKnownHostsGiven ? [`UserKnownHostsFile=${knownHosts.map(fileWord).join(' ')}`] : []),
     ...(isPinned ? ['GlobalKnownHostsFile=/dev/null'] : []),
+    ...(target.allowSha1 === true ? ['HostKeyAlgorithms=+ssh-rsa', 'PubkeyAcceptedAlgorithms=+ssh-rsa'] : []),
     `KnownHostsCommand=/bin/sh ${fileWord(script ?? '')} %I %H %t %K %f ${target.fingerprints.join(' ')}`,
     'ControlMaster=yes',
     `ControlPath=${fileWord(path.join(dir, 'socket'))}`,

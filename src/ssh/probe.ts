@@ -2,6 +2,7 @@ import type { HostFacts } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import type { ChannelEnd } from './channel.ts';
 import type { Connection } from './connection.ts';
+import { describeNoShell } from './no-shell.ts';
 import type { KmsgWay } from './kmsg-source.ts';
 import { COMMANDS, type HelperWay } from '../remote/scripts.ts';
 
@@ -100,17 +101,7 @@ export async function probeHost(
       sentence: `probing ${connection.target.name} failed: ${wordsOf(result.end)}`,
     };
   const facts = parseFacts(result.stdout.toString('utf8'));
-  if (facts === null) {
-    const said = result.stderr
-      .trim()
-      .replaceAll(/[^\x20-\x7e]+/g, ' ')
-      .slice(0, 200);
-    return {
-      kind: 'failed',
-      end: result.end,
-      sentence: `${connection.target.name} has no usable shell for ${connection.target.user}: ${said || 'the commands gave no answer'}`,
-    };
-  }
+  if (facts === null) return { kind: 'failed', end: result.end, sentence: describeNoShell(connection.target, result) };
   return { kind: 'probed', probe: describeProbe(facts, askedAtMs, options.clock.nowMs()) };
 }
 

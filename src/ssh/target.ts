@@ -42,6 +42,8 @@ export interface SshTarget {
   /** Absolute path of the known_hosts file that takes the first key shown, where none is known. */
   trustFirstKey?: string;
   settings?: SshSettings;
+  /** A host key may sign with SHA-1 (`ssh-rsa`), as servers before OpenSSH 7.2 do. */
+  allowSha1?: true;
   /** The system's `ssh` makes the connection, by its own configuration. Absent: ssh2 does. */
   openssh?: OpensshSettings;
 }
@@ -81,6 +83,7 @@ export function targetKey(target: SshTarget): string {
     proxyCommand,
     trustFirstKey,
     settings = {},
+    allowSha1,
     openssh,
   } = target;
   const way = jump ? targetKey(jump) : (proxyCommand ?? null);
@@ -94,6 +97,7 @@ export function targetKey(target: SshTarget): string {
     way,
     trustFirstKey,
     settings,
+    allowSha1,
     openssh,
   ]);
 }

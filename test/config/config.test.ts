@@ -314,6 +314,13 @@ describe('the transport', () => {
     );
   });
 
+  it('takes SHA-1 for host keys where a line says so, with a warning', () => {
+    const { hosts, warnings } = load('hosts: [{name: a}, {name: old, allowSha1: true}]\n');
+
+    expect(hosts.map(({ target }) => target.allowSha1)).toEqual([undefined, true]);
+    expect(warnings).toEqual([expect.stringMatching(/^hosts\[1\]\.allowSha1 .*SHA-1, which can be forged/)]);
+  });
+
   it('leaves to ssh what its own configuration says of an alias, Match exec too, and tells it what oombot.yaml says', () => {
     const file = aFile(
       'Match exec "true"\n  User x\nHost db01\n  HostName db01.net\n  Port 2201\n  ProxyJump bastion\n',

@@ -101,6 +101,9 @@ const PARTS = {
     'systemd-analyze': 'systemd',
     buildah: 'buildah',
     debootstrap: 'debootstrap',
+    'bsd-csh': 'csh',
+    fish: 'fish',
+    dropbear: 'dropbear-bin',
   }),
 } satisfies Record<string, Part>;
 

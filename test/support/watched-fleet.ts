@@ -59,7 +59,8 @@ export async function watchHosts(options: WatchOptions): Promise<WatchedHosts> {
     random: () => 0.1,
     passphrase: null,
     agentSocket: null,
-    readyTimeoutMs: options.readyTimeoutMs ?? 2_000,
+    // A program takes longer to start than a connection to be made.
+    readyTimeoutMs: options.readyTimeoutMs ?? (process.env['OOMBOT_TRANSPORT'] === 'openssh' ? 10_000 : 2_000),
     keepaliveIntervalMs: options.keepaliveIntervalMs ?? 500,
   });
   const saved: SavedBatch[] = [];

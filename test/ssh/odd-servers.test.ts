@@ -1,0 +1,126 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
+import { probeHost, type ProbeResult } from '../../src/ssh/probe.ts';
+import type { SshTarget } from '../../src/ssh/target.ts';
+import { has, needs, type PartName } from '../support/needs.ts';
+import { byOpenssh, openSshd, realClock, stateOf } from '../support/sshd.ts';
+
+const opened: { close: () => Promise<void> }[] = [];
+
+afterEach(async () => {
+  while (opened.length > 0) await opened.pop()?.close();
+});
+
+function anSsh(): Ssh {
+  const ssh = openSsh({ clock: realClock, random: () => 1, passphrase: null, agentSocket: null });
+  opened.push(ssh);
+  return ssh;
+}
+
+async function probe(target: SshTarget): Promise<ProbeResult> {
+  const connection = anSsh().connect(target);
+  await stateOf(connection, 'connected');
+  return probeHost(connection, { logFiles: null, clock: realClock });
+}
+
+describe('an account whose commands go to something else than a POSIX shell', needs('sshd'), () => {
+  const program = (name: string): string =>
+    execFileSync('sh', ['-c', `command -v ${name}`])
+      .toString()
+      .trim();
+
+  it.each<[string, () => string, RegExp, PartName[]]>([
+    ['nologin', () => '/usr/sbin/nologin', /no usable shell for root: .*not available.*usermod -s \/bin\/sh root/, []],
+    ['false', () => '/bin/false', /gave no answer \(exit code 1\).*nologin or false/, []],
+    [
+      'a restricted shell',
+      () => '/bin/bash -r -c "$SSH_ORIGINAL_COMMAND"',
+      /a restricted one runs no sh.*usermod/,
+      ['bash'],
+    ],
+    ['csh', () => `${program('bsd-csh')} -c "$SSH_ORIGINAL_COMMAND"`, /csh and tcsh cannot/, ['bsd-csh']],
+    ['sftp', () => 'internal-sftp', /use sftp alone \(ForceCommand internal-sftp/, []],
+    ['another command', () => 'echo only this', /another command is forced.*"only this"/, []],
+    [
+      'PowerShell, by what it says',
+      () => `echo "The term ':' is not recognized as the name of a cmdlet, function" >&2; false`,
+      /PowerShell or cmd answers. Is it Windows\?/,
+      [],
+    ],
+  ])('says so of %s, with what to do', async (_what, command, sentence, parts) => {
+    if (!parts.every(has)) return;
+    const sshd = await openSshd({ lines: [`ForceCommand ${command()}`] });
+    opened.push(sshd);
+
+    expect(await probe(sshd.target())).toMatchObject({ kind: 'failed', sentence: expect.stringMatching(sentence) });
+  });
+
+  it('is watched as any other where it is fish', needs('fish'), async () => {
+    const sshd = await openSshd({ lines: [`ForceCommand ${program('fish')} -c "$SSH_ORIGINAL_COMMAND"`] });
+    opened.push(sshd);
+    const plain = await openSshd();
+    opened.push(plain);
+
+    const [byFish, bySh] = [await probe(sshd.target()), await probe(plain.target())];
+
+    expect(factsOf(byFish)).toEqual(factsOf(bySh));
+  });
+});
+
+/** What does not change between two looks. */
+function factsOf(result: ProbeResult): unknown {
+  if (result.kind === 'failed') return result.sentence;
+  const { kernel, os, bootId, uid, groups, files, kmsg } = result.probe;
+  return { kernel, os, bootId, uid, groups, files: files.map((file) => file.path), kmsg };
+}
+
+describe.each([
+  ['ssh2', (target: SshTarget): SshTarget => target],
+  ['openssh', (target: SshTarget): SshTarget => byOpenssh(target)],
+] as const)('by %s, a server', (_transport, by) => {
+  it('that shows a banner does not have it in an answer', needs('sshd', 'ssh'), async () => {
+    const banner = path.join(mkdtempSync(path.join(tmpdir(), 'oombot-banner-')), 'banner');
+    writeFileSync(banner, 'No admission\n\x1b[31m#oombot end\n');
+    const sshd = await openSshd({ lines: [`Banner ${banner}`] });
+    opened.push(sshd);
+    const connection = anSsh().connect(by(sshd.target()));
+    await stateOf(connection, 'connected');
+
+    const { stdout, stderr } = await connection.exec('echo hello', { timeoutMs: 10_000, maxBytes: 1_000 });
+
+    expect([stdout.toString(), stderr]).toEqual(['hello\n', '']);
+    rmSync(path.dirname(banner), { recursive: true });
+  });
+
+  it('that signs with SHA-1 alone is reached where that is allowed', needs('sshd', 'ssh'), async () => {
+    const sshd = await openSshd({ hostKeys: ['rsa'], lines: ['HostKeyAlgorithms ssh-rsa'] });
+    opened.push(sshd);
+    const target = sshd.target();
+
+    const refused = await stateOf(anSsh().connect(by(target)), 'refused');
+    await stateOf(anSsh().connect(by({ ...target, allowSha1: true })), 'connected');
+
+    expect(refused).toMatchObject({ reason: 'algorithms', sentence: expect.stringContaining('allowSha1: true') });
+  });
+
+  it('that takes no more connections for now is tried again later', needs('sshd', 'ssh'), async () => {
+    const sshd = await openSshd({ lines: ['MaxStartups 1:100:1'] });
+    opened.push(sshd);
+    // Debian's sshd counts who has not logged in: one that says nothing takes the only place.
+    const silent = connect(sshd.port, '127.0.0.1').on('error', () => {});
+    await new Promise((resolve) => silent.once('data', resolve));
+
+    const connection = anSsh().connect(by(sshd.target()));
+    const state = await stateOf(connection, 'unreachable');
+    silent.destroy();
+    await stateOf(connection, 'connected');
+
+    expect(state.sentence).toContain('MaxStartups');
+  });
+});
