@@ -49,7 +49,7 @@ export function openPeople({ accountNow, accountPolicy, clock, log }: PeopleWorl
   ): Promise<GroupMembers> {
     const looked = await withTimeout(clock, LOOK_UP_MS, () => Promise.allSettled(groups.map(ask)));
     const answers = looked.kind === 'done' ? looked.value : [];
-    return new Map(
+    return new Map<string, readonly string[] | 'not-permitted' | null>(
       groups.map((group, at) => {
         const answer = answers[at];
         if (answer?.status === 'fulfilled') return [group, answer.value];
