@@ -20,7 +20,7 @@ import {
 import { openWindow, postDirectly, postPrivately, respondPrivately, respondToChannel, type ReplyTo } from './reply.ts';
 import { actionRoute, isRoute, type ActionRoute } from './routes.ts';
 import { protectView } from './protect-view.ts';
-import { explainView, homeView, hostAddView, hostRemoveView } from './views.ts';
+import { explainView, homeView, hostAddView, hostRemoveView, type View } from './views.ts';
 import { explainWithFiles, listenToForms } from './listen-forms.ts';
 import { mayReadFiles } from './report-files.ts';
 
@@ -110,27 +110,14 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     const early = inView && !opensForm ? await earlyWindow(client, payload.trigger_id) : null;
     await answered('action', early ?? reply, async () => {
       if (!route || (route === 'share' && inView)) return (early ?? reply)(describeRefusal({ kind: 'unknown-action' }));
-      if (route === 'protect') return openProtectForm(value, requester, early ?? reply, client, payload.trigger_id);
       if (route === 'share')
         return share(await handlers.share({ incidentId: value }, requester), respond, early ?? reply);
       await deliver(await answerAction(route, value, requester), early ?? reply, client, payload.trigger_id);
     });
   }
 
-  async function openProtectForm(
-    incidentId: string,
-    requester: Requester,
-    reply: ReplyTo,
-    client: Client,
-    triggerId: string,
-  ): Promise<void> {
-    const answer = await handlers.protectForm({ incidentId }, requester);
-    if (answer.kind === 'refused') return reply(describeRefusal(answer.refusal));
-    await client.apiCall('views.open', { trigger_id: triggerId, view: protectView(answer.form) });
-  }
-
   async function answerAction(
-    route: Exclude<ActionRoute, 'share' | 'protect'>,
+    route: Exclude<ActionRoute, 'share'>,
     value: string,
     requester: Requester,
   ): Promise<Reply> {
@@ -143,6 +130,8 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
         return handlers.muteIncident({ incidentId: value }, requester);
       case 'ack':
         return handlers.ackIncident({ incident: value }, requester);
+      case 'protect':
+        return handlers.protectForm({ incidentId: value }, requester);
       case 'approve':
         return handlers.approve({ changeId: value }, requester);
       case 'decline':
@@ -240,13 +229,20 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
 
 async function deliver(answer: Reply, reply: ReplyTo, client: Client, triggerId: string): Promise<void> {
   if (answer.kind !== 'form') return reply(noticeOf(answer));
-  const withFile = answer.form === 'explain' && (await mayReadFiles(client));
-  const views = {
-    explain: () => explainView(withFile),
-    'hosts add': hostAddView,
-    'hosts remove': () => hostRemoveView(answer.host),
-  };
-  await client.apiCall('views.open', { trigger_id: triggerId, view: views[answer.form]() });
+  await client.apiCall('views.open', { trigger_id: triggerId, view: await viewOf(answer, client) });
+}
+
+async function viewOf(form: Extract<Reply, { kind: 'form' }>, client: Client): Promise<View> {
+  switch (form.form) {
+    case 'explain':
+      return explainView(await mayReadFiles(client));
+    case 'protect':
+      return protectView(form.filled);
+    case 'hosts add':
+      return hostAddView();
+    case 'hosts remove':
+      return hostRemoveView(form.host);
+  }
 }
 
 async function share(answer: Answer, respond: RespondFn, reply: ReplyTo): Promise<void> {

@@ -12,7 +12,7 @@ const LASTS = [
 ];
 
 /** The form for a protection, filled with what a kill's card knows. */
-export function protectView({ host, what, incidentId }: ProtectForm): View {
+export function protectView({ host, what, incidentId }: ProtectForm['filled']): View {
   return {
     type: 'modal' as const,
     callback_id: 'protect',

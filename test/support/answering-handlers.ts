@@ -115,7 +115,7 @@ export function answeringHandlers(): AnsweringHandlers {
     protectForm: async ({ incidentId }) =>
       incidentId === 'gone'
         ? { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } }
-        : { kind: 'form', form: { host: 'db01', what: 'mysql.service', incidentId } },
+        : { kind: 'form', form: 'protect', filled: { host: 'db01', what: 'mysql.service', incidentId } },
     approve: async ({ changeId }, { userId }) => {
       note('approve', changeId, userId);
       return changeId === 'own'

@@ -35,7 +35,7 @@ interface Decider {
   standings: Map<string, Approver>;
 }
 
-type ChangeHandlers = Pick<Handlers, 'protect' | 'approve' | 'decline' | 'undo' | 'answerPending'>;
+type ChangeHandlers = Pick<Handlers, 'protect' | 'protectForm' | 'approve' | 'decline' | 'undo' | 'answerPending'>;
 
 /** Proposing, deciding, taking back. */
 export function openChangeAnswers(world: ChangeWorld, targets: Targets, approvers: Approvers): ChangeHandlers {
@@ -102,6 +102,21 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
         return { kind: 'notice', notice: describeProposed(saved) };
       }
     }
+  }
+
+  async function protectForm(
+    { incidentId }: { incidentId: string },
+    { userId }: Requester,
+  ): ReturnType<Handlers['protectForm']> {
+    const incident = await store.incident(incidentId);
+    const mayNot = await approvers.refuseProposal(userId, incident?.host ?? null);
+    if (mayNot !== null) return refuse(mayNot);
+    const kill = incident?.kills.at(-1);
+    if (!incident || !kill) return { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
+    const unit = kill.record.identity?.unit ?? null;
+    // A service outlives the process that died, and with it the value.
+    const what = unit?.endsWith('.service') === true ? unit : (kill.record.name ?? '');
+    return { kind: 'form', form: 'protect', filled: { host: incident.host, what, incidentId } };
   }
 
   async function openOn(host: string): Promise<number> {
@@ -188,7 +203,7 @@ export function openChangeAnswers(world: ChangeWorld, targets: Targets, approver
     return { kind: 'notice', notice: describePending(open.toReversed()) };
   }
 
-  return { protect, approve, decline, undo, answerPending };
+  return { protect, protectForm, approve, decline, undo, answerPending };
 }
 
 /** The team beside the user id: ids are unique in a team only. */
@@ -206,7 +221,7 @@ function isSlip(why: ChangeRefusal): boolean {
   return why.kind === 'bad-adj' || why.kind === 'same-value' || why.kind === 'keep-needs-no-end';
 }
 
-function refuse(why: ChangeRefusal): Answer {
+function refuse(why: ChangeRefusal): Extract<Answer, { kind: 'refused' }> {
   return { kind: 'refused', refusal: { kind: 'change', why } };
 }
 

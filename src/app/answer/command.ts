@@ -1,10 +1,10 @@
-import type { Answer, Handlers, Requester } from './handlers.ts';
+import type { Answer, Handlers, ProtectForm, Requester } from './handlers.ts';
 
-/** A form that stands in for an answer. */
+/** A form that a command opens. */
 export type Form = 'explain' | 'hosts add' | 'hosts remove';
 
-/** What a command comes to: an answer, or a form to open. */
-export type Reply = Answer | { kind: 'form'; form: Form; host: string | null };
+/** What a command or a button comes to: an answer, or a form to open. */
+export type Reply = Answer | ProtectForm | { kind: 'form'; form: Form; host: string | null };
 
 /** Words that cannot be carried out as they stand. */
 export type Slip =

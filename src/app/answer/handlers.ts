@@ -32,11 +32,11 @@ export interface ProtectAsk extends Wanted {
   incidentId: string | null;
 }
 
-/** What a form for a protection is filled with. */
+/** The form for a protection, and what it is filled with. */
 export interface ProtectForm {
-  host: string;
-  what: string;
-  incidentId: string;
+  kind: 'form';
+  form: 'protect';
+  filled: { host: string; what: string; incidentId: string };
 }
 
 /**
@@ -98,7 +98,7 @@ export interface Handlers {
   protectForm: (
     ask: { incidentId: string },
     requester: Requester,
-  ) => Promise<{ kind: 'form'; form: ProtectForm } | { kind: 'refused'; refusal: Refusal }>;
+  ) => Promise<ProtectForm | { kind: 'refused'; refusal: Refusal }>;
   approve: (ask: { changeId: string }, requester: Requester) => Promise<Answer>;
   /** By an approver; by the proposer it is taken back. */
   decline: (ask: { changeId: string }, requester: Requester) => Promise<Answer>;

@@ -11,9 +11,9 @@ import type { ChangeWorld } from '../change/change-world.ts';
 import type { Answer, Requester, Handlers } from './handlers.ts';
 import type { Targets } from './targets.ts';
 
-type RuleHandlers = Pick<Handlers, 'unprotect' | 'answerRules' | 'editRule' | 'protectForm'>;
+type RuleHandlers = Pick<Handlers, 'unprotect' | 'answerRules' | 'editRule'>;
 
-/** Standing protections, the way back, and what a form for a kill's victim is filled with. */
+/** Standing protections, and the way back. */
 export function openRuleAnswers(
   world: ChangeWorld,
   targets: Targets,
@@ -124,22 +124,7 @@ export function openRuleAnswers(
     return { kind: 'notice', notice: describeRuleEdited(saved) };
   }
 
-  async function protectForm(
-    { incidentId }: { incidentId: string },
-    { userId }: Requester,
-  ): ReturnType<Handlers['protectForm']> {
-    const incident = await store.incident(incidentId);
-    const mayNot = await approvers.refuseProposal(userId, incident?.host ?? null);
-    if (mayNot !== null) return { kind: 'refused', refusal: { kind: 'change', why: mayNot } };
-    const kill = incident?.kills.at(-1);
-    if (!incident || !kill) return { kind: 'refused', refusal: { kind: 'stale', what: 'This incident' } };
-    const unit = kill.record.identity?.unit ?? null;
-    // A service outlives the process that died, and with it the value.
-    const what = unit?.endsWith('.service') === true ? unit : (kill.record.name ?? '');
-    return { kind: 'form', form: { host: incident.host, what, incidentId } };
-  }
-
-  return { unprotect, answerRules, editRule, protectForm };
+  return { unprotect, answerRules, editRule };
 }
 
 function isMeant({ subject, unit, processes, undoes }: Change, what: string): boolean {
