@@ -60,14 +60,13 @@ async function heighten(page: Page, width: number): Promise<void> {
 
 /** What stands out of the window and cannot be scrolled to within its own box. */
 function widerThan(page: Page, width: number): Promise<string[]> {
-  return page.evaluate((limit) => {
-    function scrolls(element: Element | null): boolean {
+  return page.locator('[role=log] article *').evaluateAll((elements, limit) => {
+    function scrolls(element: (typeof elements)[number] | null): boolean {
       if (element === null) return false;
-      return (
-        ['auto', 'scroll', 'hidden'].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement)
-      );
+      const overflowX = element.ownerDocument.defaultView?.getComputedStyle(element).overflowX ?? '';
+      return ['auto', 'scroll', 'hidden'].includes(overflowX) || scrolls(element.parentElement);
     }
-    return [...document.querySelectorAll('[role=log] article *')]
+    return elements
       .filter((element) => element.getBoundingClientRect().right > limit + 1 && !scrolls(element.parentElement))
       .map((element) => `${element.tagName} ${element.textContent?.slice(0, 60) ?? ''}`);
   }, width);
