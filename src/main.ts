@@ -5,7 +5,9 @@ import type { AnswersWorld } from './app/answer/answers-world.ts';
 import type { Handlers, HostDraft } from './app/answer/handlers.ts';
 import { tellWeeks } from './app/answer/weekly-digest.ts';
 import { noteAuditHeads } from './app/change/audit-note.ts';
+import { openChangeExecutor } from './app/change/change-executor.ts';
 import type { ChangeWorld } from './app/change/change-world.ts';
+import { openRuleReconciler } from './app/change/rule-reconciler.ts';
 import type { Store } from './app/store-port.ts';
 import { openTelling, type Telling } from './app/tell/telling.ts';
 import { tellBefore } from './app/watch/before-kill.ts';
@@ -15,7 +17,6 @@ import { warmUp } from './app/watch/warm-up.ts';
 import { addedHostConfig, loadConfig, type Config } from './config/config.ts';
 import { countKills, watchLeases, watchRules } from './http/metrics.ts';
 import { describer, logWarnings, openBase, type Base, type Opened } from './run/base.ts';
-import { openChangeSide } from './run/change-side.ts';
 import { openWebhooks } from './hook/open-webhooks.ts';
 import { followInventories, KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
 import type { WatchedFleet } from './run/fleet.ts';
@@ -84,7 +85,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
         signal: stopped,
       }),
     );
-    opened.push(() => (stop.abort(), Promise.all(work.chores)), work.changes.close);
+    opened.push(() => (stop.abort(), Promise.all(work.chores)), work.closeChanges);
     const closeSocket = await openTerminalSocket(base, answering.forTerminals, opened);
     // All the rest goes on while Slack cannot be reached.
     await answering.started;
@@ -100,7 +101,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
           closeSocket,
           () => Promise.all(work.chores),
           watch.close,
-          work.changes.close,
+          work.closeChanges,
           hosts.close,
           tell.telling.close,
           front.recordWatch.close,
@@ -190,29 +191,20 @@ function startAnswering(
   signal: AbortSignal,
 ): { changes: ChangeWorld; forTerminals: Handlers; started: Promise<void> } {
   const { settings, log, owner, store, ssh, outbox, changed } = base;
+  const both = { store, fleet, scans, clock, log, channelOf, accountNow: slack.account };
   const changes: ChangeWorld = {
-    store,
-    fleet,
-    scans,
-    clock,
-    log,
+    ...both,
     owner,
     shared: settings.now().database.kind === 'postgres',
     newId: () => randomUUID().slice(0, 8),
     approvals: () => approvalsOf(settings.now(), local !== null),
-    accountNow: slack.account,
     groupMembersNow: (group) => slack.groupMembers(group, APPROVERS_AGE_MS),
-    channelOf,
     isReadOnly: (host) => local !== null && !settings.now().local.changes && !local.isSimulated(host),
     isMine: (host) => fleet.watchState(host) !== null,
     wake: changed.ring,
   };
   const world: AnswersWorld = {
-    store,
-    fleet,
-    scans,
-    clock,
-    log,
+    ...both,
     settings: () => ({
       admins: settings.now().admins,
       hosts: [...settings.now().hosts, ...(local?.hosts ?? []), ...base.inventories.last()].map(
@@ -224,7 +216,6 @@ function startAnswering(
     checkHost: fleet.check,
     testing: () => testDestinations(settings.now(), slack, clock),
     groupMembers: (group) => slack.groupMembers(group),
-    accountNow: slack.account,
     editing: {
       readHostKey: async (draft) => {
         const seen = await readHostKey(ssh, addedTarget(settings.now(), draft));
@@ -234,13 +225,11 @@ function startAnswering(
       },
       hostsChanged: async () => fleet.replace(await hostsNow(base, local)),
     },
-    channelOf,
     wake: () => {
       outbox.ring();
       changed.ring();
     },
     keepKillsMs: KEEP_KILLS_MS,
-    protect: true,
     changes,
   };
   if (changes.approvals().approvers === null) log.warn({}, NO_APPROVERS);
@@ -258,9 +247,10 @@ function startWork(
   signal: AbortSignal,
 ) {
   const { settings, log, metrics, owner, store, outbox, changed } = base;
-  const changes = openChangeSide(changeWorld);
-  watchRules(metrics, changes.drifted);
-  changed.hear(changes.wake);
+  const executor = openChangeExecutor(changeWorld);
+  const rules = openRuleReconciler(changeWorld);
+  watchRules(metrics, rules.drifted);
+  changed.hear(executor.wake);
   const work = { store, fleet, clock, log, signal };
   const chores = [
     tidyUp(work),
@@ -275,7 +265,14 @@ function startWork(
   ];
   if (settings.now().database.kind === 'postgres')
     chores.push(shareWork({ ...work, owner, watchOnly: fleet.watchOnly, serveOnly, onRenewed: watchLeases(metrics) }));
-  return { changes, chores };
+  return {
+    chores,
+    // Nothing is sent to hosts any more; what is under way is finished.
+    closeChanges: async () => {
+      await rules.close();
+      await executor.close();
+    },
+  };
 }
 
 async function reload(base: Base, { fleet }: Hosts, { local }: Front): Promise<string[]> {

@@ -96,7 +96,6 @@ async function answerAlone(config: Config, asked: Asked, needsRecord: boolean): 
       editing: null,
       wake: () => undefined,
       keepKillsMs: KEEP_KILLS_MS,
-      protect: false,
     });
     const { status, text } = await answerInText(asked, handlers);
     const isUnknown = status === EXIT_USAGE;

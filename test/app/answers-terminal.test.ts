@@ -66,7 +66,6 @@ it('a terminal is answered from a record that it may only read, beside a running
     editing: null,
     wake: () => {},
     keepKillsMs: Infinity,
-    protect: false,
   });
 
   const last = textOf(await handlers.answerLast({ host: 'db01' }, TERMINAL));

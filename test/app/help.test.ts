@@ -24,7 +24,6 @@ function answersOf(bot: ChangingBot): Handlers {
     groupMembers: () => Promise.resolve([]),
     editing: null,
     keepKillsMs: 1e12,
-    protect: true,
     changes: world,
   });
 }

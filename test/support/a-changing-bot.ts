@@ -76,7 +76,6 @@ export async function aChangingBot(): Promise<ChangingBot> {
     },
   };
   const answering = await anAnsweringBot({
-    protect: true,
     changes: given,
     accountNow: given.accountNow,
     channelOf: () => '#oom',

@@ -67,7 +67,6 @@ export async function anAnsweringBot(given: Partial<AnswersWorld> = {}): Promise
     editing: null,
     wake: () => void (wakes += 1),
     keepKillsMs: 400 * 24 * 60 * 60_000,
-    protect: false,
     ...given,
   });
 

@@ -20,6 +20,5 @@ export function askingOf({ fleet, store }: WatchedHosts): Handlers {
     editing: null,
     wake: () => {},
     keepKillsMs: 1e12,
-    protect: false,
   });
 }

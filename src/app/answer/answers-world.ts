@@ -25,9 +25,11 @@ export interface HostEditing {
   hostsChanged: () => Promise<void>;
 }
 
-export interface AnswersWorld extends Base<Store>, Hosts, Partial<Outbox> {
-  /** Messages wait to be edited. Without `channelOf` nobody is told of a mute. */
-  wake: () => void;
+export interface AnswersWorld extends Base<Store>, Hosts {
+  /** Messages wait to be edited. */
+  wake: Outbox['wake'];
+  /** Missing: nobody is told of a mute. */
+  channelOf?: Outbox['channelOf'];
   settings: () => AnswersSettings;
   /** null: this process does not watch the host, another one does. */
   watchState: (host: string) => Watched | null;
@@ -43,8 +45,6 @@ export interface AnswersWorld extends Base<Store>, Hosts, Partial<Outbox> {
   testing?: () => readonly TestDestination[];
   /** Kills older than this are pruned. */
   keepKillsMs: number;
-  /** True where changes can be proposed. */
-  protect: boolean;
   /** What changes need beside all this; without it none can be proposed. */
   changes?: ChangeRules;
 }

@@ -36,22 +36,20 @@ export function openAnswers(world: AnswersWorld): Handlers {
     return 'nearest' in target.refusal ? (target.refusal.nearest ?? word) : word;
   }
 
-  async function mayPropose(userId: string): Promise<boolean> {
-    if (world.changes === undefined) return false;
-    const changeWorld = { ...world, ...world.changes, channelOf: world.channelOf ?? (() => '') };
-    return (await openApprovers(changeWorld).refuseProposal(userId, null)) === null;
-  }
-
   function openChanges() {
-    if (world.changes === undefined) return openNoChanges();
+    if (world.changes === undefined) return { answers: openNoChanges(), mayPropose: () => Promise.resolve(false) };
     const changeWorld = { ...world, ...world.changes, channelOf: world.channelOf ?? (() => '') };
     const approvers = openApprovers(changeWorld);
     const answers = openChangeAnswers(changeWorld, targets, approvers);
-    return { ...answers, ...openRuleAnswers(changeWorld, targets, approvers, answers.protect) };
+    return {
+      answers: { ...answers, ...openRuleAnswers(changeWorld, targets, approvers, answers.protect) },
+      mayPropose: async (userId: string) => (await approvers.refuseProposal(userId, null)) === null,
+    };
   }
 
+  const changes = openChanges();
   return {
-    ...openChanges(),
+    ...changes.answers,
     ...openIncidentAnswers(world, targets, scans),
     ...openHostsAnswers(world, targets, rights),
     ...openShowAnswers(world, people),
@@ -65,7 +63,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     answerScores: openScoresAnswer(world, targets, scans),
     answerSize: openSizeAnswer(world, targets, scans),
     answerWhy: openWhyAnswer(world, targets, scans),
-    answerHelp: openHelpAnswer(world, targets, rights, mayPropose),
+    answerHelp: openHelpAnswer(world, targets, rights, changes.mayPropose),
     meantTarget,
     explain: ({ text }) => Promise.resolve(explainText(text)),
   };

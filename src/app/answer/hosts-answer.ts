@@ -164,9 +164,9 @@ export function openHostsAnswers(
 
   /** Open changes and standing protections. */
   async function changeParts(): Promise<Part[]> {
-    if (!world.protect) return [];
+    if (world.changes === undefined) return [];
     const [open, rules] = await Promise.all([store.openChanges(), store.rules()]);
-    const hasApprovers = world.changes === undefined || world.changes.approvals().approvers !== null;
+    const hasApprovers = world.changes.approvals().approvers !== null;
     return [
       ...(hasApprovers ? [] : [{ kind: 'text' as const, text: changeRefusalText({ kind: 'no-approvers' }) }]),
       ...titled('Open changes', changesPart(open.toReversed())),

@@ -51,7 +51,7 @@ export function openIncidentAnswers(
     const context: IncidentContext = {
       nowMs: clock.nowMs(),
       seenBefore: before,
-      protect: world.protect,
+      protect: world.changes !== undefined,
       asAnswer,
     };
     const next = live.kind === 'scan' ? whoIsNext(incident, live) : null;
