@@ -2,6 +2,7 @@ import { sayKiB } from '../oom/units.ts';
 import type { CauseFacts, GroupPicture } from './cause-facts.ts';
 import type { Finding, Rule } from './cause-rule.ts';
 import { THRESHOLDS } from './thresholds.ts';
+import { roomFor } from './zone-room.ts';
 import { sayName, sayPart, saySpan } from './cause-words.ts';
 
 const CG2 = 'Documentation/admin-guide/cgroup-v2.rst: memory.stat';
@@ -102,13 +103,14 @@ export const GROUP_RULES: readonly Rule[] = [
     meaning: 'a container died because its host ran out',
     advice: null,
     source: 'kubernetes/kubernetes#88871',
-    find: ({ record: { constraint, domain, identity, pid } }) =>
-      domain === 'host' && constraint === 'CONSTRAINT_NONE' && pid !== null && (identity?.container || identity?.pod)
-        ? {
-            text: 'The kernel was short of memory on the host; it was not a limit of the container that was reached.',
-            numbers: {},
-          }
-        : null,
+    find: ({ record, memory }) => {
+      const { constraint, domain, identity, pid } = record;
+      if (domain !== 'host' || constraint !== 'CONSTRAINT_NONE' || pid === null) return null;
+      if (!identity?.container && !identity?.pod) return null;
+      // There may have been room by then: what the log states is only whose limit it was not.
+      const short = roomFor(record, memory) === null ? 'The kernel was short of memory on the host; it' : 'It';
+      return { text: `${short} was not a limit of the container that was reached.`, numbers: {} };
+    },
   },
   {
     code: 'throttled-before',

@@ -3,6 +3,7 @@ import type { KillRecord } from '../oom/report.ts';
 import type { CauseFacts } from './cause-facts.ts';
 import type { Finding, Rule } from './cause-rule.ts';
 import { sayName } from './cause-words.ts';
+import { isByBpf } from './rules-shortage.ts';
 
 /** Which kind of kill it was: these decide alone, whatever held the memory. */
 export const KIND_RULES: readonly Rule[] = [
@@ -14,8 +15,11 @@ export const KIND_RULES: readonly Rule[] = [
     meaning: 'somebody ran the OOM killer by hand (SysRq f)',
     advice: 'sysrq',
     source: 'mm/oom_kill.c: order -1',
+    // A BPF program may ask with any order; and nobody triggers the killer of a group by hand.
     find: ({ record }) =>
-      record.trigger?.order === -1 ? told('Triggered by hand (SysRq f): there need not have been any shortage.') : null,
+      record.trigger?.order === -1 && record.domain !== 'memcg' && !isByBpf(record)
+        ? told('Triggered by hand (SysRq f): there need not have been any shortage.')
+        : null,
   },
   {
     code: 'panic',

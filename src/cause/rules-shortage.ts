@@ -19,7 +19,7 @@ export const SHORTAGE_RULES: readonly Rule[] = [
     find: ({ record }) => {
       const policy =
         record.oomPolicy ?? (record.constraint?.startsWith('CONSTRAINT_BPF') === true ? record.constraint : null);
-      return policy === null || /^(?:default|none|kernel)$/.test(policy)
+      return policy === null || !isByBpf(record)
         ? null
         : told(`A BPF program decided this kill (${sayName(policy)}): the kernel’s own rules need not explain it.`);
     },
@@ -100,6 +100,13 @@ export const SHORTAGE_RULES: readonly Rule[] = [
   },
 ];
 
+/** Not decided by the kernel's own rules. */
+export function isByBpf({ oomPolicy, constraint }: KillRecord): boolean {
+  return constraint?.startsWith('CONSTRAINT_BPF') === true || (oomPolicy != null && !OWN_POLICY.test(oomPolicy));
+}
+
+const OWN_POLICY = /^(?:default|none|kernel)$/;
+
 function told(text: string): Finding {
   return { text, numbers: {} };
 }
@@ -151,9 +158,16 @@ function nodesFull({ memory, record }: CauseFacts, whose: string): Finding {
   if (nodes.size === 0 || ofKiB === 0 || all === null)
     return told(`Only the memory nodes ${whose} ran out; others may have had room.`);
   const list = [...nodes].toSorted((a, b) => (a ?? 0) - (b ?? 0)).join(', ');
+  const numbers = { nodesKiB: ofKiB, nodesFreeKiB: freeKiB, ramKiB: all };
+  // A block that was too large, or a zone that may not serve it: there was room, though not for this request.
+  if (zones.some((zone) => zone.freeKiB !== null && zone.highKiB !== null && zone.freeKiB > zone.highKiB))
+    return {
+      text: `The memory had to come from the nodes ${whose}: node ${list} with ${sayKiB(ofKiB)} of the host’s ${sayKiB(all)} had ${sayKiB(freeKiB)} free when the report was written.`,
+      numbers,
+    };
   return {
     text: `Only the memory nodes ${whose} ran out: node ${list} with ${sayKiB(ofKiB)} of the host’s ${sayKiB(all)} had ${sayKiB(freeKiB)} free; others may have had room.`,
-    numbers: { nodesKiB: ofKiB, nodesFreeKiB: freeKiB, ramKiB: all },
+    numbers,
   };
 }
 

@@ -90,9 +90,15 @@ export const SWAP_RULES: readonly Rule[] = [
     meaning: 'this group may not use swap',
     advice: null,
     source: 'Documentation/admin-guide/cgroup-v2.rst: memory.swap.max',
-    find: ({ group, host }) => {
+    find: ({ group, host, record }) => {
       // Nothing is lost by it on a host without swap.
       if (group?.swapLimitKiB !== 0 || host?.memory.swapTotalKiB === 0) return null;
+      // Version 1 limits both together: what the host swaps out counts like what stays.
+      if (record.memcg?.version === 1)
+        return {
+          text: 'Its limit on memory and swap together is as low as that on memory: swapping would not make room.',
+          numbers: { swapLimitKiB: 0 },
+        };
       return { text: 'This group may not use swap (its swap limit is 0).', numbers: { swapLimitKiB: 0 } };
     },
   },

@@ -276,6 +276,70 @@ describe('swap', () => {
   });
 });
 
+describe('whose doing and whose limit it was', () => {
+  it('is nobody’s hand where a BPF program asked with the order of one', () => {
+    const header = HEADER.replace('order=0', 'order=-1');
+    const bpf = NONE.replace('CONSTRAINT_NONE', 'CONSTRAINT_BPF_PSI_MEM');
+
+    expect(sureOf(kill(header, NONE, `Out of memory: Killed process 12 (b) ${NEW}`), 'sysrq')).toBe('certain');
+    expect(sureOf(kill(header, bpf, `Out of memory: Killed process 12 (b) ${NEW}`), 'sysrq')).toBeNull();
+  });
+
+  it('is not that nodes ran out, where they had room', () => {
+    function node(freeKiB: number): KillRecord {
+      return kill(
+        HEADER.replace('order=0', 'order=3'),
+        'active_anon:1000 inactive_anon:1000 isolated_anon:0',
+        `Node 0 Normal free:${freeKiB}kB min:1000kB low:2000kB high:3000kB present:1000000kB managed:1000000kB`,
+        '500000 pages RAM',
+        NONE.replace('CONSTRAINT_NONE', 'CONSTRAINT_CPUSET'),
+        `Out of memory: Killed process 12 (b) ${NEW}`,
+      );
+    }
+
+    expect(textOf(node(900), 'cpuset')).toMatch(/^Only the memory nodes that its cpuset allows ran out: node 0 /);
+    expect(textOf(node(700_000), 'cpuset')).toMatch(/^The memory had to come from the nodes that its cpuset allows/);
+  });
+
+  it('is not that the host was short, where it had room', () => {
+    const home = NONE.replace('task_memcg=/', `task_memcg=/docker/${'a1'.repeat(32)}`);
+    function host(freeKiB: number): KillRecord {
+      return kill(
+        HEADER,
+        'active_anon:1000 inactive_anon:1000 isolated_anon:0',
+        `Node 0 Normal free:${freeKiB}kB min:1000kB low:2000kB high:3000kB present:2000000kB managed:2000000kB`,
+        '500000 pages RAM',
+        home,
+        `Out of memory: Killed process 12 (b) ${NEW}`,
+      );
+    }
+
+    expect(textOf(host(900), 'not-its-own-limit')).toContain('short of memory on the host');
+    expect(textOf(host(700_000), 'not-its-own-limit')).toBe('It was not a limit of the container that was reached.');
+  });
+
+  it('is no ban on swap where version 1 limits memory and swap together', () => {
+    const record = kill(
+      'memory: usage 300000kB, limit 400000kB, failcnt 9',
+      'memory+swap: usage 400000kB, limit 400000kB, failcnt 9',
+      `Memory cgroup out of memory: Killed process 12 (b) ${NEW}`,
+    );
+
+    expect(textOf(record, 'group-no-swap')).toMatch(/^Its limit on memory and swap together/);
+  });
+
+  it('is no death where lmkd could not send its signal', () => {
+    const log = [
+      "11-22 19:51:13.123   670   670 I lowmemorykiller: Kill 'com.app' (44), uid 10100, oom_score_adj 935 to free 4kB rss, 3kB swap; reason: low watermark is breached",
+      '11-22 19:51:13.124   670   670 E lowmemorykiller: kill(44): errno=1',
+    ];
+    const [record] = parseLines(log);
+
+    expect(record?.outcome).toBe('attempted');
+    expect(textOf(record as KillRecord, 'lmkd')).toContain('tried to kill it');
+  });
+});
+
 describe('the kernel’s own memory', () => {
   function slab(slabPages: number, ...names: string[]): KillRecord {
     return kill(

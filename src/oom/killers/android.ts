@@ -16,6 +16,8 @@ const KILL =
 const CUT = /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?:,? ?(?:\.\.\.|\xe2\x80\xa6).{0,300})?$/s;
 const SIGKILL =
   /^send sigkill to (\d{1,10}) \((.{1,16})\), (?:score_)?adj (-?\d{1,5}), ?(?:adj -?\d{1,5}, ?)?size (\d{1,12})/s;
+/** lmkd says so behind its line; 3: the process had gone. */
+const NOT_SENT = /^kill\((\d{1,10})\): errno=(\d{1,5})/;
 const TO_FREE = /^\s{1,8}to free (\d{1,12})kB (?:on behalf of '|because cache )/;
 const BECAUSE = /^\s{1,8}cache \d{1,12}kB is below limit \d{1,12}kB for oom_(?:score_)?adj -?\d{1,5}/;
 const PAGE_KIB = 4;
@@ -28,6 +30,9 @@ export function readAndroid(given: string, isTagged: boolean): UserspaceLine | n
   if (free !== null) return { kind: 'after', text: text.trim(), says: 'size', rssKiB: Number(free[1]) };
   if (BECAUSE.test(text)) return { kind: 'after', text: text.trim() };
   if (tag === null && !isTagged && !text.startsWith('send sigkill to ')) return null;
+  const unsent = NOT_SENT.exec(text);
+  if (unsent !== null)
+    return { kind: 'after', text, says: unsent[2] === '3' ? 'died' : 'failed', pid: Number(unsent[1]) };
   const sent = SIGKILL.exec(text);
   if (sent !== null)
     return {

@@ -62,6 +62,7 @@ const ANCHORS: readonly string[] = [
   'OM killer k', // The kernel OOM killer killed some processes in this unit
   'IGKILL to c', // Sending SIGKILL to cgroup
   'killer: Kil', // lowmemorykiller: Killing 'x' (1), or of lmkd: Kill 'x' (1)
+  'killer: kil', // lowmemorykiller: kill(1): errno=1
   'send sigkil', // send sigkill to 1 (x), adj 9
   'OM encounte', // System OOM encountered
   'OM kill of ', // OOM kill of PID, by the tool oomkill
