@@ -11,6 +11,12 @@ const DOWN_OPEN_MAX_MS = 24 * 60 * 60_000;
 const KILLS_KEPT = 20;
 const VICTIMS_KEPT = 500;
 
+/** As which incident people were told of a kill before it was on record; `opens`: the incident bears its name. */
+export interface ToldAs {
+  id: string;
+  opens: boolean;
+}
+
 export interface IncidentChange {
   kind: 'opened' | 'grew' | 'amended' | 'closed';
   incidentId: string;
@@ -34,22 +40,31 @@ export interface Grouping {
 
 /**
  * Puts kills into incidents, and closes incidents that have been quiet. Hand in the kills that are new to the record, and all open
- * incidents of their problems; what is known already goes to `amendKills`. `newId` names a new incident after its first kill.
+ * incidents of their problems; what is known already goes to `amendKills`. `newId` names a new incident after its first kill. What
+ * people were told as one incident (`toldAs`) is that incident, whatever was open beside it.
  */
 export function groupKills(
   openIncidents: readonly Incident[],
   newKills: readonly Kill[],
   nowMs: number,
   newId: (firstKill: Kill) => string,
+  toldAs: (kill: Kill) => ToldAs | null = () => null,
 ): Grouping {
   const byId = new Map(openIncidents.map((incident) => [incident.id, incident]));
   const added = new Map<string, Kill[]>();
   // The last word on a key counts.
   const kills = [...new Map(newKills.map((kill) => [kill.key, kill])).values()];
 
-  for (const kill of kills.toSorted(byTime)) {
-    const home = homeOf(kill, [...byId.values()]);
-    const incident = home ? addKill(home, kill) : openIncident(newId(kill), kill);
+  // What opened an incident that people know comes before what only joined it.
+  const told = new Map(kills.map((kill) => [kill, toldAs(kill)]));
+  const inOrder = kills.toSorted(
+    (a, b) => Number(told.get(b)?.opens ?? 0) - Number(told.get(a)?.opens ?? 0) || byTime(a, b),
+  );
+  for (const kill of inOrder) {
+    const as = told.get(kill) ?? null;
+    const isNew = as?.opens === true && !byId.has(as.id);
+    const home = isNew ? null : ((as && byId.get(as.id)) ?? homeOf(kill, [...byId.values()]));
+    const incident = home ? addKill(home, kill) : openIncident(isNew ? as.id : newId(kill), kill);
     byId.set(incident.id, incident);
     added.set(incident.id, [...(added.get(incident.id) ?? []), kill]);
   }

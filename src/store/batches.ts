@@ -2,9 +2,9 @@ import type { BatchDecision, BatchView, SavedBatch } from '../app/store-port.ts'
 import type { Batch } from '../app/ports.ts';
 import type { Kill } from '../incident/incident.ts';
 import { isSameDeath, momentOf } from '../incident/death-key.ts';
+import { foldDeaths, mergeKill, placeOf } from '../incident/fold-deaths.ts';
 import { problemOf, serviceOf } from '../incident/service.ts';
 import { isByKernel } from '../oom/by-kernel.ts';
-import type { KillRecord } from '../oom/report.ts';
 import { columnText, slicesOf } from './column-text.ts';
 import { loadOpenAbout, saveIncident } from './incidents.ts';
 import { insertDeliveries } from './ledger-entries.ts';
@@ -74,22 +74,6 @@ async function savePositions(trx: Trx, { host, positions }: Batch): Promise<void
     value: JSON.stringify({ source: position.source, value: position.value }),
   }));
   for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await PUT_POSITIONS(trx, slice);
-}
-
-/** Kills that may be one death stand together. */
-function placeOf({ key }: Kill): string {
-  return momentOf(key) ?? key;
-}
-
-function foldDeaths(kills: readonly Kill[]): Kill[] {
-  const told = new Map<string, Kill[]>();
-  for (const kill of kills) {
-    const near = told.get(placeOf(kill)) ?? [];
-    const at = near.findIndex(({ key }) => isSameDeath(key, kill.key));
-    const before = near[at];
-    told.set(placeOf(kill), before === undefined ? [...near, kill] : near.with(at, mergeKill(before, kill) ?? before));
-  }
-  return [...told.values()].flat();
 }
 
 function knownBy(column: 'moment' | 'key') {
@@ -177,38 +161,4 @@ async function insertKills(trx: Trx, kills: Kill[], placed: Record<string, strin
     ...factColumns(kill),
   }));
   for (const slice of slicesOf(rows, ROWS_PER_STATEMENT)) await INSERT(trx, slice);
-}
-
-/**
- * What is known of one death after it was told again; null: nothing new. The first source keeps the word, but for one that
- * not every local user can write to, and later facts come from the source that told it.
- */
-function mergeKill(before: Kill, next: Kill): Kill | null {
-  const isProven = next.verified && !before.verified;
-  const isLater =
-    next.source === before.source &&
-    next.verified === before.verified &&
-    next.record.evidence.length >= before.record.evidence.length;
-  const merged = {
-    ...before,
-    bootId: before.bootId ?? next.bootId,
-    ...(isProven || isLater
-      ? { source: next.source, verified: next.verified, record: keepCompleted(before.record, next.record) }
-      : {}),
-    who: before.who ?? next.who,
-    ...(next.container && !before.container ? { container: next.container } : {}),
-  };
-  return factsOf(merged) === factsOf(before) ? null : merged;
-}
-
-/** What the host's counters added to a short line stays, unless the log tells it after all. */
-function keepCompleted(before: KillRecord, next: KillRecord): KillRecord {
-  if (before.completedByHost !== true || next.completedByHost === true || next.oomMemcg !== null) return next;
-  const { taskMemcg, identity, oomMemcg, memcgLimitKiB, cause, warnings } = before;
-  return { ...next, taskMemcg, identity, oomMemcg, memcgLimitKiB, cause, warnings, completedByHost: true };
-}
-
-// Line and report numbers count from where reading began: the same log read again is no news.
-function factsOf(kill: Kill): string {
-  return JSON.stringify(kill, (key, value: unknown) => (key === 'line' || key === 'report' ? 0 : value));
 }

@@ -10,11 +10,11 @@ import { webhookDestination } from '../../src/app/webhook.ts';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
 import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import { openSaveQueue, type SaveQueue } from '../../src/app/watch/save-queue.ts';
-import { tellUnsaved } from '../../src/app/watch/unsaved-kills.ts';
+import { openUnsavedKills } from '../../src/app/watch/unsaved-kills.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { openStore } from '../../src/store/store.ts';
-import { aKill } from '../support/a-kill.ts';
+import { aKill, aRecord } from '../support/a-kill.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { needs } from '../support/needs.ts';
 import { startPostgres, type Postgres } from '../support/postgres.ts';
@@ -53,6 +53,9 @@ function seeded(seed: number): Chance {
 interface Weather {
   store: number;
   chat: number;
+  /** Calls take up to so long before they do anything, and again before they answer. */
+  storeTakesMs: number;
+  chatTakesMs: number;
 }
 
 /** A process that may die: then its store and its chat do nothing any more, and answer nobody. */
@@ -62,8 +65,26 @@ interface Life {
   asked: number;
 }
 
+const CALM: Weather = { store: 0, chat: 0, storeTakesMs: 0, chatTakesMs: 0 };
+
+/** What a life meets. */
+interface Around {
+  life: Life;
+  weather: Weather;
+  chance: Chance;
+  clock: FakeClock;
+}
+
+/** In most calls nothing; drawn only where it may last, so that the other stories stay as they are. */
+async function lasting(clock: FakeClock, chance: Chance, mostMs: number): Promise<void> {
+  if (mostMs > 0 && chance(3) === 0) await clock.sleep(chance(mostMs));
+}
+
 /** Fails before a call or, as an unclear commit does, after it. */
-function failingStore(store: Store, life: Life, weather: Weather, chance: Chance): Store {
+function failingStore(store: Store, { life, weather, chance, clock }: Around): Store {
+  function lasts(): Promise<void> {
+    return lasting(clock, chance, weather.storeTakesMs);
+  }
   return new Proxy(store, {
     get: (target, name: keyof Store) => {
       const call = target[name] as (...given: unknown[]) => Promise<unknown>;
@@ -71,9 +92,12 @@ function failingStore(store: Store, life: Life, weather: Weather, chance: Chance
         if (!life.alive) return new Promise(() => {});
         const fails = chance(100) < weather.store;
         const late = chance(2) === 0;
+        await lasts();
+        if (!life.alive) return new Promise(() => {});
         if (fails && !late) throw new Error(`${name} failed`);
         life.asked += 1;
         const result = await call.apply(target, given).finally(() => (life.asked -= 1));
+        await lasts();
         if (!life.alive) return new Promise(() => {});
         if (fails) throw new Error(`${name} may have failed`);
         return result;
@@ -108,11 +132,16 @@ const ROUTES = [
   { destination: webhookDestination('pager'), hearsMuted: false },
 ];
 
-function mortal(chat: ScriptedChat, life: Life): Workspace {
+function mortal(chat: ScriptedChat, { life, weather, chance, clock }: Around): Workspace {
+  function lasts(): Promise<void> {
+    return lasting(clock, chance, weather.chatTakesMs);
+  }
   function wrap<A, R>(call: (given: A) => Promise<R>): (given: A) => Promise<R> {
     return async (given) => {
+      await lasts();
       if (!life.alive) return new Promise(() => {});
       const result = await call(given);
+      await lasts();
       return life.alive ? result : new Promise(() => {});
     };
   }
@@ -136,10 +165,11 @@ function startProcess(world: {
 }): Process {
   const { clock, chat, owner } = world;
   const life = { alive: true, asked: 0 };
-  const store = failingStore(world.store, life, world.weather, world.chance);
+  const around = { ...world, life };
+  const store = failingStore(world.store, around);
   const telling = openTelling({
     store,
-    workspace: mortal(chat, life),
+    workspace: mortal(chat, around),
     clock,
     log: QUIET,
     owner,
@@ -168,19 +198,25 @@ function startProcess(world: {
   function queueOf(host: string): SaveQueue {
     const known = queues.get(host);
     if (known) return known;
+    const unsaved = openUnsavedKills(host, placing, {
+      store,
+      clock,
+      onUnsaved: (incident, channel) => life.alive && telling.hand(incident, channel, false),
+    });
     const queue = openSaveQueue(host, {
       store,
       clock,
       log: QUIET,
-      decide: (view, mutes) => assignIncidents(view, { ...placing, nowMs: clock.nowMs(), mutes }),
+      decide: (view, mutes) => {
+        unsaved.find(view.nowOpen);
+        return assignIncidents(view, { ...placing, nowMs: clock.nowMs(), mutes, toldAs: unsaved.toldAs });
+      },
       isHistory: () => false,
-      onSaved: (saved) => life.alive && telling.see(saved),
-      onUnsaved: (kills) =>
-        void tellUnsaved(host, kills, placing, {
-          store,
-          clock,
-          onUnsaved: (incident, channel) => life.alive && telling.hand(incident, channel, false),
-        }),
+      onSaved: (saved) => {
+        unsaved.see(saved);
+        if (life.alive) telling.see(saved);
+      },
+      onUnsaved: (kills) => void unsaved.tell(kills),
     });
     queues.set(host, queue);
     return queue;
@@ -238,17 +274,22 @@ async function pass(ms: number, clock: FakeClock, place: Place, lives: readonly 
   }
 }
 
+/** One of a few services of a host, each of which is one incident however often it dies. */
+function shortKill(host: string, pid: number, atMs: number, chance: Chance): Kill {
+  const name = ['java', 'redis', 'nginx'][chance(3)] ?? '';
+  return aKill({ host, atMs, record: aRecord({ name, pid, domain: null, identity: null, taskMemcg: null }) });
+}
+
 /** Kills on hosts over two minutes under changing weather, with deaths of the process between; then calm. */
 async function story(
   seed: number,
-  canSearch: boolean,
-  place: Place = onSqlite,
+  { canSearch = true, isSlow = false, place = onSqlite }: { canSearch?: boolean; isSlow?: boolean; place?: Place } = {},
 ): Promise<{ chat: ScriptedChat; hooks: Hooks; kills: Kill[]; store: Store; begunAtMs: number[] }> {
   const chance = seeded(seed);
   const store = await place.open();
   const clock = fakeClock(T0);
   const chat = scriptedChat(clock);
-  const weather: Weather = { store: 0, chat: 0 };
+  const weather: Weather = { ...CALM };
   chat.script.fate = (method) => {
     if (method === 'find' && !canSearch) return { taken: false, told: { kind: 'refused', reason: 'missing_scope' } };
     return chance(100) < weather.chat ? fateOf(chance) : undefined;
@@ -272,22 +313,29 @@ async function story(
   for (let round = 0; round < 8; round += 1) {
     weather.store = [0, 20, 60, 100][chance(4)] ?? 0;
     weather.chat = [0, 20, 60][chance(3)] ?? 0;
+    if (isSlow) {
+      weather.store = round === 0 ? 100 : ([0, 0, 50, 100][chance(4)] ?? 0);
+      weather.storeTakesMs = [0, 2_000, 8_000][chance(3)] ?? 0;
+      weather.chatTakesMs = [0, 5_000, 25_000][chance(3)] ?? 0;
+    }
     for (let count = chance(4); count > 0; count -= 1) {
-      const host = `h${seed}-${kills.length}`;
-      const kill = aKill({ host, pid: 1 + kills.length, atMs: clock.nowMs() });
+      const host = isSlow ? `h${seed}-${chance(2)}` : `h${seed}-${kills.length}`;
+      const pid = 1 + kills.length;
+      const atMs = clock.nowMs();
+      const kill = isSlow ? shortKill(host, pid, atMs, chance) : aKill({ host, pid, atMs });
       kills.push(kill);
       process.queues.get(host)?.offer({ kills: [kill] });
     }
     await pass(1_000 + chance(20_000), clock, place, lives);
-    if (chance(4) > 0) continue;
+    if (isSlow || chance(4) > 0) continue;
     process.life.alive = false;
     process = begin();
     // The log is read again from the positions on record.
     const saved = await store.kills({ hosts: null, sinceMs: null, untilMs: null, service: null, limit: 1_000 });
-    const known = new Set(saved.map(({ host }) => host));
-    for (const kill of kills) if (!known.has(kill.host)) process.queues.get(kill.host)?.offer({ kills: [kill] });
+    const known = new Set(saved.map(({ key }) => key));
+    for (const kill of kills) if (!known.has(kill.key)) process.queues.get(kill.host)?.offer({ kills: [kill] });
   }
-  [weather.store, weather.chat] = [0, 0];
+  Object.assign(weather, CALM);
   await pass(180_000, clock, place, lives);
   process.life.alive = false;
   return { chat, hooks, kills, store, begunAtMs };
@@ -310,7 +358,7 @@ describe('under faults of the store and the chat at any step, and deaths of the 
   it.each(Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at))(
     'seed %i: every incident is announced exactly once, and nothing is stranded',
     async (seed) => {
-      const told = await story(seed, true);
+      const told = await story(seed);
 
       expectToldOnce(told);
       expect(await told.store.queueLengths()).toEqual([]);
@@ -321,10 +369,26 @@ describe('under faults of the store and the chat at any step, and deaths of the 
   it.each(Array.from({ length: Math.ceil(SEEDS / 3) }, (_, at) => FIRST_SEED + at))(
     'seed %i: at least once where the chat cannot be searched',
     async (seed) => {
-      const { chat, kills, store } = await story(seed, false);
+      const { chat, kills, store } = await story(seed, { canSearch: false });
 
       const told = announcements(chat);
       for (const kill of kills) expect(told.get(incidentIdOf(kill)) ?? 0, kill.host).toBeGreaterThanOrEqual(1);
+      expect(await store.queueLengths()).toEqual([]);
+    },
+    300_000,
+  );
+});
+
+describe('while the store fails from the first kill on, and is well again with requests on their way', () => {
+  it.each(Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at))(
+    'seed %i: every incident on record is announced exactly once, and nothing else is',
+    async (seed) => {
+      const { chat, store, kills } = await story(seed, { isSlow: true });
+
+      const incidents = (await Promise.all([0, 1].map((at) => store.incidents(`h${seed}-${at}`, 100)))).flat();
+      expect(incidents.reduce((sum, { killCount }) => sum + killCount, 0)).toBe(kills.length);
+      expect(announcements(chat)).toEqual(new Map(incidents.map(({ id }) => [id, 1])));
+      expect(chat.messages.filter(({ text }) => text.includes('Not on record yet'))).toEqual([]);
       expect(await store.queueLengths()).toEqual([]);
     },
     300_000,
@@ -349,7 +413,7 @@ describe('the same on PostgreSQL', needs('postgres'), () => {
   it.each(Array.from({ length: PG_SEEDS }, (_, at) => FIRST_SEED + at))(
     'seed %i: every incident is announced exactly once, and nothing is stranded',
     async (seed) => {
-      const told = await story(seed, true, onPostgres);
+      const told = await story(seed, { place: onPostgres });
 
       expectToldOnce(told);
       expect(await told.store.queueLengths()).toEqual([]);

@@ -32,3 +32,8 @@ export function notifying(notice: Notice, ids: readonly string[]): Notice {
   const text = ids.flatMap((id, at) => [...(at === 0 ? [] : [{ words: ' ' }]), { notify: id }]);
   return { ...notice, parts: [{ kind: 'text', text }, ...notice.parts] };
 }
+
+/** With a sentence about the message itself, in small print. */
+export function withNote(notice: Notice, words: string): Notice {
+  return { ...notice, small: [[{ words }], ...notice.small] };
+}

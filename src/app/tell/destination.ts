@@ -140,7 +140,7 @@ export function openDestination(
   /** What a message needs; one that needs nothing is settled. */
   async function needsOf(row: LedgerRow): Promise<Needs> {
     if (row.ts === null) return { ...NO_NEEDS, announce: true };
-    const stamp = `${row.wanted} ${row.ts} ${row.shown} ${JSON.stringify(row.told)}`;
+    const stamp = `${row.wanted} ${row.ts} ${row.shown} ${JSON.stringify(row.told)} ${book.isUnrecorded(row.key)}`;
     const known = needs.get(row.key);
     if (known?.stamp === stamp) return known.needs;
     const found = row.kind === 'card' ? await needsOfCard(row) : await needsOfKills(row);
@@ -159,6 +159,7 @@ export function openDestination(
     const incident = await book.incident(row);
     const found = incident === null ? NO_NEEDS : needsOfIncident(incident, row);
     const told = incident === null ? row.told : { ...row.told, services: named(row.told, incident) };
+    // Until it is on record nothing is known to be done.
     if (isSatisfied(found) && !book.isUnrecorded(row.key))
       await book.settle([patchOf(row, { told, doneUpTo: row.wanted })]);
     return found;

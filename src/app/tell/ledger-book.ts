@@ -18,7 +18,7 @@ export interface LedgerBook {
   incident: (row: LedgerRow) => Promise<Incident | null>;
   /** An incident that people must hear of, as it is now. `isOnRecord`: false while it could not be saved. */
   hand: (incident: Incident, isOnRecord: boolean) => void;
-  /** Not on record when it was handed over last. */
+  /** Told, or to be told, and not on record as far as is known. */
   isUnrecorded: (key: string) => boolean;
   /** The store failed lately. */
   isFaulty: () => boolean;
@@ -58,10 +58,22 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
   const openedAtMs = clock.nowMs();
 
   /** Throws when the store fails or takes too long. */
-  async function ask<T>(what: () => Promise<T>): Promise<T> {
+  async function ask<T>(what: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const done = await withTimeout(clock, STORE_WITHIN_MS, what);
     if (done.kind === 'late') throw new Error('the store did not answer in time');
     return done.value;
+  }
+
+  /** One after the other, also after one that took too long: what it writes at last must not undo what is newer. */
+  let lastWrite: Promise<unknown> = Promise.resolve();
+  async function write(patches: readonly LedgerPatch[], more: readonly NewDelivery[] = []): Promise<PatchResult[]> {
+    return ask(async (signal) => {
+      await lastWrite;
+      signal.throwIfAborted();
+      const written = store.saveLedger(owner, clock.nowMs(), patches, more);
+      lastWrite = written.catch(() => undefined);
+      return written;
+    });
   }
 
   function failed(error: unknown): void {
@@ -171,7 +183,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     const patches = [...pending.values()].map(({ patch }) => patch);
     // A reply needs its incident on record.
     const more = asked.filter((one) => !unrecorded.has(one.incidentId));
-    const results = await ask(() => store.saveLedger(owner, clock.nowMs(), patches, more));
+    const results = await write(patches, more);
     asked = asked.filter((one) => !more.includes(one));
     for (const [at, patch] of patches.entries()) {
       if (results[at] === 'missing' || pending.get(patch.key)?.patch !== patch) continue;
@@ -182,7 +194,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
 
   async function note(patches: readonly LedgerPatch[]): Promise<PatchResult | 'failed'> {
     try {
-      const results = await ask(() => store.saveLedger(owner, clock.nowMs(), patches));
+      const results = await write(patches);
       for (const [at, { key }] of patches.entries()) if (results[at] !== 'missing') recorded(key);
       if (results.includes('taken')) return 'taken';
       return results.includes('missing') ? 'missing' : 'saved';
@@ -210,10 +222,13 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
 
   async function incident(row: LedgerRow): Promise<Incident | null> {
     const one = handed.get(row.key);
-    // Nothing was asked since it was handed over.
-    if (one && (!one.isOnRecord || row.wanted <= 1)) return one.incident;
+    // On record when it was handed over, and nothing was asked since.
+    const isCurrent = one !== undefined && one.incident.revision > 0 && row.wanted <= 1;
+    if (one && (!one.isOnRecord || isCurrent)) return one.incident;
     try {
-      return await ask(() => store.incident(row.key));
+      const found = await ask(() => store.incident(row.key));
+      if (found !== null) recorded(row.key);
+      return found;
     } catch (error) {
       failed(error);
       if (one) return one.incident;
@@ -228,6 +243,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     settle,
     incident,
     hand: (incident, isOnRecord) => {
+      if (isOnRecord) recorded(incident.id);
       // What was told and is written needs no help; a save may have succeeded meanwhile.
       if (told.has(incident.id) && !pending.has(incident.id)) return;
       handed.delete(incident.id);
@@ -235,7 +251,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       const oldest = handed.keys().next();
       if (handed.size > HANDED_MAX && !oldest.done) handed.delete(oldest.value);
     },
-    isUnrecorded: (key) => handed.get(key)?.isOnRecord === false,
+    isUnrecorded: (key) => unrecorded.has(key) || handed.get(key)?.isOnRecord === false,
     isFaulty: () => isFaulty,
     unwritten: () => pending.size + asked.length,
   };

@@ -1,4 +1,5 @@
 import type { Notice } from '../../notice/notice.ts';
+import { withNote } from './describe-news.ts';
 
 const MARKS_MAX = 1_000;
 
@@ -26,7 +27,7 @@ export function openRepeats(): Repeats {
     if (!marks.some((mark) => noted.has(mark))) return notice;
     const words =
       'May be posted twice: Slack’s answer to the first try was lost, and I could not look whether it arrived.';
-    return { ...notice, small: [[{ words }], ...notice.small] };
+    return withNote(notice, words);
   }
 
   return { note, shown };

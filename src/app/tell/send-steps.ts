@@ -9,7 +9,7 @@ import { readReply } from '../reply-body.ts';
 import { withTimeout } from '../with-timeout.ts';
 import { anewOf } from './announce-anew.ts';
 import type { ChannelMemory } from './channel-memory.ts';
-import { describeNews, notifying } from './describe-news.ts';
+import { describeNews, notifying, withNote } from './describe-news.ts';
 import type { LedgerBook } from './ledger-book.ts';
 import type { Repeats } from './repeats.ts';
 import { linesOf, patchOf } from './row-patch.ts';
@@ -61,6 +61,8 @@ interface Message {
 
 /** Routes are few; a message has room for these. */
 const NOTIFIED_MAX = 20;
+/** A summary is never edited: what it says of itself must stay true. */
+const FROM_MEMORY = 'Told from memory: the database could not be written.';
 const SETTLED: Done = { kind: 'settled' };
 
 /** Sends one thing to a destination and notes it: before the request, and what came of it. All of them throw when the store cannot be read. */
@@ -179,6 +181,7 @@ export function openSteps(world: StepWorld): Steps {
     const [one] = members;
     if (one === undefined) return SETTLED;
     if (members.length === 1) return announceOne(one.row);
+    const isFromMemory = members.some(({ row }) => book.isUnrecorded(row.key));
     return send({
       rows: members.map(({ row, incident, anew }) => {
         const isMessage = row.ts === null;
@@ -194,7 +197,7 @@ export function openSteps(world: StepWorld): Steps {
           },
         };
       }),
-      notice: marked(describeSummary(members), one.row),
+      notice: isFromMemory ? withNote(describeSummary(members), FROM_MEMORY) : describeSummary(members),
       announces: members.map(({ incident }) => incident),
       isSummary: true,
       threadTs: null,
@@ -327,11 +330,11 @@ export function openSteps(world: StepWorld): Steps {
     return SETTLED;
   }
 
-  /** What is known only to this process says so. */
+  /** What only this process knows says so. */
   function marked(notice: Notice, row: LedgerRow): Notice {
     if (!book.isUnrecorded(row.key)) return notice;
     const words = 'Not on record yet: the database cannot be written. This message is completed when it can.';
-    return { ...notice, small: [[{ words }], ...notice.small] };
+    return withNote(notice, words);
   }
 
   return { announceOne, summarize, postCard, edit, sayInThread, tellNews };

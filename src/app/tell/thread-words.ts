@@ -50,7 +50,7 @@ async function ofIncident(rows: readonly LedgerRow[], { book }: World): Promise<
     const [kill] = incident.kills;
     if (row.told.alone && !row.told.evidence && kill !== undefined)
       return {
-        said: said(describeEvidence(kill), [saidOf(row, incident, `${row.key}-evidence`, { evidence: true })]),
+        said: said(describeEvidence(kill), [saidOf(row, incident, `${row.key}-evidence`, { evidence: true }, book)]),
         idle,
       };
     const count = incident.killCount - row.told.kills;
@@ -64,20 +64,17 @@ async function ofIncident(rows: readonly LedgerRow[], { book }: World): Promise<
     said: said(
       notice,
       more.map(({ row, incident }) =>
-        saidOf(row, incident, `${row.key}-kills-${incident.killCount}`, { kills: incident.killCount }),
+        saidOf(row, incident, `${row.key}-kills-${incident.killCount}`, { kills: incident.killCount }, book),
       ),
     ),
     idle,
   };
 }
 
-function saidOf(row: LedgerRow, incident: Incident, mark: string, change: Partial<Told>) {
+function saidOf(row: LedgerRow, incident: Incident, mark: string, change: Partial<Told>, book: World['book']) {
   const told = { ...row.told, ...change };
-  return {
-    row,
-    mark,
-    after: { told, doneUpTo: isSatisfied(needsOfIncident(incident, { ...row, told })) ? row.wanted : null },
-  };
+  const isDone = !book.isUnrecorded(row.key) && isSatisfied(needsOfIncident(incident, { ...row, told }));
+  return { row, mark, after: { told, doneUpTo: isDone ? row.wanted : null } };
 }
 
 async function ofCard(row: LedgerRow, { store }: World): Promise<ThreadWords> {

@@ -1,4 +1,4 @@
-import { amendKills, closeQuiet, groupKills, type Grouping } from '../../incident/grouping.ts';
+import { amendKills, closeQuiet, groupKills, type Grouping, type ToldAs } from '../../incident/grouping.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
 import { messageFor } from '../deliveries.ts';
 import { mutedUntil } from '../mute-target.ts';
@@ -10,6 +10,8 @@ import type { BatchDecision, BatchView } from '../store-port.ts';
 export interface Placing {
   nowMs: number;
   newId: (firstKill: Kill) => string;
+  /** As which incident people were told of a kill that was not on record; missing: of none. */
+  toldAs?: ((kill: Kill) => ToldAs | null) | undefined;
   /** Kills that are only history: read on first contact, told to nobody. */
   isHistory: (kill: Kill) => boolean;
   mutes: readonly Mute[];
@@ -26,7 +28,7 @@ const LOOK_BACK_MS = 60_000;
 /** Puts the kills of a batch into incidents and says what the channels must hear of it. Pure. */
 export function assignIncidents(view: BatchView, placing: Placing): BatchDecision {
   const known = amendKills(view.nowOpen, view.amended);
-  const grouped = groupKills(known.incidents, view.fresh, placing.nowMs, placing.newId);
+  const grouped = groupKills(known.incidents, view.fresh, placing.nowMs, placing.newId, placing.toldAs);
   const changed = changedOf(view.nowOpen, grouped.incidents);
   const placed: Record<string, string> = {};
   for (const change of grouped.changes) for (const kill of change.newKills) placed[kill.key] = change.incidentId;

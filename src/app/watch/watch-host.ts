@@ -8,7 +8,7 @@ import { openLogReader, type LogReader } from './log-reader.ts';
 import { tellOutages } from './outage.ts';
 import { assignIncidents } from './assign-incidents.ts';
 import { incidentIdOf } from './incident-id.ts';
-import { tellUnsaved } from './unsaved-kills.ts';
+import { openUnsavedKills } from './unsaved-kills.ts';
 import type { ReportKeeper } from './report-keeper.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
 import { beginWatching, isPast, openPast } from './past.ts';
@@ -75,14 +75,19 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const snapshots = openSnapshots(host, link, store, clock, () => sampleEveryMs() !== null);
   const { channelOf, webhooksOf } = world;
   const placing = { newId: incidentIdOf, isHistory, channelOf, webhooksOf, aliveSinceMs: clock.nowMs() };
+  const unsaved = openUnsavedKills(host, placing, world);
   const saves = openSaveQueue(host, {
     store,
     clock,
     log,
-    decide: (view, mutes) => assignIncidents(view, { ...placing, nowMs: clock.nowMs(), mutes }),
+    decide: (view, mutes) => {
+      unsaved.find(view.nowOpen);
+      return assignIncidents(view, { ...placing, nowMs: clock.nowMs(), mutes, toldAs: unsaved.toldAs });
+    },
     isHistory,
-    onUnsaved: (kills) => void tellUnsaved(host, kills, placing, world),
+    onUnsaved: (kills) => void unsaved.tell(kills),
     onSaved: (saved) => {
+      unsaved.see(saved);
       // First what people wait for.
       world.onSaved(saved);
       past.see(saved.fresh.filter(isHistory));
