@@ -115,21 +115,27 @@ function buildProgram(setExit: (status: number) => void): Command {
       }) => {
         const { renderSetup } = await import('./setup/setup-script.ts');
         const { separateWriter } = options;
-        const writerKey = typeof separateWriter === 'string' ? await readKey(separateWriter) : null;
-        process.stdout.write(
-          renderSetup({
-            user: options.user,
-            publicKeys: await Promise.all((options.key ?? []).map(readKey)),
-            from: options.from ?? [],
-            jumpTo: options.jumpTo ?? [],
-            logGroups: options.logGroups === true,
-            logFiles: options.logFile ?? [],
-            writer: separateWriter === undefined ? null : { publicKey: writerKey },
-            minOomScoreAdj: Number(options.min),
-            allowRaise: options.allowRaise === true,
-            remove: options.remove === true,
-          }),
-        );
+        try {
+          const writerKey = typeof separateWriter === 'string' ? await readKey(separateWriter) : null;
+          process.stdout.write(
+            renderSetup({
+              user: options.user,
+              publicKeys: await Promise.all((options.key ?? []).map(readKey)),
+              from: options.from ?? [],
+              jumpTo: options.jumpTo ?? [],
+              logGroups: options.logGroups === true,
+              logFiles: options.logFile ?? [],
+              writer: separateWriter === undefined ? null : { publicKey: writerKey },
+              minOomScoreAdj: Number(options.min),
+              allowRaise: options.allowRaise === true,
+              remove: options.remove === true,
+            }),
+          );
+        } catch (error) {
+          // All that it takes is on the command line.
+          process.stderr.write(`oombot setup: ${error instanceof Error ? error.message : String(error)}\n`);
+          setExit(EXIT_USAGE);
+        }
       },
     );
   const audit = program.command('audit').description('The record of who did what.');
@@ -186,6 +192,8 @@ function readMin(text: string): string {
 async function readKey(file: string): Promise<string> {
   const { readFile } = await import('node:fs/promises');
   return readFile(file, 'utf8').catch((error: unknown) => {
-    throw new Error(`the key file ${file} cannot be read`, { cause: error });
+    throw new Error(`the key file ${file} cannot be read: name the public key, such as ~/.ssh/oombot_ed25519.pub`, {
+      cause: error,
+    });
   });
 }

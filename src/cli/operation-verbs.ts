@@ -98,12 +98,16 @@ export function finishVerbs(program: Command): void {
   function finish(command: Command, path: string): void {
     const verbs = command.commands.filter((one) => one.name() !== 'help');
     for (const verb of verbs) finish(verb, `${path} ${verb.name()}`.trim());
-    command.showHelpAfterError(`Try: oombot ${`${path} --help`.trim()}`).exitOverride();
+    const verb = `oombot ${path}`.trim();
+    const example = EXAMPLES[path];
+    command
+      .showHelpAfterError(`${example === undefined ? '' : `For example: ${example}\n`}Try: ${verb} --help`)
+      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, `${verb}: `)) })
+      .exitOverride();
     // What only leads to other verbs does nothing itself.
     if (path === '' || (verbs.length > 0 && !Object.hasOwn(EXAMPLES, path))) return;
     if (!command.options.some((option) => option.long === '--config'))
       command.option('--config <file>', 'the configuration file; default $OOMBOT_CONFIG, else ./oombot.yaml');
-    const example = EXAMPLES[path];
     if (example !== undefined) command.addHelpText('after', `\nExample:\n  ${example}`);
   }
   finish(program, '');

@@ -11,7 +11,13 @@ export async function runUntilStopped(): Promise<number> {
   let running: Running | null = null;
   process.on('SIGHUP', () => void reload(running));
   try {
-    running = await run({ print, signal: stop.signal });
+    // Beside a chat, what runs in the background writes its log alone: whole messages between its lines are nobody's.
+    running = await run({
+      print: (text) => {
+        if (isWatched(running)) print(text);
+      },
+      signal: stop.signal,
+    });
   } catch (error) {
     process.stderr.write(`oombot: ${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAULT;
@@ -24,6 +30,11 @@ export async function runUntilStopped(): Promise<number> {
   await running.close();
   // Bolt may keep a timer of half a minute.
   process.exit(0);
+}
+
+/** Somebody may look: at the terminal, or because there is no chat to look at. */
+function isWatched(running: Running | null): boolean {
+  return process.stdout.isTTY || running === null || running.local !== null;
 }
 
 async function reload(running: Running | null): Promise<void> {

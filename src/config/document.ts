@@ -20,9 +20,12 @@ export function readDocument(file: string): FileDocument {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(`${file} cannot be read: ${fileFault(error)}. Set OOMBOT_CONFIG to the file that is meant.`, {
-      cause: error,
-    });
+    throw new ConfigError(
+      `${file} cannot be read: ${fileFault(error)}. Name the file that is meant with --config or OOMBOT_CONFIG.`,
+      {
+        cause: error,
+      },
+    );
   }
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });

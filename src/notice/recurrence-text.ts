@@ -19,6 +19,13 @@ export function seenBeforeText(past: Recurrence | null): Text {
   ];
 }
 
+/** How often it comes, for a column; a gap between clock times would hide them. Empty: it came too seldom to say. */
+export function sayHowOften({ typicalGapMs, clockMinutes, isDaily }: Recurrence): string {
+  if (clockMinutes.length > 0)
+    return !isDaily ? 'at set times' : clockMinutes.length === 1 ? 'once a day' : `${clockMinutes.length} times a day`;
+  return typicalGapMs === null ? '' : `every ${sayDuration(typicalGapMs)}`;
+}
+
 /** How it is now. null while nobody has looked. */
 export function statusText(back: BackState): Text | null {
   switch (back.kind) {

@@ -45,7 +45,7 @@ export function describeScores(ranking: Ranking): Notice {
     parts: [
       {
         kind: 'table',
-        caption: `First to die first, ${rows.length} of ${sayCount(ranking.processCount, 'process', 'processes')}`,
+        caption: `In kill order, ${rows.length} of ${sayCount(ranking.processCount, 'process', 'processes')}`,
         columns: [
           { title: 'Process', align: 'left' },
           { title: 'Pid', align: 'right' },

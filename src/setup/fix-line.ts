@@ -1,4 +1,4 @@
-import { MIN_OOM_SCORE_ADJ } from './setup-script.ts';
+import { isAccountName, MIN_OOM_SCORE_ADJ } from './setup-script.ts';
 import type { CheckedHost } from './finding.ts';
 
 export interface SetupWish {
@@ -16,8 +16,10 @@ export interface SetupWish {
 /** The set-up run on the host from where the bot runs: `oombot setup | ssh root@10.0.0.11 sh`. */
 export function setupLine(host: CheckedHost, wish: SetupWish = {}): string {
   const words = ['oombot', 'setup'];
-  if (host.user !== 'oombot') words.push('--user', host.user);
-  if (wish.key) words.push('--key', `${host.identityFile ?? '~/.ssh/id_ed25519'}.pub`);
+  // An account that the set-up would not make is no account for it: the host gets one, and is named with it.
+  const isOwn = isAccountName(host.user);
+  if (isOwn && host.user !== 'oombot') words.push('--user', host.user);
+  if (wish.key || !isOwn) words.push('--key', `${host.identityFile ?? '~/.ssh/id_ed25519'}.pub`);
   if (wish.known) words.push(...wish.known);
   else {
     if (wish.writer) words.push('--separate-writer');
@@ -31,7 +33,8 @@ export function setupLine(host: CheckedHost, wish: SetupWish = {}): string {
     if (at < 0) words.push('--log-file', wish.logFile);
     else words.splice(at + 1, 0, wish.logFile);
   }
-  return `${words.map(quoted).join(' ')} | ${asRoot(host)} sh`;
+  const then = isOwn ? '' : ` # then set user: oombot for ${host.name} in oombot.yaml`;
+  return `${words.map(quoted).join(' ')} | ${asRoot(host)} sh${then}`;
 }
 
 function asRoot(host: CheckedHost): string {

@@ -30,6 +30,11 @@ export const MIN_OOM_SCORE_ADJ = -900;
 const PASTE = 'PASTE THE PUBLIC KEY HERE';
 const HERE_END = 'OOMBOT_END_OF_TEXT';
 
+/** useradd's own rule; two characters are left for the writer's name. Nothing else may reach a rule or a path. */
+export function isAccountName(user: string): boolean {
+  return /^[a-z_][a-z0-9_-]{0,29}$/.test(user) && user !== 'root';
+}
+
 /**
  * The set-up of a host as one POSIX shell script, for a person to read and to run as root: `oombot setup | ssh root@db01 sh`.
  * A second run changes nothing. Throws an Error that says what to do when the options are no good.
@@ -37,8 +42,7 @@ const HERE_END = 'OOMBOT_END_OF_TEXT';
 export function renderSetup(options: SetupOptions): string {
   const { user, writer, minOomScoreAdj, allowRaise, remove } = options;
   checkLists(options);
-  // useradd's own rule; two characters are left for the writer's name. Nothing else may reach a rule or a path.
-  if (!/^[a-z_][a-z0-9_-]{0,29}$/.test(user) || user === 'root')
+  if (!isAccountName(user))
     throw new Error(
       `--user ${JSON.stringify(user)} cannot be used: expected a name of its own such as oombot, of small letters and digits`,
     );

@@ -23,7 +23,7 @@ describe('history', () => {
     const notice = noticeOf(await bot.handlers.answerHistory({ target: 'db01', forMs: null }, ASKER));
 
     expect(plainText(notice.headline)).toBe('3 kills on db01 in the last 7 d');
-    expect(renderText(notice)).toMatch(/mysql\.service +3 +3 +2 d +2026-08-30 01:49:08 UTC/);
+    expect(renderText(notice)).toMatch(/mysql\.service +3 +3 +every 2 d +2026-08-30 01:49:08 UTC/);
     const chart = notice.parts.findLast((part) => part.kind === 'chart');
     expect(chart?.points.map((point) => point.value)).toEqual([0, 0, 0, 1, 0, 1, 0, 1]);
     expect(chart?.points.at(-1)?.label).toBe('30 Aug');
@@ -107,7 +107,7 @@ describe('history', () => {
     const notice = noticeOf(await bot.handlers.answerHistory({ target: 'db01', forMs: null }, ASKER));
 
     const text = renderText(notice);
-    expect(text).toMatch(/mysql\.service +4 +4 +1 d 2 h +2026-08-29 19:50:08 UTC +5\.9 GiB +leak/);
+    expect(text).toMatch(/mysql\.service +4 +4 +every 1 d 2 h +2026-08-29 19:50:08 UTC +5\.9 GiB +leak/);
     expect(text).toContain('grows about 233 MiB an hour from each start until it is killed at about 5.9 GiB');
     expect(text).toContain('The next kill is expected about 2026-08-30 21:50:08 UTC.');
     const chart = notice.parts.find((part) => part.kind === 'chart');

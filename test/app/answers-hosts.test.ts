@@ -30,7 +30,7 @@ describe('the fleet', () => {
   });
 
   it.each<[Watched | null, string, string]>([
-    [{ ...WATCHING, gaps: 2 }, '3 hosts, all watched', 'lines of its log may have been lost 2 times'],
+    [{ ...WATCHING, gaps: 2 }, '3 hosts, all watched, problems on 3', 'lines of its log may have been lost 2 times'],
     [{ ...WATCHING, kind: 'failed', sentence: 'no log may be read' }, '3 not watched right now', 'not watched since'],
     [{ ...WATCHING, kind: 'starting' }, '3 not watched right now', 'connecting'],
     [null, '3 hosts, all watched', 'watched by another oombot process'],
@@ -122,6 +122,25 @@ describe('a check', () => {
     expect(text).toContain('Problems on 2 of 3 hosts');
     expect(text).toContain('db01\n  adm group is missing: usermod -aG adm oombot');
     expect(text).toContain('web1\n  unreachable: web1 refused the key.');
+  });
+
+  it('is remembered by the list of hosts, until the next one finds it mended', async () => {
+    let problems = ['adm group is missing: usermod -aG adm oombot'];
+    const bot = await anAnsweringBot({
+      watchState: () => WATCHING,
+      checkHost: (host) => Promise.resolve(host === 'db01' ? problems : []),
+    });
+    expect(textOf(await bot.handlers.answerHosts(ASKER))).toMatch(/^3 hosts, all watched\n/);
+
+    await bot.handlers.checkHosts({ host: null }, ASKER);
+    const troubled = textOf(await bot.handlers.answerHosts(ASKER));
+    problems = [];
+    const again = textOf(await bot.handlers.checkHosts({ host: 'db01' }, ASKER));
+
+    expect(troubled).toMatch(/^3 hosts, all watched, problems on 1\n/);
+    expect(troubled).toMatch(/^db01 .*adm group is missing/m);
+    expect(again).toBe('1 host checked, no problems');
+    expect(textOf(await bot.handlers.answerHosts(ASKER))).toMatch(/^3 hosts, all watched\n/);
   });
 
   it('of one host looks at that one only', async () => {

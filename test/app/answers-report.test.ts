@@ -32,7 +32,7 @@ describe('the report', () => {
 
     expect(plainText(notice.headline)).toBe('7 kills on all hosts in the last 7 d, 1 in the 7 d before');
     const text = renderText(notice);
-    expect(text).toMatch(/db01 +mysql\.service +4 +new +1 d 2 h +one large process/);
+    expect(text).toMatch(/db01 +mysql\.service +4 +new +every 1 d 2 h +one large process/);
     expect(text).toMatch(/Repeat causes: +one large process \(7 times\)/);
     expect(text).toMatch(/Without swap: +db01, 1 of 3 hosts/);
     const rows = notice.parts.flatMap((part) => (part.kind === 'rows' ? part.rows : []));

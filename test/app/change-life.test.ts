@@ -152,7 +152,7 @@ describe('an answer that is larger than a message', () => {
     const { blocks } = renderContent(notice, 'message');
     const table = blocks.find((block) => block.type === 'data_table');
 
-    expect(table?.caption).toMatch(/^First to die first, 50 of 60 processes \((?:2|3|4)\d of 50 shown\)$/);
+    expect(table?.caption).toMatch(/^In kill order, 50 of 60 processes \((?:2|3|4)\d of 50 shown\)$/);
     expect(table?.rows.length).toBeGreaterThan(20);
     expect(JSON.stringify(blocks)).not.toContain('Shortened');
   });

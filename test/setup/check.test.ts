@@ -345,6 +345,12 @@ describe('checkHost', () => {
       aHost({ user: 'ops', port: 2222, jump: { address: 'bastion', port: 22, user: 'me' } }),
       'oombot setup --user ops --key ~/.ssh/oombot_ed25519.pub | ssh -J me@bastion:22 -p 2222 root@10.0.0.11 sh',
     ],
+    // The set-up makes no account called root: the host gets one of its own, by the same key.
+    [
+      'authentication',
+      aHost({ user: 'root' }),
+      'oombot setup --key ~/.ssh/oombot_ed25519.pub | ssh root@10.0.0.11 sh # then set user: oombot for db01 in oombot.yaml',
+    ],
     [
       'no-key',
       aHost({ identityFile: '/keys/a b' }),

@@ -45,7 +45,7 @@ export function withDuration<Ask extends object>(
   if (said === '') return asking(make(null));
   const forMs = readDuration(said);
   if (forMs === null)
-    return { kind: 'bad-value', name: 'duration', given: said, expected: 'for example 30m, 2h, 7d or 1h30m' };
+    return { kind: 'bad-value', name: 'duration', given: said, expected: 'a time such as 30m, 2h, 7d or 1h30m' };
   return asking(make(forMs));
 }
 

@@ -36,6 +36,9 @@ export function openHostsAnswers(
 ): Pick<Handlers, 'answerHosts' | 'checkHosts' | 'answerHome'> {
   const { store, fleet, clock } = world;
 
+  /** What the last check of each host found. Without one nothing is known beyond its log. */
+  const found = new Map<string, readonly string[]>();
+
   async function rowsOf(hosts: readonly FleetHost[]): Promise<HostRow[]> {
     const nowMs = clock.nowMs();
     const [kills, mutes, added] = await Promise.all([
@@ -55,7 +58,7 @@ export function openHostsAnswers(
         state: await stateOf(name),
         lastKillAtMs: killsOf.get(name)?.lastAtMs ?? null,
         killsLast7d: killsOf.get(name)?.count ?? 0,
-        problems: gapsOf(name),
+        problems: [...gapsOf(name), ...(found.get(name) ?? [])],
         mutedUntilMs: mutes.find((mute) => mute.target === name)?.untilMs ?? null,
         fromSlack: addresses.has(name) && !configured.has(name),
       })),
@@ -119,7 +122,7 @@ export function openHostsAnswers(
     return queue.addAll(
       rows.map((row) => async () => ({
         ...row,
-        problems: [...row.problems, ...(await problemsOf(row.name, untilMs))],
+        problems: [...gapsOf(row.name), ...(await problemsOf(row.name, untilMs))],
       })),
     );
   }
@@ -133,6 +136,7 @@ export function openHostsAnswers(
       ...(await world.checkHost(host)),
       ...(await uncounted(host)),
     ]);
+    if (looked.kind === 'done') found.set(host, looked.value);
     return looked.kind === 'done' ? looked.value : ['the check got no answer in time; the host may be short of memory'];
   }
 

@@ -57,7 +57,12 @@ export function readProtect(words: readonly string[]): Slip | { kind: 'ask'; ask
       const { text, taken } = durationAt(said, at + 1);
       const read = readDuration(text);
       if (read === null)
-        return { kind: 'bad-value', name: 'duration', given: text || 'nothing', expected: 'for example 30m, 2h or 7d' };
+        return {
+          kind: 'bad-value',
+          name: 'duration',
+          given: text || 'nothing',
+          expected: 'a time such as 30m, 2h or 7d',
+        };
       forMs = read;
       at += taken;
     } else if (lower === 'to' || lower === 'at') continue;

@@ -34,14 +34,18 @@ export function describeHosts(
   inventoryProblems: readonly string[] = [],
 ): Notice {
   const off = rows.filter((row) => !isWatched(row.state)).length;
+  const troubled = rows.filter((row) => isWatched(row.state) && row.problems.length > 0).length;
   return aNotice({
-    tone: off > 0 || inventoryProblems.length > 0 ? 'warn' : 'plain',
-    headline: [{ words: fleetWords(rows.length, off) }],
+    tone: off > 0 || troubled > 0 || inventoryProblems.length > 0 ? 'warn' : 'plain',
+    headline: [{ words: fleetWords(rows.length, off, troubled) }],
     parts: [
       ...inventoryProblems.slice(0, 5).map((problem): Part => ({ kind: 'text', text: [{ prose: problem }] })),
       hostRows(rows),
     ],
-    buttons: mayEdit ? editButtons(rows) : [],
+    buttons: [
+      ...(rows.length === 0 ? [] : [{ id: 'run' as const, label: 'Check all', value: 'hosts check' }]),
+      ...(mayEdit ? editButtons(rows) : []),
+    ],
   });
 }
 
@@ -218,11 +222,11 @@ function hostRows(rows: readonly HostRow[]): Part {
   };
 }
 
-function fleetWords(count: number, off: number): string {
+function fleetWords(count: number, off: number, troubled: number): string {
   if (count === 0) return 'No hosts yet';
-  return off === 0
-    ? `${sayCount(count, 'host')}, all watched`
-    : `${sayCount(count, 'host')}, ${off} not watched right now`;
+  const watched = off === 0 ? 'all watched' : `${off} not watched right now`;
+  const problems = troubled === 0 ? '' : `, problems on ${troubled}${off === 0 ? '' : ' more'}`;
+  return `${sayCount(count, 'host')}, ${watched}${problems}`;
 }
 
 function editButtons(rows: readonly HostRow[]): Button[] {

@@ -4,7 +4,7 @@ import type { Recurrence } from '../../incident/recurrence.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { leakText, sizesChart } from '../growth-text.ts';
 import { aNotice, type Cell, type Notice, type Part, type Text } from '../notice.ts';
-import { seenBeforeText } from '../recurrence-text.ts';
+import { sayHowOften, seenBeforeText } from '../recurrence-text.ts';
 import { sayClocks, sayCount, sayDay, sayDuration, sayNumber } from '../units.ts';
 
 /** Kills of one service on one host over the asked time. */
@@ -76,7 +76,7 @@ export function describeHistory(history: History): Notice {
           { title: 'Service', align: 'left' },
           { title: 'Kills', align: 'right' },
           { title: 'Times', align: 'right' },
-          { title: 'About every', align: 'right' },
+          { title: 'How often', align: 'left' },
           { title: 'Last', align: 'left' },
           ...(hasSizes ? [{ title: 'At death', align: 'right' as const }] : []),
           ...(hasPatterns ? [{ title: 'Pattern', align: 'left' as const }] : []),
@@ -87,7 +87,7 @@ export function describeHistory(history: History): Notice {
           { text: [{ words: sayNumber(row.kills) }], sortBy: row.kills },
           { text: [{ words: sayNumber(row.recurrence.times) }], sortBy: row.recurrence.times },
           {
-            text: [{ words: row.recurrence.typicalGapMs === null ? '' : sayDuration(row.recurrence.typicalGapMs) }],
+            text: [{ words: sayHowOften(row.recurrence) }],
             sortBy: row.recurrence.typicalGapMs ?? 0,
           },
           { text: [{ atMs: row.recurrence.lastAtMs }] },

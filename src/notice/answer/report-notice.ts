@@ -15,6 +15,7 @@ import type { Recurrence } from '../../incident/recurrence.ts';
 import { sayKiB } from '../../oom/units.ts';
 import { shellWord } from '../host-text.ts';
 import { causeAction, causeWords } from './report-causes.ts';
+import { sayHowOften } from '../recurrence-text.ts';
 import { sayClocks, sayCount, sayDuration, sayNumber } from '../units.ts';
 
 /** One service of a report, with what it most often died of. */
@@ -102,7 +103,7 @@ function worstTable({ rows }: Report): Part {
       { title: 'Service', align: 'left' },
       { title: 'Kills', align: 'right' },
       ...(hasBefore ? [{ title: 'Before', align: 'right' as const }] : []),
-      { title: 'About every', align: 'right' },
+      { title: 'How often', align: 'left' },
       { title: 'Mostly', align: 'left' },
     ],
     rows: shown.map(({ host, service, kills, killsBefore, recurrence, cause }): Cell[] => [
@@ -111,7 +112,7 @@ function worstTable({ rows }: Report): Part {
       { text: [{ words: sayNumber(kills) }], sortBy: kills },
       ...(hasBefore ? [{ text: [{ words: beforeWords(killsBefore) }], sortBy: killsBefore ?? 0 }] : []),
       {
-        text: [{ words: recurrence.typicalGapMs === null ? '' : sayDuration(recurrence.typicalGapMs) }],
+        text: [{ words: sayHowOften(recurrence) }],
         sortBy: recurrence.typicalGapMs ?? 0,
       },
       { text: [{ words: cause === null ? '' : causeWords(cause) }] },

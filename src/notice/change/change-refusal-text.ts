@@ -121,9 +121,7 @@ const SAY = {
   ],
   rebooted: () => [{ words: 'The host has rebooted since: that process is gone.' }],
   'process-gone': () => [{ words: 'The process has exited since.' }],
-  'process-replaced': () => [
-    { words: 'A different process has that PID now: the one you meant is gone.' },
-  ],
+  'process-replaced': () => [{ words: 'A different process has that PID now: the one you meant is gone.' }],
   'value-changed': (r) => [
     { words: `Somebody changed the value in the meantime: it is ${r.now} now. Propose it again.` },
   ],

@@ -33,10 +33,7 @@ export function describeShown(incident: Incident, kills: readonly Kill[], { page
   return aNotice({
     headline: headlineOf(incident),
     sentence: [
-      { words: `${sayCount(incident.killCount, 'kill')} from ` },
-      { atMs: incident.firstAtMs },
-      { words: ' to ' },
-      { atMs: incident.lastAtMs },
+      ...spanOf(incident),
       { words: pages > 1 ? `, newest first, page ${page} of ${pages}.` : '.' },
       ...(incident.ack ? [{ words: ' On it: ' }, { userId: incident.ack.by }, { words: '.' }] : []),
     ],
@@ -51,6 +48,14 @@ export function describeShown(incident: Incident, kills: readonly Kill[], { page
       { id: 'report', label: 'Full report', value: incident.id },
     ],
   });
+}
+
+/** To the second: what took less is no time from one to another. */
+function spanOf({ killCount, firstAtMs, lastAtMs }: Incident): Text {
+  const kills = sayCount(killCount, 'kill');
+  return Math.floor(firstAtMs / 1_000) === Math.floor(lastAtMs / 1_000)
+    ? [{ words: `${kills} at ` }, { atMs: lastAtMs }]
+    : [{ words: `${kills} from ` }, { atMs: firstAtMs }, { words: ' to ' }, { atMs: lastAtMs }];
 }
 
 function oneKill(kill: Kill, isOneOfMany: boolean): Part[] {
