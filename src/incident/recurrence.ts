@@ -74,8 +74,14 @@ function clockTimesOf(starts: readonly number[], newestDay: number): Pick<Recurr
   return {
     clockMinutes: middles.map((middle) => Math.round(middle) % DAY_MIN).toSorted((a, b) => a - b),
     // The first and the last day may have seen but a part of them.
-    isDaily: clusters.every((cluster) => cluster.length + 1 >= spanned * DAILY_SHARE),
+    isDaily: clusters.every((cluster) => cluster.length + 1 >= spanned * DAILY_SHARE && stepOf(cluster) === 1),
   };
+}
+
+/** From one day to the next on which it happened: every other day is no daily one, however few there are. */
+function stepOf(cluster: readonly ClockTime[]): number {
+  const days = cluster.map(({ day }) => day).toSorted((a, b) => a - b);
+  return median(days.slice(1).map((day, at) => day - (days[at] ?? day)));
 }
 
 interface ClockTime {

@@ -21,8 +21,9 @@ export function seenBeforeText(past: Recurrence | null): Text {
 
 /** How often it comes, for a column; a gap between clock times would hide them. Empty: it came too seldom to say. */
 export function sayHowOften({ typicalGapMs, clockMinutes, isDaily }: Recurrence): string {
-  if (clockMinutes.length > 0)
-    return !isDaily ? 'at set times' : clockMinutes.length === 1 ? 'once a day' : `${clockMinutes.length} times a day`;
+  if (clockMinutes.length > 0 && isDaily)
+    return clockMinutes.length === 1 ? 'once a day' : `${clockMinutes.length} times a day`;
+  if (clockMinutes.length > 1) return 'at set times';
   return typicalGapMs === null ? '' : `every ${sayDuration(typicalGapMs)}`;
 }
 

@@ -53,6 +53,13 @@ describe('what the past says', () => {
     expect(recurrenceOf(weekly)).toMatchObject({ clockMinutes: [180], isDaily: false });
   });
 
+  it('is not daily where it comes every other day, even when it came only a few times', () => {
+    const day = 24 * 60 * 60_000;
+    const times = [0, 2, 4].map((at) => at * day + 109 * 60_000);
+
+    expect(recurrenceOf(times)).toMatchObject({ clockMinutes: [109], isDaily: false, typicalGapMs: 2 * day });
+  });
+
   it('is what it has been for two weeks, whatever was before', () => {
     const before = [at(0, 8, 0), at(1, 17, 20), at(3, 11, 5)];
     const since = [20, 21, 22, 23, 24].map((day) => at(day, 2, 30));
