@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { openAnswers } from './app/answer/answers.ts';
 import type { AnswersWorld } from './app/answer/answers-world.ts';
@@ -8,6 +8,9 @@ import { noteAuditHeads } from './app/change/audit-note.ts';
 import { openChangeExecutor } from './app/change/change-executor.ts';
 import type { ChangeWorld } from './app/change/change-world.ts';
 import { openRuleReconciler } from './app/change/rule-reconciler.ts';
+import { keepDrills } from './app/drill/drill-schedule.ts';
+import type { DrillWorld } from './app/drill/drill-world.ts';
+import { openDrills, type Drills } from './app/drill/drills.ts';
 import type { Store } from './app/store-port.ts';
 import { openTelling, type Telling } from './app/tell/telling.ts';
 import { tellBefore } from './app/watch/before-kill.ts';
@@ -15,7 +18,7 @@ import { openCauseWatch } from './app/watch/cause-watch.ts';
 import { openReturnWatch } from './app/watch/return-watch.ts';
 import { warmUp } from './app/watch/warm-up.ts';
 import { addedHostConfig, loadConfig, type Config } from './config/config.ts';
-import { countKills, watchLeases, watchRules } from './http/metrics.ts';
+import { countKills, watchDrills, watchLeases, watchRules } from './http/metrics.ts';
 import { describer, logWarnings, openBase, type Base, type Opened } from './run/base.ts';
 import { openWebhooks } from './hook/open-webhooks.ts';
 import { followInventories, KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
@@ -74,7 +77,9 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
     // Shared hosts are watched from the work's first lease on.
     if (front.local !== null && base.settings.now().database.kind === 'sqlite')
       await untilDemoIsRead(base.store, clock, stopped);
-    const answering = startAnswering(base, hosts, front, stopped);
+    const drillWorld = drillWorldOf(base, hosts, front);
+    const drills = openDrills(drillWorld);
+    const answering = startAnswering(base, hosts, front, drills, stopped);
     const work = startWork(base, hosts, tell, answering.changes, stopped);
     work.chores.push(
       followInventories({
@@ -85,7 +90,8 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
         signal: stopped,
       }),
     );
-    opened.push(() => (stop.abort(), Promise.all(work.chores)), work.closeChanges);
+    work.chores.push(keepDrills(drillWorld, drills, stopped));
+    opened.push(drills.close, () => (stop.abort(), Promise.all(work.chores)), work.closeChanges);
     const closeSocket = await openTerminalSocket(base, answering.forTerminals, opened);
     // All the rest goes on while Slack cannot be reached.
     await answering.started;
@@ -98,6 +104,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
       close: async () => {
         stop.abort();
         await closeAll(base.log, [
+          drills.close,
           closeSocket,
           () => Promise.all(work.chores),
           watch.close,
@@ -183,11 +190,36 @@ async function startWatching(
   return { close: () => Promise.all([returns.close(), causes.close()]) };
 }
 
+/** What drills need of the world. */
+function drillWorldOf(base: Base, { fleet, drillWatch, channelOf }: Hosts, { local }: Front): DrillWorld {
+  const { settings, log, metrics, store, outbox } = base;
+  return {
+    store,
+    fleet,
+    watch: drillWatch,
+    clock,
+    log,
+    channelOf,
+    wake: outbox.ring,
+    newId: () => randomBytes(16).toString('hex'),
+    shared: settings.now().database.kind === 'postgres',
+    schedule: () => settings.now().drill,
+    isReadOnly: readOnlyHosts(base, local),
+    onEnded: watchDrills(metrics),
+  };
+}
+
+/** Real hosts in the local workspace, where nobody can be asked who decides. */
+function readOnlyHosts({ settings }: Base, local: Local | null): (host: string) => boolean {
+  return (host) => local !== null && !settings.now().local.changes && !local.isSimulated(host);
+}
+
 /** Connects to Slack and answers there, from `started` on; gives what terminals ask, and what the work on changes needs beside that. */
 function startAnswering(
   base: Base,
   { fleet, scans, channelOf }: Hosts,
   { local, slack }: Front,
+  drills: Drills,
   signal: AbortSignal,
 ): { changes: ChangeWorld; forTerminals: Handlers; started: Promise<void> } {
   const { settings, log, owner, store, ssh, outbox, changed } = base;
@@ -199,7 +231,7 @@ function startAnswering(
     newId: () => randomUUID().slice(0, 8),
     approvals: () => approvalsOf(settings.now(), local !== null),
     groupMembersNow: (group) => slack.groupMembers(group, APPROVERS_AGE_MS),
-    isReadOnly: (host) => local !== null && !settings.now().local.changes && !local.isSimulated(host),
+    isReadOnly: readOnlyHosts(base, local),
     isMine: (host) => fleet.watchState(host) !== null,
     wake: changed.ring,
   };
@@ -229,6 +261,7 @@ function startAnswering(
       outbox.ring();
       changed.ring();
     },
+    drills: { begin: drills.begin, setupLine: fleet.setupLine },
     keepKillsMs: KEEP_KILLS_MS,
     changes,
   };

@@ -19,6 +19,7 @@ const ORDER = [
   ['app'],
   ['app/watch', 'app/tell'],
   ['app/change'],
+  ['app/drill'],
   ['app/answer'],
   ['remote'],
   ['ssh', 'slack', 'store', 'hook', 'local', 'parse', 'setup'],

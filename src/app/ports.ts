@@ -1,3 +1,4 @@
+import type { DrillKill } from '../incident/drill.ts';
 import type { Kill } from '../incident/incident.ts';
 import type { Notice } from '../notice/notice.ts';
 
@@ -42,6 +43,8 @@ export interface Batch {
   positions: Position[];
   /** What to tell that is not about a kill. */
   deliveries?: NewDelivery[];
+  /** Kills on purpose: no kills on record, but counted by the kernel. */
+  drilled?: readonly DrillKill[];
 }
 
 export interface KillQuery {

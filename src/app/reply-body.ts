@@ -8,6 +8,9 @@ export interface ReplyBody {
   key?: string | null;
 }
 
+/** The key of news that stand in a channel for ever: the drills of its hosts. Deleted by somebody, they are posted anew. */
+export const STANDING_KEY = 'drills';
+
 // Written by this program, perhaps by an older one: only the frame is checked.
 const Body = z.object({
   key: z.string().nullish(),

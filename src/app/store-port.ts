@@ -1,6 +1,7 @@
 import type { Incident, Kill, ProcessIdentity } from '../incident/incident.ts';
 import type { Amendment } from '../incident/grouping.ts';
 import type { Moment } from '../incident/growth.ts';
+import type { Drill } from '../incident/drill.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
 import type { Change } from '../change/change.ts';
 import type { ContainerName } from '../oom/proc/container-name.ts';
@@ -166,6 +167,8 @@ export interface KillStore {
   hostKills: (sinceMs: number) => Promise<HostKills[]>;
   /** Kills by the kernel in one boot, those that were pruned since too, to compare with its counter. */
   countKernelKills: (host: string, bootId: string) => Promise<number>;
+  /** Kills of drills in one boot: they are not on record as kills, and the kernel counts them all the same. */
+  countDrillKills: (host: string, bootId: string) => Promise<number>;
   saveCounter: (reading: CounterReading) => Promise<void>;
   counter: (host: string, bootId: string) => Promise<CounterReading | null>;
 }
@@ -273,6 +276,28 @@ export interface ChangeStore {
   rules: () => Promise<Rule[]>;
 }
 
+/** A drill with the key of its kill, once one was taken for it. */
+export interface StoredDrill extends Drill {
+  killKey: string | null;
+}
+
+/** What became of news under a key. `missing`: nobody asked for them. */
+export type NewsState = { kind: 'missing' | 'waiting' | 'shown' } | { kind: 'failed'; reason: string };
+
+/** Kills on purpose. */
+export interface DrillStore {
+  /** Saves it if its stored state is one of `from` (none: if it is new). False: somebody else was faster. */
+  putDrill: (drill: Drill, from?: readonly Drill['state'][]) => Promise<boolean>;
+  /** Of a host since then, newest first. */
+  drills: (host: string, sinceMs: number) => Promise<StoredDrill[]>;
+  /** Those that wait or are under way. */
+  openDrills: () => Promise<StoredDrill[]>;
+  /** The newest of each host. */
+  lastDrills: () => Promise<StoredDrill[]>;
+  /** Whether a channel shows what was last asked for under a key of news. */
+  newsState: (channel: string, key: string) => Promise<NewsState>;
+}
+
 /** Whether the record takes what it is given. */
 export interface RecordStore {
   /** Writes a few bytes. Throws one sentence that says why nothing, or not much more, can be written. */
@@ -292,6 +317,7 @@ export interface Store
     LeaseStore,
     AuditStore,
     ChangeStore,
+    DrillStore,
     RecordStore {
   /** Returns how many rows went. Open incidents, waiting deliveries and the audit log always stay. */
   prune: (retention: Retention) => Promise<number>;

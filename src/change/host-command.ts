@@ -53,6 +53,24 @@ export function tryRequest(request: string): string {
   return request.replace(/^v1 /, 'v1 try ');
 }
 
+/** Has the helper let the kernel kill a process of its own. `id`: 32 hex digits. Only helpers that say `drill=yes` know it. */
+export function drillRequest(id: string, ref?: string): string {
+  return `v1 drill ${id}${refWord(ref)}\n`;
+}
+
+/** Reads what came back for it, or for the question whether it would be done. */
+export function readDrillAnswer(
+  text: string,
+  id: string,
+): { kind: 'killed' } | { kind: 'refused'; word: string } | { kind: 'unknown'; reason: string } {
+  const line = answerLine(text);
+  if (line === `ok drill=${id}` || line === 'ok try') return { kind: 'killed' };
+  const refused = line === null ? null : REFUSED.exec(line);
+  return refused
+    ? { kind: 'refused', word: refused[1] ?? '' }
+    : { kind: 'unknown', reason: 'The helper’s answer cannot be read.' };
+}
+
 /** What ties the host's own log to ours. Only helpers that say `ref=yes` take it. */
 function refWord(ref: string | undefined): string {
   return ref !== undefined && /^[0-9a-f]{16,64}$/.test(ref) ? ` ${ref}` : '';
@@ -178,6 +196,8 @@ export interface HelperMeans {
   refs: boolean;
   /** It can ask the container engines for their names. */
   names: boolean;
+  /** It knows drills. */
+  drills: boolean;
 }
 
 /** Reads the answer to HELLO_REQUEST. null: no helper that this version can talk to. */
@@ -201,5 +221,6 @@ export function readMeans(text: string): HelperMeans | null {
     tries: facts.get('try') === 'yes',
     refs: facts.get('ref') === 'yes',
     names: facts.get('names') === 'yes',
+    drills: facts.get('drill') === 'yes',
   };
 }

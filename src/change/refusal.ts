@@ -97,5 +97,7 @@ export type Refusal =
   | { kind: 'needs-window'; command: string }
   | { kind: 'unknown-action' }
   | { kind: 'change'; why: ChangeRefusal }
+  /** `line`: brings what is missing there. */
+  | { kind: 'no-drill'; host: string; reason: string; line: string | null }
   | { kind: 'busy' }
   | { kind: 'fault'; reference: string };

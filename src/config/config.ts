@@ -43,6 +43,8 @@ export interface Config {
   warnings: string[];
   /** When each channel gets its weekly digest; null: never. `weekday` 0 is Sunday, `minute` is of the day there. */
   digest: { weekday: number; minute: number; zone: string } | null;
+  /** `everyMs` null: no drills by themselves. `channel` null: where kills of the host are told. */
+  drill: { everyMs: number | null; channel: string | null };
   /** How often memory is noted on each host; null: not. */
   sampleEveryMs: number | null;
   /** First match wins. */
@@ -120,6 +122,7 @@ export function loadConfig(options: { path?: string; env?: NodeJS.ProcessEnv } =
     inventory: given.inventory,
     written: { ssh: given.ssh, hosts: given.hosts },
     warnings: [...warnings],
+    drill: { everyMs: given.drill.every, channel: given.drill.channel ?? null },
     digest: given.digest.at === null ? null : { ...given.digest.at, zone: given.digest.zone },
     sampleEveryMs: given.samples.every,
     earlyWarning: given.earlyWarning.map(({ tags, within }) => ({ tags, withinMs: within })),

@@ -165,6 +165,17 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
   },
   { key: 'digest.zone', default: 'UTC', meaning: 'time zone of digest.at, such as Europe/Berlin' },
   {
+    key: 'drill.every',
+    default: 'off',
+    meaning:
+      'how often each host has a drill, a harmless real kill that tries the whole way (1h or more, such as 7d); see drill.md',
+  },
+  {
+    key: 'drill.channel',
+    default: 'where its kills are posted',
+    meaning: 'the channel of scheduled drills: one message there is edited, and only a failure posts a new one',
+  },
+  {
     key: 'samples.every',
     default: '1m',
     meaning: 'how often to sample memory, pressure and the largest services of each host, 10s to 10m; off: never',

@@ -58,6 +58,17 @@ const pace = value(
       .pipe(z.number().min(ms('10s')).max(ms('10m'))),
   ]),
 );
+const drillPace = value(
+  'a duration of an hour or more such as 7d, or off',
+  z.union([
+    z.literal('off').transform(() => null),
+    z
+      .string()
+      .regex(/^\d+ ?(h|d|w|hours?|days?|weeks?)$/)
+      .transform((given): number | null => ms(given as ms.StringValue))
+      .pipe(z.number().min(ms('1h')).max(ms('365d'))),
+  ]),
+);
 const logFile = value('an absolute path of a log file', z.string().regex(/^\/[^\0-\x1f\x7f]{1,1000}$/));
 
 export const httpAddress = value(
@@ -175,6 +186,7 @@ export const ConfigFile = section({
     at: weekTime.default({ weekday: 1, minute: 9 * 60 }),
     zone: zone.default('UTC'),
   }).prefault({}),
+  drill: section({ every: drillPace.default(null), channel: channel.optional() }).prefault({}),
   samples: section({ every: pace.default(ms('1m')) }).prefault({}),
   earlyWarning: list(section({ tags: list(tag), within: duration.default(ms('30m')) })).default([]),
   database: database.default({ kind: 'sqlite', path: DEFAULT_DATABASE_PATH }),

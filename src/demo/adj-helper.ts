@@ -1,7 +1,7 @@
 import { identifyCgroup } from '../oom/proc/cgroup.ts';
-import { REDIS_SCOPE } from './processes.ts';
+import { drillProcess, REDIS_SCOPE } from './processes.ts';
 import { TOTAL_PAGES, type DemoMachine } from './machine.ts';
-import { scoreOf } from './report-text.ts';
+import { renderGroupReport, roomIn, scoreOf } from './report-text.ts';
 
 export interface HelperAnswer {
   line: string;
@@ -23,6 +23,7 @@ const CACHE_NAME = [
 ].join('\t');
 const MIN = -900;
 const MAX = 1000;
+const DRILL_LIMIT_PAGES = 2_048;
 
 /** The root-owned helper of a simulated machine: takes a request line and answers by the same protocol as on a real host. */
 export function openAdjHelper(machine: DemoMachine): (request: string) => HelperAnswer {
@@ -43,6 +44,20 @@ export function openAdjHelper(machine: DemoMachine): (request: string) => Helper
     return { line: `ok unit=${unit} old=${old} new=${wanted}`, code: 0 };
   }
 
+  /** A process grows in a group of 8 MiB until the kernel kills it. */
+  function drill(nonce: string): void {
+    const started = machine.start(drillProcess(nonce));
+    machine.setOomScoreAdj(started.pid, 1_000);
+    machine.fill(started.pid, roomIn(DRILL_LIMIT_PAGES, []));
+    const victim = machine.processes().find(({ pid }) => pid === started.pid) ?? started;
+    const { cgroup: memcg } = victim.kind;
+    const scene = { memcg, limitPages: DRILL_LIMIT_PAGES, trigger: victim, victim, others: [], processes: [victim] };
+    const { dump, deaths } = renderGroupReport(scene);
+    machine.logKernel([...dump, ...deaths]);
+    machine.countKill();
+    machine.end(started.pid);
+  }
+
   return (request) => {
     if (!request.endsWith('\n')) return refuse('incomplete', 1);
     const asked = request.slice(0, -1);
@@ -50,11 +65,20 @@ export function openAdjHelper(machine: DemoMachine): (request: string) => Helper
     const line = asked.replace(/^v1 try /, 'v1 ').replace(/ [0-9a-f]{16,64}$/, '');
     if (line === 'v1 hello') {
       return {
-        line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj units=yes raise=no log=yes try=yes ref=yes names=yes`,
+        line: `ok oom-adj=1 min=${MIN} max=${MAX} capability=yes writable=yes file=oom_score_adj units=yes raise=no log=yes try=yes ref=yes names=yes drill=yes`,
         code: 0,
       };
     }
     if (line === 'v1 names') return { line: `${CACHE_NAME}\nok names=1`, code: 0 };
+    const ofDrill = /^v1 drill ([0-9a-f]{32})$/.exec(
+      asked.replace(/^v1 try /, 'v1 ').replace(/( [0-9a-f]{32}) [0-9a-f]{16,64}$/, '$1'),
+    );
+    if (ofDrill !== null) {
+      if (isTry) return { line: 'ok try', code: 0 };
+      const [, nonce = ''] = ofDrill;
+      drill(nonce);
+      return { line: `ok drill=${nonce}`, code: 0 };
+    }
     const ofUnit =
       /^v1 unit ([0-9a-f-]{36}) ([A-Za-z0-9_:][A-Za-z0-9._@:\\-]{0,190}\.service) (-|-?\d{1,4}) (-|-?\d{1,4})$/.exec(
         line,

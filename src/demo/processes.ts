@@ -204,6 +204,16 @@ export function batchJob(number: number): ProcessKind {
   });
 }
 
+/** What the helper lets die in a drill, in a group of its own. */
+export function drillProcess(nonce: string): ProcessKind {
+  return kind('oombot-drill', 0, `/oombot-drill-${nonce}`, 'sh oombot-drill', {
+    anonPages: 64,
+    filePages: 410,
+    totalVmPages: 4_237,
+    restartMs: null,
+  });
+}
+
 /** Workers of one kind are not all of one size. */
 export function workerPages(kind: ProcessKind, chance: number): number {
   return kind.count === 1 ? kind.anonPages : Math.round(kind.anonPages * (0.94 + (chance % 13) / 100));

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerStore } from '../app/ledger.ts';
 import type { Saved } from '../app/watch/save-queue.ts';
 import type { WatchedHosts } from '../app/host-link.ts';
+import type { Drill } from '../incident/drill.ts';
 import { NO_HOSTS, stateOf, type Health } from './health.ts';
 
 export interface Metrics {
@@ -45,6 +46,29 @@ export function countKills(metrics: Metrics, saved: Saved, nowMs: number): void 
   for (const kill of saved.fresh) metrics.kills.inc({ host: kill.host, killer: kill.record.killer });
   // Only history says nothing about how fast news are.
   for (const kill of saved.news) metrics.lagSeconds.observe(Math.max(0, (nowMs - kill.atMs) / 1_000));
+}
+
+/** Counts drills that are over, and how long the way was that they tried. Kills of drills are in no count of kills. */
+export function watchDrills(metrics: Metrics): (drill: Drill) => void {
+  const registers = [metrics.registry];
+  const drills = new Counter({
+    name: 'oombot_drills_total',
+    help: 'Drills that ended, by result: worked, failed, or refused by the host',
+    labelNames: ['result'],
+    registers,
+  });
+  const seconds = new Gauge({
+    name: 'oombot_drill_seconds',
+    help: 'From the kill of the last drill of a host to its channel; -1: it failed',
+    labelNames: ['host'],
+    registers,
+  });
+  return ({ host, state, killedAtMs, toldAtMs }) => {
+    drills.inc({ result: state });
+    if (state === 'worked' && killedAtMs !== null && toldAtMs !== null)
+      seconds.set({ host }, (toldAtMs - killedAtMs) / 1_000);
+    if (state === 'failed') seconds.set({ host }, -1);
+  };
 }
 
 /** Hosts by state, and their kills that wait for the record; read when somebody asks. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../app/ports.ts';
 import type { HostConfig } from '../config/config.ts';
 import { checkHost } from '../setup/check.ts';
+import { setupAgainLine } from '../setup/check-changes.ts';
 import type { CheckedHost, Finding } from '../setup/finding.ts';
 import type { Connection, ConnectionState } from '../ssh/connection.ts';
 import { probeHost } from '../ssh/probe.ts';
@@ -23,6 +24,12 @@ export async function checkConnection(config: HostConfig, connection: Connection
   const looked = await probeHost(connection, { logFiles: config.logFiles, clock });
   if (looked.kind === 'probed') return checkHost({ host, login: null, probe: looked.probe });
   return checkHost({ host, login: { reason: 'network', sentence: looked.sentence, hostKey: null }, probe: null });
+}
+
+/** The line that sets a connected host up again, with what this version brings; null: it does not answer. */
+export async function readSetupLine(config: HostConfig, connection: Connection, clock: Clock): Promise<string | null> {
+  const looked = await probeHost(connection, { logFiles: config.logFiles, clock });
+  return looked.kind === 'probed' ? setupAgainLine(checkedHost(config), looked.probe) : null;
 }
 
 /** Resolves when the connection is there, or is known not to come now. */

@@ -1,7 +1,7 @@
 import type { HostLink, WatchedHosts } from '../app/host-link.ts';
 import { openTurns } from '../app/watch/turns.ts';
 import { watchHost, type HostWatch, type WatchWorld } from '../app/watch/watch-host.ts';
-import { checkConnection } from './check-connection.ts';
+import { checkConnection, readSetupLine } from './check-connection.ts';
 import { diffHosts, type HostConfig } from '../config/config.ts';
 import type { Connection } from '../ssh/connection.ts';
 import { ownHelper } from '../setup/setup-script.ts';
@@ -20,6 +20,8 @@ export interface WatchedFleet extends WatchedHosts {
   watchOnly: (names: readonly string[] | null) => Promise<void>;
   /** What is off on a host, one sentence each, with what would mend it. */
   check: (host: string) => Promise<readonly string[]>;
+  /** The line that sets a host up again; null: it cannot be told now. */
+  setupLine: (host: string) => Promise<string | null>;
   /** Tries a refused or unreachable host again at once: somebody may have mended it. */
   reconnectNow: (host: string) => void;
   close: () => Promise<void>;
@@ -117,6 +119,10 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       const findings = await checkConnection(member.config, member.connection, world.clock);
       if (member.watch === null) member.connection.rest();
       return findings.map(({ what, cost, fix }) => `${what} ${cost}${fix === null ? '' : ` Fix: ${fix.line}`}`);
+    },
+    setupLine: async (host) => {
+      const member = members.get(host);
+      return member === undefined ? null : readSetupLine(member.config, member.connection, world.clock);
     },
     reconnectNow: (host) => members.get(host)?.connection.reconnectNow(),
     watchState: (host) => members.get(host)?.watch?.state() ?? null,

@@ -1,5 +1,6 @@
 import { notedNames } from '../app/engine-names.ts';
 import { openLiveScans, type LiveScans } from '../app/live-scan.ts';
+import { openDrillWatch, type DrillWatch } from '../app/watch/drill-watch.ts';
 import { openReportKeeper } from '../app/watch/report-keeper.ts';
 import { addedHostConfig, type HostConfig } from '../config/config.ts';
 import type { Base, Opened } from './base.ts';
@@ -11,6 +12,8 @@ import { systemClock as clock } from './system-clock.ts';
 /** The hosts, none yet, and what is known of each by its name. */
 export interface Hosts {
   fleet: WatchedFleet;
+  /** Tells kills on purpose from others. */
+  drillWatch: DrillWatch;
   scans: LiveScans;
   channelOf: (of: { host: string }) => string;
   /** Whom an announcement about a host notifies; null: nobody. */
@@ -34,7 +37,9 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
 
   const reports = openReportKeeper({ store, clock, log });
   opened.push(reports.close);
+  const drillWatch = openDrillWatch(store, clock);
   const fleet = openFleet([], {
+    drills: drillWatch,
     reports,
     ssh,
     store,
@@ -52,6 +57,7 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
   opened.push(fleet.close);
   return {
     fleet,
+    drillWatch,
     scans: openLiveScans(fleet, clock, notedNames(store)),
     channelOf,
     mentionOf,

@@ -43,22 +43,25 @@ export function readHelperHello(answer: string): HelperHello | null {
   };
 }
 
+/** The line that sets the host up again as it is, with what this version brings. */
+export function setupAgainLine(host: CheckedHost, { setup }: HostFacts): string {
+  const hello = setup.oomAdjSays === null ? null : readHelperHello(setup.oomAdjSays);
+  return setupLine(host, {
+    known: setup.options,
+    writer: setup.writer,
+    // An older helper's lowest was -1000 whether somebody wanted that or not.
+    min: hello === null || (hello.raises === null && hello.min === -1000) ? null : hello.min,
+    allowRaise: hello?.raises === true,
+  });
+}
+
 /** Whether a change can be applied: the helper, the rule that lets us call it, and what root itself may do on the host. */
 export function checkChanges(host: CheckedHost, probe: HostFacts): Finding[] {
   const { setup } = probe;
   const found: Finding[] = [];
   const about = 'changes' as const;
   const hello = setup.oomAdjSays === null ? null : readHelperHello(setup.oomAdjSays);
-  const again = {
-    where: 'bot',
-    // An older helper's lowest was -1000 whether somebody wanted that or not.
-    line: setupLine(host, {
-      known: setup.options,
-      writer: setup.writer,
-      min: hello === null || (hello.raises === null && hello.min === -1000) ? null : hello.min,
-      allowRaise: hello?.raises === true,
-    }),
-  } as const;
+  const again = { where: 'bot', line: setupAgainLine(host, probe) } as const;
 
   // Prepared, but the key is not kept to one command.
   const isWide = setup.dispatcher === null && probe.uid !== 0 && (probe.oomAdjHelper || probe.kmsgHelper);

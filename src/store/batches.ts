@@ -6,6 +6,7 @@ import { foldDeaths, mergeKill, placeOf } from '../incident/fold-deaths.ts';
 import { problemOf, serviceOf } from '../incident/service.ts';
 import { isByKernel } from '../oom/by-kernel.ts';
 import { columnText, slicesOf } from './column-text.ts';
+import { saveDrillKills } from './drills.ts';
 import { loadOpenAbout, saveIncident } from './incidents.ts';
 import { insertDeliveries } from './ledger-entries.ts';
 import { keepQuery, keepRowsQuery } from './compiled-query-cache.ts';
@@ -29,6 +30,7 @@ export function saveBatch(
     await database.lock(trx, `host ${batch.host}`);
     await savePositions(trx, batch);
     await insertDeliveries(trx, batch.deliveries ?? []);
+    await saveDrillKills(trx, batch.drilled ?? []);
     if (batch.kills.length === 0) return { fresh: [], amended: [], incidents: [] };
 
     const told = foldDeaths(batch.kills);

@@ -25,6 +25,7 @@ function migrations(countingKey: string): Record<string, Migration> {
     },
     '010-reports': { up: addReports },
     '011-webhooks': { up: indexAlerts },
+    '012-drills': { up: createDrills },
   };
 }
 
@@ -126,6 +127,16 @@ async function addReports(db: Kysely<unknown>): Promise<void> {
 async function indexAlerts(db: Kysely<unknown>): Promise<void> {
   await sql`create index ledger_by_alert on ledger (destination, ts) where kind = 'event'`.execute(db);
   await sql`create index ledger_by_asking on ledger (destination, created_at_ms) where kind = 'event'`.execute(db);
+}
+
+async function createDrills(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    `create table drills (id text primary key, host text not null, state text not null, at_ms bigint not null, boot_id text,
+       kill_key text, body text not null)`,
+    `create index drills_by_host on drills (host, at_ms)`,
+    `create index drills_by_state on drills (state) where state in ('waiting', 'running')`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
 }
 
 async function createChanges(db: Kysely<unknown>): Promise<void> {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { STANDING_KEY } from '../app/reply-body.ts';
 import type { Retention } from '../app/store-port.ts';
 import type { Database, Trx } from './schema.ts';
 
@@ -8,6 +9,8 @@ const ROWS_PER_DELETE = 500;
 /** Samples of every minute; of the day before only every tenth or so is left. */
 const KEEP_FINE_MS = 3 * 60 * 60_000;
 
+/** A message that stays and is edited for years. */
+const STANDING_NEWS = `news-${STANDING_KEY}`;
 /** How long it is known that something was said once: nobody asks for it again later. */
 const KEEP_SAID_MS = 30 * 24 * 60 * 60_000;
 
@@ -41,7 +44,7 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
     // What was said once and what was given up; messages of incidents and changes go with these.
     sql`delete from ledger where id in
           (select id from ledger where created_at_ms < ${Math.max(before, nowMs - KEEP_SAID_MS)}
-             and kind in ('reply', 'news') and (open = 0 or failed_at_ms is not null) limit ${ROWS_PER_DELETE})`,
+             and kind in ('reply', 'news') and key <> ${STANDING_NEWS} and (open = 0 or failed_at_ms is not null) limit ${ROWS_PER_DELETE})`,
     // Once its kills are gone and nothing waits for it or is about it; its messages in the ledger go with it.
     sql`delete from incidents where id in (select id from incidents where closed_at_ms < ${before}
           and not exists (select 1 from kills where incident_id = incidents.id)
@@ -51,6 +54,7 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
     // What came of a change stays in the audit log.
     sql`delete from changes where id in (select id from changes where proposed_at_ms < ${before}
           and state in ${OVER} limit ${ROWS_PER_DELETE})`,
+    sql`delete from drills where at_ms < ${before}`,
     sql`delete from samples where (host, at_ms) in
           (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in

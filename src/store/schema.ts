@@ -95,6 +95,16 @@ export interface Tables {
   leases: { kind: string; name: string; owner: string; expires_ms: number };
   changes: { id: string; host: string; state: string; revision: number; proposed_at_ms: number; body: string };
   rules: { id: string; state: string; revision: number; made_at_ms: number; body: string };
+  /** Kills on purpose. `boot_id` and `kill_key`: of the death that was taken for its own; null: none yet. */
+  drills: {
+    id: string;
+    host: string;
+    state: string;
+    at_ms: number;
+    boot_id: string | null;
+    kill_key: string | null;
+    body: string;
+  };
   audit_head: { id: number; seq: number; hash: string; mac: string | null };
   audit: { seq: number; host: string | null; previous_hash: string; hash: string; body: string };
 }

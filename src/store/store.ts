@@ -13,6 +13,7 @@ import {
   updateChange,
 } from './changes.ts';
 import { saveBatch } from './batches.ts';
+import { countDrillKills, loadDrills, loadLastDrills, loadOpenDrills, newsState, putDrill } from './drills.ts';
 import {
   loadAddedHosts,
   loadInventory,
@@ -154,6 +155,7 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     services: (limit) => loadServices(db, limit),
     hostKills: (sinceMs) => loadHostKills(db, sinceMs),
     countKernelKills: (host, bootId) => countKernelKills(db, host, bootId),
+    countDrillKills: (host, bootId) => countDrillKills(db, host, bootId),
     saveCounter: (reading) => transact((trx) => saveCounter(trx, reading)),
     counter: (host, bootId) => loadCounter(db, host, bootId),
 
@@ -186,6 +188,12 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     snapshot: (host) => loadSnapshot(db, host),
     saveSamples: (samples) => transact((trx) => saveSamples(trx, samples)),
     samples: (host, sinceMs, untilMs) => loadSamples(db, host, sinceMs, untilMs),
+
+    putDrill: (drill, from = []) => putDrill(database, drill, from),
+    drills: (host, sinceMs) => loadDrills(db, host, sinceMs),
+    openDrills: () => loadOpenDrills(db),
+    lastDrills: () => loadLastDrills(db),
+    newsState: (channel, key) => newsState(db, channel, key),
 
     saveHostProfile: (hostProfile) => transact((trx) => saveHostProfile(trx, hostProfile)),
     hostProfiles: () => loadHostProfiles(db),

@@ -129,6 +129,7 @@ describe('the helper’s answer', () => {
       tries: false,
       refs: false,
       names: false,
+      drills: false,
     });
     expect(readMeans(`${hello} units=yes raise=no log=no try=yes ref=yes names=yes`)).toMatchObject({
       units: true,
@@ -137,6 +138,7 @@ describe('the helper’s answer', () => {
       tries: true,
       refs: true,
       names: true,
+      drills: true,
     });
     expect(readMeans(`${hello} units=yes`)?.units).toBe(true);
     expect(readMeans(hello.replace('oom_score_adj', 'oom_adj'))?.legacy).toBe(true);

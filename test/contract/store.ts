@@ -9,6 +9,7 @@ import type { BatchDecision, BatchView, Store } from '../../src/app/store-port.t
 import type { Kill } from '../../src/incident/incident.ts';
 import { openStore } from '../../src/store/store.ts';
 import { describeChanges } from './changes.ts';
+import { describeDrills } from './drills.ts';
 import { describeLedger } from './ledger.ts';
 import { aKill, anIncident } from '../support/a-stored-kill.ts';
 import { aClaim, anEdit, batchOf, openOneAs, saveMany } from '../support/store-steps.ts';
@@ -32,6 +33,8 @@ export function describeStore(createDatabase: () => Promise<string>): void {
     // SQLite is for one process: there the two share its store.
     return [first, url.startsWith('postgres') ? await openTested(url) : first];
   });
+
+  describeDrills(openNew);
 
   describe('batches', () => {
     it('saves kills, positions, incident and deliveries, and tells which kills were new', async () => {

@@ -216,6 +216,33 @@ describe('demo-db01, as the bot sees it', { timeout: 30_000 }, () => {
     for (const record of whole) expect(record).toMatchObject({ domain: 'memcg', memcgLimitKiB: 131_072 });
   });
 
+  it('lets a process of its helper die in a drill, in a group of its own', async () => {
+    const before = await openCounters();
+    const from = watch.texts('kmsg').length;
+    const id = 'ab'.repeat(16);
+    const link = openHostLink('demo-db01', connection, { logFiles: null, clock: realClock, ownHelper });
+
+    expect(await link.changes.request(`v1 try drill ${id}\n`)).toMatchObject({
+      kind: 'answered',
+      text: expect.stringContaining('ok try'),
+    });
+    expect(await link.changes.request(`v1 drill ${id} ${'cd'.repeat(32)}\n`)).toMatchObject({
+      kind: 'answered',
+      text: expect.stringContaining(`ok drill=${id}`),
+    });
+    await arrived('kmsg', from, 'Killed process');
+
+    expect(recordsOf('kmsg', from)).toMatchObject([
+      { name: 'oombot-drill', domain: 'memcg', oomMemcg: `/oombot-drill-${id}`, taskMemcg: `/oombot-drill-${id}` },
+    ]);
+    expect(await openCounters()).toBe((before ?? 0) + 1);
+    expect((await scan()).processes.some(({ name }) => name === 'oombot-drill')).toBe(false);
+  });
+
+  async function openCounters(): Promise<number | null> {
+    return (await readCounters(connection, realClock))?.oomKills ?? null;
+  }
+
   it('counts as many kills as its log has lines of them', async () => {
     const lines = watch.texts('kmsg').filter((line) => line.includes('Killed process '));
     const counters = await readCounters(connection, realClock);

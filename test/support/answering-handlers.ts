@@ -56,6 +56,10 @@ export function answeringHandlers(): AnsweringHandlers {
       note('scores', host, limit);
       return ofHost(host, () => notice(aNotice({ headline: [{ words: `scores of ${host}` }] })));
     },
+    drill: async ({ host }) => {
+      note('drill', host);
+      return ofHost(host, () => notice(aNotice({ headline: [{ words: `drill on ${host}` }] })));
+    },
     answerWhy: async ({ host, what }) => {
       note('why', host, what);
       return ofHost(host, () => notice(aNotice({ headline: [{ words: `why ${what}` }] })));

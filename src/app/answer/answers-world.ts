@@ -1,4 +1,5 @@
 import type { Account } from '../../change/account.ts';
+import type { Drills } from '../drill/drills.ts';
 import type { ChangeRules } from '../change/change-world.ts';
 import type { Watched } from '../host-link.ts';
 import type { Hosts } from '../live-scan.ts';
@@ -43,6 +44,8 @@ export interface AnswersWorld extends Base<Store>, Hosts {
   editing: HostEditing | null;
   /** Channels and webhooks; missing: nothing can be sent from here. */
   testing?: () => readonly TestDestination[];
+  /** Kills on purpose; missing: none can be had from here. `setupLine`: what brings the helper to a host. */
+  drills?: Pick<Drills, 'begin'> & { setupLine: (host: string) => Promise<string | null> };
   /** Kills older than this are pruned. */
   keepKillsMs: number;
   /** What changes need beside all this; without it none can be proposed. */

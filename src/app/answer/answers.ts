@@ -2,6 +2,7 @@ import type { AnswersWorld } from './answers-world.ts';
 import { openApprovers } from '../change/approvers.ts';
 import { openAuditAnswer } from './audit-answer.ts';
 import { openChangeAnswers } from './change-answers.ts';
+import { openDrillAnswer } from './drill-answer.ts';
 import { explainText } from './explain.ts';
 import type { Handlers } from './handlers.ts';
 import { openHistoryAnswer } from './history-answer.ts';
@@ -54,6 +55,7 @@ export function openAnswers(world: AnswersWorld): Handlers {
     ...openHostsAnswers(world, targets, rights),
     ...openShowAnswers(world, people),
     ...openTestAnswer(world, people),
+    drill: openDrillAnswer(world, targets, people, rights),
     ...openMuteAnswers(world, targets, people),
     ...openHostEditing(world, rights),
     answerAudit: openAuditAnswer(world, targets),

@@ -1,6 +1,6 @@
 import { quoted } from '../../notice/notice.ts';
 import { readDuration } from '../duration.ts';
-import type { Slip } from './command.ts';
+import type { Parsed, Slip } from './command.ts';
 import { readWhen, type When } from './when-words.ts';
 
 const SCORES_MAX = 50;
@@ -78,4 +78,34 @@ export function readScores([host, count]: readonly string[]):
       expected: `a number from 1 to ${SCORES_MAX}`,
     };
   return asking({ host, limit: Math.min(limit, SCORES_MAX) });
+}
+
+/** `<target> [time] [because …]`; `off` in place of a time is another command. */
+export function readMute([target, ...rest]: readonly string[], unmute: (words: readonly string[]) => Parsed) {
+  if (target === undefined) return incomplete('mute', 'a host or a service', 'mute db01 1h');
+  if (['off', 'none'].includes(rest[0]?.toLowerCase() ?? '')) return unmute([target]);
+  const at = rest.findIndex((word) => word.toLowerCase() === 'because');
+  const why = at < 0 ? '' : rest.slice(at + 1).join(' ');
+  return withDuration(at < 0 ? rest : rest.slice(0, at), (forMs) => ({
+    target,
+    forMs,
+    ...(why === '' ? {} : { why }),
+  }));
+}
+
+/** `<incident> [page]`. */
+export function readShow([incident, page = '1']: readonly string[]):
+  Slip | { kind: 'ask'; ask: { incident: string; page: number } } {
+  if (incident === undefined) return incomplete('show', 'an incident', 'show 1a2b3c4d');
+  return /^[1-9]\d{0,3}$/.test(page)
+    ? asking({ incident, page: Number(page) })
+    : { kind: 'bad-value', name: 'page', given: page, expected: 'a number from 1 on' };
+}
+
+/** `<host> [time]`. */
+export function readMemory([host, ...rest]: readonly string[]):
+  Slip | { kind: 'ask'; ask: { host: string; forMs: number | null } } {
+  return host === undefined
+    ? incomplete('memory', 'a host', 'memory db01')
+    : withDuration(rest, (forMs) => ({ host, forMs }));
 }

@@ -80,6 +80,8 @@ export interface Handlers {
   ackIncident: (ask: { incident: string }, requester: Requester) => Promise<Answer>;
   /** Sends a marked example to a channel or webhook, or (null) to all, and says what became of it. */
   sendTest: (ask: { destination: string | null }, requester: Requester) => Promise<Answer>;
+  /** Has the kernel kill a harmless process on a host, to try the way to its channel. Approvers and admins only. */
+  drill: (ask: { host: string }, requester: Requester) => Promise<Answer>;
   /** The mute button of an incident: its service on its host, for one hour. */
   muteIncident: (ask: { incidentId: string }, requester: Requester) => Promise<Answer>;
   /** May this person add or remove hosts at all? Asked before a form is shown. */

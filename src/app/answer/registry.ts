@@ -1,6 +1,16 @@
 import { nearest } from '../nearest.ts';
 import { command, type Command, type KnownNames, type Parsed, type Slip } from './command.ts';
-import { asking, incomplete, joinWords, readScores, readSpan, readWhy, withDuration } from './command-words.ts';
+import {
+  asking,
+  incomplete,
+  joinWords,
+  readMemory,
+  readMute,
+  readScores,
+  readShow,
+  readSpan,
+  readWhy,
+} from './command-words.ts';
 import { readProtect, readUnprotect } from './protect-words.ts';
 
 const RULE_STATES = { pause: 'paused', resume: 'active', end: 'ended' } as const;
@@ -41,12 +51,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '<incident> [page]',
     does: 'an incident by the id in its message, with every kill in it',
     terminal: { needsRecord: true },
-    read: ([incident, page = '1']) => {
-      if (incident === undefined) return incomplete('show', 'an incident', 'show 1a2b3c4d');
-      return /^[1-9]\d{0,3}$/.test(page)
-        ? asking({ incident, page: Number(page) })
-        : { kind: 'bad-value', name: 'page', given: page, expected: 'a number from 1 on' };
-    },
+    read: readShow,
     answer: (handlers, ask, requester) => handlers.showIncident(ask, requester),
   }),
   command({
@@ -102,10 +107,7 @@ export const COMMANDS: readonly Command[] = [
     does: 'how much memory it had left over the last hours, with kills marked',
     examples: [{ words: ({ host }) => `memory ${host}`, runs: true }],
     terminal: { needsRecord: true },
-    read: ([host, ...rest]) =>
-      host === undefined
-        ? incomplete('memory', 'a host', 'memory db01')
-        : withDuration(rest, (forMs) => ({ host, forMs })),
+    read: readMemory,
     answer: (handlers, ask, requester) => handlers.answerMemory(ask, requester),
   }),
   command({
@@ -219,7 +221,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '<host|service|tag> [1h] [because …]',
     does: 'stops posting about a host, a service or all hosts with a tag; kills are still recorded',
     examples: [{ words: ({ host }) => `mute ${host} 1h`, runs: false }],
-    read: readMute,
+    read: (words) => readMute(words, UNMUTE.read),
     answer: (handlers, ask, requester) => handlers.mute(ask, requester),
   }),
   UNMUTE,
@@ -230,6 +232,13 @@ export const COMMANDS: readonly Command[] = [
     does: 'sends a marked example to a channel or webhook, or to all, and says what became of it',
     read: ([destination]) => asking({ destination: destination ?? null }),
     answer: (handlers, ask, requester) => handlers.sendTest(ask, requester),
+  }),
+  command({
+    name: 'drill',
+    usage: '<host>',
+    does: 'tries the whole way with a real, harmless kill on a host, and says how long it took (approvers and admins, in Slack alone)',
+    read: ([host]) => (host === undefined ? incomplete('drill', 'a host', 'drill db01') : asking({ host })),
+    answer: (handlers, ask, requester) => handlers.drill(ask, requester),
   }),
   command({
     name: 'explain',
@@ -303,16 +312,4 @@ function topLevel(): string[] {
 
 function typo(word: string, corrected: string | null, rest: readonly string[]): Slip {
   return { kind: 'typo', word, corrected: corrected === null ? null : `${corrected} ${joinWords(rest)}`.trim() };
-}
-
-function readMute([target, ...rest]: readonly string[]) {
-  if (target === undefined) return incomplete('mute', 'a host or a service', 'mute db01 1h');
-  if (['off', 'none'].includes(rest[0]?.toLowerCase() ?? '')) return UNMUTE.read([target]);
-  const at = rest.findIndex((word) => word.toLowerCase() === 'because');
-  const why = at < 0 ? '' : rest.slice(at + 1).join(' ');
-  return withDuration(at < 0 ? rest : rest.slice(0, at), (forMs) => ({
-    target,
-    forMs,
-    ...(why === '' ? {} : { why }),
-  }));
 }

@@ -6,6 +6,8 @@ import type { People } from '../people.ts';
 export interface Rights {
   /** null: this person may add and remove hosts. What cannot be found out counts as no. */
   refuseEditing: (userId: string) => Promise<Refusal | null>;
+  /** null: an admin. `what` completes "You can’t …", `instead` says who else may. What cannot be found out counts as no. */
+  refuseOthers: (userId: string, what: string, instead?: string) => Promise<Refusal | null>;
 }
 
 const WHAT = 'add or remove hosts';
@@ -13,10 +15,18 @@ const WHAT = 'add or remove hosts';
 /** Who may do what, by the configuration. */
 export function openRights({ settings, editing, groupMembers }: AnswersWorld, people: People): Rights {
   async function refuseEditing(userId: string): Promise<Refusal | null> {
+    if (editing === null)
+      return { kind: 'not-allowed', what: WHAT, whoMay: 'Hosts come from the configuration file here.' };
+    return refuseOthers(userId, WHAT);
+  }
+
+  async function refuseOthers(userId: string, what: string, instead?: string): Promise<Refusal | null> {
+    function no(whoMay: string): Refusal {
+      return { kind: 'not-allowed', what, whoMay: instead ?? whoMay };
+    }
     const { admins } = settings();
-    if (editing === null) return no('Hosts come from the configuration file here.');
     if (admins.length === 0) return no('Nobody may: the configuration names no one under “admins”.');
-    const stranger = await people.refuseStranger(userId, WHAT);
+    const stranger = await people.refuseStranger(userId, what);
     if (stranger !== null) return stranger;
     const ids = [userId, (await people.account(userId))?.personId ?? userId];
     if (ids.some((id) => admins.includes(id))) return null;
@@ -29,9 +39,5 @@ export function openRights({ settings, editing, groupMembers }: AnswersWorld, pe
       : no('I could not look up the admins’ user group; try again.');
   }
 
-  return { refuseEditing };
-}
-
-function no(whoMay: string): Refusal {
-  return { kind: 'not-allowed', what: WHAT, whoMay };
+  return { refuseEditing, refuseOthers };
 }

@@ -5,7 +5,7 @@ import { describeSummary, type SummaryMember } from '../../notice/incident/storm
 import type { Notice } from '../../notice/notice.ts';
 import type { Attempt, LedgerPatch, LedgerRow, Told } from '../ledger.ts';
 import type { MessageMark, NewDelivery, SendOutcome } from '../ports.ts';
-import { readReply } from '../reply-body.ts';
+import { readReply, STANDING_KEY } from '../reply-body.ts';
 import { withTimeout } from '../with-timeout.ts';
 import { anewOf } from './announce-anew.ts';
 import type { ChannelMemory } from './channel-memory.ts';
@@ -319,9 +319,10 @@ export function openSteps(world: StepWorld): Steps {
     const outcome = await bounded(() =>
       workspace.update({ channel: destination, ts, notice, mark: { id: row.key, also: [] } }),
     );
-    // Somebody deleted the message: what it would say now is not news.
     if (outcome.kind !== 'sent' && outcome.kind !== 'gone') return { kind: 'failed', rows: [row], outcome };
-    await book.settle([patchOf(row, { doneUpTo: row.wanted, attempts: 0 })]);
+    // Where somebody deleted the message, what it would say now is not news; what stands for ever is posted anew.
+    const isAnew = outcome.kind === 'gone' && readReply(row.body)?.key === STANDING_KEY;
+    await book.settle([patchOf(row, isAnew ? { ts: null } : { doneUpTo: row.wanted, attempts: 0 })]);
     return SETTLED;
   }
 

@@ -49,7 +49,7 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     if (bootId === null) return null;
     // Ours first: a kill in between is then counted but not read, which the next look puts right; the other way round it
     // would hide one.
-    const parsed = await store.countKernelKills(host, bootId);
+    const parsed = (await store.countKernelKills(host, bootId)) + (await store.countDrillKills(host, bootId));
     const counters = await link.counters();
     if (counters === null || counters.oomKills === null || counters.bootId !== bootId) return null;
     const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };

@@ -1,3 +1,4 @@
+import type { DrillKill } from '../../incident/drill.ts';
 import type { Kill } from '../../incident/incident.ts';
 import type { Clock, Log, Mute, NewDelivery, Position } from '../ports.ts';
 import type { BatchDecision, BatchView, SavedBatch, Store } from '../store-port.ts';
@@ -12,6 +13,8 @@ export interface SaveWorld {
   onSaved: (saved: Saved) => void;
   /** These have waited for the store too long: people are told without it. Called again while more comes. */
   onUnsaved: (kills: readonly Kill[]) => void;
+  /** Kills of drills are on record. */
+  onDrilled?: ((drilled: readonly DrillKill[]) => void) | undefined;
 }
 
 /** What went on record, and what of it people hear. */
@@ -29,6 +32,8 @@ export interface ToSave {
   positions?: readonly Position[];
   /** What to tell that is not about a kill. */
   deliveries?: readonly NewDelivery[];
+  /** Kills of drills. */
+  drilled?: readonly DrillKill[];
 }
 
 export interface SaveQueue {
@@ -64,6 +69,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
   let kills: Kill[] = [];
   let positions = new Map<string, Position>();
   let deliveries: NewDelivery[] = [];
+  let drilled: DrillKill[] = [];
   let running: Promise<void> | null = null;
   /** Kills that are being saved. */
   let underWay: readonly Kill[] = [];
@@ -79,13 +85,14 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
     if (more.kills?.length) arrivals.push({ atMs: clock.nowMs(), count: more.kills.length });
     for (const position of more.positions ?? []) positions.set(position.source, position);
     deliveries.push(...(more.deliveries ?? []));
+    drilled.push(...(more.drilled ?? []));
     // Without work `run` ends before its promise is kept here, and would count as running for ever.
     if (hasWork()) running ??= run();
     if (arrivals.length > 0 && !guarding) void guard();
   }
 
   function hasWork(): boolean {
-    return kills.length > 0 || positions.size > 0 || deliveries.length > 0;
+    return kills.length + deliveries.length + drilled.length > 0 || positions.size > 0;
   }
 
   function room(): Promise<void> | null {
@@ -138,10 +145,13 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       // Positions go with the last kills before them.
       const where = isAll ? positions : new Map<string, Position>();
       const tell = isAll ? deliveries : [];
+      // Places behind them go with them at the latest.
+      const own = drilled;
       kills = kills.slice(some.length);
+      drilled = [];
       if (isAll) [positions, deliveries] = [new Map(), []];
       underWay = some;
-      const fault = await save(some, [...where.values()], tell);
+      const fault = await save(some, [...where.values()], tell, own);
       underWay = [];
       if (fault === null) {
         arrived(some.length);
@@ -153,6 +163,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
       kills = [...some, ...kills];
       positions = new Map([...where, ...positions]);
       deliveries = [...tell, ...deliveries];
+      drilled = [...own, ...drilled];
       failures += 1;
       if (failures === 1) log.error({ err: fault, host }, 'Kills could not be saved; retrying');
       if (closing.signal.aborted) break;
@@ -162,10 +173,16 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
   }
 
   /** null: saved. */
-  async function save(some: Kill[], where: Position[], tell: NewDelivery[]): Promise<unknown> {
+  async function save(some: Kill[], where: Position[], tell: NewDelivery[], own: DrillKill[]): Promise<unknown> {
     try {
       const mutes = some.length === 0 ? [] : await store.mutes(clock.nowMs());
-      const batch = { host, kills: some, positions: where, deliveries: tell };
+      const batch = {
+        host,
+        kills: some,
+        positions: where,
+        deliveries: tell,
+        ...(own.length > 0 ? { drilled: own } : {}),
+      };
       let asked: readonly NewDelivery[] = [];
       const saved = await store.saveBatch(batch, (view) => {
         const decision = world.decide(view, mutes);
@@ -173,6 +190,7 @@ export function openSaveQueue(host: string, world: SaveWorld): SaveQueue {
         return decision;
       });
       if (some.length + tell.length > 0) tellOf(saved, tell, asked);
+      if (own.length > 0) world.onDrilled?.(own);
       return null;
     } catch (error) {
       return error;

@@ -1,6 +1,7 @@
 import type { HostFacts, HostLink, LogBatch, LogGap, WatchState } from '../host-link.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
 import type { Clock, Log } from '../ports.ts';
+import type { DrillWatch } from './drill-watch.ts';
 import { openEarlyWarning } from './early-warning.ts';
 import { openCounting } from './counting.ts';
 import { openLineQueue, type LineQueue } from './line-queue.ts';
@@ -38,6 +39,8 @@ export interface WatchWorld {
   turns?: Turns;
   /** Keeps the lines of reports for those who ask for all of it; absent: they are let go. */
   reports?: Pick<ReportKeeper, 'keep'>;
+  /** Knows kills on purpose; absent: there are none. */
+  drills?: DrillWatch;
   /** How often memory is noted; null or absent: only with each snapshot. */
   sampleEveryMs?: () => number | null;
   /** Warn before memory is used up, so long before; null or absent: not for this host. */
@@ -86,6 +89,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     },
     isHistory,
     onUnsaved: (kills) => void unsaved.tell(kills),
+    onDrilled: world.drills?.recorded,
     onSaved: (saved) => {
       unsaved.see(saved);
       // First what people wait for.
@@ -121,6 +125,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     await unlessAborted(saves.drained(), signal);
     const positions = await store.positions(host);
     await snapshots.load();
+    await world.drills?.load(host);
     const begun = beginWatching(positions, clock.nowMs());
     watchedSinceMs = begun.sinceMs;
     saves.add({ positions: begun.toSave });
@@ -130,9 +135,11 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const leave = new AbortController();
     const until = AbortSignal.any([signal, leave.signal]);
     const reader = openLogReader({ host, facts, nowMs: clock.nowMs, who: snapshots.who, named: snapshots.named });
-    function keep(read: ReturnType<LogReader['take']>): void {
-      if (read.kills.length + read.positions.length > 0) saves.add(read);
-      if (read.reports.length > 0) world.reports?.keep(read.reports);
+    function keep({ kills: all, positions: places, reports }: ReturnType<LogReader['take']>): void {
+      const { kills, drilled } = world.drills?.tellApart(all) ?? { kills: all, drilled: [] };
+      if (all.length + places.length > 0) saves.add({ kills, positions: places, drilled });
+      const others = reports.filter(({ key }) => !drilled.some((one) => one.key === key));
+      if (others.length > 0) world.reports?.keep(others);
     }
     const lines = openLineQueue({
       turns,

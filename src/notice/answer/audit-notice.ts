@@ -88,6 +88,10 @@ function didText({ action, host, details }: AuditLine): Text {
       return [{ words: 'took care of an incident on ' }, ...object];
     case 'unmute':
       return [{ words: 'unmuted ' }, ...object];
+    case 'drill':
+      return [{ words: 'began a drill on ' }, ...object];
+    case 'drill ended':
+      return [{ words: `saw that the drill ${String(details['result'])} on ` }, ...object];
     case 'add-host':
       return [
         { words: 'added host ' },

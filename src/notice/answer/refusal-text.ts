@@ -115,6 +115,13 @@ const SAY = {
     { words: 'This button is from another version of the bot and no longer works. Ask again with /oom.' },
   ],
   change: (r) => changeRefusalText(r.why),
+  'no-drill': (r) => [
+    { words: 'No drill on ' },
+    { hostText: r.host },
+    { words: ': ' },
+    { prose: r.reason },
+    ...(r.line === null ? [] : [{ words: ' This line, on the bot’s machine, brings it: ' }, { hostText: r.line }]),
+  ],
   busy: () => [{ words: 'Too many questions at once. Try again in a few seconds.' }],
   fault: (r) => [
     { words: 'Something went wrong in the bot. It is logged as ' },

@@ -1,0 +1,118 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { renderSetup } from '../../src/setup/setup-script.ts';
+import { setupOptions } from '../setup/options.ts';
+import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { type Sshd } from '../support/sshd.ts';
+import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
+import { has, needs, skipWithout } from '../support/needs.ts';
+
+const ANN = { id: 'UANNA0001', name: 'Ann' };
+const BEN = { id: 'UBENB0001', name: 'Ben' };
+const WAIT_MS = 30_000;
+const GROUPS = '/sys/fs/cgroup/memory';
+
+describe.each(['sudo', 'doas'] as const)(
+  'a drill over a real sshd, with a real kill, through %s',
+  { ...needs('namespaces', 'sshd', 'kills'), timeout: 120_000 },
+  (way) => {
+    let host: UnsharedHost;
+    let sshd: Sshd;
+    let bot: WholeBot;
+
+    beforeEach((context) => skipWithout(context, way));
+    beforeAll(async () => {
+      if (!has(way)) return;
+      host = await openUnsharedHost();
+      if (way === 'doas') host.run('rm /usr/bin/sudo');
+      sshd = await openSshdOn(host);
+      const script = renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] }));
+      const made = host.run(script);
+      if (made.status !== 0) throw new Error(made.stderr);
+      bot = await openWholeBot({
+        channels: ['#oom'],
+        people: [ANN, BEN],
+        yaml: [
+          `approvals: { approvers: [${ANN.id}] }`,
+          'ssh:',
+          '  user: oombot',
+          `  identityFile: ${sshd.identityFile}`,
+          `  knownHosts: ${sshd.knownHostsFile}`,
+          'hosts:',
+          `  - { name: db01, address: 127.0.0.1, port: ${sshd.port} }`,
+          '',
+        ].join('\n'),
+      });
+      await eventually(() => bot.running.fleet.watchState('db01')?.kind === 'watching', 'a watch', WAIT_MS);
+    }, 90_000);
+
+    afterAll(async () => {
+      await bot?.close();
+      await sshd?.close();
+      await host?.close();
+    });
+
+    function message(words: string): string | undefined {
+      const found = bot.workspace.messages('#oom').findLast(({ text }) => text.includes(words));
+      return found === undefined ? undefined : `${found.text}\n${JSON.stringify(found.blocks)}`;
+    }
+    async function ask(who: { id: string }): Promise<string> {
+      const before = bot.workspace.as(who.id).privateAnswers('#oom').length;
+      expect(await bot.workspace.as(who.id).command('#oom', '/oom drill db01')).toEqual({ ok: true });
+      const answer = await bot.workspace.until(() => bot.workspace.as(who.id).privateAnswers('#oom')[before], WAIT_MS);
+      return answer.text;
+    }
+    /** On record as kills, by the groups that they died in. */
+    async function killsIn(ids: readonly string[]): Promise<string[]> {
+      const query = { hosts: ['db01'], service: null, sinceMs: null, untilMs: null, limit: 50 };
+      const groups = (await bot.running.store.kills(query)).flatMap(({ record }) => record.oomMemcg ?? []);
+      return groups.filter((group) => ids.includes(group.replace('/oombot-drill-', ''))).toSorted();
+    }
+    function left(): string[] {
+      return readdirSync(GROUPS).filter((name) => name.startsWith('oombot-drill-'));
+    }
+
+    it('is not for everybody', async () => {
+      expect(await ask(BEN)).toContain('You can’t begin a drill. Ask an approver or an admin.');
+      expect(message('Drill on')).toBeUndefined();
+    });
+
+    it('kills, sees, records and tells, says how long that took, and leaves nothing behind', async () => {
+      const began = Date.now();
+      expect(await ask(ANN)).toContain('has begun');
+      const told = await bot.workspace.until(() => message('works: '), WAIT_MS);
+
+      expect(told).toMatch(/Drill on .*db01.*: the way from .*db01.* to .*#oom.* works: \d+(?:\.\d+)? s/);
+      expect(told).toMatch(/Killed by the kernel.*after the request.*Line read.*On record.*In the channel/);
+      console.log(`${way}: ${/works: [\d.]+ s/.exec(told)?.[0]}, ${Date.now() - began} ms from the command on`);
+      expect(left()).toEqual([]);
+      expect(host.run("pgrep -f 'oombot-dril[l]'").stdout).toBe('');
+      const [drill] = await bot.running.store.drills('db01', 0);
+      expect(await killsIn([drill?.id ?? ''])).toEqual([]);
+      expect(drill).toMatchObject({ state: 'worked', by: ANN.id, channel: '#oom' });
+      expect(drill?.killKey).toMatch(/^[0-9a-f-]{36}:\d+:\d+$/);
+      expect(await bot.running.store.countDrillKills('db01', drill?.killKey?.slice(0, 36) ?? '')).toBe(1);
+      // The host's own log has the hash of our entry.
+      const entry = (await bot.running.store.audit('db01', 10)).find(({ action }) => action === 'drill');
+      expect(host.run(`sleep 0.3; grep 'drilled=${drill?.id}' /var/log/seen`).stdout).toContain(`ref=${entry?.hash}`);
+      expect(message('oombot-drill was killed')).toBeUndefined();
+    });
+
+    it('takes no other kill for its own: a group of the same kind, or an earlier one again, is told', async () => {
+      const [drill] = await bot.running.store.drills('db01', 0);
+      const ids = [randomBytes(16).toString('hex'), drill?.id ?? ''];
+      for (const id of ids) {
+        const group = `${GROUPS}/oombot-drill-${id}`;
+        const killed = spawnSync('sh', [
+          '-c',
+          `mkdir ${group}; echo 8M >${group}/memory.limit_in_bytes; sh -c 'echo $$ >${group}/tasks; printf oombot-drill >/proc/self/comm; x=0123456789abcdef; while :; do x=$x$x; done'; sleep 0.2; rmdir ${group}`,
+        ]);
+        expect(killed.stderr.toString()).not.toContain('File exists');
+      }
+      await eventually(async () => (await killsIn(ids)).length === 2, 'both kills on record');
+      await bot.workspace.until(() => message('oombot-drill was killed') ?? message('oombot-drill'), WAIT_MS);
+    });
+  },
+);
