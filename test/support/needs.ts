@@ -39,6 +39,7 @@ const PARTS = {
     isHere: () => globSync('/usr/lib/postgresql/*/bin/postgres').length > 0,
     get: 'apt-get install postgresql',
   },
+  phpFpm: { called: 'PHP-FPM', isHere: () => phpFpm() !== null, get: 'apt-get install php-fpm' },
   chromium: { called: 'Chromium', isHere: () => existsSync('/usr/bin/chromium'), get: 'apt-get install chromium' },
   kmsg: {
     called: 'the kernel log',
@@ -87,6 +88,9 @@ const PARTS = {
     ps: 'procps',
     perl: 'perl-base',
     choom: 'util-linux',
+    setpriv: 'util-linux',
+    mariadbd: 'mariadb-server-core',
+    'redis-benchmark': 'redis-tools',
     bash: 'bash',
     dash: 'dash',
     busybox: 'busybox',
@@ -152,8 +156,17 @@ function programs<Name extends string>(packages: Record<Name, string>): Record<N
   return Object.fromEntries(parts) as Record<Name, Part>;
 }
 
+/** PHP-FPM, whose name has its version; null: it is not here. */
+export function phpFpm(): string | null {
+  return folders().flatMap((folder) => globSync(path.join(folder, 'php-fpm*')))[0] ?? null;
+}
+
+function folders(): string[] {
+  return `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`.split(':');
+}
+
 function isProgram(name: string): boolean {
-  return `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`.split(':').some((folder) => {
+  return folders().some((folder) => {
     try {
       accessSync(path.join(folder, name), constants.X_OK);
       return true;
