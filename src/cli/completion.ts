@@ -19,9 +19,14 @@ export function renderCompletion(program: Command, shell: Shell): string {
 function levelsOf(command: Command, path: string): Level[] {
   const verbs = command.commands.filter((one) => one.name() !== 'help');
   return [
-    { path, words: verbs.map((one) => one.name()), options: optionsOf(command) },
+    { path, words: [...verbs.map((one) => one.name()), ...choicesOf(command)], options: optionsOf(command) },
     ...verbs.flatMap((one) => levelsOf(one, `${path} ${one.name()}`.trim())),
   ];
+}
+
+/** Words of which an argument must be one. */
+function choicesOf(command: Command): string[] {
+  return command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
 }
 
 function optionsOf(command: Command): string[] {
@@ -85,6 +90,7 @@ function fish(program: Command): string {
         (one) =>
           `complete -c oombot -n '__fish_seen_subcommand_from ${name}' -a ${one.name()} -d '${quoted(one.description())}'`,
       ),
+      ...choicesOf(verb).map((word) => `complete -c oombot -f -n '__fish_seen_subcommand_from ${name}' -a ${word}`),
       ...verb.options.flatMap((option) =>
         option.long == null
           ? []

@@ -16,10 +16,12 @@ export interface InitOptions {
   names: readonly string[];
 }
 
+type Host = Record<string, unknown>;
+
 interface Answers {
   channel: string;
   key: string;
-  hosts: readonly Record<string, unknown>[];
+  hosts: readonly Host[];
 }
 
 /** The verb `init`: writes a commented configuration after a few questions, or from the names given. Gives the exit status. */
@@ -39,6 +41,10 @@ export async function initConfig({ file, names }: InitOptions): Promise<number> 
     names.length > 0
       ? { channel: '#oom', key: '', hosts: names.map((sshConfig) => ({ sshConfig })) }
       : await askQuestions();
+  if (answers === null) {
+    process.stderr.write(`\noombot init: ${file} was not written: not all was answered\n`);
+    return EXIT_REFUSED;
+  }
   const text = renderConfig(answers);
   try {
     writeFileSync(file, text, { flag: 'wx', mode: 0o640 });
@@ -52,43 +58,76 @@ export async function initConfig({ file, names }: InitOptions): Promise<number> 
   return 0;
 }
 
-async function askQuestions(): Promise<Answers> {
+/** null: the input ended before all was answered. */
+async function askQuestions(): Promise<Answers | null> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const ended = new AbortController();
+  lines.once('close', () => ended.abort());
   async function ask(question: string, otherwise: string): Promise<string> {
-    const said = (await lines.question(`${question}${otherwise === '' ? '' : ` [${otherwise}]`}: `)).trim();
+    const shown = `${question}${otherwise === '' ? '' : ` [${otherwise}]`}: `;
+    const said = (await lines.question(shown, { signal: ended.signal })).trim();
     return said === '' ? otherwise : said;
   }
-  try {
-    const channel = await ask('Slack channel for kills', '#oom');
-    const key = await ask('SSH key to log in with (empty: the agent, then ~/.ssh/id_*)', '');
-    const hosts: Record<string, unknown>[] = [];
+  /** Asks until what was answered can stand in the configuration. */
+  async function askFor<Value>(question: () => Promise<Value>, fits: (value: Value) => object): Promise<Value> {
     for (;;) {
-      const name = await ask(`Host ${hosts.length + 1}, a name of ~/.ssh/config or your own (empty: done)`, '');
-      if (name === '') break;
-      if (isSshConfigHost(name)) hosts.push({ sshConfig: name });
-      else {
-        const address = await ask('  Address', name);
-        const tags = (await ask('  Tags, separated by spaces', '')).split(/\s+/).filter((tag) => tag !== '');
-        hosts.push({ name, address, ...(tags.length === 0 ? {} : { tags }) });
-      }
+      const value = await question();
+      const problem = problemIn(fits(value));
+      if (problem === null) return value;
+      process.stdout.write(`  ${problem}\n`);
     }
-    return { channel: channel.startsWith('#') ? channel : `#${channel}`, key, hosts };
+  }
+  async function askHost(number: number): Promise<Host | null> {
+    const name = await ask(`Host ${number}, a name of ~/.ssh/config or your own (empty: done)`, '');
+    if (name === '') return null;
+    if (isSshConfigHost(name)) return { sshConfig: name };
+    const problem = problemIn({ hosts: [{ name }] });
+    // What stands no chance is not asked about further.
+    if (problem !== null) return { name };
+    const address = await ask('  Address', name);
+    const tags = (await ask('  Tags, separated by spaces', '')).split(/\s+/).filter((tag) => tag !== '');
+    return { name, address, ...(tags.length === 0 ? {} : { tags }) };
+  }
+  try {
+    const channel = await askFor(
+      async () => {
+        const said = await ask('Slack channel for kills', '#oom');
+        return /^(?:#.*|[CG][A-Z0-9]{8,})$/.test(said) ? said : `#${said}`;
+      },
+      (one) => ({ workspace: { channel: one } }),
+    );
+    const key = await ask('SSH key to log in with (empty: the agent, then ~/.ssh/id_*)', '');
+    const hosts: Host[] = [];
+    for (;;) {
+      const host = await askFor(
+        () => askHost(hosts.length + 1),
+        (one) => ({ hosts: one === null ? hosts : [...hosts, one] }),
+      );
+      if (host === null) return { channel, key, hosts };
+      hosts.push(host);
+    }
+  } catch (error) {
+    if (ended.signal.aborted) return null;
+    throw error;
   } finally {
     lines.close();
   }
 }
 
+/** The first thing in it that is no configuration, as a sentence; null: all of it is. */
+function problemIn(file: object): string | null {
+  const [issue] = ConfigFile.safeParse(file).error?.issues ?? [];
+  return issue === undefined ? null : `${issue.path.join('.')}: ${issue.message}`;
+}
+
 /** The file as it is written. Throws when what was answered is no configuration. */
 export function renderConfig({ channel, key, hosts }: Answers): string {
-  const checked = ConfigFile.safeParse({
+  const problem = problemIn({
     workspace: { channel },
     hosts,
     ...(key === '' ? {} : { ssh: { identityFile: key } }),
   });
-  if (!checked.success) {
-    const [issue] = checked.error.issues;
-    throw new Error(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not usable'}`);
-  }
+  if (problem !== null) throw new Error(problem);
   return `# oombot: every key is in docs/configuration.md, and how to run it in docs/operate.md. After a change: oombot config check
 ${stringify({ workspace: { channel } })}
 # Kills of hosts with all of these tags go elsewhere; the first match wins.

@@ -101,6 +101,7 @@ const PARTS = {
     zstd: 'zstd',
     shellcheck: 'shellcheck',
     git: 'git',
+    zsh: 'zsh',
     promtool: 'prometheus',
     'systemd-analyze': 'systemd',
     buildah: 'buildah',
