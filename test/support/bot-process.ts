@@ -28,7 +28,10 @@ export interface BotProcess {
   close: () => Promise<void>;
 }
 
-/** `oombot run` as a process of its own, kept up as a service manager would. `port`: what its configuration says of `http`. */
+/**
+ * `oombot run` as a process of its own, kept up as a service manager would. `port`: what its configuration says of `http`; 0: the one
+ * that it prints.
+ */
 export function keepBotUp(options: {
   configFile: string;
   port: number;
@@ -41,13 +44,14 @@ export function keepBotUp(options: {
   let isWanted = true;
   let starts = 0;
   let logged = '';
+  let portNow = port;
   const running = keepUp();
 
   async function keepUp(): Promise<void> {
     while (isWanted) {
       starts += 1;
       const started = spawn('env', [...through, node, '--no-warnings', cli, 'run', '--config', configFile], {
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe'],
         env: {
           ...process.env,
           DATABASE_URL: database,
@@ -55,6 +59,9 @@ export function keepBotUp(options: {
           SLACK_APP_TOKEN: workspace.appToken,
           SLACK_API_URL: workspace.apiUrl,
         },
+      });
+      started.stdout?.on('data', (chunk: Buffer) => {
+        if (port === 0) portNow = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(chunk.toString())?.[1] ?? portNow);
       });
       started.stderr?.on('data', (chunk: Buffer) => (logged = (logged + chunk.toString()).slice(-LOG_MAX)));
       child = started;
@@ -74,7 +81,7 @@ export function keepBotUp(options: {
 
   async function ask(what: string): Promise<string | null> {
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}${what}`, { signal: AbortSignal.timeout(10_000) });
+      const answer = await fetch(`http://127.0.0.1:${portNow}${what}`, { signal: AbortSignal.timeout(10_000) });
       return await answer.text();
     } catch {
       return null;

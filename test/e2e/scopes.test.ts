@@ -1,0 +1,182 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Message } from '../../src/local/message.ts';
+import type { LocalWorkspace } from '../../src/local/workspace.ts';
+import { renderSetup } from '../../src/setup/setup-script.ts';
+import { SCOPES } from '../../src/slack/scopes.ts';
+import { setupOptions } from '../setup/options.ts';
+import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { keepBotUp, type BotProcess } from '../support/bot-process.ts';
+import { needs } from '../support/needs.ts';
+import type { Sshd } from '../support/sshd.ts';
+import { eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
+import { openWrittenLog, type WrittenLog } from '../support/written-log.ts';
+
+const WAIT_MS = 120_000;
+const CHANNEL = { name: '#oom', id: 'CLOCAL001' };
+const GROUP = { id: 'S0000001', handle: 'dba', name: 'DBAs', users: ['ULOCALBEN'] };
+/** What a process has before, and what it is to be protected with: a root without CAP_SYS_RESOURCE can only bring values back. */
+const [BEFORE, AFTER] = [600, 100];
+
+const ALL = SCOPES.map(({ name }) => name);
+const OPTIONAL = SCOPES.filter(({ isRequired }) => !isRequired).map(({ name }) => name);
+
+/** What works all the same. */
+interface Left {
+  kill: boolean;
+  command: boolean;
+  approval: boolean;
+}
+const EVERYTHING: Left = { kill: true, command: true, approval: true };
+const CASES: [string, readonly string[], Left][] = [
+  ['all', [], EVERYTHING],
+  ['the required alone', OPTIONAL, EVERYTHING],
+  ...OPTIONAL.map((name): [string, readonly string[], Left] => [`all but ${name}`, [name], EVERYTHING]),
+  ['all but users:read', ['users:read'], { kill: true, command: true, approval: false }],
+  ['all but commands', ['commands'], { kill: true, command: false, approval: false }],
+  ['all but chat:write', ['chat:write'], { kill: false, command: false, approval: false }],
+];
+
+describe('the whole bot, where Slack granted', { timeout: 400_000, ...needs('namespaces', 'sshd', 'sudo') }, () => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-scopes-'));
+  let host: UnsharedHost;
+  let sshd: Sshd;
+
+  beforeAll(async () => {
+    // The account of the bot reads its logs there.
+    chmodSync(dir, 0o755);
+    host = await openUnsharedHost();
+    sshd = await openSshdOn(host);
+    const publicKey = readFileSync(`${sshd.identityFile}.pub`, 'utf8').trim();
+    const logFiles = CASES.map((_, at) => logOf(at));
+    const made = host.run(renderSetup(setupOptions({ publicKeys: [publicKey], logFiles })));
+    if (made.status !== 0) throw new Error(made.stderr);
+  }, 60_000);
+  afterAll(async () => {
+    await sshd?.close();
+    await host?.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  function logOf(at: number): string {
+    return path.join(dir, `kern-${at}.log`);
+  }
+
+  interface Bench {
+    workspace: LocalWorkspace;
+    bot: BotProcess;
+    log: WrittenLog;
+  }
+
+  /** The bot as a process of its own, which reads a log of its own on the host that all share. */
+  async function aBotWithout(declined: readonly string[], at: number): Promise<Bench> {
+    const workspace = await openWorkspaceOfManifest({
+      channels: [CHANNEL.name],
+      userGroups: [GROUP],
+      scopes: ALL.filter((name) => !declined.includes(name)),
+    });
+    onTestFinished(workspace.close);
+    const log = openWrittenLog(logOf(at), 'db01', 1_000 * (at + 1));
+    const configFile = path.join(dir, `oombot-${at}.yaml`);
+    writeFileSync(
+      configFile,
+      `http: 127.0.0.1:0
+workspace: { channel: "${declined.includes('channels:read') ? CHANNEL.id : CHANNEL.name}" }
+approvals: { approvers: [${GROUP.id}, ULOCALANA, ULOCALBEN] }
+ssh: { user: oombot, identityFile: ${sshd.identityFile}, knownHosts: ${sshd.knownHostsFile} }
+hosts:
+  - { name: db01, address: 127.0.0.1, port: ${sshd.port}, logFiles: [${logOf(at)}] }
+`,
+    );
+    const database = `sqlite:${path.join(dir, `oombot-${at}.db`)}`;
+    const bot = keepBotUp({ configFile, port: 0, database, workspace });
+    onTestFinished(bot.close);
+    await eventually(async () => (await bot.health())?.hosts[0]?.state === 'watching', 'the watch', WAIT_MS).catch(
+      async (error: unknown) => {
+        throw new Error(bot.logged() + JSON.stringify(await bot.health()), { cause: error });
+      },
+    );
+    return { workspace, bot, log };
+  }
+
+  function startProcess(name: string): number {
+    const { stdout } = host.run(`cp /bin/sleep /usr/local/bin/${name}
+setpriv --reuid 65534 sh -c 'echo ${BEFORE} >/proc/self/oom_score_adj; exec /usr/local/bin/${name} 3000' </dev/null >/dev/null 2>&1 &
+until grep -q '^${name}$' /proc/$!/comm; do sleep 0.01; done
+echo $!`);
+    return Number(stdout);
+  }
+  function adjOf(pid: number): number {
+    return Number(host.run(`cat /proc/${pid}/oom_score_adj`).stdout);
+  }
+
+  async function answerTo(workspace: LocalWorkspace, words: string): Promise<string> {
+    const ana = workspace.as('Ana');
+    let before = 0;
+    // Slack gives up after three seconds, which a busy machine may take.
+    await eventually(
+      async () => {
+        before = ana.privateAnswers(CHANNEL.name).length;
+        return (await ana.command(CHANNEL.name, `/oom ${words}`)).ok;
+      },
+      `a taker of ${words}`,
+      WAIT_MS,
+    );
+    return shown(await eventually(() => ana.privateAnswers(CHANNEL.name)[before], `the answer to ${words}`, WAIT_MS));
+  }
+
+  it.concurrent.each(CASES.map((one, at) => [...one, at] as const))('%s', async (_, declined, left, at) => {
+    const { workspace, bot, log } = await aBotWithout(declined, at);
+    const [victim, kept] = [`victim-${at}`, `kept-${at}`];
+    const pid = startProcess(kept);
+
+    log.kill(victim);
+    const told = (): Message | undefined => workspace.messages(CHANNEL.name).find(({ text }) => text.includes(victim));
+    if (left.kill)
+      expect((await eventually(told, 'the kill', WAIT_MS)).text).toContain(`\`${victim}\` was killed on \`db01\``);
+    if (left.command) expect(await answerTo(workspace, 'last db01')).toContain(victim);
+    const proposal = `protect db01 ${kept} ${AFTER} because it is tried`;
+    if (left.approval) {
+      const card = (): Message | undefined =>
+        workspace.messages(CHANNEL.name).find((message) => approveOf(message) !== '');
+      // A host that is too busy to be read in time is asked again.
+      while (card() === undefined) await answerTo(workspace, proposal);
+      await eventually(
+        async () => {
+          const open = card();
+          return open === undefined || (await workspace.as('Ben').click(open, approveOf(open))).ok;
+        },
+        'a click',
+        WAIT_MS,
+      );
+      await eventually(() => adjOf(pid) === AFTER, 'the change', WAIT_MS);
+    } else if (left.command) expect(await answerTo(workspace, proposal)).toContain('users:read');
+    // What cannot be told is tried and logged, by the same process.
+    if (!left.kill) await eventually(() => /missing_scope/.test(bot.logged()), 'the refusal of Slack', WAIT_MS);
+
+    expect(told() !== undefined).toBe(left.kill);
+    expect(adjOf(pid)).toBe(left.approval ? AFTER : BEFORE);
+    expect(saidToBeLost(bot.logged())).toEqual(declined.toSorted());
+    expect((await bot.health())?.hosts).toMatchObject([{ host: 'db01', state: 'watching' }]);
+    expect(bot.starts()).toBe(1);
+  });
+});
+
+function shown(message: Message): string {
+  return message.text + JSON.stringify(message.blocks);
+}
+
+function approveOf({ blocks }: Message): string {
+  return /"action_id":"([^"]*approve[^"]*)"/.exec(JSON.stringify(blocks))?.[1] ?? '';
+}
+
+/** The scopes of which the log says what is lost without them. */
+function saidToBeLost(logged: string): string[] {
+  return logged
+    .split('\n')
+    .filter((line) => line.includes('"lost":'))
+    .map((line) => (JSON.parse(line) as { scope: string }).scope)
+    .toSorted();
+}
