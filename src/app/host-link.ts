@@ -70,6 +70,8 @@ export interface HostFacts {
   /** PRETTY_NAME of /etc/os-release. */
   os: string | null;
   bootId: string | null;
+  /** `SHA256:…` of the key that the host has shown to have; null or absent: not known. */
+  hostKey?: string | null;
   /** When the host was booted, by our clock, and how far off that may be (half the round trip, and 10 ms of /proc/uptime). */
   bootAtMs: number;
   bootErrorMs: number;
@@ -215,6 +217,8 @@ export interface Watched {
   sources: readonly string[];
   /** Times that lines may have been lost. */
   gaps: number;
+  /** The name that the host had until this process saw it under the present one. */
+  formerly?: string;
 }
 
 /** `watching`: the log is followed now. */

@@ -223,6 +223,20 @@ export interface HostStore {
   /** Replaces the host's profile before. */
   saveHostProfile: (hostProfile: HostProfile) => Promise<void>;
   hostProfiles: () => Promise<HostProfile[]>;
+  /**
+   * Notes which machine a host is. A machine whose only other name is not among the `configured` any more, and whose new name has no record,
+   * was renamed: all that is kept of it goes to the new name at once. Gives the old one; null: it was not.
+   */
+  noteMachine: (seen: SeenMachine, configured: readonly string[]) => Promise<string | null>;
+}
+
+/** What tells a machine from all others: its boot and its host key together. */
+export interface SeenMachine {
+  host: string;
+  bootId: string;
+  /** `SHA256:…` */
+  hostKey: string;
+  atMs: number;
 }
 
 /** Who works on what, where several processes share one database. */

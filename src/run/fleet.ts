@@ -70,7 +70,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       const wanted = mine === null || mine.has(name);
       if (wanted && member.watch === null) {
         member.connection.keepUp();
-        member.watch = watchHost(member.link, { ...world, turns });
+        member.watch = watchHost(member.link, { ...world, turns, configured: () => [...members.keys()] });
       }
       if (!wanted && member.watch !== null) {
         ended.push(member.watch.close());

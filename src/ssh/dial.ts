@@ -106,7 +106,7 @@ export async function dial(
       if (made.kind === 'in')
         return {
           kind: 'in',
-          login: ssh2Login(made.client),
+          login: ssh2Login(made.client, made.hostKey),
           firstKey: made.firstKey,
           release: () => proxy?.end(),
           lost: async () => (proxy === null ? null : proxyWords(target, await proxy.fate())),

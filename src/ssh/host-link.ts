@@ -41,7 +41,7 @@ export function openHostLink(
       if (looked.kind === 'failed') return { kind: 'failed', sentence: looked.sentence };
       ({ probe } = looked);
       outdated = new AbortController();
-      return { kind: 'facts', facts: probe };
+      return { kind: 'facts', facts: { ...probe, hostKey: connection.hostKey() } };
     },
     follow: async (request: FollowRequest) => {
       if (probe === null) return { kind: 'failed', sentence: 'the host has not been probed yet' };

@@ -11,6 +11,8 @@ export interface LoggedIn {
     | { kind: 'stream'; open: (address: string, port: number) => Promise<Duplex> }
     /** A local program whose input and output are the connection; `%h` and `%p` stand for the host behind. */
     | { kind: 'program'; words: readonly string[] };
+  /** `SHA256:…` of the key that the host has shown to have. */
+  hostKey: string | null;
   /** Resolves once it is gone. */
   gone: Promise<void>;
   /** Says goodbye, and hangs up after a second or two where nobody answers. */

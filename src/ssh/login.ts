@@ -35,9 +35,10 @@ export interface LoginOptions {
   signal: AbortSignal;
 }
 
-/** `firstKey`: the host's key was not known, and is trusted because the target says so. */
+/** `firstKey`: the host's key was not known, and is trusted because the target says so. `hostKey`: its fingerprint, where it was checked. */
 export type LoginResult =
-  { kind: 'in'; client: Client; firstKey: HostKey | null } | { kind: 'failed'; failure: LoginFailure };
+  | { kind: 'in'; client: Client; firstKey: HostKey | null; hostKey: string | null }
+  | { kind: 'failed'; failure: LoginFailure };
 
 // A server may send lines before its identification (RFC 4253, 4.2) and banners while one logs in; both belong to strangers.
 const BYTES_BEFORE_LOGIN_MAX = 1024 * 1024;
@@ -53,6 +54,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   const client = new ssh2.Client();
   let refused: LoginFailure | null = null;
   let firstKey: Buffer | null = null;
+  let accepted: Buffer | null = null;
   let settled = false;
 
   function fail(error: unknown): void {
@@ -75,7 +77,12 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     settled = true;
     sock.off('data', count);
     signal.removeEventListener('abort', onAbort);
-    done.resolve({ kind: 'in', client, firstKey: firstKey === null ? null : shown(firstKey) });
+    done.resolve({
+      kind: 'in',
+      client,
+      firstKey: firstKey === null ? null : shown(firstKey),
+      hostKey: accepted === null ? null : fingerprintOf(accepted),
+    });
   });
 
   function shown(key: Buffer): HostKey {
@@ -93,8 +100,10 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   function acceptCertificate(certificate: Certificate, hostKey: HostKey): boolean {
     const name = settings.hostKeyAlias?.toLowerCase() ?? target.address.toLowerCase();
     const judged = judgeHostCertificate(certificate, { ...known, name, nowMs: options.nowMs() });
-    if (judged.kind === 'trusted') useCertifiedKey(client, certificate);
-    else refused = certificateSentence(target, judged, hostKey);
+    if (judged.kind === 'trusted') {
+      useCertifiedKey(client, certificate);
+      accepted = certificate.keyBlob;
+    } else refused = certificateSentence(target, judged, hostKey);
     return judged.kind === 'trusted';
   }
 
@@ -131,6 +140,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
         }
         const verdict = judge(key);
         if (verdict !== 'trusted') refused = refusalSentence(target, known, verdict, shown(key));
+        else accepted = key;
         answer(verdict === 'trusted');
       },
       algorithms: algorithmsFor(target, known),

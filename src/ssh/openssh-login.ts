@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import type { HostKey } from '../app/host-link.ts';
-import { hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
+import { parseCertificate } from './certificate.ts';
+import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
 import type { LoggedIn } from './logged-in.ts';
 import type { LoginFailure } from './login-failure.ts';
 import { runOpensshSession } from './openssh-channel.ts';
@@ -188,6 +189,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       await folder.remove();
       return { kind: 'failed', failure: opensshFailure(target, known, { said, shown, isLate }), shown };
     }
+    const key = await folder.shownKey();
     void gone.promise.then(folder.remove);
 
     // A session that finds no connection must not make one of its own: its way out is a program that ends at once.
@@ -213,6 +215,8 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
             how,
           ),
         onward: { kind: 'program', words: ['ssh', ...quiet, '-W', '[%h]:%p', '--', name] },
+        // A host certificate stands for the key in it.
+        hostKey: key === null ? null : fingerprintOf(parseCertificate(key)?.keyBlob ?? key),
         gone: gone.promise,
         goodbye: end,
         destroy: () => void end(),

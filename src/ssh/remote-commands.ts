@@ -38,6 +38,8 @@ export interface RemoteCommands {
   stream: (command: string, options: StreamOptions) => Promise<{ end: ChannelEnd; stderr: string }>;
   /** The way on to another host, for those behind this one; null: not connected. */
   onward: () => LoggedIn['onward'] | null;
+  /** `SHA256:…` of the key that the host has shown to have; null: not connected. */
+  hostKey: () => string | null;
 }
 
 // sshd's MaxSessions is 10: up to 5 lasting streams beside these.
@@ -128,7 +130,12 @@ export function openRemoteCommands(
     }
   }
 
-  return { exec, stream, onward: () => logins.now()[0]?.onward ?? null };
+  return {
+    exec,
+    stream,
+    onward: () => logins.now()[0]?.onward ?? null,
+    hostKey: () => logins.now()[0]?.hostKey ?? null,
+  };
 }
 
 /** False: no time is left. */

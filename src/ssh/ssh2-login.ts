@@ -4,7 +4,7 @@ import { runChannel } from './channel.ts';
 import type { LoggedIn } from './logged-in.ts';
 
 /** A login by ssh2. */
-export function ssh2Login(client: Client): LoggedIn {
+export function ssh2Login(client: Client, hostKey: string | null): LoggedIn {
   client.setMaxListeners(30);
   const gone = lostOf(client);
   return {
@@ -19,6 +19,7 @@ export function ssh2Login(client: Client): LoggedIn {
           });
         }),
     },
+    hostKey,
     gone,
     goodbye: async () => {
       const limit = Promise.withResolvers<void>();

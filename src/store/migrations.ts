@@ -26,6 +26,13 @@ function migrations(countingKey: string): Record<string, Migration> {
     '010-reports': { up: addReports },
     '011-webhooks': { up: indexAlerts },
     '012-drills': { up: createDrills },
+    '013-machines': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`create table machines (host text primary key, boot_id text not null, host_key text not null, at_ms bigint not null)`.execute(
+          db,
+        );
+      },
+    },
   };
 }
 

@@ -89,6 +89,8 @@ export interface Tables {
     lasting: Generated<number>;
   };
   outlooks: { host: string; at_ms: number; body: string };
+  /** Which machine each host was when it was connected to last. */
+  machines: { host: string; boot_id: string; host_key: string; at_ms: number };
   /** What was done once for ever, or since when something is done. */
   markers: { name: string; at_ms: number };
   owners: { owner: string; expires_ms: number };

@@ -50,6 +50,7 @@ import {
 } from './kills.ts';
 import { beat, enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
 import { claimLeases, releaseLeases } from './leases.ts';
+import { noteMachine } from './machines.ts';
 import { migrate } from './migrations.ts';
 import {
   alertMembers,
@@ -197,6 +198,7 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
 
     saveHostProfile: (hostProfile) => transact((trx) => saveHostProfile(trx, hostProfile)),
     hostProfiles: () => loadHostProfiles(db),
+    noteMachine: (seen, configured) => noteMachine(database, seen, configured),
 
     marker: (name, atMs) => transact((trx) => readMarker(trx, name, atMs)),
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),

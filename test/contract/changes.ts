@@ -218,7 +218,7 @@ function declined(change: Change): Change {
   return decision.next;
 }
 
-function aRule(): Rule {
+export function aRule(change: Partial<Rule> = {}): Rule {
   return {
     id: 'r1',
     revision: 0,
@@ -236,5 +236,6 @@ function aRule(): Rule {
     madeAtMs: NOW,
     changeId: 'c1',
     channel: 'C1',
+    ...change,
   };
 }

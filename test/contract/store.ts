@@ -11,6 +11,7 @@ import { openStore } from '../../src/store/store.ts';
 import { describeChanges } from './changes.ts';
 import { describeDrills } from './drills.ts';
 import { describeLedger } from './ledger.ts';
+import { describeMachines } from './machines.ts';
 import { aKill, anIncident } from '../support/a-stored-kill.ts';
 import { aClaim, anEdit, batchOf, openOneAs, saveMany } from '../support/store-steps.ts';
 
@@ -35,6 +36,7 @@ export function describeStore(createDatabase: () => Promise<string>): void {
   });
 
   describeDrills(openNew);
+  describeMachines(openNew);
 
   describe('batches', () => {
     it('saves kills, positions, incident and deliveries, and tells which kills were new', async () => {

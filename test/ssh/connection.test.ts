@@ -56,6 +56,7 @@ describe('a connection to a real sshd', needs('sshd'), () => {
     expect(result.stderr).toBe('oops\n');
     expect(result.end).toEqual({ kind: 'exit', code: 3 });
     expect(connection.state()).toMatchObject({ kind: 'connected', reason: null });
+    expect(connection.hostKey()).toBe(sshd.fingerprint('ed25519'));
   });
 
   it('tells timeout, too much, signal and a missing connection apart', async () => {

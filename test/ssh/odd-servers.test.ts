@@ -30,10 +30,11 @@ async function probe(target: SshTarget): Promise<ProbeResult> {
 }
 
 describe('an account whose commands go to something else than a POSIX shell', needs('sshd'), () => {
-  const program = (name: string): string =>
-    execFileSync('sh', ['-c', `command -v ${name}`])
+  function program(name: string): string {
+    return execFileSync('sh', ['-c', `command -v ${name}`])
       .toString()
       .trim();
+  }
 
   it.each<[string, () => string, RegExp, PartName[]]>([
     ['nologin', () => '/usr/sbin/nologin', /no usable shell for root: .*not available.*usermod -s \/bin\/sh root/, []],

@@ -17,6 +17,7 @@ import { gunzipSync } from 'node:zlib';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { deathKey } from '../../src/incident/death-key.ts';
+import { BY_HOST } from '../../src/store/machines.ts';
 import { openStore } from '../../src/store/store.ts';
 import { describeStore, nothing, openTested } from '../contract/store.ts';
 import { aClaim, batchOf, openOneAs } from '../support/store-steps.ts';
@@ -31,6 +32,22 @@ function newFile(): string {
 }
 
 describeStore(() => Promise.resolve(`sqlite:${newFile()}`));
+
+it('has no table with a host in it that a host with a new name would leave behind', async () => {
+  const file = newFile();
+  await openTested(`sqlite:${file}`);
+  const database = new DatabaseSync(file, { readOnly: true });
+  const tables = database
+    .prepare(
+      `select m.name from sqlite_master m, pragma_table_info(m.name) c where m.type = 'table' and c.name = 'host'`,
+    )
+    .all()
+    .map(({ name }) => String(name));
+  database.close();
+
+  // The audit log is never rewritten.
+  expect(tables.toSorted()).toEqual([...BY_HOST, 'audit', 'machines'].toSorted());
+});
 
 describe('the file', () => {
   it('is made with its folder, for its owner alone', async () => {

@@ -54,6 +54,7 @@ export function openHostsAnswers(
         name,
         address: configured.get(name)?.address ?? addresses.get(name) ?? name,
         from: configured.get(name)?.from ?? (addresses.has(name) && !configured.has(name) ? 'added in Slack' : null),
+        formerly: world.watchState(name)?.formerly ?? null,
         tags: [...tags],
         state: await stateOf(name),
         lastKillAtMs: killsOf.get(name)?.lastAtMs ?? null,

@@ -13,6 +13,7 @@ import { openUnsavedKills } from './unsaved-kills.ts';
 import type { ReportKeeper } from './report-keeper.ts';
 import { openSaveQueue, type Saved } from './save-queue.ts';
 import { beginWatching, isPast, openPast } from './past.ts';
+import { recogniseHost } from './recognise-host.ts';
 import { keepSampling } from './sampling.ts';
 import { openSnapshots } from './snapshots.ts';
 import { spread } from './spread.ts';
@@ -35,6 +36,8 @@ export interface WatchWorld {
   /** Told of what went by: metrics. */
   onLines: (count: number) => void;
   onGap: (host: string, gap: LogGap) => void;
+  /** The names of all hosts there are, watched here or not. */
+  configured?: () => readonly string[];
   /** What all hosts share; absent: this one is alone. */
   turns?: Turns;
   /** Keeps the lines of reports for those who ask for all of it; absent: they are let go. */
@@ -121,6 +124,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const looked = await unlessAborted(link.probe(), signal);
     if (looked.kind === 'failed') return failed(looked.sentence);
     const { facts } = looked;
+    const formerly = await recogniseHost(host, facts, { store, clock, log, configured: world.configured?.() ?? [] });
     // What waits belongs to the positions: reading goes on behind it.
     await unlessAborted(saves.drained(), signal);
     const positions = await store.positions(host);
@@ -129,7 +133,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const begun = beginWatching(positions, clock.nowMs());
     watchedSinceMs = begun.sinceMs;
     saves.add({ positions: begun.toSave });
-    state = { ...state, facts, sources: [] };
+    state = { ...state, facts, sources: [], ...(formerly === null ? {} : { formerly }) };
     become('watching', '');
 
     const leave = new AbortController();

@@ -25,6 +25,8 @@ export interface HostRow {
   fromSlack: boolean;
   /** Where the host comes from; null: the configuration file. */
   from: string | null;
+  /** Its name before; null: it had no other that is known of. */
+  formerly?: string | null;
 }
 
 /** The fleet, unreachable hosts first. */
@@ -156,6 +158,7 @@ export function hostText(row: HostRow): Text {
       ? [{ words: row.tags.length > 0 ? 'no kills on record' : 'No kills on record' }]
       : [{ words: `${sayCount(row.killsLast7d, 'kill')} in 7 d, last ` }, { atMs: row.lastKillAtMs }],
     ...(row.from === null ? [] : [[{ words: 'source: ' }, { hostText: row.from }]]),
+    ...(row.formerly == null ? [] : [[{ words: 'was called ' }, { hostText: row.formerly }]]),
     ...(row.mutedUntilMs === null ? [] : [[{ words: 'muted until ' }, { atMs: row.mutedUntilMs }]]),
   ];
   const problems = row.problems
