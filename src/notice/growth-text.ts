@@ -1,7 +1,7 @@
 import type { Leak, SizeAt } from '../incident/leak.ts';
 import { sayKiB } from '../oom/units.ts';
 import type { Part, Text } from './notice.ts';
-import { sayCount, sayDuration, sayUtc } from './units.ts';
+import { sayCount, sayDuration, sayDay, sayUtc } from './units.ts';
 
 const BARS = 20;
 const KIB_PER_MIB = 1_024;
@@ -27,12 +27,21 @@ export function sizesChart(sizes: readonly SizeAt[]): Part | null {
   return {
     kind: 'chart',
     shape: 'bar',
-    title: 'Memory at each kill, first row',
+    title: 'Memory at each kill (UTC), first row of the table',
     unit: 'MiB',
     points: known.map(({ atMs, sizeKiB }, at) => ({
-      // Numbered, since two kills may fall into one minute and labels must differ.
-      label: `${at + 1}: ${sayUtc(atMs).slice(5, 16)}`,
+      label: labelOf(atMs, known.slice(0, at).filter((before) => minuteOf(before.atMs) === minuteOf(atMs)).length),
       value: Math.round(sizeKiB / KIB_PER_MIB),
     })),
   };
+}
+
+/** Two kills may fall into one minute, and labels must differ. */
+function labelOf(atMs: number, sameBefore: number): string {
+  const minute = `${sayDay(atMs)} ${sayUtc(atMs).slice(11, 16)}`;
+  return sameBefore === 0 ? minute : `${minute} (${sameBefore + 1})`;
+}
+
+function minuteOf(atMs: number): number {
+  return Math.floor(atMs / 60_000);
 }

@@ -111,7 +111,13 @@ describe('history', () => {
     expect(text).toContain('grows about 233 MiB an hour from each start until it is killed at about 5.9 GiB');
     expect(text).toContain('The next kill is expected about 2026-08-30 21:50:08 UTC.');
     const chart = notice.parts.find((part) => part.kind === 'chart');
-    expect(chart?.title).toBe('Memory at each kill, first row');
+    expect(chart?.title).toBe('Memory at each kill (UTC), first row of the table');
+    expect(chart?.points.map((point) => point.label)).toEqual([
+      '26 Aug 13:50',
+      '27 Aug 15:50',
+      '28 Aug 17:50',
+      '29 Aug 19:50',
+    ]);
     expect(chart?.points.map((point) => point.value)).toEqual([5_900, 6_050, 6_000, 6_100]);
   });
 

@@ -33,6 +33,7 @@ describe('the help', () => {
     const text = await helpOf(await anAnsweringBot());
 
     expect(text).toContain('/oom history');
+    expect(text).toContain('🔴 something was killed');
     expect(text).toContain('/oom unmute db01');
     expect(text).not.toContain('/oom protect');
     expect(text).not.toContain('/oom unprotect');

@@ -334,6 +334,23 @@ describe('the page', { ...needs('chromium'), timeout: 30_000 }, () => {
     expect([...inModal, ...(await unnamed(page))]).toEqual([]);
   });
 
+  it('writes below the bars of a chart so many times as fit, each whole', async () => {
+    const page = await open();
+    const categories = Array.from({ length: 12 }, (_, at) => `${16 + at} Nov 23:45`);
+    const data = categories.map((label) => ({ label, value: 5_900 }));
+    const chart = { type: 'bar', series: [{ name: 'mysqld', data }], axis_config: { categories, y_label: 'MiB' } };
+    await post('chart', [{ type: 'data_visualization', title: 'Memory at each kill', chart }]);
+
+    await page.locator('svg.plot').waitFor();
+    const labels = await page.locator('svg.plot text').allTextContents();
+    const boxes = await page.locator('svg.plot text', { hasText: 'Nov' }).all();
+    const sides = await Promise.all(boxes.map((one) => one.boundingBox()));
+
+    expect(labels.filter((text) => text.includes('Nov'))).toEqual(categories.filter((_, at) => at % 3 === 0));
+    for (const [at, side] of sides.slice(1).entries())
+      expect(side?.x).toBeGreaterThan((sides[at]?.x ?? 0) + (sides[at]?.width ?? 0));
+  });
+
   it('shows hostile text as text', async () => {
     const page = await open();
     const hostile =

@@ -140,7 +140,9 @@ function plot(drawn) {
     return AREA.left + band * (at + 0.5);
   }
   const scale = { x, y, band, categories };
-  const every = Math.ceil(categories.length / 8);
+  // So many that none is cut and none touches the next.
+  const longest = Math.max(...categories.map((/** @type {string} */ name) => name.length)) * LETTER + 2 * LETTER;
+  const every = Math.max(Math.ceil(categories.length / 8), Math.min(Math.ceil(longest / band), 4));
   return svg(
     'svg',
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, 'aria-hidden': 'true', class: 'plot' },

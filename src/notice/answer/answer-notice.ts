@@ -9,6 +9,9 @@ import { domainText, freedWords, reapedOf } from '../roles.ts';
 import { sayCount, sayDuration } from '../units.ts';
 
 const RECORDS_SHOWN = 5;
+/** What stands before a headline, explained in one place. */
+const TONES =
+  '🔴 something was killed · 🟠 look at this, or it was refused · 🟢 done, or over · no sign: for information.';
 
 /** What pasted text says: each kill explained, as far as the text goes. `records` has at least one. */
 export function describeExplanation(records: readonly KillRecord[]): Notice {
@@ -153,6 +156,7 @@ export function describeHelp(
     ],
     small: [
       [{ words: 'In a thread, mention the bot with the same words. Answers are private unless you share them.' }],
+      [{ words: TONES }],
     ],
   });
 }

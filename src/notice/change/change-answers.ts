@@ -18,7 +18,7 @@ export function describeProposed(change: Change): Notice {
       { words: 'The card with the proof is in ' },
       channelText(change.channel),
       {
-        words: `. It needs ${sayCount(change.quorum, 'approval')} of others; you are told there what comes of it.`,
+        words: `. It needs ${sayCount(change.quorum, 'approval')}; you’ll get the result there.`,
       },
     ],
   });
