@@ -17,7 +17,7 @@ export function describeNoShell({ name, user }: SshTarget, { stdout, stderr, end
     return `${name} has no usable shell for ${user}: PowerShell or cmd answers. Is it Windows? oombot watches Linux hosts only`;
   if (/: restricted\b/.test(said))
     return `${name} has no usable shell for ${user}: a restricted one runs no sh ("${said}"). ${fix}`;
-  if (/^Unmatched '/.test(said))
+  if (said.startsWith("Unmatched '"))
     return `${name} has no usable shell for ${user}: csh and tcsh cannot run the commands. ${fix}`;
   if (/account is (?:currently )?not available/.test(said))
     return `${name} has no usable shell for ${user}: it says "${said}". ${fix}`;

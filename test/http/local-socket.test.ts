@@ -215,8 +215,7 @@ it('is not stopped by clients that send too much, nonsense, or nothing', async (
 
 it('answers eight questions at once, and tells the ninth to come back', async () => {
   const handlers = answeringHandlers();
-  let go = (): void => {};
-  const waited = new Promise<void>((resolve) => (go = resolve));
+  const { promise: waited, resolve: go } = Promise.withResolvers<void>();
   const { file } = await aBot(aPlace(), {
     ...handlers,
     answerHosts: async (who) => (await waited, handlers.answerHosts(who)),
