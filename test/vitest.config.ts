@@ -6,7 +6,9 @@ const root = path.join(import.meta.dirname, '..');
 
 // Real kills and the browser are what a file says that it needs; for the rest its folder decides.
 const FOLDERS: Record<string, ProjectName> = {
-  ...Object.fromEntries(['.', 'oom', 'cause', 'size', 'incident', 'change', 'notice'].map((folder) => [folder, 'pure'])),
+  ...Object.fromEntries(
+    ['.', 'oom', 'cause', 'size', 'incident', 'change', 'notice'].map((folder) => [folder, 'pure']),
+  ),
   ...Object.fromEntries(['app', 'config', 'hook', 'http', 'local', 'run', 'slack'].map((folder) => [folder, 'app'])),
 };
 
