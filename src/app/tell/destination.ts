@@ -46,9 +46,9 @@ export function openDestination(
   const { store, clock, log } = world;
   const memory = openChannelMemory(clock.nowMs);
   const book = openLedgerBook(destination, world);
-  const repeats = openRepeats();
-  const looking = openLooking(destination, world, book, { memory, repeats });
-  const steps = openSteps({ ...world, destination, book, memory, edits, repeats });
+  const context = { ...world, destination, book, memory, edits, repeats: openRepeats() };
+  const looking = openLooking(context);
+  const steps = openSteps(context);
   /** What each row needs, as long as it is as it was. */
   const needs = new Map<string, { stamp: string; needs: Needs }>();
   let isBegun = false;
@@ -166,20 +166,19 @@ export function openDestination(
   }
 
   function perform(next: Exclude<Step, { kind: 'wait' }>, rows: readonly LedgerRow[]): Promise<Done> {
-    const row = 'key' in next ? rows.find((one) => one.key === next.key) : undefined;
-    if ('key' in next && row !== undefined) {
-      if (next.kind === 'announce') return steps.announceOne(row);
-      return next.kind === 'card' ? steps.postCard(row) : steps.edit(row);
-    }
     switch (next.kind) {
+      case 'announce':
+        return steps.announceOne(rowOf(rows, next.key));
+      case 'card':
+        return steps.postCard(rowOf(rows, next.key));
+      case 'edit':
+        return steps.edit(rowOf(rows, next.key));
       case 'summary':
         return steps.summarize(rows.filter((one) => next.keys.includes(one.key)));
       case 'thread':
         return steps.sayInThread(next.ts, inThread(rows, next.ts));
       case 'news':
         return steps.tellNews(rows.filter((one) => one.kind === 'news'));
-      default:
-        throw new Error(`no row ${next.key} to send`);
     }
   }
 
@@ -244,6 +243,12 @@ export function openDestination(
     unwritten: book.unwritten,
     close: () => book.settle([]),
   };
+}
+
+function rowOf(rows: readonly LedgerRow[], key: string): LedgerRow {
+  const row = rows.find((one) => one.key === key);
+  if (row === undefined) throw new Error(`no row ${key} to send`);
+  return row;
 }
 
 function earliest(atMs: readonly number[]): number | null {

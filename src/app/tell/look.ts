@@ -1,10 +1,7 @@
 import { NOTHING_TOLD, type LedgerPatch, type LedgerRow } from '../ledger.ts';
-import type { ChannelMemory } from './channel-memory.ts';
 import { POSTS_WINDOW_MS, SUMMARY_MAX } from './send-plan.ts';
 import { linesOf, patchOf } from './row-patch.ts';
-import type { LedgerBook } from './ledger-book.ts';
-import type { Repeats } from './repeats.ts';
-import type { TellWorld } from './tell-world.ts';
+import type { ChannelContext } from './send-steps.ts';
 
 /** A request of another process may still be on its way for so long. */
 const ON_ITS_WAY_MS = 3_000;
@@ -26,14 +23,9 @@ export interface Looking {
   look: (doubtful: readonly LedgerRow[]) => Promise<Looked>;
 }
 
-/** Searches one destination for what may have been sent there. */
-export function openLooking(
-  destination: string,
-  world: TellWorld,
-  book: LedgerBook,
-  { memory, repeats }: { memory: Pick<ChannelMemory, 'begin'>; repeats: Repeats },
-): Looking {
-  const { workspace, clock, log, owner } = world;
+/** Searches one channel for what may have been sent there. */
+export function openLooking(context: ChannelContext): Looking {
+  const { destination, book, memory, repeats, workspace, clock, log, owner } = context;
   const openedAtMs = clock.nowMs();
   /** Rows that were looked for and not found, so that they are not looked for again. */
   const sought = new Set<string>();

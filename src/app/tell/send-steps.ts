@@ -28,7 +28,8 @@ export type Done =
   { kind: 'settled' } | { kind: 'failed'; rows: readonly LedgerRow[]; outcome: Failure } | { kind: 'rest' };
 export type Failure = Exclude<SendOutcome, { kind: 'sent' }>;
 
-export interface StepWorld extends TellWorld {
+/** One channel: what it stands on, what is known of it, and the allowance that it shares. */
+export interface ChannelContext extends TellWorld {
   destination: string;
   book: LedgerBook;
   memory: ChannelMemory;
@@ -66,7 +67,7 @@ const FROM_MEMORY = 'Told from memory: the database could not be written.';
 const SETTLED: Done = { kind: 'settled' };
 
 /** Sends one thing to a destination and notes it: before the request, and what came of it. All of them throw when the store cannot be read. */
-export function openSteps(world: StepWorld): Steps {
+export function openSteps(context: ChannelContext): Steps {
   const {
     destination,
     book,
@@ -79,7 +80,7 @@ export function openSteps(world: StepWorld): Steps {
     owner,
     describe,
     mentionOf = () => null,
-  } = world;
+  } = context;
 
   /** Notes the attempt, sends, notes the outcome. */
   async function send(message: Message): Promise<Done> {
