@@ -1,8 +1,9 @@
 import { Argument, type Command } from 'commander';
+import { COMMANDS } from '../app/answer/registry.ts';
 import { useConfigFile } from '../config/use-config-file.ts';
 import { SHELLS, type Shell } from './completion.ts';
 
-/** Under each verb's help: one line that can be copied. */
+/** Under each verb's help: one line that can be copied. A command that is not here has its example in the registry. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   parse: 'journalctl -k -o short-iso | oombot parse',
   run: 'oombot run --config /etc/oombot/oombot.yaml',
@@ -93,19 +94,25 @@ export function addOperationVerbs(program: Command, setExit: (status: number) =>
     });
 }
 
+function exampleOf(path: string): string | undefined {
+  const names = { host: 'db01', group: 'db', tag: 'db', process: 'mysqld' };
+  const words = COMMANDS.find(({ name }) => name === path)?.examples[0]?.words(names) ?? null;
+  return EXAMPLES[path] ?? (words === null ? undefined : `oombot ${words}`);
+}
+
 /** What every verb has: --config, an example under its help, and a pointer to its own help after a usage error. */
 export function finishVerbs(program: Command): void {
   function finish(command: Command, path: string): void {
     const verbs = command.commands.filter((one) => one.name() !== 'help');
     for (const verb of verbs) finish(verb, `${path} ${verb.name()}`.trim());
     const verb = `oombot ${path}`.trim();
-    const example = EXAMPLES[path];
+    const example = exampleOf(path);
     command
       .showHelpAfterError(`${example === undefined ? '' : `For example: ${example}\n`}Try: ${verb} --help`)
       .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, `${verb}: `)) })
       .exitOverride();
     // What only leads to other verbs does nothing itself.
-    if (path === '' || (verbs.length > 0 && !Object.hasOwn(EXAMPLES, path))) return;
+    if (path === '' || (verbs.length > 0 && example === undefined)) return;
     if (!command.options.some((option) => option.long === '--config'))
       command.option('--config <file>', 'the configuration file; default $OOMBOT_CONFIG, else ./oombot.yaml');
     if (example !== undefined) command.addHelpText('after', `\nExample:\n  ${example}`);

@@ -60,7 +60,8 @@ function greeting(running: Running): string {
     hosts.length === 0
       ? 'No host is configured yet.'
       : `Watching ${hosts.slice(0, 8).join(', ')}${hosts.length > 8 ? ` and ${hosts.length - 8} more` : ''}.`;
-  if (running.local === null) return `oombot is connected to Slack. ${watched} Its health is on ${running.url}/healthz\n`;
+  if (running.local === null)
+    return `oombot is connected to Slack. ${watched} Its health is on ${running.url}/healthz\n`;
   return [
     'oombot runs in its local workspace, which stands in for Slack. Nothing leaves this machine.',
     '',

@@ -48,9 +48,9 @@ describe('each verb', { timeout: 120_000 }, () => {
   it.each<[string[], RegExp]>([
     [['chekc'], /unknown command 'chekc'\n\(Did you mean check\?\)\nTry: oombot --help/],
     [['config', 'chek'], /\(Did you mean check\?\)\nTry: oombot config --help/],
-    [['parse', '--jsn', 'x'], /\(Did you mean --json\?\)\nTry: oombot parse --help/],
-    [['completion', 'bsh'], /Allowed choices are bash, zsh, fish\.\nTry: oombot completion --help/],
-    [['backup'], /missing required argument 'file'\nTry: oombot backup --help/],
+    [['parse', '--jsn', 'x'], /\(Did you mean --json\?\)\nFor example: .*\nTry: oombot parse --help/],
+    [['completion', 'bsh'], /Allowed choices are bash, zsh, fish\.\nFor example: .*\nTry: oombot completion --help/],
+    [['backup'], /missing required argument 'file'\nFor example: .*\nTry: oombot backup --help/],
     [['config', 'check', '--config', 'gone.yaml'], /gone\.yaml cannot be read: .*with --config or OOMBOT_CONFIG/],
     [['init'], /there is no terminal to ask on.*oombot init db01 web1/],
     [['init', 'db01'], /~\/\.ssh\/config has no Host db01/],
