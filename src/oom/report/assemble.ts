@@ -29,6 +29,8 @@ export interface Assembler {
   events: DeathEvent[];
   /** No report is open and no line is held back: only lines that begin something matter now. */
   isIdle: () => boolean;
+  /** This line is the header of the report that is open. */
+  hasBegunWith: (line: LogLine) => boolean;
   /** A process of this id and name was killed not long ago. */
   hasKilled: (pid: number, name: string) => boolean;
 }
@@ -206,6 +208,7 @@ export function openAssembler(
     },
     events: state.events,
     isIdle: () => state.open === null && state.split === null,
+    hasBegunWith: (line) => state.open?.headerLine === line,
     hasKilled: (pid, name) => state.recent.findLast(pid, (death) => death.name === name) !== undefined,
   };
 }

@@ -98,13 +98,14 @@ export function openLogParser(options: { lastWordOnly?: boolean; keepsLines?: bo
     for (const line of lines) {
       if (isRepeated(line, lastLine)) continue;
       lastLine = line;
-      if (line.text.includes('invoked oom-k')) {
+      if (lastHeader !== null) {
         if (isRepeated(line, lastHeader)) continue;
-        lastHeader = line;
-      } else if (line.text.length > BETWEEN_MAX) lastHeader = null;
+        if (line.text.length > BETWEEN_MAX) lastHeader = null;
+      }
       if (line.text.length > TEXT_MAX) line.text = line.text.slice(0, TEXT_MAX);
       const assembler = assemblerOf(line.stream);
       assembler.feed(line);
+      if (assembler.hasBegunWith(line)) lastHeader = line;
       if (assembler.events.length === 0 && evicted.length === 0) continue;
       events = [...events, ...evicted.splice(0)];
       tell(assembler, events);
