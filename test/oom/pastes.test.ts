@@ -71,6 +71,11 @@ describe('one kill', () => {
     ],
     ['in lines that Word breaks', `${SCORE}\v${OLD_KILL}\v`, { score: 900 }],
     [
+      'behind a front of its own in a table of Windows',
+      `"TimeCreated","Id","Message"\r\n"11/22/2026 7:51:13 PM","1","WSL (2) kernel: ${KILL}"\r\n`,
+      { oomScoreAdj: 200 },
+    ],
+    [
       'in cells of a table',
       `<table><tr><td>19:51:13</td><td>db01</td><td>${KILL}</td></tr></table>`,
       { oomScoreAdj: 200 },
@@ -205,6 +210,11 @@ describe('userspace killers, handed on by hand', () => {
       'lmkd in the long form of logcat',
       "[ 06-12 13:14:15.678   512:  512 I/lowmemorykiller ]\nKill 'com.foo' (1234), uid 10123, oom_score_adj 906 to free 45678kB rss, 0kB swap; reason: device is not responding\n\n",
       { killer: 'lmkd', pid: 1234, timeText: '06-12 13:14:15.678' },
+    ],
+    [
+      'Talos, with the address of its machine before each line',
+      '10.0.0.5: kern: warning: [2026-11-22T19:51:13.2Z]: [talos] Sending SIGKILL to cgroup {"component": "controller-runtime", "cgroup": "/sys/fs/cgroup/kubepods/burstable/podc1"}\n',
+      { killer: 'talos', taskMemcg: '/kubepods/burstable/podc1' },
     ],
     [
       'lmkd, shortened',

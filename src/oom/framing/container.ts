@@ -266,7 +266,13 @@ function openBehind(length: number, filter: Filter): Filter {
 function hasJsonBehindFronts(text: string): boolean {
   const line = text.split('\n').find((one) => one.includes('{"') && mayBeginReport(one)) ?? '';
   const start = line.indexOf('{"');
-  return start > 0 && line.charCodeAt(0) !== 123 && parseJson(line.slice(start)) !== null;
+  // Talos writes what it did before its fields.
+  return (
+    start > 0 &&
+    line.charCodeAt(0) !== 123 &&
+    mayBeginReport(line.slice(start)) &&
+    parseJson(line.slice(start)) !== null
+  );
 }
 
 /** `ok: [db01] => {` or `db01 | CHANGED => {`, with the same output as one text and as a list. */

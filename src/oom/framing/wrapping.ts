@@ -234,7 +234,7 @@ export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: Kno
   let identity = '';
   for (let index = 0; index < words.length; index += 1)
     if (wrapping.isIdentity[index] === true) identity += `${words[index]} `;
-  const inner = wrapping.hasInner ? stripPrefix(text, at, stamp, known, false) : stripProgram(text, at, stamp);
+  const inner = wrapping.hasInner ? stripKnown(text, at, stamp, known) : stripProgram(text, at, stamp);
   // Nothing of the front is there: the rest of a record with line breaks.
   if (wrapping.hasInner && inner === at && wrapping.parts.length === 1) return -1;
   if (wrapping.ignoresHost) stamp.host = '';
@@ -252,6 +252,18 @@ export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: Kno
   }
   if (stamp.form === 'bare') stamp.form = 'learned';
   return inner;
+}
+
+/** The known part of a front. What holds the line may have told time and host already. */
+function stripKnown(text: string, at: number, stamp: Stamp, known: KnownTail): number {
+  if (stamp.timeText === null && stamp.form === 'bare') return stripPrefix(text, at, stamp, known, false);
+  const own = emptyStamp();
+  const end = stripPrefix(text, at, own, known, false);
+  stamp.program = own.program ?? stamp.program;
+  stamp.kernelUs ??= own.kernelUs;
+  stamp.timeText = own.timeText ?? stamp.timeText;
+  if (own.host !== '') stamp.host = own.host;
+  return end;
 }
 
 /** What looks like a program's name is another one on each line: an id. */
