@@ -131,7 +131,7 @@ describe('the helper’s answer', () => {
       names: false,
       drills: false,
     });
-    expect(readMeans(`${hello} units=yes raise=no log=no try=yes ref=yes names=yes`)).toMatchObject({
+    expect(readMeans(`${hello} units=yes raise=no log=no try=yes ref=yes names=yes drill=yes`)).toMatchObject({
       units: true,
       raises: false,
       logs: false,

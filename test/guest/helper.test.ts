@@ -95,6 +95,32 @@ describe('the helper on a Debian with systemd and a root that lacks nothing', { 
     );
   });
 
+  it('has the kernel kill a process of its own in a drill, on cgroup v2, and leaves nothing behind', () => {
+    function left(): string {
+      return root('ls -d /sys/fs/cgroup/oombot-drill-* 2>/dev/null; grep -l oombot-drill /proc/[0-9]*/comm 2>/dev/null; true').trim();
+    }
+    const id = 'a1'.repeat(16);
+    const before = root('grep ^oom_kill /proc/vmstat');
+
+    expect(ask(`v1 try drill ${id}\n`)).toBe('ok try');
+    expect(ask(`v1 drill ${id}\n`)).toBe(`ok drill=${id}`);
+
+    expect(Number(root('grep ^oom_kill /proc/vmstat').split(' ')[1]) - Number(before.split(' ')[1])).toBe(1);
+    expect(root(`dmesg | grep oom-kill: | tail -n 1`)).toContain(
+      `oom_memcg=/oombot-drill-${id},task_memcg=/oombot-drill-${id},task=oombot-drill,`,
+    );
+    expect(left()).toBe('');
+
+    // 1 panics only where the whole host is short.
+    root('echo 2 >/proc/sys/vm/panic_on_oom');
+    expect(ask(`v1 drill ${id}\n`)).toBe('refused panic');
+    root('echo 1 >/proc/sys/vm/panic_on_oom');
+    expect(ask(`v1 drill ${id}\n`)).toBe(`ok drill=${id}`);
+    root('echo 0 >/proc/sys/vm/panic_on_oom');
+    expect(left()).toBe('');
+    expect(root('systemctl is-system-running; systemctl --failed --no-legend')).toBe('running\n');
+  });
+
   it('lowers below where a process started, to -1000 and back, and each is read back', () => {
     const one = start();
     const seen = [];
