@@ -5,11 +5,8 @@ import type { LoggedIn } from './logged-in.ts';
 import { openRemoteCommands, type RemoteCommands } from './remote-commands.ts';
 import type { SshTarget } from './target.ts';
 
-/** `unreachable` is tried again by itself, `refused` waits for a person, `resting` until somebody asks. `sentence` says what is wrong and what to do. */
-export interface ConnectionState {
-  kind: 'connecting' | 'connected' | 'unreachable' | 'refused' | 'resting';
-  sinceMs: number;
-  sentence: string;
+/** A link's state, with why it is in trouble. */
+export interface ConnectionState extends LinkState {
   /** null unless unreachable or refused. */
   reason: LoginTrouble['reason'] | null;
   /** What the host showed, when its key is why it was refused. */

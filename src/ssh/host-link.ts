@@ -1,4 +1,4 @@
-import type { FollowRequest, HostLink, LinkState } from '../app/host-link.ts';
+import type { FollowRequest, HostLink } from '../app/host-link.ts';
 import type { Clock } from '../app/ports.ts';
 import { decodeText } from '../oom/bytes.ts';
 import { openChangeAccess } from './change-requests.ts';
@@ -33,8 +33,8 @@ export function openHostLink(
 
   return {
     host,
-    state: () => stateOf(connection),
-    onState: (listener) => connection.onState(() => listener(stateOf(connection))),
+    state: connection.state,
+    onState: connection.onState,
     whenConnected: connection.whenConnected,
     probe: async () => {
       const looked = await probeHost(connection, { logFiles, clock });
@@ -77,9 +77,4 @@ export function openHostLink(
       await connection.close();
     },
   };
-}
-
-function stateOf(connection: Connection): LinkState {
-  const { kind, sinceMs, sentence } = connection.state();
-  return { kind, sinceMs, sentence };
 }
