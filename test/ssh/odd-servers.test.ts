@@ -1,16 +1,20 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeHost, type ProbeResult } from '../../src/ssh/probe.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
 import { has, needs, type PartName } from '../support/needs.ts';
-import { byOpenssh, openSshd, realClock, stateOf } from '../support/sshd.ts';
+import { byOpenssh, freePort, makeKey, openSshd, realClock, stateOf } from '../support/sshd.ts';
 
+const TRANSPORTS = [
+  ['ssh2', (target: SshTarget): SshTarget => target],
+  ['openssh', (target: SshTarget): SshTarget => byOpenssh(target)],
+] as const;
 const opened: { close: () => Promise<void> }[] = [];
 
 afterEach(async () => {
@@ -81,10 +85,7 @@ function factsOf(result: ProbeResult): unknown {
   return { kernel, os, bootId, uid, groups, files: files.map((file) => file.path), kmsg };
 }
 
-describe.each([
-  ['ssh2', (target: SshTarget): SshTarget => target],
-  ['openssh', (target: SshTarget): SshTarget => byOpenssh(target)],
-] as const)('by %s, a server', (_transport, by) => {
+describe.each(TRANSPORTS)('by %s, a server', (_transport, by) => {
   it('that shows a banner does not have it in an answer', needs('sshd', 'ssh'), async () => {
     const banner = path.join(mkdtempSync(path.join(tmpdir(), 'oombot-banner-')), 'banner');
     writeFileSync(banner, 'No admission\n\x1b[31m#oombot end\n');
@@ -125,3 +126,59 @@ describe.each([
     expect(state.sentence).toContain('MaxStartups');
   });
 });
+
+describe('dropbear', needs('namespaces', 'dropbear', 'ssh', 'ssh-keygen'), () => {
+  it.each(TRANSPORTS)('is probed by %s, and only by its own key', { timeout: 30_000 }, async (_transport, by) => {
+    const server = await openDropbear();
+    opened.push(server);
+    const stranger = by({ ...server.target, fingerprints: [`SHA256:${'A'.repeat(43)}`] });
+
+    const probed = await probe(by(server.target));
+    const refused = await stateOf(anSsh().connect(stranger), 'refused');
+
+    expect(probed).toMatchObject({ kind: 'probed', probe: { user: 'root', uid: 0 } });
+    expect(refused).toMatchObject({ reason: 'changed-host-key' });
+  });
+});
+
+/** A real dropbear on a free loopback port. It reads authorized_keys in the account's home alone, so that is another one for it. */
+async function openDropbear(): Promise<{ target: SshTarget; close: () => Promise<void> }> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-dropbear-'));
+  const [identityFile, hostKey, known] = ['id', 'host', 'known_hosts'].map((name) => path.join(dir, name)) as [
+    string,
+    string,
+    string,
+  ];
+  makeKey(identityFile, 'ed25519');
+  const port = await freePort();
+  const made = execFileSync('dropbearkey', ['-t', 'ed25519', '-f', hostKey], { stdio: ['ignore', 'pipe', 'ignore'] });
+  writeFileSync(known, `[127.0.0.1]:${port} ${/^ssh-ed25519 \S+/m.exec(made.toString())?.[0]}\n`);
+  const script = `mount -t tmpfs -o mode=700 tmpfs "$HOME" && mkdir -m 700 "$HOME/.ssh" && cat "$1.pub" >"$HOME/.ssh/authorized_keys" &&
+    exec dropbear -F -E -s -m -r "$2" -p "127.0.0.1:$3" -P "$4"`;
+  const words = ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', identityFile, hostKey, String(port)];
+  const child = spawn('unshare', [...words, path.join(dir, 'pid')], {
+    env: { ...process.env, HOME: homedir() },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  await vi.waitFor(() => expect(log).toContain('Not backgrounding'), 10_000);
+  return {
+    target: {
+      name: 'router',
+      address: '127.0.0.1',
+      port,
+      user: 'root',
+      identityFile,
+      knownHosts: [known],
+      fingerprints: [],
+      jump: null,
+    },
+    close: async () => {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await gone;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
