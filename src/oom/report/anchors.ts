@@ -62,10 +62,10 @@ const ANCHORS: readonly string[] = [
   'OM killer k', // The kernel OOM killer killed some processes in this unit
   'IGKILL to c', // Sending SIGKILL to cgroup
   'killer: Kil', // lowmemorykiller: Killing 'x' (1), or of lmkd: Kill 'x' (1)
-  'killer: kil', // lowmemorykiller: kill(1): errno=1
+  'ller: kill(', // lowmemorykiller: kill(1): errno=1
   'send sigkil', // send sigkill to 1 (x), adj 9
   'OM encounte', // System OOM encountered
-  'OM kill of ', // OOM kill of PID, by the tool oomkill
+  'kill of PID', // OOM kill of PID, by the tool oomkill
   // Journal entries: export, verbose and pretty JSON are followed from their first line; a text that is no UTF-8 is a list of numbers.
   'EALTIME_TIM', // __REALTIME_TIMESTAMP=
   '_MACHINE_ID', // _MACHINE_ID=
