@@ -1,7 +1,9 @@
 import type { Candidate } from '../incident/incident.ts';
 import { containerLabel, type ContainerName } from '../oom/proc/container-name.ts';
 import { sayKiB } from '../oom/units.ts';
-import { aNotice, joinTexts, type Cell, type Notice, type Text } from './notice.ts';
+import { titleOf } from '../cause/cause-facts.ts';
+import { programOf } from '../size/size.ts';
+import { aNotice, joinTexts, quoted, type Cell, type Notice, type Text } from './notice.ts';
 import { wasText } from './roles.ts';
 import { sayCount, sayNumber } from './units.ts';
 
@@ -66,8 +68,16 @@ export function describeScores(ranking: Ranking): Notice {
         { words: '. Ranked by the kernel’s own rule: memory, swap, page tables and adj.' },
       ],
     ],
-    buttons: [{ id: 'scores', label: 'Read again', value: host }],
+    buttons: [
+      { id: 'scores', label: 'Read again', value: host },
+      ...(rows.some(isSized) ? [{ id: 'run' as const, label: 'What fits', value: `size ${quoted(host)}` }] : []),
+    ],
   });
+}
+
+/** Whether settings of it are known. */
+function isSized({ name, unit }: ScoreRow): boolean {
+  return programOf({ name: titleOf(name), unit, commandLine: null }) !== null;
 }
 
 function scoreCells(row: ScoreRow, places: boolean, swap: boolean): Cell[] {

@@ -24,11 +24,13 @@ import { describeMemory } from '../notice/answer/memory-notice.ts';
 import { describeRecordBack, describeRecordFault } from '../notice/answer/record-notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { describeWeek } from '../notice/answer/report-notice.ts';
+import { describeNoSize, describeSizes } from '../notice/answer/size-notice.ts';
 import { describeTest, describeTestOutcomes } from '../notice/answer/test-notice.ts';
 import { describeWhy } from '../notice/answer/why-notice.ts';
 import { describeAnew } from '../notice/incident/anew-notice.ts';
 import { describeBefore } from '../notice/incident/before-notice.ts';
 import { describeIncident } from '../notice/incident/incident-notice.ts';
+import { sizingOf } from '../notice/incident/incident-size.ts';
 import { describeLaterKills, describeMoreOfSeveral } from '../notice/incident/later-kills.ts';
 import { describePast } from '../notice/incident/past-notice.ts';
 import { describeAcked, describeShown } from '../notice/incident/show-notice.ts';
@@ -65,6 +67,7 @@ export function exampleNotices(nowMs: number): Example[] {
   const [kill] = kills.slice(-1);
   const incident = anIncident(kills, nowMs);
   if (kill === undefined || incident === null) throw new Error('the example has no kill');
+  const sizing = sizingOf(incident);
   const host = exampleHost(nowMs);
   const growth = exampleGrowth(nowMs);
   const ask = { what: SERVICE, sinceMs: nowMs - HOUR_MS, untilMs: nowMs };
@@ -129,6 +132,11 @@ export function exampleNotices(nowMs: number): Example[] {
         kills: [{ atMs: nowMs - MINUTE_MS, service: SERVICE }],
       }),
     ],
+    [
+      'what fits',
+      sizing === null ? null : describeSizes({ host: HOST, atMs: nowMs, sizings: [sizing], more: 0, kill: null }),
+    ],
+    ['what fits: nothing known', describeNoSize(HOST, SERVICE)],
     ['was it the OOM killer: yes', describeWhy({ ...asked, verdict: { kind: 'yes', kill, by: 'unit', count: 1 } })],
     [
       'was it the OOM killer: no',

@@ -94,6 +94,18 @@ describe('what fits on a host', () => {
     expect(renderContent(notice, 'message').blocks.length).toBeLessThanOrEqual(48);
   });
 
+  it('is one click away from the scores, where settings of one of them are known', async () => {
+    const { handlers } = await aBot();
+    const bare = await aBot([{ pid: 30, name: 'sshd', rssKiB: 9 * MIB }]);
+    const ask = { host: 'db01', limit: null };
+
+    const known = noticeOf(await handlers.answerScores(ask, ASKER));
+    const unknown = noticeOf(await bare.handlers.answerScores(ask, ASKER));
+
+    expect(known.buttons.map(({ value }) => value)).toContain('size db01');
+    expect(unknown.buttons.map(({ value }) => value)).toEqual(['db01']);
+  });
+
   it('stands in an incident’s message as one line', () => {
     const notice = describeIncident(anIncident({}), { nowMs: NOW_MS, protect: false });
     const lines = notice.parts.filter((part) => part.kind === 'text' && plainText(part.text).startsWith('Size: '));

@@ -380,6 +380,7 @@ describe('the form of a message', () => {
       'rich_text',
       'section',
       'rich_text',
+      'section',
       'data_visualization',
       'context',
       'actions',
