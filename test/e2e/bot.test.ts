@@ -11,7 +11,7 @@ import { openStore } from '../../src/store/store.ts';
 import { causeKill, startInGroup } from '../support/kernel-kill.ts';
 import { openOwnKernelLog } from '../support/own-kernel-log.ts';
 import { faultsOfSent } from '../support/sent-payloads.ts';
-import { openSshd, type Sshd } from '../support/sshd.ts';
+import { hostYaml, openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, openWorkspaceOfManifest, type WholeBot } from '../support/whole-bot.ts';
 import { needs } from '../support/needs.ts';
 
@@ -44,13 +44,7 @@ describe('the whole bot, with a real host, a real kill and Socket Mode', needs('
         '  - { tags: [db, prod], channel: "#db-alerts" }',
         '  - { tags: [edge], channel: "#edge" }',
         `admins: [${ADMIN.id}]`,
-        'ssh:',
-        '  user: root',
-        `  identityFile: ${sshd.identityFile}`,
-        `  knownHosts: ${sshd.knownHostsFile}`,
-        'hosts:',
-        `  - { name: db01, address: 127.0.0.1, port: ${sshd.port}, tags: [db, prod], logFiles: [${logFile}] }`,
-        '',
+        hostYaml(sshd, { more: `, tags: [db, prod], logFiles: [${logFile}]` }),
       ].join('\n'),
     });
     await eventually(() => bot.running.fleet.watchState('db01')?.kind === 'watching', 'a watch on db01', WAIT_MS);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
 import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
-import { type Sshd } from '../support/sshd.ts';
+import { hostYaml, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 import { has, needs, skipWithout } from '../support/needs.ts';
 
@@ -34,16 +34,7 @@ describe.each(['sudo', 'doas'] as const)(
       bot = await openWholeBot({
         channels: ['#oom'],
         people: [ANN, BEN],
-        yaml: [
-          `approvals: { approvers: [${ANN.id}] }`,
-          'ssh:',
-          '  user: oombot',
-          `  identityFile: ${sshd.identityFile}`,
-          `  knownHosts: ${sshd.knownHostsFile}`,
-          'hosts:',
-          `  - { name: db01, address: 127.0.0.1, port: ${sshd.port} }`,
-          '',
-        ].join('\n'),
+        yaml: [`approvals: { approvers: [${ANN.id}] }`, hostYaml(sshd, { user: 'oombot' })].join('\n'),
       });
       await eventually(() => bot.running.fleet.watchState('db01')?.kind === 'watching', 'a watch', WAIT_MS);
     }, 90_000);

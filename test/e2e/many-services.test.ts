@@ -4,7 +4,7 @@ import type { Message } from '../../src/local/message.ts';
 import { headlineOf } from '../../src/notice/incident/headline.ts';
 import { plainText } from '../../src/notice/render-text.ts';
 import { openKillGroup, type KillGroup } from '../support/kill-group.ts';
-import { openSshd, type Sshd } from '../support/sshd.ts';
+import { hostYaml, openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 import { needs } from '../support/needs.ts';
 
@@ -24,16 +24,7 @@ describe('18 services killed in 18 groups on one host', needs('sshd', 'kills'), 
     for (const _ of SERVICES) groups.push(openKillGroup());
     bot = await openWholeBot({
       channels: ['#oom'],
-      yaml: [
-        'workspace: { channel: "#oom" }',
-        'ssh:',
-        '  user: root',
-        `  identityFile: ${sshd.identityFile}`,
-        `  knownHosts: ${sshd.knownHostsFile}`,
-        'hosts:',
-        `  - { name: shop01, address: 127.0.0.1, port: ${sshd.port} }`,
-        '',
-      ].join('\n'),
+      yaml: ['workspace: { channel: "#oom" }', hostYaml(sshd, { name: 'shop01' })].join('\n'),
     });
     await eventually(() => bot.running.fleet.watchState('shop01')?.kind === 'watching', 'a watch on shop01', WAIT_MS);
   }, 120_000);

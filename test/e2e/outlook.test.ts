@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { causeKill } from '../support/kernel-kill.ts';
 import { openOwnKernelLog } from '../support/own-kernel-log.ts';
 import { faultsOfSent } from '../support/sent-payloads.ts';
-import { openSshd, type Sshd } from '../support/sshd.ts';
+import { hostYaml, openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 import { needs } from '../support/needs.ts';
 
@@ -25,16 +25,7 @@ describe('between kills, the whole bot with a real host', needs('sshd', 'kills')
     bot = await openWholeBot({
       channels: ['#oom'],
       people: [PERSON],
-      yaml: [
-        'samples: { every: 10s }',
-        'ssh:',
-        '  user: root',
-        `  identityFile: ${sshd.identityFile}`,
-        `  knownHosts: ${sshd.knownHostsFile}`,
-        'hosts:',
-        `  - { name: db01, address: 127.0.0.1, port: ${sshd.port}, tags: [db], logFiles: [${logFile}] }`,
-        '',
-      ].join('\n'),
+      yaml: ['samples: { every: 10s }', hostYaml(sshd, { more: `, tags: [db], logFiles: [${logFile}]` })].join('\n'),
     });
     await eventually(() => bot.running.fleet.watchState('db01')?.kind === 'watching', 'a watch on db01', WAIT_MS);
   }, 90_000);

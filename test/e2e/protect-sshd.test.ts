@@ -5,7 +5,7 @@ import type { Message } from '../../src/local/message.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
 import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
-import { type Sshd } from '../support/sshd.ts';
+import { hostYaml, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 import { has, needs, skipWithout } from '../support/needs.ts';
 
@@ -36,13 +36,7 @@ describe.each(['sudo', 'doas'] as const)(
         people: [ANN, BEN],
         yaml: [
           `approvals: { approvers: [${ANN.id}, ${BEN.id}] }`,
-          'ssh:',
-          '  user: oombot',
-          `  identityFile: ${sshd.identityFile}`,
-          `  knownHosts: ${sshd.knownHostsFile}`,
-          'hosts:',
-          `  - { name: db01, address: 127.0.0.1, port: ${sshd.port}, tags: [db] }`,
-          '',
+          hostYaml(sshd, { user: 'oombot', more: ', tags: [db]' }),
         ].join('\n'),
       });
       await eventually(() => bot.running.fleet.link('db01')?.state().kind === 'connected', 'a connection', WAIT_MS);

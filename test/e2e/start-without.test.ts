@@ -9,7 +9,7 @@ import { openStore } from '../../src/store/store.ts';
 import { openKillGroup, type KillGroup } from '../support/kill-group.ts';
 import { needs } from '../support/needs.ts';
 import { startPostgres, type Postgres } from '../support/postgres.ts';
-import { openSshd, type Sshd } from '../support/sshd.ts';
+import { hostYaml, openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
 
 const WAIT_MS = 90_000;
@@ -38,20 +38,7 @@ describe('a start while something is down', { ...needs('sshd', 'kills', 'postgre
   function start(workspace: Awaited<ReturnType<typeof openWorkspaceOfManifest>>, database: string): void {
     const dir = mkdtempSync(path.join(tmpdir(), 'oombot-start-'));
     const file = path.join(dir, 'oombot.yaml');
-    writeFileSync(
-      file,
-      [
-        'http: 127.0.0.1:0',
-        'workspace: { channel: "#oom" }',
-        'ssh:',
-        '  user: root',
-        `  identityFile: ${sshd.identityFile}`,
-        `  knownHosts: ${sshd.knownHostsFile}`,
-        'hosts:',
-        `  - { name: db01, address: 127.0.0.1, port: ${sshd.port} }`,
-        '',
-      ].join('\n'),
-    );
+    writeFileSync(file, ['http: 127.0.0.1:0', 'workspace: { channel: "#oom" }', hostYaml(sshd)].join('\n'));
     const stop = new AbortController();
     const env = {
       SLACK_BOT_TOKEN: workspace.botToken,

@@ -240,6 +240,19 @@ export function freePort(): Promise<number> {
   });
 }
 
+/** What an `oombot.yaml` says to watch this server as a host. `more`: further keys of the host, such as `, tags: [db]`. */
+export function hostYaml(
+  { port, identityFile, knownHostsFile }: Sshd,
+  { user = 'root', name = 'db01', more = '' } = {},
+): string {
+  return [
+    `ssh: { user: ${user}, identityFile: ${identityFile}, knownHosts: ${knownHostsFile} }`,
+    'hosts:',
+    `  - { name: ${name}, address: 127.0.0.1, port: ${port}${more} }`,
+    '',
+  ].join('\n');
+}
+
 /** The machine's own clock. */
 export const realClock: Clock = {
   nowMs: () => Date.now(),
