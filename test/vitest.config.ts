@@ -21,10 +21,10 @@ function projectOf(file: string): ProjectName {
   return FOLDERS[path.relative('test', path.dirname(file)).split(path.sep)[0] || '.'] ?? 'host';
 }
 
-// Each of these makes a Debian of its own and has a script of its own: `npm run test:guest`, `npm run test:image`, `npm run test:fresh`.
+// Each of these makes a Debian of its own and has a script of its own: `npm run test:guest`, `npm run test:image`, `npm run test:fresh`, `npm run test:trixie`.
 const files = globSync('test/**/*.test.ts', {
   cwd: root,
-  exclude: ['test/guest/**', 'test/image/**', 'test/fresh/**'],
+  exclude: ['test/guest/**', 'test/image/**', 'test/fresh/**', 'test/trixie/**'],
 }).sort();
 
 function project(
