@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
-import { skipWithout, type PartName } from '../support/needs.ts';
+import { needs, skipWithout, type PartName } from '../support/needs.ts';
 
 const cli = path.join(import.meta.dirname, '../../src/cli.ts');
 const node = path.join(import.meta.dirname, '../../node_modules/.bin/node');
@@ -115,7 +115,7 @@ describe('oombot parse', () => {
     expect(jsonOf(out)).toMatchObject([{ pid: 18540 }]);
   });
 
-  it('says who may read a file that we may not', () => {
+  it('says who may read a file that we may not', needs('open clone'), () => {
     const secret = file('secret.log', STORY);
     chmodSync(secret, 0o000);
     chmodSync(dir, 0o755);

@@ -285,6 +285,7 @@ echo 'touch /etc/owned' > env; chmod 644 env`);
 
 describe.each(shells)('oom-adj under %s', needs('root'), (...shell) => {
   let dir: string;
+  beforeEach((context) => skipWithout(context, shell[0]));
   beforeAll(() => {
     dir = mkdtempSync(path.join(tmpdir(), 'oombot-shells-'));
     writeFileSync(path.join(dir, 'helper'), uninstalled(dir));
@@ -296,7 +297,7 @@ describe.each(shells)('oom-adj under %s', needs('root'), (...shell) => {
     return spawnSync(command, args, { input: request, encoding: 'utf8' }).stdout.trim();
   }
 
-  it('refuses a kernel thread', () => {
+  it('refuses a kernel thread', needs('kernel threads'), () => {
     const stat = readFileSync('/proc/2/stat', 'utf8');
     const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 
