@@ -2,7 +2,8 @@ import type { Drill, DrillStep } from '../../incident/drill.ts';
 import { describeDrill, describeDrillFailure, describeDrills } from '../../notice/answer/drill-notice.ts';
 import { sayDuration } from '../../notice/units.ts';
 import type { HostLink } from '../host-link.ts';
-import { STANDING_KEY, writeReply } from '../reply-body.ts';
+import { newsFor } from '../deliveries.ts';
+import { STANDING_KEY, type ReplyBody } from '../reply-body.ts';
 import type { DrillProgress } from '../watch/drill-watch.ts';
 import { isStormy, killOnPurpose, whyNoDrill, type WhyNot } from './drill-host.ts';
 import type { DrillWorld } from './drill-world.ts';
@@ -203,10 +204,8 @@ export function openDrills(world: DrillWorld): Drills {
     await tellNews(drill.channel, { notice, key: STANDING_KEY });
   }
 
-  async function tellNews(channel: string, body: Parameters<typeof writeReply>[0]): Promise<void> {
-    await store.enqueue([
-      { incidentId: '', channel, kind: 'news', body: writeReply(body), notBeforeMs: clock.nowMs() },
-    ]);
+  async function tellNews(channel: string, body: ReplyBody): Promise<void> {
+    await store.enqueue([newsFor(channel, body, clock.nowMs())]);
     wake();
   }
 
