@@ -121,6 +121,10 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
         keepaliveIntervalMs,
         canDetach,
       });
+    } catch (error) {
+      return { ...failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`), shown: null };
+    }
+    try {
       const proxy = request.through ?? target.proxyCommand ?? null;
       words = [
         '-F',
@@ -140,6 +144,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
         }
       }
     } catch (error) {
+      await folder.remove();
       return { ...failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`), shown: null };
     }
 
@@ -190,7 +195,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       return { kind: 'failed', failure: opensshFailure(target, known, { said, shown, isLate }), shown };
     }
     const key = await folder.shownKey();
-    void gone.promise.then(folder.remove);
+    const removed = gone.promise.then(folder.remove);
 
     // A session that finds no connection must not make one of its own: its way out is a program that ends at once.
     const session = ['-F', 'none', '-S', folder.socket, '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false'];
@@ -218,7 +223,10 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
         // A host certificate stands for the key in it.
         hostKey: key === null ? null : fingerprintOf(parseCertificate(key)?.keyBlob ?? key),
         gone: gone.promise,
-        goodbye: end,
+        goodbye: async () => {
+          await end();
+          await removed;
+        },
         destroy: () => void end(),
       },
     };

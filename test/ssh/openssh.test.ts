@@ -274,9 +274,12 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
     }
     await stateOf(connection, 'connected');
     await soon(() => expect(ofSsh()).toHaveLength(2));
+    const [folder = ''] = ofSsh().flatMap((line) => /\S+oombot-ssh-\w+/.exec(line)?.[0] ?? []);
+    expect(existsSync(folder)).toBe(true);
 
     await connection.close();
 
+    expect(existsSync(folder)).toBe(false);
     await soon(() => expect(ofSsh()).toEqual([]));
   });
 
