@@ -1,3 +1,4 @@
+import type { Drill } from '../incident/drill.ts';
 import type { Danger } from '../incident/early-warning.ts';
 import type { Growth, Moment } from '../incident/growth.ts';
 import type { Leak } from '../incident/leak.ts';
@@ -154,5 +155,25 @@ export function exampleRanking(nowMs: number): Ranking {
     freeSwapKiB: 1_000_000,
     totalSwapKiB: 2_000_000,
     warnings: ['Processes of other users are hidden (hidepid).'],
+  };
+}
+
+/** A drill that worked. */
+export function exampleDrill(nowMs: number): Drill {
+  const askedAtMs = nowMs - 60_000;
+  return {
+    id: '0123456789abcdef'.repeat(2),
+    host: EXAMPLE.host,
+    channel: '#oom',
+    by: EXAMPLE.userId,
+    state: 'worked',
+    madeAtMs: askedAtMs - 1_000,
+    askedAtMs,
+    killedAtMs: askedAtMs + 120,
+    seenAtMs: askedAtMs + 180,
+    recordedAtMs: askedAtMs + 190,
+    toldAtMs: askedAtMs + 520,
+    counted: { before: 4, after: 5 },
+    end: null,
   };
 }

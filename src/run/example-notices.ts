@@ -21,6 +21,12 @@ import {
 } from '../notice/answer/fleet-notice.ts';
 import { describeHistory } from '../notice/answer/history-notice.ts';
 import { describeMemory } from '../notice/answer/memory-notice.ts';
+import {
+  describeDrill,
+  describeDrillBegun,
+  describeDrillFailure,
+  describeDrills,
+} from '../notice/answer/drill-notice.ts';
 import { describeRecordBack, describeRecordFault } from '../notice/answer/record-notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { describeWeek } from '../notice/answer/report-notice.ts';
@@ -48,6 +54,7 @@ import { exampleChanges } from './example-changes.ts';
 import {
   EXAMPLE,
   exampleDanger,
+  exampleDrill,
   exampleGrowth,
   exampleHistory,
   exampleHost,
@@ -69,6 +76,7 @@ export function exampleNotices(nowMs: number): Example[] {
   if (kill === undefined || incident === null) throw new Error('the example has no kill');
   const sizing = sizingOf(incident);
   const host = exampleHost(nowMs);
+  const drill = exampleDrill(nowMs);
   const growth = exampleGrowth(nowMs);
   const ask = { what: SERVICE, sinceMs: nowMs - HOUR_MS, untilMs: nowMs };
   const asked = { host: HOST, ask, facts: null, incident, bootAtMs: nowMs - DAY_MS, inspect: null };
@@ -169,6 +177,13 @@ export function exampleNotices(nowMs: number): Example[] {
         1,
       ),
     ],
+    ['a drill', describeDrill(drill)],
+    ['a drill has begun', describeDrillBegun(drill, false)],
+    [
+      'a drill that failed',
+      describeDrillFailure({ ...drill, state: 'failed', end: { step: 'see', reason: 'No line came within 30 s.' } }),
+    ],
+    ['drills of a channel', describeDrills('#oom', [drill], '7 d')],
     ['the database fails', describeRecordFault({ sinceMs: nowMs - HOUR_MS, sentence: 'database or disk is full' }, 2)],
     [
       'the database works again',

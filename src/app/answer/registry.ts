@@ -235,6 +235,7 @@ export const COMMANDS: readonly Command[] = [
   }),
   command({
     name: 'drill',
+    whoMay: 'approvers',
     usage: '<host>',
     does: 'tries the whole way with a real, harmless kill on a host, and says how long it took (approvers and admins, in Slack alone)',
     read: ([host]) => (host === undefined ? incomplete('drill', 'a host', 'drill db01') : asking({ host })),

@@ -315,11 +315,9 @@ export function openSteps(context: ChannelContext): Steps {
         threadTs: null,
         isUrgent: false,
       });
-    const { ts } = row;
+    const to = { channel: destination, ts: row.ts, notice, mark: { id: row.key, also: [] } };
     edits.freeAtMs = clock.nowMs() + EDIT_SPACING_MS;
-    const outcome = await bounded(() =>
-      workspace.update({ channel: destination, ts, notice, mark: { id: row.key, also: [] } }),
-    );
+    const outcome = await bounded(() => workspace.update(to));
     if (outcome.kind !== 'sent' && outcome.kind !== 'gone') return { kind: 'failed', rows: [row], outcome };
     // Where somebody deleted the message, what it would say now is not news; what stands for ever is posted anew.
     const isAnew = outcome.kind === 'gone' && readReply(row.body)?.key === STANDING_KEY;
