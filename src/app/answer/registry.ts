@@ -237,7 +237,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'drill',
     whoMay: 'approvers',
     usage: '<host>',
-    does: 'tries the whole way with a real, harmless kill on a host, and says how long it took (approvers and admins, in Slack alone)',
+    does: 'tries the whole way with a real, harmless kill on a host, and says how long it took; admins may, too',
     read: ([host]) => (host === undefined ? incomplete('drill', 'a host', 'drill db01') : asking({ host })),
     answer: (handlers, ask, requester) => handlers.drill(ask, requester),
   }),
