@@ -63,7 +63,9 @@ describe('each verb', { timeout: 120_000 }, () => {
 });
 
 describe('completion', { timeout: 60_000 }, () => {
-  const file = (shell: string): string => path.join(dir, `completion.${shell}`);
+  function file(shell: string): string {
+    return path.join(dir, `completion.${shell}`);
+  }
   beforeAll(async () => {
     for (const shell of ['bash', 'zsh', 'fish']) writeFileSync(file(shell), (await oombot('completion', shell)).out);
   });

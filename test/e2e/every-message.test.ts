@@ -58,10 +58,19 @@ async function heighten(page: Page, width: number): Promise<void> {
   await page.setViewportSize({ width, height: height + 400 });
 }
 
+/** As much of an element of the page as is asked for there: the tests are compiled without the types of a page. */
+interface Box {
+  tagName: string;
+  textContent: string | null;
+  parentElement: Box | null;
+  ownerDocument: { defaultView: { getComputedStyle: (box: Box) => { overflowX: string } } | null };
+  getBoundingClientRect: () => { right: number };
+}
+
 /** What stands out of the window and cannot be scrolled to within its own box. */
 function widerThan(page: Page, width: number): Promise<string[]> {
-  return page.locator('[role=log] article *').evaluateAll((elements, limit) => {
-    function scrolls(element: (typeof elements)[number] | null): boolean {
+  return page.locator('[role=log] article *').evaluateAll((elements: Box[], limit) => {
+    function scrolls(element: Box | null): boolean {
       if (element === null) return false;
       const overflowX = element.ownerDocument.defaultView?.getComputedStyle(element).overflowX ?? '';
       return ['auto', 'scroll', 'hidden'].includes(overflowX) || scrolls(element.parentElement);

@@ -133,14 +133,17 @@ echo $!`);
     const pid = startProcess(kept);
 
     log.kill(victim);
-    const told = (): Message | undefined => workspace.messages(CHANNEL.name).find(({ text }) => text.includes(victim));
+    function told(): Message | undefined {
+      return workspace.messages(CHANNEL.name).find(({ text }) => text.includes(victim));
+    }
+    function card(): Message | undefined {
+      return workspace.messages(CHANNEL.name).find((message) => approveOf(message) !== '');
+    }
     if (left.kill)
       expect((await eventually(told, 'the kill', WAIT_MS)).text).toContain(`\`${victim}\` was killed on \`db01\``);
     if (left.command) expect(await answerTo(workspace, 'last db01')).toContain(victim);
     const proposal = `protect db01 ${kept} ${AFTER} because it is tried`;
     if (left.approval) {
-      const card = (): Message | undefined =>
-        workspace.messages(CHANNEL.name).find((message) => approveOf(message) !== '');
       // A host that is too busy to be read in time is asked again.
       while (card() === undefined) await answerTo(workspace, proposal);
       await eventually(
