@@ -97,7 +97,9 @@ describe('the helper on a Debian with systemd and a root that lacks nothing', { 
 
   it('has the kernel kill a process of its own in a drill, on cgroup v2, and leaves nothing behind', () => {
     function left(): string {
-      return root('ls -d /sys/fs/cgroup/oombot-drill-* 2>/dev/null; grep -l oombot-drill /proc/[0-9]*/comm 2>/dev/null; true').trim();
+      return root(
+        'ls -d /sys/fs/cgroup/oombot-drill-* 2>/dev/null; grep -l oombot-drill /proc/[0-9]*/comm 2>/dev/null; true',
+      ).trim();
     }
     const id = 'a1'.repeat(16);
     const before = root('grep ^oom_kill /proc/vmstat');
