@@ -24,7 +24,7 @@ import { openWebhooks } from './hook/open-webhooks.ts';
 import { followInventories, KEEP_KILLS_MS, shareWork, tidyUp } from './run/chores.ts';
 import type { WatchedFleet } from './run/fleet.ts';
 import { openFront, type Front } from './run/front.ts';
-import { hostsNow, openHosts, type Hosts } from './run/hosts.ts';
+import { hostsNow, openHosts, takeUpHosts, type Hosts } from './run/hosts.ts';
 import { untilDemoIsRead, type Local } from './run/local-run.ts';
 import { printNews } from './run/print-news.ts';
 import { approvalsOf, openSettings, receiversOf } from './run/settings.ts';
@@ -67,7 +67,7 @@ const INVENTORY_PATIENCE_MS = 15_000;
 export async function run({ load = loadConfig, print, signal }: RunOptions): Promise<Running> {
   const opened: Opened = [];
   try {
-    const base = await openBase(openSettings(load), opened, signal);
+    const base = await openBase(openSettings(load), opened);
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
     const hosts = openHosts(base, opened);
@@ -90,7 +90,7 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
         signal: stopped,
       }),
     );
-    work.chores.push(keepDrills(drillWorld, drills, stopped));
+    work.chores.push(keepDrills(drillWorld, drills, stopped), takeUpHosts(base, hosts.fleet, front.local, stopped));
     opened.push(drills.close, () => (stop.abort(), Promise.all(work.chores)), work.closeChanges);
     const closeSocket = await openTerminalSocket(base, answering.forTerminals, opened);
     // All the rest goes on while Slack cannot be reached.

@@ -103,7 +103,8 @@ export function watchOutbox(metrics: Metrics, store: LedgerStore): void {
     registers: [metrics.registry],
     collect: async () => {
       gauge.reset();
-      for (const queue of await store.queueLengths())
+      // While the record cannot be read nobody knows; the other figures do not wait for it.
+      for (const queue of await store.queueLengths().catch(() => []))
         gauge.set({ channel: queue.channel }, queue.waiting + queue.inFlight);
     },
   });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import { openBell, type Bell } from '../app/bell.ts';
 import { seenBefore } from '../app/seen-before.ts';
+import type { AddedHost } from '../app/ports.ts';
 import type { Store } from '../app/store-port.ts';
 import type { Saved } from '../app/watch/save-queue.ts';
 import type { Config } from '../config/config.ts';
@@ -14,6 +15,7 @@ import type { HostKey } from '../app/host-link.ts';
 import type { SshTarget } from '../ssh/target.ts';
 import { openInventories, type Inventories } from './inventories.ts';
 import { openSsh, type Ssh } from '../ssh/open-ssh.ts';
+import { openLate } from '../store/late-store.ts';
 import { isRecordFault } from '../store/record-fault.ts';
 import { isAway, openStore } from '../store/store.ts';
 import { databaseUrl, type Settings } from './settings.ts';
@@ -21,7 +23,6 @@ import { systemClock as clock } from './system-clock.ts';
 
 /** A fault of the record that lasts is logged again after this. */
 const SAY_AGAIN_MS = 60 * 60_000;
-const DATABASE_AGAIN_MS = 2_000;
 
 /** How to close what is open, in the order in which it was opened. */
 export type Opened = (() => Promise<unknown>)[];
@@ -36,6 +37,10 @@ export interface Base {
   owner: string;
   metrics: Metrics;
   store: Store;
+  /** Resolves when the record is open, at the latest when it is closed. */
+  recordOpened: Promise<void>;
+  /** Hosts that were added from Slack. */
+  addedHosts: () => Promise<AddedHost[]>;
   ssh: Ssh;
   inventories: Inventories;
   /** Kills went on record. */
@@ -48,12 +53,21 @@ export interface Base {
   changed: Bell;
 }
 
-/** Throws one sentence; while a PostgreSQL server is only away it is waited for, until the signal aborts. */
-export async function openBase(settings: Settings, opened: Opened, signal: AbortSignal): Promise<Base> {
+/** Throws one sentence; a PostgreSQL server that is only away is tried again while all the rest goes on. */
+export async function openBase(settings: Settings, opened: Opened): Promise<Base> {
   const config = settings.now();
   const { log, recordIsBack } = openLog(config);
   logWarnings(log, config);
-  const store = await openRecord(config, log, signal);
+  const late = await openLate(() => openStore(databaseUrl(config), { auditKey: config.auditKey }), {
+    clock,
+    isAway,
+    onFault: (error) =>
+      log.error(
+        { reason: String(error) },
+        'The database cannot be opened; hosts are watched, and kills are told from memory',
+      ),
+  });
+  const { store } = late;
   opened.push(store.close);
   const { sshPassphrase, sshAgentSocket, proxyEnvironment } = config;
   const ssh = openSsh({
@@ -72,6 +86,8 @@ export async function openBase(settings: Settings, opened: Opened, signal: Abort
     owner: randomUUID(),
     metrics: openMetrics(),
     store,
+    recordOpened: late.opened,
+    addedHosts: rememberHosts(store),
     ssh,
     inventories: openInventories({ config: settings.now, store, clock, log }),
     saved: openBell<Saved>(),
@@ -81,17 +97,17 @@ export async function openBase(settings: Settings, opened: Opened, signal: Abort
   };
 }
 
-/** What happens meanwhile is read from the hosts' logs afterwards, from where each was read before. */
-async function openRecord(config: Config, log: Logger, signal: AbortSignal): Promise<Store> {
-  for (let isWaiting = false; ; isWaiting = true) {
+/** Those that the record knows, or knew when it could be read last. */
+function rememberHosts(store: Store): () => Promise<AddedHost[]> {
+  let last: AddedHost[] = [];
+  return async () => {
     try {
-      return await openStore(databaseUrl(config), { auditKey: config.auditKey });
+      last = await store.addedHosts();
     } catch (error) {
-      if (!isAway(error) || signal.aborted) throw error;
-      if (!isWaiting) log.error({ err: error }, 'The database cannot be reached; the start waits for it');
-      await clock.sleep(DATABASE_AGAIN_MS, signal).catch(() => undefined);
+      if (!isRecordFault(error)) throw error;
     }
-  }
+    return last;
+  };
 }
 
 /** An incident's message as it should read now. */

@@ -24,23 +24,28 @@ export async function shareWork(world: {
   clock: Clock;
   log: Log;
   owner: string;
-  watchOnly: (hosts: readonly string[]) => Promise<void>;
+  /** null: all. */
+  watchOnly: (hosts: readonly string[] | null) => Promise<void>;
   serveOnly: (channels: readonly string[]) => void;
   /** The leases are held again for a while. */
   onRenewed: (atMs: number) => void;
   signal: AbortSignal;
 }): Promise<void> {
   const { store, fleet, clock, log, owner, signal } = world;
+  let held = false;
   while (!signal.aborted) {
     try {
       const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
       const names = fleet.hosts().map((host) => host.name);
       await world.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
+      held = true;
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
       world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
       world.onRenewed(lease.nowMs);
     } catch (error) {
       log.error({ err: error }, 'The leases could not be renewed');
+      // Nobody says who else would watch: all are, until the database answers.
+      if (!held) await world.watchOnly(null);
     }
     await clock.sleep(LEASE_EVERY_MS, signal).catch(() => undefined);
   }

@@ -69,10 +69,28 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
 }
 
 /** Those of the configuration, those that were added from Slack, those of inventories, and the demo's. */
-export async function hostsNow({ settings, store, inventories }: Base, local: Local | null): Promise<HostConfig[]> {
+export async function hostsNow(
+  { settings, addedHosts, inventories }: Base,
+  local: Local | null,
+): Promise<HostConfig[]> {
   const config = settings.now();
   const named = new Set(config.hosts.map((host) => host.name));
-  const added = (await store.addedHosts()).filter((host) => !named.has(host.name));
+  const added = (await addedHosts()).filter((host) => !named.has(host.name));
   const known = [...config.hosts, ...added.map((host) => addedHostConfig(config, host)), ...(local?.hosts ?? [])];
   return [...known, ...inventories.hosts(new Set(known.map(({ name }) => name)))];
+}
+
+/** The record was opened late: it may know hosts that the configuration does not name. */
+export async function takeUpHosts(
+  base: Base,
+  fleet: WatchedFleet,
+  local: Local | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await Promise.race([base.recordOpened, stopped]);
+  if (signal.aborted) return;
+  await fleet
+    .replace(await hostsNow(base, local))
+    .catch((error: unknown) => base.log.error({ err: error }, 'The hosts could not be taken up; reload to try again'));
 }

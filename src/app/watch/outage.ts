@@ -2,8 +2,9 @@ import { describeBackAgain, describeUnreachable } from '../../notice/answer/flee
 import type { Notice } from '../../notice/notice.ts';
 import { z } from 'zod';
 import { newsFor } from '../deliveries.ts';
+import type { LinkState, WatchState } from '../host-link.ts';
 import { isHostMuted } from '../mute-target.ts';
-import type { Clock, NewDelivery, Position } from '../ports.ts';
+import type { Clock, Log, NewDelivery, Position } from '../ports.ts';
 import type { ToSave } from './save-queue.ts';
 import type { Store } from '../store-port.ts';
 
@@ -14,6 +15,16 @@ export interface WatchStatus {
   /** Why it is not. */
   sentence: string;
   bootId: string | null;
+}
+
+/** The same, of a watch and its link. */
+export function statusOf({ kind, sinceMs, sentence, facts }: WatchState, connection: LinkState): WatchStatus {
+  return {
+    isWatched: kind === 'watching',
+    sinceMs,
+    sentence: connection.kind === 'connected' ? sentence : connection.sentence,
+    bootId: facts?.bootId ?? null,
+  };
 }
 
 export interface OutageWorld {
@@ -42,8 +53,25 @@ const SOURCE = 'outage';
 const Told = z.object({ sinceMs: z.number(), bootId: z.string().nullable() }).nullable();
 type Told = z.output<typeof Told>;
 
+const RETRY_MS = 30_000;
+
+/** Tells of them until the signal aborts, whatever fails. */
+export async function keepTellingOutages(
+  host: string,
+  world: OutageWorld,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await tellOutages(host, world, signal).catch((error: unknown) => {
+      log.error({ err: error, host }, 'A host outage could not be posted; retrying');
+    });
+    await world.clock.sleep(RETRY_MS, signal).catch(() => undefined);
+  }
+}
+
 /** Tells once that a host cannot be watched, and once that it can again: silence must mean health. Until the signal aborts. */
-export async function tellOutages(host: string, world: OutageWorld, signal: AbortSignal): Promise<void> {
+async function tellOutages(host: string, world: OutageWorld, signal: AbortSignal): Promise<void> {
   const { store, clock } = world;
   let told = await readTold(store, host);
   let awaySinceMs: number | null = told?.sinceMs ?? null;

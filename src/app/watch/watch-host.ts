@@ -1,4 +1,4 @@
-import type { HostFacts, HostLink, LogBatch, LogGap, WatchState } from '../host-link.ts';
+import type { FollowEnd, HostFacts, HostLink, LogBatch, LogGap, WatchState } from '../host-link.ts';
 import type { Incident, Kill } from '../../incident/incident.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { DrillWatch } from './drill-watch.ts';
@@ -6,7 +6,7 @@ import { openEarlyWarning } from './early-warning.ts';
 import { openCounting } from './counting.ts';
 import { openLineQueue, type LineQueue } from './line-queue.ts';
 import { openLogReader, type LogReader } from './log-reader.ts';
-import { tellOutages } from './outage.ts';
+import { keepTellingOutages, statusOf } from './outage.ts';
 import { assignIncidents } from './assign-incidents.ts';
 import { incidentIdOf } from './incident-id.ts';
 import { openUnsavedKills } from './unsaved-kills.ts';
@@ -20,6 +20,7 @@ import { spread } from './spread.ts';
 import type { Store } from '../store-port.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { WebhookRoute } from '../webhook.ts';
+import { readPositions, watchWithoutRecord } from './without-record.ts';
 import { openTurns, type Turns } from './turns.ts';
 
 export interface WatchWorld {
@@ -112,6 +113,9 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     facts: null,
   };
   let watchedSinceMs = clock.nowMs();
+  const beside = { store, clock, saves, snapshots, turns, signal, onGap, onLines: noteLines };
+  /** Since when it is read while the record does not answer; null: it answered. */
+  let withoutRecordSinceMs: number | null = null;
   /** Aborts when a kill was recorded. */
   let killed = new AbortController();
 
@@ -124,13 +128,14 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const looked = await unlessAborted(link.probe(), signal);
     if (looked.kind === 'failed') return failed(looked.sentence);
     const { facts } = looked;
+    const known = await unlessAborted(readPositions(host, beside), signal);
+    if (known === null) return ended(await readWithoutRecord(facts));
     const formerly = await recogniseHost(host, facts, { store, clock, log, configured: world.configured?.() ?? [] });
-    // What waits belongs to the positions: reading goes on behind it.
-    await unlessAborted(saves.drained(), signal);
-    const positions = await store.positions(host);
+    const positions = formerly === null ? known : await store.positions(host);
     await snapshots.load();
     await world.drills?.load(host);
-    const begun = beginWatching(positions, clock.nowMs());
+    const begun = beginWatching(positions, withoutRecordSinceMs ?? clock.nowMs());
+    withoutRecordSinceMs = null;
     watchedSinceMs = begun.sinceMs;
     saves.add({ positions: begun.toSave });
     state = { ...state, facts, sources: [], ...(formerly === null ? {} : { formerly }) };
@@ -153,12 +158,10 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       onGap,
     });
     function take(batch: LogBatch): void {
-      world.onLines(batch.lines.length);
-      state.lastLineAtMs = batch.arrivedAtMs;
-      if (!state.sources.includes(batch.source)) state.sources = [...state.sources, batch.source];
+      noteLines(batch);
       lines.add(batch);
     }
-    const beside = [
+    const tasks = [
       keepResting(reader, (read) => keep(read), lines.isEmpty, until),
       keepCounting(facts, { take, lines }, until),
       keepSnapshots(until),
@@ -176,14 +179,33 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       })
       .finally(() => leave.abort());
     try {
-      await Promise.all(beside);
+      await Promise.all(tasks);
       // What has arrived is not asked for a second time.
       await unlessAborted(lines.drained(), signal);
     } finally {
       lines.close();
     }
+    await ended(end);
+  }
+
+  /** The record cannot be read: what dies meanwhile is told from memory. */
+  function readWithoutRecord(facts: HostFacts): Promise<FollowEnd> {
+    withoutRecordSinceMs ??= clock.nowMs();
+    state = { ...state, facts, sources: [] };
+    become('watching', '');
+    return watchWithoutRecord(link, { ...beside, facts, sinceMs: withoutRecordSinceMs });
+  }
+
+  async function ended(end: FollowEnd): Promise<void> {
     if (end.kind === 'failed') await failed(end.sentence);
-    else become('waiting', end.kind === 'done' ? 'the host is looked at again' : 'the connection was lost');
+    else if (end.kind !== 'aborted')
+      become('waiting', end.kind === 'done' ? 'the host is looked at again' : 'the connection was lost');
+  }
+
+  function noteLines(batch: LogBatch): void {
+    world.onLines(batch.lines.length);
+    state.lastLineAtMs = batch.arrivedAtMs;
+    if (!state.sources.includes(batch.source)) state.sources = [...state.sources, batch.source];
   }
 
   function onGap(gap: LogGap): void {
@@ -295,32 +317,14 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     }
   }
 
-  async function keepTelling(): Promise<void> {
-    const outages = {
-      store,
-      clock,
-      channel: () => world.channelOf({ host }),
-      save: saves.offer,
-      sight: () => {
-        const connection = link.state();
-        const { kind, sinceMs, sentence, facts } = state;
-        return {
-          isWatched: kind === 'watching',
-          sinceMs,
-          sentence: connection.kind === 'connected' ? sentence : connection.sentence,
-          bootId: facts?.bootId ?? null,
-        };
-      },
-    };
-    while (!signal.aborted) {
-      await tellOutages(host, outages, signal).catch((error: unknown) => {
-        log.error({ err: error, host }, 'A host outage could not be posted; retrying');
-      });
-      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-    }
-  }
-
-  const running = [keepWatching(), keepTelling()];
+  const outages = {
+    store,
+    clock,
+    channel: () => world.channelOf({ host }),
+    save: saves.offer,
+    sight: () => statusOf(state, link.state()),
+  };
+  const running = [keepWatching(), keepTellingOutages(host, outages, log, signal)];
   return {
     host,
     state: () =>
