@@ -16,8 +16,16 @@ export function renderCompletion(program: Command, shell: Shell): string {
   return shell === 'bash' ? bash(levels) : shell === 'zsh' ? zsh(levels) : fish(program);
 }
 
+/** Those that help lists, but for itself. */
+function verbsOf(command: Command): Command[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((one) => one.name() !== 'help');
+}
+
 function levelsOf(command: Command, path: string): Level[] {
-  const verbs = command.commands.filter((one) => one.name() !== 'help');
+  const verbs = verbsOf(command);
   return [
     { path, words: [...verbs.map((one) => one.name()), ...choicesOf(command)], options: optionsOf(command) },
     ...verbs.flatMap((one) => levelsOf(one, `${path} ${one.name()}`.trim())),
@@ -81,7 +89,7 @@ _oombot "$@"
 }
 
 function fish(program: Command): string {
-  const verbs = program.commands.filter((one) => one.name() !== 'help');
+  const verbs = verbsOf(program);
   const lines = verbs.flatMap((verb) => {
     const name = verb.name();
     return [

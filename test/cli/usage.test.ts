@@ -30,6 +30,8 @@ describe('a mistyped command line', () => {
       /^oombot last: missing required argument 'host'\nFor example: oombot last db01\nTry: oombot last --help\n$/,
     ],
     [['lst', 'db01'], /^oombot: unknown command 'lst'\n\(Did you mean last\?\)\nTry: oombot --help\n$/],
+    [['drill', 'db01'], /^oombot drill: that is done in Slack: \/oom drill <host>\n$/],
+    [['unprotect', 'db01', '--x'], /^oombot unprotect: that is done in Slack: \/oom unprotect <host> <process\|unit> /],
     [
       ['setup', '--user', 'root'],
       /^oombot setup: --user "root" cannot be used: expected a name of its own such as oombot/,
