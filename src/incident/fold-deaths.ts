@@ -3,7 +3,7 @@ import { isSameDeath, momentOf } from './death-key.ts';
 import type { Kill } from './incident.ts';
 
 /** Under which name a death is looked up: kills that may be one death have the same. */
-export function placeOf({ key }: Kill): string {
+export function placeOf({ key }: Pick<Kill, 'key'>): string {
   return momentOf(key) ?? key;
 }
 

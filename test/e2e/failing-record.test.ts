@@ -12,7 +12,7 @@ import type { Health } from '../../src/http/health.ts';
 import { openStore } from '../../src/store/store.ts';
 import { needs } from '../support/needs.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { openSmallDisk } from '../support/small-disk.ts';
+import { openFailingDisk, openSmallDisk } from '../support/small-disk.ts';
 import { freePort, openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
 
@@ -45,16 +45,20 @@ describe('a record that fails while kills go on', { ...needs('sshd'), timeout: 3
     /** Messages in the channel, as JSON. */
     told: (words: string) => number;
     stop: () => Promise<void>;
+    /** Where its configuration and the host's log are. */
+    dir: string;
+    port: number;
   }
 
-  async function aBot(database: string, through: readonly string[] = []): Promise<Bot> {
-    const dir = mkdtempSync(path.join(tmpdir(), 'oombot-record-'));
+  /** `before`: the one in whose place it starts. */
+  async function aBot(database: string, through: readonly string[] = [], before: Bot | null = null): Promise<Bot> {
+    const dir = before?.dir ?? mkdtempSync(path.join(tmpdir(), 'oombot-record-'));
     const log = path.join(dir, 'kern.log');
-    const port = await freePort();
-    const workspace = await openWorkspaceOfManifest({ channels: ['#oom'] });
+    const port = before?.port ?? (await freePort());
+    const workspace = before?.workspace ?? (await openWorkspaceOfManifest({ channels: ['#oom'] }));
     let logged = '';
-    let pids = 1_000;
-    writeFileSync(log, '');
+    let pids = before === null ? 1_000 : 2_000;
+    if (before === null) writeFileSync(log, '');
     writeFileSync(
       path.join(dir, 'oombot.yaml'),
       `http: 127.0.0.1:${port}
@@ -119,6 +123,8 @@ hosts: [{ name: db01, address: 127.0.0.1, port: ${sshd.port}, logFiles: [${log}]
           .map(({ msg }) => msg),
       told: (words) => workspace.messages('#oom').filter((one) => JSON.stringify(one).includes(words)).length,
       stop,
+      dir,
+      port,
     };
     let seen: unknown = null;
     await eventually(
@@ -184,6 +190,36 @@ hosts: [{ name: db01, address: 127.0.0.1, port: ${sshd.port}, logFiles: [${log}]
 
     await survives(bot, /cannot grow: the disk is full/, disk.fill, disk.free);
   });
+
+  it(
+    'because its file system takes no writes any more, until it is mounted anew',
+    needs('ext4', 'namespaces'),
+    async () => {
+      const disk = await openFailingDisk();
+      toClose.push(disk.close);
+      const database = `sqlite:${disk.folder}/oombot.db`;
+      const bot = await aBot(database, disk.through());
+      const names = [bot.happen()];
+      await eventually(() => bot.told(names[0]!) > 0, 'the first kill');
+      expect((await bot.health()).body).toMatchObject({ ok: true, record: true });
+
+      disk.fail();
+      names.push(bot.happen());
+      await eventually(async () => (await bot.health()).status === 503, 'the fault in /healthz');
+      expect((await bot.health()).body.recordFault?.sentence).toMatch(/the disk reports an error|cannot be written/);
+      await eventually(() => bot.told('Not on record yet') > 0, 'the second kill, told from memory', 40_000);
+      const errors = bot.errors();
+      expect(errors).toEqual([...new Set(errors)]);
+      await bot.stop();
+      await disk.mend();
+      const next = await aBot(database, disk.through(), bot);
+      names.push(next.happen());
+
+      await eventually(() => next.told(names.at(-1)!) > 0, 'the last kill');
+      await eventually(() => next.told('Not on record yet') === 0, 'a message that is edited', 60_000);
+      for (const name of names) expect(next.told(name), name).toBe(1);
+    },
+  );
 
   it('because another program locks it', async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'oombot-locked-'));

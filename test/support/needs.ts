@@ -61,6 +61,12 @@ const PARTS = {
     isHere: canUnshare,
     get: 'apt-get install busybox, and run npm test as root with CAP_SYS_ADMIN, on a kernel with overlayfs',
   },
+  ext4: {
+    called: 'a file system in a file',
+    isHere: () => isRoot && existsSync('/dev/loop-control') && existsSync('/sys/fs/ext4') && isProgram('mkfs.ext4'),
+    get: 'apt-get install e2fsprogs, and run npm test as root, on a kernel with loop devices and ext4',
+    optional: true,
+  },
   corpus: {
     called: 'the public corpus',
     isHere: () => existsSync(path.join(import.meta.dirname, '../../../shared/corpus/index.json')),
