@@ -153,7 +153,7 @@ describe('protecting a process in the local workspace', { ...needs('chromium'), 
     await killed.getByRole('button', { name: 'Protect…' }).click();
     const form = page.getByRole('dialog', { name: 'Propose a protection' });
     await form.waitFor(SLOW);
-    expect(await form.getByLabel('Host').inputValue()).toBe('demo-db01');
+    expect(await form.getByLabel('Host', { exact: true }).inputValue()).toBe('demo-db01');
     expect(await form.getByLabel('Process, PID or unit').inputValue()).toBe('mysql.service');
     await form.getByLabel('Value').fill('-9999'.slice(0, 5));
     await form.getByRole('button', { name: 'Propose' }).click();
