@@ -11,8 +11,9 @@ import { openWebhookAlerts } from './webhook-alerts.ts';
 import { openWebhookEvents } from './webhook-events.ts';
 
 const STORE_AGAIN_MS = 1_000;
-/** What fails so often while other messages get through is set aside: it would be tried for ever. */
+/** What fails so often, and for so long, while other messages get through is set aside: it would be tried for ever. */
 const POISON_TRIES = 8;
+const POISON_AFTER_MS = 60 * 60_000;
 
 /**
  * One webhook: what its receiver should know is sent, one request at a time. A receiver knows a message again by its id, so that what
@@ -25,7 +26,7 @@ export function openWebhookDestination(destination: string, world: TellWorld, is
     events: openWebhookEvents(world, book),
     alerts: openWebhookAlerts(destination, world, book),
   };
-  const failed = new Map<string, { tries: number; sentBefore: number }>();
+  const failed = new Map<string, { tries: number; sentBefore: number; sinceMs: number }>();
   let sent = 0;
   let failures = 0;
   let pausedUntilMs = 0;
@@ -79,12 +80,13 @@ export function openWebhookDestination(destination: string, world: TellWorld, is
     else if (outcome.kind === 'refused') await setAside(rows, outcome.reason, false);
     else {
       const reason = outcome.kind === 'gone' ? 'gone' : outcome.reason;
-      const before = failed.get(id) ?? { tries: 0, sentBefore: sent };
+      const before = failed.get(id) ?? { tries: 0, sentBefore: sent, sinceMs: clock.nowMs() };
       failed.set(id, { ...before, tries: before.tries + 1 });
       failures += 1;
       pausedUntilMs = clock.nowMs() + backOffMs(failures);
       if (failures === 1) log.warn({ webhook: destination, reason }, 'A webhook did not take a message; it waits');
-      if (before.tries + 1 >= POISON_TRIES && sent > before.sentBefore) {
+      const isOld = clock.nowMs() - before.sinceMs >= POISON_AFTER_MS;
+      if (isOld && before.tries + 1 >= POISON_TRIES && sent > before.sentBefore) {
         failed.delete(id);
         await setAside(rows, reason, true);
       }

@@ -65,13 +65,14 @@ export function openUnsavedKills(
     const times = deaths.map(({ atMs }) => atMs);
     const span = { sinceMs: Math.min(...times) - AROUND_MS, untilMs: Math.max(...times) + AROUND_MS };
     const known = await ask(() => store.kills({ hosts: [host], service: null, ...span, limit: KILLS_MAX }));
-    const nowOpen = (await ask(() => store.openIncidents(host))) ?? [...open.values()];
+    const onRecord = (await ask(() => store.openIncidents(host))) ?? [];
     const mutes = (await ask<Mute>(() => store.mutes(clock.nowMs()))) ?? [];
-    // A save may have succeeded meanwhile.
+    // A save may have succeeded meanwhile, and opened more.
+    const nowOpen = [...new Map([...onRecord, ...open.values()].map((incident) => [incident.id, incident])).values()];
     const fresh = deaths.filter(
       (kill) => !recorded.has(placeOf(kill)) && !(known ?? []).some(({ key }) => isSameDeath(key, kill.key)),
     );
-    const isOpen = new Set([...nowOpen.map(({ id }) => id), ...open.keys()]);
+    const isOpen = new Set(nowOpen.map(({ id }) => id));
     const decision = assignIncidents(
       { host, nowOpen, fresh, amended: [] },
       { ...placing, nowMs: clock.nowMs(), mutes, toldAs },
