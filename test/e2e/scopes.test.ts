@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { Message } from '../../src/local/message.ts';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
@@ -71,7 +71,11 @@ describe('the whole bot, where Slack granted', { timeout: 400_000, ...needs('nam
   }
 
   /** The bot as a process of its own, which reads a log of its own on the host that all share. */
-  async function aBotWithout(declined: readonly string[], at: number): Promise<Bench> {
+  async function aBotWithout(
+    declined: readonly string[],
+    at: number,
+    { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
+  ): Promise<Bench> {
     const workspace = await openWorkspaceOfManifest({
       channels: [CHANNEL.name],
       userGroups: [GROUP],
@@ -127,8 +131,9 @@ echo $!`);
     return shown(await eventually(() => ana.privateAnswers(CHANNEL.name)[before], `the answer to ${words}`, WAIT_MS));
   }
 
-  it.concurrent.each(CASES.map((one, at) => [...one, at] as const))('%s', async (_, declined, left, at) => {
-    const { workspace, bot, log } = await aBotWithout(declined, at);
+  it.concurrent.for(CASES.map((one, at) => [...one, at] as const))('%s', async ([, declined, left, at], test) => {
+    // Side by side each test ends for itself: what it opened is its own.
+    const { workspace, bot, log } = await aBotWithout(declined, at, test);
     const [victim, kept] = [`victim-${at}`, `kept-${at}`];
     const pid = startProcess(kept);
 
