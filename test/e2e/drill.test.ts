@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
@@ -16,7 +17,7 @@ const GROUPS = '/sys/fs/cgroup/memory';
 
 describe.each(['sudo', 'doas'] as const)(
   'a drill over a real sshd, with a real kill, through %s',
-  { ...needs('namespaces', 'sshd', 'kills'), timeout: 120_000 },
+  { ...needs('namespaces', 'sshd', 'kills'), timeout: 180_000 },
   (way) => {
     let host: UnsharedHost;
     let sshd: Sshd;
@@ -71,8 +72,20 @@ describe.each(['sudo', 'doas'] as const)(
     });
 
     it('kills, sees, records and tells, says how long that took, and leaves nothing behind', async () => {
-      const began = Date.now();
-      expect(await ask(ANN)).toContain('has begun');
+      let began = 0;
+      // The ring of this machine may hold kills of the last minute, after which none is killed for a drill.
+      const answer = await eventually(
+        async () => {
+          began = Date.now();
+          const said = await ask(ANN);
+          if (!said.includes('Processes are being killed right now')) return said;
+          await sleep(5_000);
+          return null;
+        },
+        'a calm minute',
+        90_000,
+      );
+      expect(answer).toContain('has begun');
       const told = await bot.workspace.until(() => message('works: '), WAIT_MS);
 
       expect(told).toMatch(/Drill on .*db01.*: the way from .*db01.* to .*#oom.* works: \d+(?:\.\d+)? s/);
