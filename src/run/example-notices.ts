@@ -181,7 +181,14 @@ export function exampleNotices(nowMs: number): Example[] {
     ['a drill has begun', describeDrillBegun(drill, false)],
     [
       'a drill that failed',
-      describeDrillFailure({ ...drill, state: 'failed', end: { step: 'see', reason: 'No line came within 30 s.' } }),
+      describeDrillFailure({
+        ...drill,
+        state: 'failed',
+        end: { step: 'see', reason: 'No line came within 30 s.' },
+        seenAtMs: null,
+        recordedAtMs: null,
+        toldAtMs: null,
+      }),
     ],
     ['drills of a channel', describeDrills('#oom', [drill], '7 d')],
     ['the database fails', describeRecordFault({ sinceMs: nowMs - HOUR_MS, sentence: 'database or disk is full' }, 2)],
