@@ -47,8 +47,6 @@ const SAME_KEYS: [string, keyof KillRecord][] = [
   ['group', 'oomGroup'],
   ['reaped', 'reaped'],
 ];
-/** A slip of the index: see test/corpus/README.md. */
-const CPUSET_CALLED_GLOBAL = 'd12numa-cpuset';
 /** The ring buffer had lost the first half of the reports when dmesg was asked. */
 const REPORTS_WITHOUT_VICTIM: Record<string, number> = { 'd12-nokill.dmesg.log': 42 };
 
@@ -58,7 +56,7 @@ function wantedOf(row: Row, entry: CorpusEntry): Row {
   for (const [from, to] of SAME_KEYS) if (row[from] !== null && row[from] !== undefined) wanted[to] = row[from];
   const kind = typeof row['kind'] === 'string' ? row['kind'] : '';
   wanted['killer'] = USERSPACE.has(kind) ? kind : 'kernel';
-  const domain = entry.file.startsWith(CPUSET_CALLED_GLOBAL) ? 'cpuset' : DOMAINS[kind];
+  const domain = DOMAINS[kind];
   if (domain !== undefined) wanted['domain'] = domain;
   const { timestamp, mono_us: monoUs } = row;
   if (typeof timestamp === 'string') wanted['timeText'] = timestamp;
