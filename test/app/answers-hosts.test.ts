@@ -2,6 +2,7 @@ import type { Watched } from '../../src/app/host-link.ts';
 import { describe, expect, it } from 'vitest';
 import type { AnswersWorld } from '../../src/app/answer/answers-world.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
+import { aDrill } from '../contract/drills.ts';
 import { aKill } from '../support/a-kill.ts';
 import { anAnsweringBot, noticeOf, NOW_MS, refusalOf, textOf } from '../support/an-answering-bot.ts';
 import { BOOT_ID } from '../support/scripted-host.ts';
@@ -162,6 +163,19 @@ describe('a check', () => {
     const text = textOf(await bot.handlers.checkHosts({ host: 'db01' }, ASKER));
 
     expect(text).toContain('the kernel counted 2 kills that its log has not shown yet');
+  });
+
+  it('knows the kills of drills in that counter, which are not on record as kills', async () => {
+    const bot = await anAnsweringBot();
+    await bot.store.saveCounter({ host: 'db01', bootId: BOOT_ID, counter: 5, parsed: 0, atMs: NOW_MS });
+    bot.host('db01').countersSay({ bootId: BOOT_ID, oomKills: 6, readAtMs: NOW_MS });
+    await bot.store.putDrill(aDrill({ id: 'a' }));
+    const drilled = [{ id: 'a', host: 'db01', bootId: BOOT_ID, key: `${BOOT_ID}:5:7` }];
+    await bot.store.saveBatch({ host: 'db01', kills: [], positions: [], drilled }, () => {
+      throw new Error('there is no kill to decide on');
+    });
+
+    expect(textOf(await bot.handlers.checkHosts({ host: 'db01' }, ASKER))).toBe('1 host checked, no problems');
   });
 
   it('does not wait for ever for a host that says nothing', async () => {

@@ -7,7 +7,8 @@ import { aNotice } from '../../src/notice/notice.ts';
 const NOW = Date.UTC(2026, 10, 22, 12);
 const DAY_MS = 24 * 60 * 60_000;
 
-function aDrill(given: Partial<Drill> & { id: string }): Drill {
+/** A drill under way on db01, with what is `given` of it. */
+export function aDrill(given: Partial<Drill> & { id: string }): Drill {
   return {
     host: 'db01',
     channel: '#oom',

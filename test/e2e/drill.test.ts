@@ -50,9 +50,9 @@ describe.each(['sudo', 'doas'] as const)(
       const found = bot.workspace.messages('#oom').findLast(({ text }) => text.includes(words));
       return found === undefined ? undefined : `${found.text}\n${JSON.stringify(found.blocks)}`;
     }
-    async function ask(who: { id: string }): Promise<string> {
+    async function ask(who: { id: string }, words = 'drill db01'): Promise<string> {
       const before = bot.workspace.as(who.id).privateAnswers('#oom').length;
-      expect(await bot.workspace.as(who.id).command('#oom', '/oom drill db01')).toEqual({ ok: true });
+      expect(await bot.workspace.as(who.id).command('#oom', `/oom ${words}`)).toEqual({ ok: true });
       const answer = await bot.workspace.until(() => bot.workspace.as(who.id).privateAnswers('#oom')[before], WAIT_MS);
       return answer.text;
     }
@@ -102,6 +102,8 @@ describe.each(['sudo', 'doas'] as const)(
       const entry = (await bot.running.store.audit('db01', 10)).find(({ action }) => action === 'drill');
       expect(host.run(`sleep 0.3; grep 'drilled=${drill?.id}' /var/log/seen`).stdout).toContain(`ref=${entry?.hash}`);
       expect(message('oombot-drill was killed')).toBeUndefined();
+      // No kill is missing: the proof that something else was not killed holds.
+      expect(await ask(ANN, 'why db01 nobody-is-called-so 1m')).not.toContain('The kernel counted');
     });
 
     it('takes no other kill for its own: a group of the same kind, or an earlier one again, is told', async () => {

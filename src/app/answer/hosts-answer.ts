@@ -17,6 +17,7 @@ import type { Handlers } from './handlers.ts';
 import type { FleetHost } from '../host-link.ts';
 import type { Rights } from './rights.ts';
 import type { Targets } from './targets.ts';
+import { countedKills } from '../counted-kills.ts';
 import { withTimeout } from '../with-timeout.ts';
 
 /** Positions that are places in a log; others are notes that are kept with them. */
@@ -147,7 +148,7 @@ export function openHostsAnswers(
     if (!now || now.oomKills === null) return [];
     const before = await store.counter(host, now.bootId);
     if (before === null) return [];
-    const parsed = await store.countKernelKills(host, now.bootId);
+    const parsed = await countedKills(store, host, now.bootId);
     const missing = now.oomKills - before.counter - (parsed - before.parsed);
     if (missing <= 0) return [];
     return [`the kernel counted ${sayCount(missing, 'kill')} that its log has not shown yet`];

@@ -10,6 +10,7 @@ import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import { containerLabel, nameOfGroup, type ContainerName } from '../../oom/proc/container-name.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
 import type { HostLink } from '../host-link.ts';
+import { countedKills } from '../counted-kills.ts';
 import type { LiveScans } from '../live-scan.ts';
 import type { Snapshot } from '../store-port.ts';
 import type { AnswersWorld } from './answers-world.ts';
@@ -101,10 +102,10 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
     const counter = facts?.oomKills ?? null;
     const nothing = { missingSinceBoot: null, missingSinceWatched: null, ahead: 0, isWhole: kills.length < KILLS_MAX };
     if (bootId === null || counter === null) return { kills, watchedSinceMs, ...nothing };
-    const recorded = await store.countKernelKills(host, bootId);
+    const known = await countedKills(store, host, bootId);
     const base = await store.counter(host, bootId);
-    const missingSinceBoot = counter - recorded;
-    const missingSinceWatched = base === null ? null : counter - base.counter - (recorded - base.parsed);
+    const missingSinceBoot = counter - known;
+    const missingSinceWatched = base === null ? null : counter - base.counter - (known - base.parsed);
     const present = kills.filter(
       (kill) => kill.bootId === bootId && isByKernel(kill.record) && kill.record.outcome === 'killed',
     ).length;
@@ -114,7 +115,7 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
       missingSinceBoot,
       missingSinceWatched,
       ahead: missingSinceWatched ?? missingSinceBoot,
-      isWhole: kills.length < KILLS_MAX && present === recorded,
+      isWhole: kills.length < KILLS_MAX && present === (await store.countKernelKills(host, bootId)),
     };
   }
 

@@ -3,6 +3,7 @@ import type { Kill } from '../../incident/incident.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import { isByKernel } from '../../oom/by-kernel.ts';
 import type { KillRecord } from '../../oom/report.ts';
+import { countedKills } from '../counted-kills.ts';
 import type { HostFacts, HostLink } from '../host-link.ts';
 import { countedTimes, unexplainedCgroups } from './unexplained-cgroups.ts';
 import type { Clock, KillQuery } from '../ports.ts';
@@ -49,7 +50,7 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     if (bootId === null) return null;
     // Ours first: a kill in between is then counted but not read, which the next look puts right; the other way round it
     // would hide one.
-    const parsed = (await store.countKernelKills(host, bootId)) + (await store.countDrillKills(host, bootId));
+    const parsed = await countedKills(store, host, bootId);
     const counters = await link.counters();
     if (counters === null || counters.oomKills === null || counters.bootId !== bootId) return null;
     const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
