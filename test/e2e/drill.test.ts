@@ -53,7 +53,10 @@ describe.each(['sudo', 'doas'] as const)(
     async function ask(who: { id: string }, words = 'drill db01'): Promise<string> {
       const before = bot.workspace.as(who.id).privateAnswers('#oom').length;
       expect(await bot.workspace.as(who.id).command('#oom', `/oom ${words}`)).toEqual({ ok: true });
-      const answer = await bot.workspace.until(() => bot.workspace.as(who.id).privateAnswers('#oom')[before], 2 * WAIT_MS);
+      const answer = await bot.workspace.until(
+        () => bot.workspace.as(who.id).privateAnswers('#oom')[before],
+        2 * WAIT_MS,
+      );
       return answer.text;
     }
     /** On record as kills, by the groups that they died in. */
