@@ -37,8 +37,8 @@ export async function readPositions(
 ): Promise<Awaited<ReturnType<Store['positions']>> | null> {
   try {
     // What waits belongs to the positions: reading goes on behind it.
-    const read = await withTimeout(clock, RECORD_WITHIN_MS, async () => {
-      await saves.drained();
+    const read = await withTimeout(clock, RECORD_WITHIN_MS, async (signal) => {
+      await unlessAborted(saves.drained(), signal);
       return store.positions(host);
     });
     return read.kind === 'done' ? read.value : null;
