@@ -248,6 +248,7 @@ function startAnswering(
     }),
     watchState: fleet.watchState,
     checkHost: fleet.check,
+    found: new Map(),
     testing: () => testDestinations(settings.now(), slack, clock),
     groupMembers: (group) => slack.groupMembers(group),
     editing: {
