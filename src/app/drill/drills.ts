@@ -78,7 +78,8 @@ export function openDrills(world: DrillWorld): Drills {
     if (why !== null) return { kind: 'refused', why };
     // Somebody else may have asked meanwhile.
     if (active.has(host)) return begin(host, by);
-    await start(drill, []);
+    if (!(await start(drill, [])))
+      return { kind: 'refused', why: { reason: 'This host is no longer watched here.', needsSetup: false } };
     return { kind: 'begun', drill, isElsewhere: false };
   }
 
