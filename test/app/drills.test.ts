@@ -274,6 +274,22 @@ describe('a drill that somebody asks for', () => {
     });
   });
 
+  it('asks the record ever less often whether a channel that takes nothing shows it', async () => {
+    const { clock, chat, world, ended } = await aScene();
+    let asked = 0;
+    const { newsState } = world.store;
+    const store = { ...world.store, newsState: (...of: [string, string]) => ((asked += 1), newsState(...of)) };
+    const own = openDrills({ ...world, store });
+    chat.script.fate = () => ({ taken: false, told: { kind: 'unsent', reason: 'down' } });
+
+    await own.begin('db01', 'U1');
+    await clock.advance(31_000);
+
+    expect(ended.map(({ end }) => end?.step)).toEqual(['announce']);
+    expect(asked).toBeLessThan(80);
+    await own.close();
+  });
+
   it('is refused where the host is taken off the list while its helper is asked', async () => {
     const { chat, drills, world, host, clock } = await aScene();
     let isListed = true;

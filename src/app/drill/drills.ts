@@ -29,7 +29,9 @@ const ANNOUNCED_WITHIN_MS = 30_000;
 const SEEN_WITHIN_MS = 30_000;
 const RECORDED_WITHIN_MS = 30_000;
 const TOLD_WITHIN_MS = 60_000;
-const LOOK_EVERY_MS = 40;
+/** The time that is told is too long by a tenth at most, or by this. */
+const LOOK_LEAST_MS = 40;
+const LOOK_MOST_MS = 1_000;
 /** Longer than all of it together. */
 const LOST_AFTER_MS = 5 * 60_000;
 /** Nobody watches the host if nobody takes it by then. */
@@ -215,14 +217,16 @@ export function openDrills(world: DrillWorld): Drills {
     drill: Drill,
     withinMs: number,
   ): Promise<{ kind: 'shown'; atMs: number } | { kind: 'no'; reason: string }> {
-    const endAtMs = clock.nowMs() + withinMs;
+    const fromMs = clock.nowMs();
+    const endAtMs = fromMs + withinMs;
     while (!stop.signal.aborted) {
       const state = await store.newsState(drill.channel, keyOf(drill));
       if (state.kind === 'shown') return { kind: 'shown', atMs: clock.nowMs() };
       if (state.kind === 'failed') return { kind: 'no', reason: `Slack refused the message: ${state.reason}` };
       if (clock.nowMs() >= endAtMs)
         return { kind: 'no', reason: `${drill.channel} did not take the message within ${sayDuration(withinMs)}.` };
-      await clock.sleep(LOOK_EVERY_MS, stop.signal).catch(() => undefined);
+      const againMs = Math.min(LOOK_MOST_MS, Math.max(LOOK_LEAST_MS, (clock.nowMs() - fromMs) / 10));
+      await clock.sleep(againMs, stop.signal).catch(() => undefined);
     }
     return { kind: 'no', reason: 'oombot was stopped.' };
   }
