@@ -2,8 +2,9 @@ import { describeNoSize, describeSizes } from '../../notice/answer/size-notice.t
 import { unitOf } from '../../change/find-target.ts';
 import { titleOf } from '../../cause/cause-facts.ts';
 import { sizingOf } from '../../notice/incident/incident-size.ts';
-import { isWithin, placeOfScan, type Place } from '../../size/place.ts';
+import { placeOfScan, type Place } from '../../size/place.ts';
 import { programOf, sizeOf, sizesTogether } from '../../size/size.ts';
+import { isWithin } from '../../oom/proc/cgroup.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
 import { limitedGroups } from '../limited-groups.ts';
 import type { LiveScans } from '../live-scan.ts';
