@@ -4,7 +4,7 @@ import { sayDuration } from '../../notice/units.ts';
 import type { HostLink } from '../host-link.ts';
 import { newsFor } from '../deliveries.ts';
 import { STANDING_KEY, type ReplyBody } from '../reply-body.ts';
-import type { DrillProgress } from '../watch/drill-watch.ts';
+import { NOTHING_SEEN } from '../watch/drill-watch.ts';
 import { isStormy, killOnPurpose, whyNoDrill, type WhyNot } from './drill-host.ts';
 import type { DrillWorld } from './drill-world.ts';
 
@@ -58,9 +58,7 @@ export function openDrills(world: DrillWorld): Drills {
       state: 'running',
       madeAtMs: clock.nowMs(),
       askedAtMs: null,
-      killedAtMs: null,
-      seenAtMs: null,
-      recordedAtMs: null,
+      ...NOTHING_SEEN,
       toldAtMs: null,
       counted: null,
       end: null,
@@ -129,7 +127,7 @@ export function openDrills(world: DrillWorld): Drills {
     drill = { ...drill, askedAtMs: clock.nowMs() };
     await store.putDrill(drill, ['running']);
 
-    let progress: DrillProgress = { killedAtMs: null, seenAtMs: null, recordedAtMs: null };
+    let progress = NOTHING_SEEN;
     let nap = new AbortController();
     const forget = watch.expect(drill, (now) => {
       progress = now;
