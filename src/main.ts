@@ -90,7 +90,9 @@ export async function run({ load = loadConfig, print, signal }: RunOptions): Pro
         signal: stopped,
       }),
     );
-    work.chores.push(keepDrills(drillWorld, drills, stopped), takeUpHosts(base, hosts.fleet, front.local, stopped));
+    work.chores.push(keepDrills(drillWorld, drills, stopped));
+    if (base.recordOpened !== null)
+      work.chores.push(takeUpHosts(base, hosts.fleet, front.local, base.recordOpened, stopped));
     opened.push(drills.close, () => (stop.abort(), Promise.all(work.chores)), work.closeChanges);
     const closeSocket = await openTerminalSocket(base, answering.forTerminals, opened);
     // All the rest goes on while Slack cannot be reached.
@@ -246,6 +248,7 @@ function startAnswering(
     }),
     watchState: fleet.watchState,
     checkHost: fleet.check,
+    found: new Map(),
     testing: () => testDestinations(settings.now(), slack, clock),
     groupMembers: (group) => slack.groupMembers(group),
     editing: {

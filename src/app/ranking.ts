@@ -3,9 +3,8 @@ import { sayKiB } from '../oom/units.ts';
 import type { ScoreRow, Ranking } from '../notice/scores-notice.ts';
 import { sayShare } from '../notice/units.ts';
 import { UNKILLABLE } from '../oom/badness/badness.ts';
-import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import { identifyCgroup, isWithin } from '../oom/proc/cgroup.ts';
 import { nameOfGroup, type ContainerName } from '../oom/proc/container-name.ts';
-import { isWithin } from '../size/place.ts';
 import { rankNext, type LiveRank, type ProcessFacts, type ProcScan } from '../oom/proc/proc-scan.ts';
 
 /** Memory groups whose limit was hit before: path → limit in KiB, null where the report did not say. */

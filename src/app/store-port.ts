@@ -225,7 +225,7 @@ export interface HostStore {
   hostProfiles: () => Promise<HostProfile[]>;
   /**
    * Notes which machine a host is. A machine whose only other name is not among the `configured` any more, and whose new name has no record,
-   * was renamed: all that is kept of it goes to the new name at once. Gives the old one; null: it was not.
+   * was renamed: all that is kept of it goes to the new name at once, and the audit log says so. Gives the old one; null: it was not.
    */
   noteMachine: (seen: SeenMachine, configured: readonly string[]) => Promise<string | null>;
 }

@@ -7,7 +7,7 @@ import type { ChangeRefusal } from './refusal.ts';
 //   v1 hello                    ok oom-adj=1 min=-900 max=1000 capability=yes writable=yes file=oom_score_adj [units=yes] [raise=no log=yes try=yes ref=yes] [names=yes] [drill=yes]
 //   v1 names                    name docker … (oom/proc/container-name.ts), a line each, then: ok names=12
 //   v1 drill <nonce>            ok drill=<nonce>    the kernel killed a process of the helper's own
-// What stands in brackets older helpers do not say. Either of the first two may end in 16 to 64 hex digits for the host's log.
+// What stands in brackets older helpers do not say. The first two and drill may end in 16 to 64 hex digits for the host's log.
 // or `refused <reason>`. It checks all of this again; what is checked here only keeps nonsense from being sent.
 
 const VERSION = 1;
@@ -58,13 +58,13 @@ export function drillRequest(id: string, ref?: string): string {
   return `v1 drill ${id}${refWord(ref)}\n`;
 }
 
-/** Reads what came back for it, or for the question whether it would be done. */
+/** Reads what came back for it, or for the question whether it would be done: `done` then says that it would. */
 export function readDrillAnswer(
   text: string,
   id: string,
-): { kind: 'killed' } | { kind: 'refused'; word: string } | { kind: 'unknown'; reason: string } {
+): { kind: 'done' } | { kind: 'refused'; word: string } | { kind: 'unknown'; reason: string } {
   const line = answerLine(text);
-  if (line === `ok drill=${id}` || line === 'ok try') return { kind: 'killed' };
+  if (line === `ok drill=${id}` || line === 'ok try') return { kind: 'done' };
   const refused = line === null ? null : REFUSED.exec(line);
   return refused
     ? { kind: 'refused', word: refused[1] ?? '' }

@@ -37,8 +37,8 @@ export interface Base {
   owner: string;
   metrics: Metrics;
   store: Store;
-  /** Resolves when the record is open, at the latest when it is closed. */
-  recordOpened: Promise<void>;
+  /** Resolves when the record is open, at the latest when it is closed. null: it was at once. */
+  recordOpened: Promise<void> | null;
   /** Hosts that were added from Slack. */
   addedHosts: () => Promise<AddedHost[]>;
   ssh: Ssh;

@@ -1,6 +1,7 @@
 import { notedNames } from '../app/engine-names.ts';
 import { openLiveScans, type LiveScans } from '../app/live-scan.ts';
 import { openDrillWatch, type DrillWatch } from '../app/watch/drill-watch.ts';
+import { unlessAborted } from '../app/unless-aborted.ts';
 import { openReportKeeper } from '../app/watch/report-keeper.ts';
 import { addedHostConfig, type HostConfig } from '../config/config.ts';
 import type { Base, Opened } from './base.ts';
@@ -70,7 +71,7 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
 
 /** Those of the configuration, those that were added from Slack, those of inventories, and the demo's. */
 export async function hostsNow(
-  { settings, addedHosts, inventories }: Base,
+  { settings, addedHosts, inventories }: Pick<Base, 'settings' | 'addedHosts' | 'inventories'>,
   local: Local | null,
 ): Promise<HostConfig[]> {
   const config = settings.now();
@@ -80,17 +81,19 @@ export async function hostsNow(
   return [...known, ...inventories.hosts(new Set(known.map(({ name }) => name)))];
 }
 
-/** The record was opened late: it may know hosts that the configuration does not name. */
+/** The record is `opened` late: it may know hosts that the configuration does not name. */
 export async function takeUpHosts(
-  base: Base,
-  fleet: WatchedFleet,
+  base: Pick<Base, 'settings' | 'addedHosts' | 'inventories' | 'log'>,
+  fleet: Pick<WatchedFleet, 'replace'>,
   local: Local | null,
+  opened: Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  await Promise.race([base.recordOpened, stopped]);
-  if (signal.aborted) return;
-  await fleet
-    .replace(await hostsNow(base, local))
-    .catch((error: unknown) => base.log.error({ err: error }, 'The hosts could not be taken up; reload to try again'));
+  try {
+    await unlessAborted(opened, signal);
+    signal.throwIfAborted();
+    await fleet.replace(await hostsNow(base, local));
+  } catch (error) {
+    if (!signal.aborted) base.log.error({ err: error }, 'The hosts could not be taken up; reload to try again');
+  }
 }

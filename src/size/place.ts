@@ -1,7 +1,7 @@
 import { gatherFacts, titleOf } from '../cause/cause-facts.ts';
 import type { ProcessFacts, ProcScan } from '../oom/proc/proc-scan.ts';
 import type { KillRecord } from '../oom/report.ts';
-import { identifyCgroup } from '../oom/proc/cgroup.ts';
+import { identifyCgroup, isWithin } from '../oom/proc/cgroup.ts';
 import { residentKiB } from '../oom/resident.ts';
 
 /** Tasks of one name in the place that ran out. */
@@ -123,9 +123,4 @@ function tasksOf(name: string, all: readonly ProcessFacts[]): Tasks {
     commandLine: largest?.commandLine ?? null,
     unit: largest?.cgroup == null ? null : identifyCgroup(largest.cgroup).unit,
   };
-}
-
-/** Whether a process lives in a group or below it. */
-export function isWithin(cgroup: string | null, group: string): boolean {
-  return cgroup === group || (cgroup?.startsWith(`${group}/`) ?? false);
 }

@@ -7,8 +7,8 @@ const AGAIN_MS = 2_000;
 
 export interface LateStore {
   store: Store;
-  /** Resolves when the store is open, at the latest when it is closed. */
-  opened: Promise<void>;
+  /** Resolves when the store is open, at the latest when it is closed. null: it was at once. */
+  opened: Promise<void> | null;
 }
 
 /**
@@ -39,7 +39,7 @@ export async function openLate(
 
   const first = tryOnce();
   const atStart = await Promise.race([first, clock.sleep(START_WAITS_MS, closing.signal).then(() => 'away' as const)]);
-  const opened = atStart === 'open' ? Promise.resolve() : keepTrying();
+  const opened = atStart === 'open' ? null : keepTrying();
 
   async function keepTrying(): Promise<void> {
     let said = '';

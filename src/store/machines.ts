@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { SeenMachine } from '../app/store-port.ts';
 import type { Rule } from '../change/rule.ts';
+import { appendAuditIn } from './audit.ts';
 import type { Database, Trx } from './schema.ts';
 
 /** With all that is kept under a host's name; leases are not, they end by themselves. */
@@ -21,7 +22,8 @@ const WITH_REVISION: readonly string[] = ['incidents', 'changes'];
 
 /**
  * Notes which machine stands behind a name. Where that name has no record yet, and the same machine had one name that is `configured` no
- * more, all that is kept under the old name is the new one's from then on, in the same transaction. Gives the old name, or null.
+ * more, all that is kept under the old name is the new one's from then on, in the same transaction, with its entry in the audit log. Gives
+ * the old name, or null.
  */
 export function noteMachine(
   database: Database,
@@ -37,6 +39,9 @@ export function noteMachine(
       for (const table of BY_HOST) await renameIn(trx, table, formerly, host);
       await renameInRules(trx, formerly, host);
       await trx.deleteFrom('machines').where('host', '=', formerly).execute();
+      // After the rows, as where changes are saved: two that wait for each other's lock would end neither.
+      const entry = { atMs, actor: 'oombot', action: 'rename-host', host, details: { formerly } };
+      await appendAuditIn(database, trx, entry);
       database.killCache?.clear();
     }
     const row = { boot_id: bootId, host_key: hostKey, at_ms: atMs };

@@ -19,6 +19,10 @@ const OVER = sql.raw(`('declined', 'expired', 'refused', 'failed', 'undone')`);
 
 /** What is asked of each kill that goes. */
 const GONE = sql.raw('returning host, boot_id, killer, outcome, source');
+/** The kernel counted what a drill killed, too. */
+const GONE_DRILLS = sql.raw(
+  `returning host, boot_id, case when kill_key is null then '' else 'kernel' end as killer, 'killed' as outcome, 'drill' as source`,
+);
 
 interface GoneKill {
   host: string;
@@ -54,7 +58,7 @@ function statements({ nowMs, keepKillsMs, keepSamplesMs, maxKillsPerHost }: Rete
     // What came of a change stays in the audit log.
     sql`delete from changes where id in (select id from changes where proposed_at_ms < ${before}
           and state in ${OVER} limit ${ROWS_PER_DELETE})`,
-    sql`delete from drills where at_ms < ${before}`,
+    sql`delete from drills where id in (select id from drills where at_ms < ${before} limit ${ROWS_PER_DELETE}) ${GONE_DRILLS}`,
     sql`delete from samples where (host, at_ms) in
           (select host, at_ms from samples where at_ms < ${nowMs - keepSamplesMs} limit ${ROWS_PER_DELETE})`,
     sql`delete from samples where (host, at_ms) in

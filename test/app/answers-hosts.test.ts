@@ -104,6 +104,20 @@ describe('the fleet', () => {
 });
 
 describe('a check', () => {
+  it('is known wherever hosts are listed, until the host is removed', async () => {
+    const found = new Map<string, readonly string[]>();
+    const problem = 'adm group is missing: usermod -aG adm oombot';
+    const asked = await anAnsweringBot({ found, checkHost: () => Promise.resolve([problem]) });
+    const other = await anAnsweringBot({ found });
+
+    await asked.handlers.checkHosts({ host: 'db01' }, ASKER);
+    expect(textOf(await other.handlers.answerHosts(ASKER))).toContain(problem);
+
+    other.hosts.delete('db01');
+    await other.handlers.answerHosts(ASKER);
+    expect([...found.keys()]).toEqual([]);
+  });
+
   const BROKEN: Partial<AnswersWorld> = {
     checkHost: (host) => Promise.resolve(host === 'db01' ? ['adm group is missing: usermod -aG adm oombot'] : []),
   };

@@ -274,6 +274,41 @@ describe('a drill that somebody asks for', () => {
     });
   });
 
+  it('asks the record ever less often whether a channel that takes nothing shows it', async () => {
+    const { clock, chat, world, ended } = await aScene();
+    let asked = 0;
+    const { newsState } = world.store;
+    const store = { ...world.store, newsState: (...of: [string, string]) => ((asked += 1), newsState(...of)) };
+    const own = openDrills({ ...world, store });
+    chat.script.fate = () => ({ taken: false, told: { kind: 'unsent', reason: 'down' } });
+
+    await own.begin('db01', 'U1');
+    await clock.advance(31_000);
+
+    expect(ended.map(({ end }) => end?.step)).toEqual(['announce']);
+    expect(asked).toBeLessThan(80);
+    await own.close();
+  });
+
+  it('is refused where the host is taken off the list while its helper is asked', async () => {
+    const { chat, drills, world, host, clock } = await aScene();
+    let isListed = true;
+    const { link } = world.fleet;
+    world.fleet.link = (name) => (isListed ? link(name) : null);
+    host.helperSays((line) => {
+      if (line === 'v1 hello\n') return answered(`${HELLO} drill=yes`);
+      isListed = false;
+      return answered('ok try');
+    });
+
+    expect(await drills.begin('db01', 'U1')).toEqual({
+      kind: 'refused',
+      why: { reason: 'This host is no longer watched here.', needsSetup: false },
+    });
+    await clock.advance(5_000);
+    expect(chat.messages).toEqual([]);
+  });
+
   it('is left to the process that watches the host, and told as interrupted where that one stops', async () => {
     const { clock, chat, drills, world, leave, ended, helperSays } = await aScene({ shared: true });
     helperSays(() => 'hm');

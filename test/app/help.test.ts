@@ -53,6 +53,17 @@ describe('the help', () => {
     }
   });
 
+  it('shows drills to approvers and to admins who are none', async () => {
+    const settings = () => ({ admins: [ANN.userId], hosts: [] });
+    const editing = { readHostKey: () => Promise.reject(new Error('no host')), hostsChanged: () => Promise.resolve() };
+
+    expect(await helpOf({ handlers: answersOf(await aChangingBot()) })).toContain('/oom drill db01');
+    const asAdmin = await helpOf(await anAnsweringBot({ settings, editing }));
+    expect(asAdmin).toContain('/oom drill db01');
+    expect(asAdmin).not.toContain('/oom protect');
+    expect(await helpOf(await anAnsweringBot())).not.toContain('/oom drill');
+  });
+
   it('takes its examples from a host that can be changed, where there is one', async () => {
     const bot = await aChangingBot();
     bot.readOnly.add('db01');

@@ -56,6 +56,17 @@ it('a host that is met under a new name has its history, and that is said once',
   expect([later.state().formerly, logged.length]).toEqual([undefined, 1]);
 });
 
+it('a host that came along has its entry in the audit log with it: another write cannot fail between them', async () => {
+  const store = await aStore();
+  await (await watched('db01', store)).close();
+  const full = { ...store, appendAudit: () => Promise.reject(new Error('the disk is full')) };
+
+  const after = await watched('pg-main', full);
+
+  expect(after.state()).toMatchObject({ kind: 'watching', formerly: 'db01' });
+  expect(await store.audit('pg-main', 5)).toMatchObject([{ action: 'rename-host' }]);
+});
+
 it('a record that takes nothing keeps no host from being watched', async () => {
   const store = await aStore();
   const full = { ...store, noteMachine: () => Promise.reject(new Error('the disk is full')) };

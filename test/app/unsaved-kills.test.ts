@@ -52,6 +52,25 @@ describe('kills that the record does not take', () => {
     expect(told.map(({ killCount }) => killCount)).toEqual([1, 1]);
   });
 
+  it('are told within the time of one question to a store that hangs', async () => {
+    const clock = fakeClock(NOW_MS);
+    const told: Incident[] = [];
+    function hang(): Promise<never> {
+      return new Promise(() => undefined);
+    }
+    const unsaved = openUnsavedKills('db01', placing, {
+      store: { openIncidents: hang, kills: hang, mutes: hang },
+      clock,
+      onUnsaved: (incident) => void told.push(incident),
+    });
+
+    const telling = unsaved.tell([toldTwice('java', 7).live]);
+    await clock.advance(3_000);
+
+    expect(told).toHaveLength(1);
+    await telling;
+  });
+
   it.each([
     ['answers', true],
     ['does not answer', false],

@@ -78,6 +78,32 @@ export function describeDrills(openNew: () => Promise<Store>): void {
       expect(await store.lastDrills()).toEqual([]);
     });
 
+    it('are still counted in their boot when they are dropped, however many: the kernel counts them too', async () => {
+      const store = await openNew();
+      const nowMs = NOW + 400 * DAY_MS;
+      const reading = { host: 'db01', bootId: 'boot-1', counter: 503, parsed: 502, atMs: nowMs };
+      await store.saveCounter(reading);
+      for (let at = 0; at < 503; at++) await store.putDrill(aDrill({ id: `d${at}`, state: 'worked' }));
+      const drilled = Array.from({ length: 502 }, (_, at) => ({
+        id: `d${at}`,
+        host: 'db01',
+        bootId: at === 0 ? 'boot-2' : 'boot-1',
+        key: `boot-1:5:${at}`,
+      }));
+      await store.saveBatch({ host: 'db01', kills: [], positions: [], drilled }, () => {
+        throw new Error('there is no kill to decide on');
+      });
+      expect(await store.countDrillKills('db01', 'boot-1')).toBe(501);
+
+      await store.prune({ nowMs, keepKillsMs: 90 * DAY_MS, keepSamplesMs: DAY_MS, maxKillsPerHost: null });
+
+      expect([
+        await store.countDrillKills('db01', 'boot-1'),
+        await store.countKernelKills('db01', 'boot-1'),
+        await store.countKernelKills('db01', 'boot-2'),
+      ]).toEqual([0, 501, 0]);
+    });
+
     it('have one message in a channel that stays when other news are let go of', async () => {
       const store = await openNew();
       const notice = aNotice({ headline: [{ words: 'Drills' }] });

@@ -44,6 +44,9 @@ export function describeMachines(openNew: () => Promise<Store>): void {
       expect(await store.rules()).toMatchObject([{ hosts: ['web1', 'pg-main'], widened: [{ host: 'pg-main' }] }]);
       expect([await store.openIncidents('db01'), await store.positions('db01')]).toEqual([[], []]);
       expect(await store.hostsWithOpenIncidents()).toEqual(['pg-main']);
+      expect((await store.audit('pg-main', 10)).map(({ action, details }) => ({ action, details }))).toEqual([
+        { action: 'rename-host', details: { formerly: 'db01' } },
+      ]);
     });
 
     it('lets a stale writer of an incident read it anew', async () => {

@@ -36,6 +36,8 @@ export interface AnswersWorld extends Base<Store>, Hosts {
   watchState: (host: string) => Watched | null;
   /** Sentences about what is off on a connected host, each with what would mend it. */
   checkHost: (host: string) => Promise<readonly string[]>;
+  /** What the last check of each host found, wherever it was asked for; missing: only checks from here are known. */
+  found?: Map<string, readonly string[]>;
   /** Members of a user group (S…). Throws when that cannot be found out. */
   groupMembers: (groupId: string) => Promise<readonly string[]>;
   /** As in ChangeWorld. */

@@ -47,8 +47,8 @@ export interface Command {
   usage: string;
   /** One line, without a capital and a full stop. */
   does: string;
-  /** `admins` is checked before the answer; `approvers` by the answer, which knows the change or rule in question. */
-  whoMay: 'everyone' | 'admins' | 'approvers';
+  /** `admins` is checked before the answer; the others by the answer, which knows the change, rule or host in question. */
+  whoMay: 'everyone' | 'admins' | 'approvers' | 'approvers and admins';
   /** Lines of `help`, null: not with these names; `runs`: with a button that runs it. */
   examples: readonly { words: (names: KnownNames) => string | null; runs: boolean; does?: string }[];
   /**

@@ -42,6 +42,7 @@ export function openHelpAnswer(
     ]);
     function isShown({ name, whoMay }: Command): boolean {
       if (whoMay === 'admins') return editing === null;
+      if (whoMay === 'approvers and admins') return proposes || editing === null;
       return proposes || (whoMay !== 'approvers' && !PROPOSALS.has(name));
     }
     const lines = helpLines({ host, group: tag ?? host, tag: tag ?? null, process }, isShown);

@@ -35,13 +35,12 @@ export function openHostsAnswers(
   targets: Targets,
   rights: Rights,
 ): Pick<Handlers, 'answerHosts' | 'checkHosts' | 'answerHome'> {
-  const { store, fleet, clock } = world;
-
-  /** What the last check of each host found. Without one nothing is known beyond its log. */
-  const found = new Map<string, readonly string[]>();
+  const { store, fleet, clock, found = new Map<string, readonly string[]>() } = world;
 
   async function rowsOf(hosts: readonly FleetHost[]): Promise<HostRow[]> {
     const nowMs = clock.nowMs();
+    const here = new Set(fleet.hosts().map(({ name }) => name));
+    for (const host of found.keys()) if (!here.has(host)) found.delete(host);
     const [kills, mutes, added] = await Promise.all([
       store.hostKills(nowMs - 7 * DAY_MS),
       store.mutes(nowMs),

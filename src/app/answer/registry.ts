@@ -235,9 +235,10 @@ export const COMMANDS: readonly Command[] = [
   }),
   command({
     name: 'drill',
-    whoMay: 'approvers',
+    whoMay: 'approvers and admins',
     usage: '<host>',
-    does: 'tries the whole way with a real, harmless kill on a host, and says how long it took; admins may, too',
+    does: 'tests the whole path with a real, harmless kill on a host, and says how long it took',
+    examples: [{ words: ({ host }) => `drill ${host}`, runs: false }],
     read: ([host]) => (host === undefined ? incomplete('drill', 'a host', 'drill db01') : asking({ host })),
     answer: (handlers, ask, requester) => handlers.drill(ask, requester),
   }),

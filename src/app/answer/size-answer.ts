@@ -1,8 +1,10 @@
 import { describeNoSize, describeSizes } from '../../notice/answer/size-notice.ts';
 import { unitOf } from '../../change/find-target.ts';
+import { titleOf } from '../../cause/cause-facts.ts';
 import { sizingOf } from '../../notice/incident/incident-size.ts';
-import { isWithin, placeOfScan, type Place } from '../../size/place.ts';
+import { placeOfScan, type Place } from '../../size/place.ts';
 import { programOf, sizeOf, sizesTogether } from '../../size/size.ts';
+import { isWithin } from '../../oom/proc/cgroup.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
 import { limitedGroups } from '../limited-groups.ts';
 import type { LiveScans } from '../live-scan.ts';
@@ -78,13 +80,13 @@ function namesOf(scan: ProcScan, what: string): string[] {
     (one) => String(one.pid) === what || unitOf(one) === what || unitOf(one) === `${what}.service`,
   );
   const [largest] = ofUnit.toSorted((a, b) => b.rssKiB - a.rssKiB);
-  if (largest !== undefined) return all.filter((name) => name === largest.name.split(': ')[0]);
+  if (largest !== undefined) return all.filter((name) => name === titleOf(largest.name));
   return all.filter((name) => name.startsWith(what));
 }
 
 /** The group with a known limit in which all processes of that name live, else the host. */
 function placeAround(scan: ProcScan, name: string, limits: ReadonlyMap<string, number | null>): Place {
-  const own = scan.processes.filter((one) => one.name.split(': ')[0] === name);
+  const own = scan.processes.filter((one) => titleOf(one.name) === name);
   for (const [group, limitKiB] of limits)
     if (limitKiB !== null && limitKiB < scan.memTotalKiB && own.every(({ cgroup }) => isWithin(cgroup, group)))
       return placeOfScan(scan, { group, limitKiB });

@@ -9,6 +9,7 @@ import { quorumFor } from '../../change/policy.ts';
 import { proveChange } from '../../change/proof.ts';
 import type { ChangeRefusal } from '../../change/refusal.ts';
 import { ruleSubject, type Rule } from '../../change/rule.ts';
+import { isWithin } from '../../oom/proc/cgroup.ts';
 import { nameOfGroup } from '../../oom/proc/container-name.ts';
 import type { ProcessFacts, ProcScan } from '../../oom/proc/proc-scan.ts';
 import type { ChangeWorld } from './change-world.ts';
@@ -160,10 +161,8 @@ function targetOf(scan: ProcScan, { what, widening }: Wanted, commandLine: strin
 async function scopeOf(link: HostLink, scan: ProcScan, target: Found): Promise<{ scope: ProofScope; among: ProcScan }> {
   const cgroup = target.processes[0]?.cgroup ?? null;
   const limit = cgroup === null || cgroup === '/' ? null : await link.changes.limitOf(cgroup);
-  const isWithin = target.processes.every(
-    (one) => one.cgroup === limit?.path || one.cgroup?.startsWith(`${limit?.path}/`),
-  );
-  if (limit === null || !isWithin || limit.limitKiB >= scan.memTotalKiB)
+  const isWhole = limit !== null && target.processes.every((one) => isWithin(one.cgroup, limit.path));
+  if (limit === null || !isWhole || limit.limitKiB >= scan.memTotalKiB)
     return { scope: { kind: 'host' }, among: scan };
   const { path, limitKiB } = limit;
   return { scope: { kind: 'group', path, limitKiB }, among: scanOfGroup(scan, path, limitKiB) };

@@ -13,7 +13,7 @@ export interface WhyNot {
 }
 
 /** What came of asking the host's helper. `unknown`: it may have been done. */
-export type DrillAnswer = { kind: 'killed' } | { kind: 'refused' | 'failed' | 'unknown'; reason: string };
+export type DrillAnswer = { kind: 'done' } | { kind: 'refused' | 'failed' | 'unknown'; reason: string };
 
 /** So many kills in a channel within a minute are a storm. */
 const STORM_KILLS = 5;
@@ -39,7 +39,7 @@ export async function whyNoDrill(
   }
   if (!found.means.drills || (found.asUid !== null && found.asUid !== 0)) return OLD;
   const answer = answerOf(await link.changes.request(tryRequest(drillRequest(id))), id);
-  return answer.kind === 'killed' ? null : no(answer.reason);
+  return answer.kind === 'done' ? null : no(answer.reason);
 }
 
 const OLD: WhyNot = { reason: 'The helper that a drill needs is not there, or too old.', needsSetup: true };

@@ -4,7 +4,7 @@ import { sayDuration } from '../../notice/units.ts';
 import type { HostLink } from '../host-link.ts';
 import { newsFor } from '../deliveries.ts';
 import { STANDING_KEY, type ReplyBody } from '../reply-body.ts';
-import type { DrillProgress } from '../watch/drill-watch.ts';
+import { NOTHING_SEEN } from '../watch/drill-watch.ts';
 import { isStormy, killOnPurpose, whyNoDrill, type WhyNot } from './drill-host.ts';
 import type { DrillWorld } from './drill-world.ts';
 
@@ -29,7 +29,9 @@ const ANNOUNCED_WITHIN_MS = 30_000;
 const SEEN_WITHIN_MS = 30_000;
 const RECORDED_WITHIN_MS = 30_000;
 const TOLD_WITHIN_MS = 60_000;
-const LOOK_EVERY_MS = 40;
+/** The time that is told is too long by a tenth at most, or by this. */
+const LOOK_LEAST_MS = 40;
+const LOOK_MOST_MS = 1_000;
 /** Longer than all of it together. */
 const LOST_AFTER_MS = 5 * 60_000;
 /** Nobody watches the host if nobody takes it by then. */
@@ -56,9 +58,7 @@ export function openDrills(world: DrillWorld): Drills {
       state: 'running',
       madeAtMs: clock.nowMs(),
       askedAtMs: null,
-      killedAtMs: null,
-      seenAtMs: null,
-      recordedAtMs: null,
+      ...NOTHING_SEEN,
       toldAtMs: null,
       counted: null,
       end: null,
@@ -78,7 +78,8 @@ export function openDrills(world: DrillWorld): Drills {
     if (why !== null) return { kind: 'refused', why };
     // Somebody else may have asked meanwhile.
     if (active.has(host)) return begin(host, by);
-    await start(drill, []);
+    if (!(await start(drill, [])))
+      return { kind: 'refused', why: { reason: 'This host is no longer watched here.', needsSetup: false } };
     return { kind: 'begun', drill, isElsewhere: false };
   }
 
@@ -126,7 +127,7 @@ export function openDrills(world: DrillWorld): Drills {
     drill = { ...drill, askedAtMs: clock.nowMs() };
     await store.putDrill(drill, ['running']);
 
-    let progress: DrillProgress = { killedAtMs: null, seenAtMs: null, recordedAtMs: null };
+    let progress = NOTHING_SEEN;
     let nap = new AbortController();
     const forget = watch.expect(drill, (now) => {
       progress = now;
@@ -214,14 +215,16 @@ export function openDrills(world: DrillWorld): Drills {
     drill: Drill,
     withinMs: number,
   ): Promise<{ kind: 'shown'; atMs: number } | { kind: 'no'; reason: string }> {
-    const endAtMs = clock.nowMs() + withinMs;
+    const fromMs = clock.nowMs();
+    const endAtMs = fromMs + withinMs;
     while (!stop.signal.aborted) {
       const state = await store.newsState(drill.channel, keyOf(drill));
       if (state.kind === 'shown') return { kind: 'shown', atMs: clock.nowMs() };
       if (state.kind === 'failed') return { kind: 'no', reason: `Slack refused the message: ${state.reason}` };
       if (clock.nowMs() >= endAtMs)
         return { kind: 'no', reason: `${drill.channel} did not take the message within ${sayDuration(withinMs)}.` };
-      await clock.sleep(LOOK_EVERY_MS, stop.signal).catch(() => undefined);
+      const againMs = Math.min(LOOK_MOST_MS, Math.max(LOOK_LEAST_MS, (clock.nowMs() - fromMs) / 10));
+      await clock.sleep(againMs, stop.signal).catch(() => undefined);
     }
     return { kind: 'no', reason: 'oombot was stopped.' };
   }

@@ -10,6 +10,8 @@ export interface DrillProgress {
   recordedAtMs: number | null;
 }
 
+export const NOTHING_SEEN: DrillProgress = { killedAtMs: null, seenAtMs: null, recordedAtMs: null };
+
 /** Tells kills of drills from others. Only what a drill of this record announced is one; all else is a real kill. */
 export interface DrillWatch {
   /** Reads the drills of a host whose log may be read again; before its first line. */
@@ -43,7 +45,7 @@ export function openDrillWatch(store: DrillStore, clock: Clock): DrillWatch {
 
   function expect(drill: Drill, onProgress: (progress: DrillProgress) => void): () => void {
     learn(drill, null);
-    underWay.set(drill.id, { progress: { killedAtMs: null, seenAtMs: null, recordedAtMs: null }, onProgress });
+    underWay.set(drill.id, { progress: NOTHING_SEEN, onProgress });
     return () => void underWay.delete(drill.id);
   }
 

@@ -10,12 +10,9 @@ export async function recogniseHost(
 ): Promise<string | null> {
   // One of them is not enough: containers share a boot, and machines that were cloned a key.
   if (bootId === null || hostKey === undefined || hostKey === null) return null;
-  const atMs = clock.nowMs();
   try {
-    const formerly = await store.noteMachine({ host, bootId, hostKey, atMs }, configured);
-    if (formerly === null) return null;
-    log.warn({ host, formerly }, 'A host has a new name; its history came along');
-    await store.appendAudit({ atMs, actor: 'oombot', action: 'rename-host', host, details: { formerly } });
+    const formerly = await store.noteMachine({ host, bootId, hostKey, atMs: clock.nowMs() }, configured);
+    if (formerly !== null) log.warn({ host, formerly }, 'A host has a new name; its history came along');
     return formerly;
   } catch (error) {
     // A record that takes no writes must not keep a host from being watched.

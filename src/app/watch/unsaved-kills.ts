@@ -64,18 +64,23 @@ export function openUnsavedKills(
     if (deaths.length === 0) return;
     const times = deaths.map(({ atMs }) => atMs);
     const span = { sinceMs: Math.min(...times) - AROUND_MS, untilMs: Math.max(...times) + AROUND_MS };
-    const known = await ask(() => store.kills({ hosts: [host], service: null, ...span, limit: KILLS_MAX }));
-    const onRecord = (await ask(() => store.openIncidents(host))) ?? [];
-    const mutes = (await ask<Mute>(() => store.mutes(clock.nowMs()))) ?? [];
+    // At once: a kill that nobody heard of waits for them.
+    const [known, onRecord, mutes] = await Promise.all([
+      ask(() => store.kills({ hosts: [host], service: null, ...span, limit: KILLS_MAX })),
+      ask(() => store.openIncidents(host)),
+      ask<Mute>(() => store.mutes(clock.nowMs())),
+    ]);
     // A save may have succeeded meanwhile, and opened more.
-    const nowOpen = [...new Map([...onRecord, ...open.values()].map((incident) => [incident.id, incident])).values()];
+    const nowOpen = [
+      ...new Map([...(onRecord ?? []), ...open.values()].map((incident) => [incident.id, incident])).values(),
+    ];
     const fresh = deaths.filter(
       (kill) => !recorded.has(placeOf(kill)) && !(known ?? []).some(({ key }) => isSameDeath(key, kill.key)),
     );
     const isOpen = new Set(nowOpen.map(({ id }) => id));
     const decision = assignIncidents(
       { host, nowOpen, fresh, amended: [] },
-      { ...placing, nowMs: clock.nowMs(), mutes, toldAs },
+      { ...placing, nowMs: clock.nowMs(), mutes: mutes ?? [], toldAs },
     );
     for (const { incidentId, channel } of decision.deliveries) {
       const incident = decision.incidents.find(({ id }) => id === incidentId);

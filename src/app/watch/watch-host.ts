@@ -113,7 +113,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     facts: null,
   };
   let watchedSinceMs = clock.nowMs();
-  const beside = { store, clock, saves, snapshots, turns, signal, onGap, onLines: noteLines };
+  const beside = { store, clock, saves, snapshots, turns, drills: world.drills, signal, onGap, onLines: noteLines };
   /** Since when it is read while the record does not answer; null: it answered. */
   let withoutRecordSinceMs: number | null = null;
   /** Aborts when a kill was recorded. */

@@ -3,6 +3,7 @@ import type { Clock } from '../ports.ts';
 import type { Store } from '../store-port.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import { withTimeout } from '../with-timeout.ts';
+import type { DrillWatch } from './drill-watch.ts';
 import { openLineQueue } from './line-queue.ts';
 import { openLogReader } from './log-reader.ts';
 import { isPast } from './past.ts';
@@ -17,6 +18,8 @@ export interface WithoutRecordWorld {
   clock: Clock;
   saves: SaveQueue;
   snapshots: Pick<Snapshots, 'who' | 'named'>;
+  /** Knows kills on purpose; absent: there are none. */
+  drills?: Pick<DrillWatch, 'tellApart'> | undefined;
   turns: Turns;
   /** What died before is read when the record answers. */
   sinceMs: number;
@@ -37,8 +40,8 @@ export async function readPositions(
 ): Promise<Awaited<ReturnType<Store['positions']>> | null> {
   try {
     // What waits belongs to the positions: reading goes on behind it.
-    const read = await withTimeout(clock, RECORD_WITHIN_MS, async () => {
-      await saves.drained();
+    const read = await withTimeout(clock, RECORD_WITHIN_MS, async (signal) => {
+      await unlessAborted(saves.drained(), signal);
       return store.positions(host);
     });
     return read.kind === 'done' ? read.value : null;
@@ -61,8 +64,9 @@ export async function watchWithoutRecord(link: HostLink, world: WithoutRecordWor
     turns,
     room: saves.room,
     onLines: (batch) => {
-      const kills = reader.take(batch).kills.filter((kill) => !isPast(kill, sinceMs));
-      if (kills.length > 0) saves.add({ kills });
+      const all = reader.take(batch).kills.filter((kill) => !isPast(kill, sinceMs));
+      const { kills, drilled } = world.drills?.tellApart(all) ?? { kills: all, drilled: [] };
+      if (all.length > 0) saves.add({ kills, drilled });
     },
     onPosition: () => undefined,
     onGap,

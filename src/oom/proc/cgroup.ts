@@ -35,6 +35,11 @@ const RUNTIME_OF_PARENT: Readonly<Record<string, string>> = {
   default: 'containerd',
 };
 
+/** Whether a process lives in a group or below it. */
+export function isWithin(cgroup: string | null, group: string): boolean {
+  return cgroup === group || (cgroup?.startsWith(`${group}/`) ?? false);
+}
+
 /**
  * Unit, slice, container and pod of a cgroup path (v1 or v2, `/` for the root group: all null). Never throws.
  * `unit` is systemd's own name, escapes included (`systemctl` wants it so); inside a container it is the unit in there.
