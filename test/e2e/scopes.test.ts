@@ -1,13 +1,11 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { Message } from '../../src/local/message.ts';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
-import { renderSetup } from '../../src/setup/setup-script.ts';
 import { SCOPES } from '../../src/slack/scopes.ts';
-import { setupOptions } from '../setup/options.ts';
-import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { openSetUpHost, type UnsharedHost } from '../setup/unshared-host.ts';
 import { keepBotUp, type BotProcess } from '../support/bot-process.ts';
 import { needs } from '../support/needs.ts';
 import type { Sshd } from '../support/sshd.ts';
@@ -47,12 +45,7 @@ describe('the whole bot, where Slack granted', { timeout: 400_000, ...needs('nam
   beforeAll(async () => {
     // The account of the bot reads its logs there.
     chmodSync(dir, 0o755);
-    host = await openUnsharedHost();
-    sshd = await openSshdOn(host);
-    const publicKey = readFileSync(`${sshd.identityFile}.pub`, 'utf8').trim();
-    const logFiles = CASES.map((_, at) => logOf(at));
-    const made = host.run(renderSetup(setupOptions({ publicKeys: [publicKey], logFiles })));
-    if (made.status !== 0) throw new Error(made.stderr);
+    ({ host, sshd } = await openSetUpHost({ logFiles: CASES.map((_, at) => logOf(at)) }));
   }, 60_000);
   afterAll(async () => {
     await sshd?.close();
