@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeHost, type ProbeResult } from '../../src/ssh/probe.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
-import { has, needs, type PartName } from '../support/needs.ts';
+import { needs, skipWithout, type PartName } from '../support/needs.ts';
 import { byOpenssh, freePort, makeKey, openSshd, realClock, stateOf } from '../support/sshd.ts';
 
 const TRANSPORTS = [
@@ -40,7 +40,7 @@ describe('an account whose commands go to something else than a POSIX shell', ne
       .trim();
   }
 
-  it.each<[string, () => string, RegExp, PartName[]]>([
+  it.for<[string, () => string, RegExp, PartName[]]>([
     ['nologin', () => '/usr/sbin/nologin', /no usable shell for root: .*not available.*usermod -s \/bin\/sh root/, []],
     ['false', () => '/bin/false', /gave no answer \(exit code 1\).*nologin or false/, []],
     [
@@ -58,8 +58,8 @@ describe('an account whose commands go to something else than a POSIX shell', ne
       /PowerShell or cmd answers. Is it Windows\?/,
       [],
     ],
-  ])('says so of %s, with what to do', async (_what, command, sentence, parts) => {
-    if (!parts.every(has)) return;
+  ])('says so of %s, with what to do', async ([, command, sentence, parts], context) => {
+    skipWithout(context, ...parts);
     const sshd = await openSshd({ lines: [`ForceCommand ${command()}`] });
     opened.push(sshd);
 
@@ -160,9 +160,20 @@ async function openDropbear(): Promise<{ target: SshTarget; close: () => Promise
     env: { ...process.env, HOME: homedir() },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  async function close(): Promise<void> {
+    child.kill('SIGTERM');
+    await gone;
+    rmSync(dir, { recursive: true, force: true });
+  }
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  await vi.waitFor(() => expect(log).toContain('Not backgrounding'), 10_000);
+  await vi
+    .waitFor(() => expect(log).toContain('Not backgrounding'), 10_000)
+    .catch(async (error: unknown) => {
+      await close();
+      throw error;
+    });
   return {
     target: {
       name: 'router',
@@ -174,11 +185,6 @@ async function openDropbear(): Promise<{ target: SshTarget; close: () => Promise
       fingerprints: [],
       jump: null,
     },
-    close: async () => {
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await gone;
-      rmSync(dir, { recursive: true, force: true });
-    },
+    close,
   };
 }
