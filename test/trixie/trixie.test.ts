@@ -22,11 +22,11 @@ describe(
     let root: string;
     let programs: string;
     beforeAll(() => {
+      programs = mkdtempSync(path.join(tmpdir(), 'oombot-trixie-'));
       root = execFileSync('sh', [path.join(import.meta.dirname, 'build.sh')], { stdio: ['ignore', 'pipe', 'inherit'] })
         .toString()
         .trim();
       // Its own client, which Debian 12 lacks the libraries for.
-      programs = mkdtempSync(path.join(tmpdir(), 'oombot-trixie-'));
       const ssh = path.join(programs, 'ssh');
       const loader = `${root}/lib64/ld-linux-x86-64.so.2 --library-path ${root}/usr/lib/x86_64-linux-gnu`;
       writeFileSync(ssh, `#!/bin/sh\nexec ${loader} ${root}/usr/bin/ssh "$@"\n`);
