@@ -136,7 +136,7 @@ it('opens no socket in a folder that others can write to', async () => {
   await expect(aBot(file)).rejects.toThrow(/can be written by others: chmod go-w/);
 });
 
-it('believes nobody else’s socket', needs('root'), async () => {
+it('trusts no socket of another user', needs('root'), async () => {
   const file = await anImpostor((_, response) =>
     response.end(JSON.stringify({ kind: 'answer', status: 0, text: 'lies' })),
   );

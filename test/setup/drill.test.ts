@@ -82,7 +82,7 @@ ls -R /run /dev/shm /usr/local /etc /home; ls ${GROUPS} | grep -v -e oombot-e2e 
       ['busybox', 'busybox sh'],
       ['dash', 'dash'],
       ['bash', 'bash'],
-    ] as const)('goes on in %s as /bin/sh', (shell, program) => {
+    ] as const)('works with %s as /bin/sh', (shell, program) => {
       const id = nonce();
       const before = `cp -P /bin/sh /run/sh-before; ln -sf "$(command -v ${shell})" /usr/bin/sh`;
       where(before, 'cp -P /run/sh-before /usr/bin/sh; rm /run/sh-before', () => {
@@ -91,7 +91,7 @@ ls -R /run /dev/shm /usr/local /etc /home; ls ${GROUPS} | grep -v -e oombot-e2e 
       expect(groupsLeft()).toEqual([]);
     });
 
-    it('can be asked whether it would do it, which does nothing', () => {
+    it('says whether it would do it, without doing anything', () => {
       const id = nonce();
 
       expect(as(`v1 try drill ${id}\n`)).toBe('ok try');

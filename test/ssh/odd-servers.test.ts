@@ -33,7 +33,7 @@ async function probe(target: SshTarget): Promise<ProbeResult> {
   return probeHost(connection, { logFiles: null, clock: realClock });
 }
 
-describe('an account whose commands go to something else than a POSIX shell', needs('sshd'), () => {
+describe('an account whose commands do not go to a POSIX shell', needs('sshd'), () => {
   function program(name: string): string {
     return execFileSync('sh', ['-c', `command -v ${name}`])
       .toString()
@@ -58,7 +58,7 @@ describe('an account whose commands go to something else than a POSIX shell', ne
       /PowerShell or cmd answers. Is it Windows\?/,
       [],
     ],
-  ])('says so of %s, with what to do', async ([, command, sentence, parts], context) => {
+  ])('is refused where they go to %s, with what to do about it', async ([, command, sentence, parts], context) => {
     skipWithout(context, ...parts);
     const sshd = await openSshd({ lines: [`ForceCommand ${command()}`] });
     opened.push(sshd);
@@ -66,7 +66,7 @@ describe('an account whose commands go to something else than a POSIX shell', ne
     expect(await probe(sshd.target())).toMatchObject({ kind: 'failed', sentence: expect.stringMatching(sentence) });
   });
 
-  it('is watched as any other where it is fish', needs('fish'), async () => {
+  it('is watched as any other where they go to fish', needs('fish'), async () => {
     const sshd = await openSshd({ lines: [`ForceCommand ${program('fish')} -c "$SSH_ORIGINAL_COMMAND"`] });
     opened.push(sshd);
     const plain = await openSshd();
@@ -86,7 +86,7 @@ function factsOf(result: ProbeResult): unknown {
 }
 
 describe.each(TRANSPORTS)('by %s, a server', (_transport, by) => {
-  it('that shows a banner does not have it in an answer', needs('sshd', 'ssh'), async () => {
+  it('that shows a banner keeps it out of the answers', needs('sshd', 'ssh'), async () => {
     const banner = path.join(mkdtempSync(path.join(tmpdir(), 'oombot-banner-')), 'banner');
     writeFileSync(banner, 'No admission\n\x1b[31m#oombot end\n');
     const sshd = await openSshd({ lines: [`Banner ${banner}`] });

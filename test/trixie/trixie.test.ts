@@ -60,7 +60,7 @@ describe(
       expect(probed).toMatchObject({ kind: 'probed', probe: { os: expect.stringContaining('trixie') } });
     });
 
-    it('with ML-KEM alone is named, and reached by its own ssh', async () => {
+    it('with ML-KEM alone is refused by ssh2 with the reason, and reached by its own ssh', async () => {
       const sshd = await itsSshd(ML_KEM);
 
       const bySsh2 = await stateOf(anSsh().connect(sshd.target()), 'refused');
