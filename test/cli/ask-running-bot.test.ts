@@ -1,5 +1,4 @@
 // The verbs that ask, beside a bot that runs.
-import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,12 +6,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { askBot } from '../../src/cli/ask-bot.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { run } from '../../src/main.ts';
+import { runCommand, type Ran } from '../support/command.ts';
 import { needs } from '../support/needs.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { eventually } from '../support/whole-bot.ts';
-
-const cli = path.join(import.meta.dirname, '../../src/cli.ts');
-const node = path.join(import.meta.dirname, '../../node_modules/.bin/node');
 
 interface Place {
   dir: string;
@@ -28,14 +25,8 @@ function aPlace(database?: string): Place {
   return { dir, file, env: { HOME: dir, XDG_RUNTIME_DIR: dir, LOG_LEVEL: 'fatal' } };
 }
 
-/** The command as a process of its own. */
-function oombot({ file, env }: Place, ...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const options = { env: { ...env, PATH: process.env['PATH'], NO_COLOR: '1', OOMBOT_CONFIG: file } };
-  return new Promise((resolve) => {
-    execFile(node, [cli, ...args], options, (error, out, err) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+function oombot({ file, env }: Place, ...args: string[]): Promise<Ran> {
+  return runCommand(args, { env: { ...env, OOMBOT_CONFIG: file } });
 }
 
 /** A bot with its local workspace, its two hosts, and the past of the demo on record. */

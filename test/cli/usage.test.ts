@@ -1,5 +1,4 @@
 // What somebody reads who mistyped: which verb, what is wrong, a line to copy, and exit status 2.
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,19 +7,13 @@ import { answerInText } from '../../src/app/answer/answer-in-text.ts';
 import { readCommand } from '../../src/app/answer/registry.ts';
 import type { Asked } from '../../src/app/answer/command.ts';
 import { answeringHandlers } from '../support/answering-handlers.ts';
+import { runCommand, type Ran } from '../support/command.ts';
 
-const cli = path.join(import.meta.dirname, '../../src/cli.ts');
-const node = path.join(import.meta.dirname, '../../node_modules/.bin/node');
 const dir = mkdtempSync(path.join(tmpdir(), 'oombot-usage-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-function oombot(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const options = { cwd: dir, env: { PATH: process.env['PATH'], HOME: dir, NO_COLOR: '1' } };
-  return new Promise((resolve) => {
-    execFile(node, [cli, ...args], options, (error, out, err) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+function oombot(...args: string[]): Promise<Ran> {
+  return runCommand(args, { cwd: dir, env: { HOME: dir } });
 }
 
 describe('a mistyped command line', () => {

@@ -1,29 +1,16 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand, type Ran } from '../support/command.ts';
 import { needs } from '../support/needs.ts';
 
-const cli = path.join(import.meta.dirname, '../../src/cli.ts');
 const dir = mkdtempSync(path.join(tmpdir(), 'oombot-verbs-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-async function oombot(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  // Nothing to read: a verb that asks must not wait.
-  const running = promisify(execFile)(process.execPath, ['--no-warnings', cli, ...args], {
-    cwd: dir,
-    env: { PATH: process.env['PATH'], HOME: dir },
-  });
-  running.child.stdin?.end();
-  return running.then(
-    ({ stdout, stderr }) => ({ status: 0, out: stdout, err: stderr }),
-    (error: unknown) => {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { status: code, out: stdout, err: stderr };
-    },
-  );
+function oombot(...args: string[]): Promise<Ran> {
+  return runCommand(args, { cwd: dir, env: { HOME: dir } });
 }
 
 describe('each verb', { timeout: 120_000 }, () => {

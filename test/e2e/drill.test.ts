@@ -1,11 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { renderSetup } from '../../src/setup/setup-script.ts';
-import { setupOptions } from '../setup/options.ts';
-import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { openSetUpHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { causeKill } from '../support/kernel-kill.ts';
 import { hostYaml, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 import { has, needs, skipWithout } from '../support/needs.ts';
@@ -26,12 +26,7 @@ describe.each(['sudo', 'doas'] as const)(
     beforeEach((context) => skipWithout(context, way));
     beforeAll(async () => {
       if (!has(way)) return;
-      host = await openUnsharedHost();
-      if (way === 'doas') host.run('rm /usr/bin/sudo');
-      sshd = await openSshdOn(host);
-      const script = renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] }));
-      const made = host.run(script);
-      if (made.status !== 0) throw new Error(made.stderr);
+      ({ host, sshd } = await openSetUpHost({ way }));
       bot = await openWholeBot({
         channels: ['#oom'],
         people: [ANN, BEN],
@@ -49,6 +44,11 @@ describe.each(['sudo', 'doas'] as const)(
     function message(words: string): string | undefined {
       const found = bot.workspace.messages('#oom').findLast(({ text }) => text.includes(words));
       return found === undefined ? undefined : `${found.text}\n${JSON.stringify(found.blocks)}`;
+    }
+    /** The messages about kills of an oombot-drill, as they are now. */
+    function toldKills(): string {
+      const about = bot.workspace.messages('#oom').filter(({ text }) => text.includes('`oombot-drill` was killed'));
+      return about.map(({ text, blocks }) => text + JSON.stringify(blocks)).join('\n');
     }
     async function ask(who: { id: string }, words = 'drill db01'): Promise<string> {
       const before = bot.workspace.as(who.id).privateAnswers('#oom').length;
@@ -103,8 +103,12 @@ describe.each(['sudo', 'doas'] as const)(
       expect(await bot.running.store.countDrillKills('db01', drill?.killKey?.slice(0, 36) ?? '')).toBe(1);
       // The host's own log has the hash of our entry.
       const entry = (await bot.running.store.audit('db01', 10)).find(({ action }) => action === 'drill');
-      expect(host.run(`sleep 0.3; grep 'drilled=${drill?.id}' /var/log/seen`).stdout).toContain(`ref=${entry?.hash}`);
-      expect(message('oombot-drill was killed')).toBeUndefined();
+      const logged = await eventually(
+        () => host.run(`grep 'drilled=${drill?.id}' /var/log/seen`).stdout,
+        'the line of the helper',
+      );
+      expect(logged).toContain(`ref=${entry?.hash}`);
+      expect(toldKills()).toBe('');
       // No kill is missing: the proof that something else was not killed holds.
       expect(await ask(ANN, 'why db01 nobody-is-called-so 1m')).not.toContain('The kernel counted');
     });
@@ -112,16 +116,16 @@ describe.each(['sudo', 'doas'] as const)(
     it('takes no other kill for its own: a group of the same kind, or an earlier one again, is told', async () => {
       const [drill] = await bot.running.store.drills('db01', 0);
       const ids = [randomBytes(16).toString('hex'), drill?.id ?? ''];
-      for (const id of ids) {
-        const group = `${GROUPS}/oombot-drill-${id}`;
-        const killed = spawnSync('sh', [
-          '-c',
-          `mkdir ${group}; echo 8M >${group}/memory.limit_in_bytes; sh -c 'echo $$ >${group}/tasks; printf oombot-drill >/proc/self/comm; x=0123456789abcdef; while :; do x=$x$x; done'; sleep 0.2; rmdir ${group}`,
-        ]);
-        expect(killed.stderr.toString()).not.toContain('File exists');
-      }
-      await eventually(async () => (await killsIn(ids)).length === 2, 'both kills on record');
-      await bot.workspace.until(() => message('oombot-drill was killed') ?? message('oombot-drill'), WAIT_MS);
+      const folder = mkdtempSync(path.join(tmpdir(), 'oombot-drill-'));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      const program = path.join(folder, 'oombot-drill');
+      symlinkSync('/usr/bin/tail', program);
+      const [recorded, before] = [(await killsIn(ids)).length, toldKills()];
+
+      for (const id of ids) causeKill(`oombot-drill-${id}`, program);
+
+      await eventually(async () => (await killsIn(ids)).length === recorded + ids.length, 'both kills on record');
+      await eventually(() => toldKills() !== before, 'a message about them', WAIT_MS);
     });
   },
 );

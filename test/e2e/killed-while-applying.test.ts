@@ -1,16 +1,14 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/app/store-port.ts';
 import type { Change, ChangedProcess } from '../../src/change/change.ts';
-import { renderSetup } from '../../src/setup/setup-script.ts';
 import { openStore } from '../../src/store/store.ts';
-import { setupOptions } from '../setup/options.ts';
-import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { openSetUpHost, type UnsharedHost } from '../setup/unshared-host.ts';
 import { aChange, aProcess } from '../support/a-change.ts';
 import { type Sshd } from '../support/sshd.ts';
 import { hostConfig } from '../support/watched-fleet.ts';
@@ -33,12 +31,7 @@ describe('a real host, and a bot that is killed with -9 while it applies', needs
   let said = '';
 
   beforeAll(async () => {
-    host = await openUnsharedHost();
-    sshd = await openSshdOn(host);
-    const made = host.run(
-      renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] })),
-    );
-    if (made.status !== 0) throw new Error(made.stderr);
+    ({ host, sshd } = await openSetUpHost());
   }, 90_000);
 
   afterAll(async () => {

@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Message } from '../../src/local/message.ts';
-import { renderSetup } from '../../src/setup/setup-script.ts';
-import { setupOptions } from '../setup/options.ts';
-import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { openSetUpHost, type UnsharedHost } from '../setup/unshared-host.ts';
 import { hostYaml, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 import { has, needs, skipWithout } from '../support/needs.ts';
@@ -25,12 +22,7 @@ describe.each(['sudo', 'doas'] as const)(
     beforeEach((context) => skipWithout(context, way));
     beforeAll(async () => {
       if (!has(way)) return;
-      host = await openUnsharedHost();
-      if (way === 'doas') host.run('rm /usr/bin/sudo');
-      sshd = await openSshdOn(host);
-      const script = renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] }));
-      const made = host.run(script);
-      if (made.status !== 0) throw new Error(made.stderr);
+      ({ host, sshd } = await openSetUpHost({ way }));
       bot = await openWholeBot({
         channels: ['#oom'],
         people: [ANN, BEN],

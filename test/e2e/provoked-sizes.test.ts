@@ -30,7 +30,7 @@ const NODE_LIMIT_MIB = 150;
 
 const run = promisify(execFile);
 
-/** A folder that nobody may write to. */
+/** A folder of the account nobody. */
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'oombot-size-'));
   chownSync(made, NOBODY, NOBODY);

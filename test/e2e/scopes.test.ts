@@ -1,20 +1,19 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { Message } from '../../src/local/message.ts';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
-import { renderSetup } from '../../src/setup/setup-script.ts';
 import { SCOPES } from '../../src/slack/scopes.ts';
-import { setupOptions } from '../setup/options.ts';
-import { openSshdOn, openUnsharedHost, type UnsharedHost } from '../setup/unshared-host.ts';
+import { openSetUpHost, type UnsharedHost } from '../setup/unshared-host.ts';
 import { keepBotUp, type BotProcess } from '../support/bot-process.ts';
 import { needs } from '../support/needs.ts';
-import type { Sshd } from '../support/sshd.ts';
-import { eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
+import { hostYaml, type Sshd } from '../support/sshd.ts';
+import { answerTo, eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
 import { openWrittenLog, type WrittenLog } from '../support/written-log.ts';
 
 const WAIT_MS = 120_000;
+const CARD_MS = 5_000;
 const CHANNEL = { name: '#oom', id: 'CLOCAL001' };
 const GROUP = { id: 'S0000001', handle: 'dba', name: 'DBAs', users: ['ULOCALBEN'] };
 /** What a process has before, and what it is to be protected with: a root without CAP_SYS_RESOURCE can only bring values back. */
@@ -47,12 +46,7 @@ describe('the whole bot, where Slack granted', { timeout: 400_000, ...needs('nam
   beforeAll(async () => {
     // The account of the bot reads its logs there.
     chmodSync(dir, 0o755);
-    host = await openUnsharedHost();
-    sshd = await openSshdOn(host);
-    const publicKey = readFileSync(`${sshd.identityFile}.pub`, 'utf8').trim();
-    const logFiles = CASES.map((_, at) => logOf(at));
-    const made = host.run(renderSetup(setupOptions({ publicKeys: [publicKey], logFiles })));
-    if (made.status !== 0) throw new Error(made.stderr);
+    ({ host, sshd } = await openSetUpHost({ logFiles: CASES.map((_, at) => logOf(at)) }));
   }, 60_000);
   afterAll(async () => {
     await sshd?.close();
@@ -89,10 +83,7 @@ describe('the whole bot, where Slack granted', { timeout: 400_000, ...needs('nam
       `http: 127.0.0.1:0
 workspace: { channel: "${declined.includes('channels:read') ? CHANNEL.id : CHANNEL.name}" }
 approvals: { approvers: [${GROUP.id}, ULOCALANA, ULOCALBEN] }
-ssh: { user: oombot, identityFile: ${sshd.identityFile}, knownHosts: ${sshd.knownHostsFile} }
-hosts:
-  - { name: db01, address: 127.0.0.1, port: ${sshd.port}, logFiles: [${logOf(at)}] }
-`,
+${hostYaml(sshd, { user: 'oombot', more: `, logFiles: [${logOf(at)}]` })}`,
     );
     const database = `sqlite:${path.join(dir, `oombot-${at}.db`)}`;
     const bot = keepBotUp({ configFile, port: 0, database, workspace });
@@ -116,21 +107,6 @@ echo $!`);
     return Number(host.run(`cat /proc/${pid}/oom_score_adj`).stdout);
   }
 
-  async function answerTo(workspace: LocalWorkspace, words: string): Promise<string> {
-    const ana = workspace.as('Ana');
-    let before = 0;
-    // Slack gives up after three seconds, which a busy machine may take.
-    await eventually(
-      async () => {
-        before = ana.privateAnswers(CHANNEL.name).length;
-        return (await ana.command(CHANNEL.name, `/oom ${words}`)).ok;
-      },
-      `a taker of ${words}`,
-      WAIT_MS,
-    );
-    return shown(await eventually(() => ana.privateAnswers(CHANNEL.name)[before], `the answer to ${words}`, WAIT_MS));
-  }
-
   it.concurrent.for(CASES.map((one, at) => [...one, at] as const))('%s', async ([, declined, left, at], test) => {
     // Side by side each test ends for itself: what it opened is its own.
     const { workspace, bot, log } = await aBotWithout(declined, at, test);
@@ -146,11 +122,18 @@ echo $!`);
     }
     if (left.kill)
       expect((await eventually(told, 'the kill', WAIT_MS)).text).toContain(`\`${victim}\` was killed on \`db01\``);
-    if (left.command) expect(await answerTo(workspace, 'last db01')).toContain(victim);
+    if (left.command) expect(await answerTo(workspace, 'last db01', WAIT_MS)).toContain(victim);
     const proposal = `protect db01 ${kept} ${AFTER} because it is tried`;
     if (left.approval) {
       // A host that is too busy to be read in time is asked again.
-      while (card() === undefined) await answerTo(workspace, proposal);
+      await eventually(
+        async () => {
+          await answerTo(workspace, proposal, WAIT_MS);
+          return eventually(card, 'the card', CARD_MS).catch(() => null);
+        },
+        'a host that could be read in time',
+        WAIT_MS,
+      );
       await eventually(
         async () => {
           const open = card();
@@ -160,7 +143,7 @@ echo $!`);
         WAIT_MS,
       );
       await eventually(() => adjOf(pid) === AFTER, 'the change', WAIT_MS);
-    } else if (left.command) expect(await answerTo(workspace, proposal)).toContain('users:read');
+    } else if (left.command) expect(await answerTo(workspace, proposal, WAIT_MS)).toContain('users:read');
     // What cannot be told is tried and logged, by the same process.
     if (!left.kill) await eventually(() => /missing_scope/.test(bot.logged()), 'the refusal of Slack', WAIT_MS);
 
@@ -171,10 +154,6 @@ echo $!`);
     expect(bot.starts()).toBe(1);
   });
 });
-
-function shown(message: Message): string {
-  return message.text + JSON.stringify(message.blocks);
-}
 
 function approveOf({ blocks }: Message): string {
   return /"action_id":"([^"]*approve[^"]*)"/.exec(JSON.stringify(blocks))?.[1] ?? '';

@@ -13,7 +13,10 @@ export interface FreshMachine {
   start: (user: FreshUser, script: string) => FreshProcess;
   /** The same to its end. Throws where it fails. */
   run: (user: FreshUser, script: string) => Promise<string>;
-  close: () => void;
+  /** Ends one, whatever it does; back once it is gone. */
+  end: (child: FreshProcess) => Promise<void>;
+  /** Ends all of them, and leaves no file. */
+  close: () => Promise<void>;
 }
 
 export type FreshUser = 'root' | 'ann';
@@ -53,14 +56,25 @@ export function openFreshMachine(): FreshMachine {
   ) as [string, string];
   const env = { PATH: process.env['PATH'], REGISTRY: registry, CA: existsSync(ca) ? ca : '' };
 
+  const running = new Map<FreshProcess, Promise<void>>();
+
   function start(user: FreshUser, script: string): FreshProcess {
     const home = user === 'root' ? '/root' : `/home/${user}`;
     const args = [root, user, home, script, path.join(built, 'root'), upper, work, given];
-    return spawn(
+    const child = spawn(
       'unshare',
       ['-m', '-p', '-f', '--kill-child', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', ...args],
       { env, stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    running.set(child, closed);
+    void closed.then(() => running.delete(child));
+    return child;
+  }
+
+  async function end(child: FreshProcess): Promise<void> {
+    child.kill('SIGKILL');
+    await running.get(child);
   }
 
   async function run(user: FreshUser, script: string): Promise<string> {
@@ -73,5 +87,10 @@ export function openFreshMachine(): FreshMachine {
     return out + err;
   }
 
-  return { given, start, run, close: () => rmSync(dir, { recursive: true, force: true }) };
+  async function close(): Promise<void> {
+    await Promise.all([...running.keys()].map(end));
+    rmSync(dir, { recursive: true, force: true });
+  }
+
+  return { given, start, run, end, close };
 }

@@ -35,11 +35,9 @@ describe('on a minimal Debian 12 with Node 20 and npm', needs('root', 'debootstr
   /** Starts the bot and asks it the README’s first question. Gives the answer as JSON text. */
   async function firstAnswer(user: FreshUser, script: string): Promise<string> {
     const bot = machine.start(user, script);
-    onTestFinished(() => void bot.kill('SIGKILL'));
+    onTestFinished(() => machine.end(bot));
     bot.stderr.pipe(process.stderr);
-    const answer = await askPage(await pageOf(bot.stdout), 'last demo-db01');
-    bot.kill('SIGTERM');
-    return answer;
+    return askPage(await pageOf(bot.stdout), 'last demo-db01');
   }
 
   it(

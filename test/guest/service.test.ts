@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
 import { renderSetup } from '../../src/setup/setup-script.ts';
 import { setupOptions } from '../setup/options.ts';
-import { eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
+import { answerTo, eventually, openWorkspaceOfManifest } from '../support/whole-bot.ts';
 import { openGuest, type Guest } from './guest.ts';
 
 const WAIT_MS = 240_000;
@@ -117,25 +117,10 @@ install -m 644 oombot.service /etc/systemd/system/`);
     tunnel = spawn('ssh', login('-N', '-R', `127.0.0.1:${port}:127.0.0.1:${port}`), { stdio: 'ignore' });
   }
 
-  async function answerTo(words: string): Promise<string> {
-    const ana = workspace.as('Ana');
-    let before = 0;
-    // Slack gives up after three seconds, which an emulated processor may take.
-    await eventually(
-      async () => {
-        before = ana.privateAnswers('#oom').length;
-        return (await ana.command('#oom', `/oom ${words}`)).ok;
-      },
-      `a taker of ${words}`,
-      WAIT_MS,
-    );
-    const answer = await eventually(() => ana.privateAnswers('#oom').at(before), `the answer to ${words}`, WAIT_MS);
-    return JSON.stringify(answer);
-  }
   /** Asks until the answer is as expected: a bot that is just starting answers nothing yet. */
   function untilAnswered(words: string, expected: RegExp): Promise<true> {
     return eventually(
-      async () => expected.test(await answerTo(words).catch(() => '')),
+      async () => expected.test(await answerTo(workspace, words, WAIT_MS).catch(() => '')),
       `${expected.source} as the answer to ${words}`,
       WAIT_MS,
     ).catch(async (error: unknown) => {

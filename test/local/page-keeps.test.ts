@@ -61,7 +61,7 @@ describe('the page', { ...needs('chromium'), timeout: 30_000 }, () => {
   beforeAll(async () => {
     browser = await openBrowser();
   }, 30_000);
-  afterAll(() => browser.close());
+  afterAll(() => browser?.close());
 
   async function aWorkspace(): Promise<{ workspace: LocalWorkspace; app: App; stop: () => Promise<void> }> {
     const workspace = await openTestWorkspace();

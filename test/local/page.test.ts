@@ -30,7 +30,7 @@ describe('the page', { ...needs('chromium'), timeout: 30_000 }, () => {
   beforeAll(async () => {
     browser = await openBrowser();
   }, 30_000);
-  afterAll(() => browser.close());
+  afterAll(() => browser?.close());
 
   beforeEach(async () => {
     workspace = await openTestWorkspace({

@@ -15,7 +15,7 @@ beforeAll(async () => {
   workspace = await openTestWorkspace();
 });
 
-afterAll(() => workspace.close());
+afterAll(() => workspace?.close());
 
 interface Answer {
   status: number;

@@ -1,19 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { checkHost } from '../../src/setup/check.ts';
 import { canWatch, type Finding, type FindingCode, type Severity } from '../../src/setup/finding.ts';
 import { renderCheck } from '../../src/setup/render-check.ts';
-import { renderSetup } from '../../src/setup/setup-script.ts';
 import type { ConnectionState } from '../../src/ssh/connection.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
 import { probeOf } from '../support/follow.ts';
 import { makeKey, realClock, type Sshd } from '../support/sshd.ts';
-import { setupOptions } from './options.ts';
-import { LACKS_CAPABILITY, openSshdOn, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { LACKS_CAPABILITY, openSetUpHost, type UnsharedHost } from './unshared-host.ts';
 import { needs } from '../support/needs.ts';
 
 const JOURNALD = '/lib/systemd/systemd-journald';
@@ -66,13 +64,7 @@ describe('a host that is set up, looked at over a real sshd', NEEDS, () => {
   });
 
   async function world(): Promise<World> {
-    const host = await openUnsharedHost();
-    const sshd = await openSshdOn(host);
-    host.run(`${NO_FILES}; ${WITH_JOURNAL}`);
-    const made = host.run(
-      renderSetup(setupOptions({ publicKeys: [readFileSync(`${sshd.identityFile}.pub`, 'utf8')] })),
-    );
-    if (made.status !== 0) throw new Error(made.stderr);
+    const { host, sshd } = await openSetUpHost({ before: `${NO_FILES}; ${WITH_JOURNAL}` });
     const target = sshd.target({ name: 'db01', user: 'oombot' });
     const one: World = {
       host,

@@ -26,8 +26,7 @@ describe.each(['sudo', 'doas'] as const)(
     beforeEach((context) => skipWithout(context, way));
     beforeAll(async () => {
       if (!has(way)) return;
-      const opened = await openUnsharedHost();
-      host = { ...opened, run: (script, options) => opened.run(script, { timeoutMs: 60_000, ...options }) };
+      host = await openUnsharedHost();
       if (way === 'doas') host.run('rm /usr/bin/sudo');
       host.run(renderSetup(setupOptions()));
       host.run('chmod 777 /dev/shm');
@@ -51,9 +50,8 @@ ls -R /run /dev/shm /usr/local /etc /home; ls ${GROUPS} | grep -v -e oombot-e2e 
     }
     /** Sets something of the host aside while `work` is done. */
     function where<T>(before: string, after: string, work: () => T): T {
-      const made = host.run(before);
-      expect(made.stderr).toBe('');
       try {
+        expect(host.run(before).stderr).toBe('');
         return work();
       } finally {
         host.run(after);
@@ -68,7 +66,10 @@ ls -R /run /dev/shm /usr/local /etc /home; ls ${GROUPS} | grep -v -e oombot-e2e 
 
       expect(said).toBe(`ok drill=${id}`);
       expect(listing()).toBe(before);
-      const seen = host.run(`sleep 0.3; grep oom-adj: /var/log/seen | tail -n 2; dmesg | grep ${id}`).stdout;
+      const seen = host.run(
+        `until grep -q 'drilled=${id}' /var/log/seen; do sleep 0.02; done; grep oom-adj: /var/log/seen | tail -n 2; dmesg | grep ${id}`,
+        { timeoutMs: 30_000 },
+      ).stdout;
       expect(seen).toMatch(
         new RegExp(`oom-adj: asked drill=${id} ref=(?:0123456789abcdef){4} by=oombot\n.*drilled=${id} ref=`),
       );
@@ -81,7 +82,7 @@ ls -R /run /dev/shm /usr/local /etc /home; ls ${GROUPS} | grep -v -e oombot-e2e 
       ['busybox', 'busybox sh'],
       ['dash', 'dash'],
       ['bash', 'bash'],
-    ] as const)('goes on in %s as /bin/sh', (shell, program) => {
+    ] as const)('works with %s as /bin/sh', (shell, program) => {
       const id = nonce();
       const before = `cp -P /bin/sh /run/sh-before; ln -sf "$(command -v ${shell})" /usr/bin/sh`;
       where(before, 'cp -P /run/sh-before /usr/bin/sh; rm /run/sh-before', () => {
@@ -90,7 +91,7 @@ ls -R /run /dev/shm /usr/local /etc /home; ls ${GROUPS} | grep -v -e oombot-e2e 
       expect(groupsLeft()).toEqual([]);
     });
 
-    it('can be asked whether it would do it, which does nothing', () => {
+    it('says whether it would do it, without doing anything', () => {
       const id = nonce();
 
       expect(as(`v1 try drill ${id}\n`)).toBe('ok try');

@@ -1,16 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { renderSetup } from '../../src/setup/setup-script.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import { following, probeOf } from '../support/follow.ts';
 import { realClock, type Sshd } from '../support/sshd.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
-import { setupOptions } from './options.ts';
-import { openSshdOn, openUnsharedHost, type UnsharedHost } from './unshared-host.ts';
+import { openSetUpHost, type UnsharedHost } from './unshared-host.ts';
 import { has, needs, skipWithout, type PartName } from '../support/needs.ts';
 
 const HELPER = path.join(import.meta.dirname, '../../src/setup/oom-kmsg.sh');
@@ -78,11 +75,7 @@ describe.each(['sudo', 'doas'] as const)('oom-kmsg through %s and sshd', needs('
   beforeEach((context) => skipWithout(context, way));
   beforeAll(async () => {
     if (!has(way)) return;
-    host = await openUnsharedHost();
-    if (way === 'doas') host.run('rm /usr/bin/sudo');
-    sshd = await openSshdOn(host);
-    const publicKey = readFileSync(`${sshd.identityFile}.pub`, 'utf8');
-    expect(host.run(renderSetup(setupOptions({ publicKeys: [publicKey] }))).status).toBe(0);
+    ({ host, sshd } = await openSetUpHost({ way }));
   });
   afterAll(async () => {
     await sshd?.close();

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { renderSetup, type SetupOptions } from '../../src/setup/setup-script.ts';
 import { openSshd, type Sshd } from '../support/sshd.ts';
+import { setupOptions } from './options.ts';
 
 /** A copy of this machine in namespaces of its own: what is done to it is gone when it closes. */
 export interface UnsharedHost {
@@ -121,4 +123,30 @@ export function openSshdOn(host: UnsharedHost): Promise<Sshd> {
     through: host.through,
     lines: ['Match User *,!root', '  AuthorizedKeysFile .ssh/authorized_keys'],
   });
+}
+
+/** One that the setup script has set up, with its sshd: the account takes the key of the sshd. `before` is run on it first. */
+export async function openSetUpHost({
+  way = 'sudo',
+  before = ':',
+  ...change
+}: Partial<SetupOptions> & { way?: 'sudo' | 'doas'; before?: string } = {}): Promise<{
+  host: UnsharedHost;
+  sshd: Sshd;
+}> {
+  const host = await openUnsharedHost();
+  let sshd: Sshd | null = null;
+  try {
+    if (way === 'doas') host.run('rm /usr/bin/sudo');
+    sshd = await openSshdOn(host);
+    host.run(before);
+    const publicKeys = [readFileSync(`${sshd.identityFile}.pub`, 'utf8')];
+    const made = host.run(renderSetup(setupOptions({ publicKeys, ...change })));
+    if (made.status !== 0) throw new Error(made.stderr);
+    return { host, sshd };
+  } catch (error) {
+    await sshd?.close();
+    await host.close();
+    throw error;
+  }
 }

@@ -192,6 +192,7 @@ describe('the size by a report', () => {
   it('never proposes more than the place has, nor less than works, for any report of the corpora', () => {
     let count = 0;
     for (const corpus of [ownCorpus(), publicCorpus()])
+      // The same reports in the framings of other programs say nothing more about sizes.
       for (const { file } of corpus?.entries.filter(({ file: one }) => !/journal|dmesg-|kernlog/.test(one)) ?? [])
         for (const record of parseLines(toLines(readLogFile(corpus as NonNullable<typeof corpus>, file)))) {
           const sizing = sizeOfRecord(record, judgeRecord(record)?.code ?? null, null);

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeHost, type ProbeResult } from '../../src/ssh/probe.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
-import { has, needs, type PartName } from '../support/needs.ts';
+import { needs, skipWithout, type PartName } from '../support/needs.ts';
 import { byOpenssh, freePort, makeKey, openSshd, realClock, stateOf } from '../support/sshd.ts';
 
 const TRANSPORTS = [
@@ -33,14 +33,14 @@ async function probe(target: SshTarget): Promise<ProbeResult> {
   return probeHost(connection, { logFiles: null, clock: realClock });
 }
 
-describe('an account whose commands go to something else than a POSIX shell', needs('sshd'), () => {
+describe('an account whose commands do not go to a POSIX shell', needs('sshd'), () => {
   function program(name: string): string {
     return execFileSync('sh', ['-c', `command -v ${name}`])
       .toString()
       .trim();
   }
 
-  it.each<[string, () => string, RegExp, PartName[]]>([
+  it.for<[string, () => string, RegExp, PartName[]]>([
     ['nologin', () => '/usr/sbin/nologin', /no usable shell for root: .*not available.*usermod -s \/bin\/sh root/, []],
     ['false', () => '/bin/false', /gave no answer \(exit code 1\).*nologin or false/, []],
     [
@@ -58,15 +58,15 @@ describe('an account whose commands go to something else than a POSIX shell', ne
       /PowerShell or cmd answers. Is it Windows\?/,
       [],
     ],
-  ])('says so of %s, with what to do', async (_what, command, sentence, parts) => {
-    if (!parts.every(has)) return;
+  ])('is refused where they go to %s, with what to do about it', async ([, command, sentence, parts], context) => {
+    skipWithout(context, ...parts);
     const sshd = await openSshd({ lines: [`ForceCommand ${command()}`] });
     opened.push(sshd);
 
     expect(await probe(sshd.target())).toMatchObject({ kind: 'failed', sentence: expect.stringMatching(sentence) });
   });
 
-  it('is watched as any other where it is fish', needs('fish'), async () => {
+  it('is watched as any other where they go to fish', needs('fish'), async () => {
     const sshd = await openSshd({ lines: [`ForceCommand ${program('fish')} -c "$SSH_ORIGINAL_COMMAND"`] });
     opened.push(sshd);
     const plain = await openSshd();
@@ -86,7 +86,7 @@ function factsOf(result: ProbeResult): unknown {
 }
 
 describe.each(TRANSPORTS)('by %s, a server', (_transport, by) => {
-  it('that shows a banner does not have it in an answer', needs('sshd', 'ssh'), async () => {
+  it('that shows a banner keeps it out of the answers', needs('sshd', 'ssh'), async () => {
     const banner = path.join(mkdtempSync(path.join(tmpdir(), 'oombot-banner-')), 'banner');
     writeFileSync(banner, 'No admission\n\x1b[31m#oombot end\n');
     const sshd = await openSshd({ lines: [`Banner ${banner}`] });
@@ -160,9 +160,20 @@ async function openDropbear(): Promise<{ target: SshTarget; close: () => Promise
     env: { ...process.env, HOME: homedir() },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  async function close(): Promise<void> {
+    child.kill('SIGTERM');
+    await gone;
+    rmSync(dir, { recursive: true, force: true });
+  }
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  await vi.waitFor(() => expect(log).toContain('Not backgrounding'), 10_000);
+  await vi
+    .waitFor(() => expect(log).toContain('Not backgrounding'), 10_000)
+    .catch(async (error: unknown) => {
+      await close();
+      throw error;
+    });
   return {
     target: {
       name: 'router',
@@ -174,11 +185,6 @@ async function openDropbear(): Promise<{ target: SshTarget; close: () => Promise
       fingerprints: [],
       jump: null,
     },
-    close: async () => {
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await gone;
-      rmSync(dir, { recursive: true, force: true });
-    },
+    close,
   };
 }

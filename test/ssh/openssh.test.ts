@@ -27,7 +27,7 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
     await soon(() => expect([...processesWith(mark).values()]).toEqual([]));
   });
   afterAll(async () => {
-    await sshd.close();
+    await sshd?.close();
     rmSync(dir, { recursive: true, force: true });
   });
 

@@ -9,10 +9,13 @@ export function causeKill(group = `oombot-test-${process.pid}`, program = 'tail'
   const dir = path.join(v1, group);
   mkdirSync(dir, { recursive: true });
   writeFileSync(path.join(dir, 'memory.limit_in_bytes'), '8M');
-  const { pid } = spawnSync('sh', ['-c', `echo $$ > ${dir}/cgroup.procs; exec ${program} /dev/zero`], {
+  const { pid, error } = spawnSync('sh', ['-c', `echo $$ > ${dir}/cgroup.procs; exec ${program} /dev/zero`], {
     stdio: 'ignore',
+    timeout: 30_000,
+    killSignal: 'SIGKILL',
   });
   rmdirSync(dir);
+  if (error !== undefined) throw error;
   return pid;
 }
 

@@ -1,5 +1,4 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -22,12 +21,13 @@ export interface SmallDisk {
 /** A file system of its own of so many KiB, in a mount namespace where nobody else sees it. Needs root. */
 export async function openSmallDisk(sizeKiB: number): Promise<SmallDisk> {
   const folder = mkdtempSync(path.join(tmpdir(), 'oombot-small-'));
-  const script = `mount -t tmpfs -o size=${sizeKiB}k small "$0" && exec sleep 100000`;
-  const keeper = spawn('unshare', ['-m', 'sh', '-c', script, folder], { stdio: 'ignore' });
+  const keeper = await openKeeper('mount -t tmpfs -o size="$1"k small "$0"', [folder, String(sizeKiB)], (root) => {
+    const there = root + folder;
+    return existsSync(there) && sizeOf(there) === sizeKiB;
+  });
   // As it is seen from here. SQLite would resolve the link to the folder on this side: the bot goes through.
-  const inside = `/proc/${keeper.pid}/root${folder}`;
+  const inside = keeper.root + folder;
   const filler = path.join(inside, 'filler');
-  await eventually(() => existsSync(inside) && sizeOf(inside) === sizeKiB, 'the small file system', 10_000);
 
   function fill(): void {
     const { bavail, bsize } = statfsSync(inside);
@@ -42,13 +42,11 @@ export async function openSmallDisk(sizeKiB: number): Promise<SmallDisk> {
   return {
     folder,
     inside,
-    through: ['nsenter', `--mount=/proc/${keeper.pid}/ns/mnt`, '--'],
+    through: keeper.through,
     fill,
     free: () => rmSync(filler, { force: true }),
     close: async () => {
-      const gone = once(keeper, 'exit');
-      keeper.kill('SIGKILL');
-      await gone;
+      await keeper.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -82,22 +80,13 @@ export async function openFailingDisk(): Promise<FailingDisk> {
   execFileSync('tune2fs', ['-e', 'remount-ro', image], { stdio: 'ignore' });
   let keeper = await mount();
 
-  async function mount() {
-    const child = spawn('unshare', ['-m', 'sh', '-c', `mount -o loop "$0" "$1" && exec sleep 100000`, image, folder], {
-      stdio: 'ignore',
-    });
-    await eventually(() => existsSync(`/proc/${child.pid}/root${folder}/lost+found`), 'the file system', 10_000);
-    return child;
-  }
-  async function unmount(): Promise<void> {
-    const gone = once(keeper, 'exit');
-    keeper.kill('SIGKILL');
-    await gone;
+  function mount(): Promise<Keeper> {
+    return openKeeper('mount -o loop "$0" "$1"', [image, folder], (root) => existsSync(`${root}${folder}/lost+found`));
   }
 
   return {
     folder,
-    through: () => ['nsenter', `--mount=/proc/${keeper.pid}/ns/mnt`, '--'],
+    through: () => keeper.through,
     fail: () => {
       const [device = ''] = execFileSync('losetup', ['--associated', image, '--output', 'NAME', '--noheadings'], {
         encoding: 'utf8',
@@ -105,12 +94,42 @@ export async function openFailingDisk(): Promise<FailingDisk> {
       writeFileSync(`/sys/fs/ext4/${path.basename(device.trim())}/trigger_fs_error`, 'tried');
     },
     mend: async () => {
-      await unmount();
+      await keeper.close();
       keeper = await mount();
     },
     close: async () => {
-      await unmount();
+      await keeper.close();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+interface Keeper {
+  /** Its root folder as it is seen from here. */
+  root: string;
+  /** In front of a command that is to see what it mounted. */
+  through: readonly string[];
+  close: () => Promise<void>;
+}
+
+/** Mounts in a namespace of its own, and keeps that until it is closed or this process has ended, however that came. */
+async function openKeeper(
+  script: string,
+  args: readonly string[],
+  isThere: (root: string) => boolean,
+): Promise<Keeper> {
+  const child = spawn('unshare', ['-m', 'sh', '-c', `${script} && exec cat >/dev/null`, ...args], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const root = `/proc/${child.pid}/root`;
+  async function close(): Promise<void> {
+    child.kill('SIGKILL');
+    await gone;
+  }
+  await eventually(() => isThere(root), 'the file system', 10_000).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return { root, through: ['nsenter', `--mount=/proc/${child.pid}/ns/mnt`, '--'], close };
 }

@@ -127,3 +127,20 @@ export async function eventually<T>(
     await sleep(50);
   }
 }
+
+/** What Ana sees in #oom after `/oom` with these words: text and blocks. Each step may take `timeoutMs`. */
+export async function answerTo(workspace: LocalWorkspace, words: string, timeoutMs: number): Promise<string> {
+  const ana = workspace.as('Ana');
+  let before = 0;
+  // Slack gives up after three seconds, which a busy machine may take: then it is typed again.
+  await eventually(
+    async () => {
+      before = ana.privateAnswers('#oom').length;
+      return (await ana.command('#oom', `/oom ${words}`)).ok;
+    },
+    `a taker of ${words}`,
+    timeoutMs,
+  );
+  const answer = await eventually(() => ana.privateAnswers('#oom')[before], `the answer to ${words}`, timeoutMs);
+  return answer.text + JSON.stringify(answer.blocks);
+}

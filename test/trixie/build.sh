@@ -10,5 +10,5 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 debootstrap --variant=minbase --include=openssh-server,openssh-client trixie "$work/root" ${OOMBOT_DEBIAN_MIRROR:+"$OOMBOT_DEBIAN_MIRROR"} \
   >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
-mv "$work/root" "$folder"
+mv -T "$work/root" "$folder" || [ -d "$folder" ]
 echo "$folder"

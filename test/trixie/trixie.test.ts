@@ -22,11 +22,11 @@ describe(
     let root: string;
     let programs: string;
     beforeAll(() => {
+      programs = mkdtempSync(path.join(tmpdir(), 'oombot-trixie-'));
       root = execFileSync('sh', [path.join(import.meta.dirname, 'build.sh')], { stdio: ['ignore', 'pipe', 'inherit'] })
         .toString()
         .trim();
       // Its own client, which Debian 12 lacks the libraries for.
-      programs = mkdtempSync(path.join(tmpdir(), 'oombot-trixie-'));
       const ssh = path.join(programs, 'ssh');
       const loader = `${root}/lib64/ld-linux-x86-64.so.2 --library-path ${root}/usr/lib/x86_64-linux-gnu`;
       writeFileSync(ssh, `#!/bin/sh\nexec ${loader} ${root}/usr/bin/ssh "$@"\n`);
@@ -60,7 +60,7 @@ describe(
       expect(probed).toMatchObject({ kind: 'probed', probe: { os: expect.stringContaining('trixie') } });
     });
 
-    it('with ML-KEM alone is named, and reached by its own ssh', async () => {
+    it('with ML-KEM alone is refused by ssh2 with the reason, and reached by its own ssh', async () => {
       const sshd = await itsSshd(ML_KEM);
 
       const bySsh2 = await stateOf(anSsh().connect(sshd.target()), 'refused');
