@@ -1,10 +1,9 @@
 import type { Leak, SizeAt } from '../incident/leak.ts';
-import { sayKiB } from '../oom/units.ts';
+import { KIB_PER_MIB, sayKiB } from '../oom/units.ts';
 import type { Part, Text } from './notice.ts';
 import { sayCount, sayDuration, sayDay, sayUtc } from './units.ts';
 
 const BARS = 20;
-const KIB_PER_MIB = 1_024;
 
 /** A leak as one sentence, with its numbers and how sure it is. */
 export function leakText(leak: Leak, isFaster: boolean): Text {

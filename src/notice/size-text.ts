@@ -1,9 +1,7 @@
-import { sayKiB } from '../oom/units.ts';
+import { KIB_PER_MIB, sayKiB } from '../oom/units.ts';
 import type { Sizing } from '../size/size.ts';
 import type { Part, Text } from './notice.ts';
 import { sayCount } from './units.ts';
-
-const MIB = 1_024;
 
 /** What fits, as one sentence. */
 export function sizeText(sizing: Sizing): Text {
@@ -23,7 +21,7 @@ export function sizeText(sizing: Sizing): Text {
         { hostText: setOf(name, now?.text ?? '') },
         { words: ' of ' },
         { hostText: tasks.name },
-        { words: ` fits here already (up to ${text} does): look at what it holds beside that, and at the others.` },
+        { words: ` already fits here (up to ${text} would): look at its other memory and at the other processes.` },
       ];
     case 'no-room':
       return [
@@ -35,7 +33,7 @@ export function sizeText(sizing: Sizing): Text {
     case 'outside':
       return [
         { hostText: tasks.name },
-        { words: ` held ${sayKiB(tasks.largestKiB - (now?.value ?? 0) * MIB)} beside what ` },
+        { words: ` held ${sayKiB(tasks.largestKiB - (now?.value ?? 0) * KIB_PER_MIB)} beside what ` },
         { hostText: name },
         { words: ' limits, so a smaller value would not help.' },
       ];
@@ -48,8 +46,8 @@ export function sizeSteps(sizing: Sizing): string[] {
   const what = place.kind === 'host' ? 'RAM' : 'limit of the group';
   const held = `${tasks.count > 1 ? `${sayCount(tasks.count, 'process', 'processes')} together` : 'it'} held ${sayKiB(tasks.kiB)}`;
   const isKnown = verdict === 'set' || verdict === 'fits';
-  const rest = split.rest.map(({ what: part, mib }) => ` − ${sayKiB(mib * MIB)} ${part}`).join('');
-  const left = Math.max(0, instanceKiB - split.rest.reduce((sum, { mib }) => sum + mib * MIB, 0));
+  const rest = split.rest.map(({ what: part, mib }) => ` − ${sayKiB(mib * KIB_PER_MIB)} ${part}`).join('');
+  const left = Math.max(0, instanceKiB - split.rest.reduce((sum, { mib }) => sum + mib * KIB_PER_MIB, 0));
   return [
     `${sayKiB(place.totalKiB)} ${what} − ${sayKiB(othersKiB)} all else (other processes, the kernel) − ${sayKiB(reserveKiB)} reserve = ${sayKiB(budgetKiB)} for it (${held})`,
     ...(instanceKiB < budgetKiB

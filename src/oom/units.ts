@@ -1,3 +1,7 @@
+export const KIB_PER_MIB = 1_024;
+export const MIB_PER_GIB = 1_024;
+export const BYTES_PER_MIB = 1_048_576;
+
 /** KiB as people read it: `512 KiB`, `143 MiB`, `5.9 GiB`. Three significant digits at most. */
 export function sayKiB(kiB: number): string {
   const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

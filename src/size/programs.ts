@@ -1,8 +1,7 @@
+import { BYTES_PER_MIB, KIB_PER_MIB, MIB_PER_GIB } from '../oom/units.ts';
 import { downTo, type Program } from './program.ts';
 import { RUNTIMES } from './runtimes.ts';
 import { WORKERS } from './workers.ts';
-
-const GIB = 1_024;
 
 /** A page needs its frame and hash entry too: "approximately 10% greater" (MySQL, innodb_buffer_pool_size). */
 const POOL_OVERHEAD = 1.1;
@@ -14,7 +13,7 @@ const MYSQL_BASE_MIB = 320;
 
 function poolStep(mib: number, name: string): number {
   if (mib <= CHUNK_MIB) return 1;
-  return name.startsWith('mysqld') && mib >= GIB ? GIB : CHUNK_MIB;
+  return name.startsWith('mysqld') && mib >= MIB_PER_GIB ? MIB_PER_GIB : CHUNK_MIB;
 }
 
 const MYSQL: Program = {
@@ -26,7 +25,7 @@ const MYSQL: Program = {
   holds: 'the InnoDB buffer pool, then the buffers of each connection',
   unset: '128 MiB',
   argument: /--innodb[-_]buffer[-_]pool[-_]size[= ](\d+[kmgt]?)\b/i,
-  argumentUnitMiB: 1 / GIB / GIB,
+  argumentUnitMiB: 1 / BYTES_PER_MIB,
   least: 16,
   split: (budgetMiB, _, name) => {
     const base = name === 'mariadbd' ? MARIADB_BASE_MIB : MYSQL_BASE_MIB;
@@ -45,7 +44,7 @@ const MYSQL: Program = {
   apply: ([{ name, value, text }]) => ({
     words: `It counts at once. To make it last, put ${name} = ${text} below [mysqld] in its configuration.`,
     look: `mysql -Ne 'SELECT @@GLOBAL.${name}'`,
-    command: `mysql -e 'SET GLOBAL ${name} = ${value * GIB * GIB}'`,
+    command: `mysql -e 'SET GLOBAL ${name} = ${value * BYTES_PER_MIB}'`,
     undo: `mysql -e 'SET GLOBAL ${name} = BEFORE'`,
   }),
   assumes: ['InnoDB holds the data', 'connections need no more than 15 % together (sort, join and read buffers)'],
@@ -73,7 +72,7 @@ const POSTGRES: Program = {
   holds: 'work_mem for each sort and hash of each connection, and shared_buffers once',
   unset: '4 MiB',
   argument: /(?:-c |--)work_mem=(\d+ ?(?:[kmgt]b)?)/i,
-  argumentUnitMiB: 1 / GIB,
+  argumentUnitMiB: 1 / KIB_PER_MIB,
   least: 1,
   split: (budgetMiB, { tasks }) => {
     const backends = Math.max(1, tasks - POSTGRES_OWN);
@@ -98,7 +97,7 @@ const POSTGRES: Program = {
     words: `work_mem counts for new queries at once, ${more.map(({ name }) => name).join()} after a restart. Leave that out if it is smaller already.`,
     look: `psql -c 'SHOW work_mem' -c 'SHOW shared_buffers'`,
     command: `psql ${[work, ...more].map(({ name, text }) => `-c "ALTER SYSTEM SET ${name} = '${text}'"`).join(' ')} -c 'SELECT pg_reload_conf()'`,
-    undo: `psql ${[work, ...more].map(({ name }) => `-c 'ALTER SYSTEM RESET ${name}'`).join(' ')} -c 'SELECT pg_reload_conf()'`,
+    undo: `psql ${[work, ...more].map(({ name }) => `-c "ALTER SYSTEM SET ${name} = 'BEFORE'"`).join(' ')} -c 'SELECT pg_reload_conf()'`,
   }),
   assumes: [
     'no more backends than now, six of the processes being its own',
@@ -121,7 +120,7 @@ const REDIS: Program = {
   holds: 'the data set, and while it is saved a copy of every page that changes meanwhile',
   unset: 'no limit',
   argument: /--maxmemory[= ](\d+ ?(?:[kmgt]b?)?)/i,
-  argumentUnitMiB: 1 / GIB / GIB,
+  argumentUnitMiB: 1 / BYTES_PER_MIB,
   least: 16,
   split: (budgetMiB) => {
     const base = 16;
@@ -155,7 +154,7 @@ const MONGODB: Program = {
   holds: 'WiredTiger’s cache, then connections, sorts and aggregations',
   unset: 'half of what RAM has beyond 1 GiB, at least 256 MiB',
   argument: /--wiredTigerCacheSizeGB[= ](\d+(?:\.\d+)?)/,
-  argumentUnitMiB: GIB,
+  argumentUnitMiB: MIB_PER_GIB,
   least: 256,
   split: (budgetMiB) => {
     const base = 256;
@@ -163,7 +162,9 @@ const MONGODB: Program = {
     return {
       rest: [{ what: 'the server itself', mib: base }],
       how: '60 % of it: connections (1 MiB each), sorts and the allocator take the rest',
-      values: [{ name: 'wiredTigerCacheSizeGB', value, text: (Math.floor((value / GIB) * 100) / 100).toFixed(2) }],
+      values: [
+        { name: 'wiredTigerCacheSizeGB', value, text: (Math.floor((value / MIB_PER_GIB) * 100) / 100).toFixed(2) },
+      ],
     };
   },
   apply: ([{ name, text }], now) => ({
@@ -189,14 +190,14 @@ const CLICKHOUSE: Program = {
   holds: 'queries, merges, the mark cache and dictionaries',
   unset: '90 % of RAM (max_server_memory_usage_to_ram_ratio)',
   argument: /--max_server_memory_usage[= ](\d+)/,
-  argumentUnitMiB: 1 / GIB / GIB,
-  least: GIB,
+  argumentUnitMiB: 1 / BYTES_PER_MIB,
+  least: MIB_PER_GIB,
   split: (budgetMiB) => {
     const value = Math.floor(budgetMiB * 0.9);
     return {
       rest: [],
       how: '90 % of it: what the allocator keeps is not counted there',
-      values: [{ name: 'max_server_memory_usage', value, text: String(value * GIB * GIB) }],
+      values: [{ name: 'max_server_memory_usage', value, text: String(value * BYTES_PER_MIB) }],
     };
   },
   apply: ([{ name, text }]) => {

@@ -1,8 +1,8 @@
+import { BYTES_PER_MIB, MIB_PER_GIB } from '../oom/units.ts';
 import type { Program } from './program.ts';
 
-const GIB = 1_024;
 /** Above it the JVM loses compressed pointers, and needs more for the same. */
-const COMPRESSED_MAX_MIB = 31 * GIB;
+const COMPRESSED_MAX_MIB = 31 * MIB_PER_GIB;
 
 /** What a JVM or V8 holds beside its heap: as measured where more than the setting was held, else as is usual. */
 function outside(usualMiB: number, { now, largestMiB }: { now: number | null; largestMiB: number }) {
@@ -23,7 +23,7 @@ const JAVA: Program = {
   holds: 'the heap; beside it metaspace, compiled code, the stack of each thread, direct buffers and the collector',
   unset: 'a quarter of RAM or of the limit',
   argument: new RegExp(HEAP, 'i'),
-  argumentUnitMiB: 1 / GIB / GIB,
+  argumentUnitMiB: 1 / BYTES_PER_MIB,
   least: 64,
   split: (budgetMiB, held) => {
     const beside = outside(Math.max(96, budgetMiB * 0.3), held);
@@ -133,7 +133,7 @@ const PROMETHEUS: Program = {
   split: (budgetMiB) => {
     const value = Math.floor(budgetMiB * 0.9);
     // A sample takes 16 bytes.
-    const samples = Math.min(50_000_000, Math.floor((budgetMiB * GIB * GIB) / 4 / 16 / 1_000) * 1_000);
+    const samples = Math.min(50_000_000, Math.floor((budgetMiB * BYTES_PER_MIB) / 4 / 16 / 1_000) * 1_000);
     return {
       rest: [],
       how: '90 % of it; a quarter of the budget for one query, at 16 bytes a sample',

@@ -1,5 +1,5 @@
 import type { Moment } from '../../incident/growth.ts';
-import { sayKiB } from '../../oom/units.ts';
+import { KIB_PER_MIB, sayKiB } from '../../oom/units.ts';
 import {
   aNotice,
   joinTexts,
@@ -25,7 +25,6 @@ export interface MemoryHours {
 const BARS = 20;
 const KILLS_SHOWN = 8;
 const LARGEST_SHOWN = 5;
-const KIB_PER_MIB = 1_024;
 
 /** How much memory a host had left over the last hours: a bar for the lowest of each stretch, those with kills marked. */
 export function describeMemory(hours: MemoryHours): Notice {

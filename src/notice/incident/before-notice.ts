@@ -1,11 +1,10 @@
 import { sizesOf, type Growth, type Moment } from '../../incident/growth.ts';
 import type { Incident } from '../../incident/incident.ts';
-import { sayKiB } from '../../oom/units.ts';
+import { KIB_PER_MIB, sayKiB } from '../../oom/units.ts';
 import { aNotice, joinTexts, type ChartPoint, type Notice, type Part, type Text } from '../notice.ts';
 import { sayDuration } from '../units.ts';
 
 const BARS = 20;
-const KIB_PER_MIB = 1_024;
 const SAID_PRESSURE = 5;
 
 /** The minutes before a kill, for its thread: who grew, what was left, and a chart. `moments` are oldest first, at least two. */

@@ -1,4 +1,4 @@
-import { sayKiB } from '../../oom/units.ts';
+import { KIB_PER_MIB, sayKiB } from '../../oom/units.ts';
 import type { Incident } from '../../incident/incident.ts';
 import type { KillRecord } from '../../oom/report.ts';
 import type { Cell, ChartPoint, Part } from '../notice.ts';
@@ -7,7 +7,6 @@ import { ramKiB } from '../roles.ts';
 import { sayDuration, sayNumber, sayShare } from '../units.ts';
 
 const HOLDERS_SHOWN = 6;
-const KIB_PER_MIB = 1_024;
 // Slack's charts were first published with six segments; the smallest parts go together.
 const SEGMENTS = 6;
 const BARS = 20;

@@ -169,7 +169,7 @@ function openSoftBreaks(): Filter {
 
 /** The rows of its table have tabs where the kernel prints blanks. */
 function hasTabbedTable(text: string): boolean {
-  return /\[[ \t]*pid[ \t]*\][ \t]*\t[ \t]*uid\b/.test(text);
+  return [...text.matchAll(/\[[ \t]*pid[ \t]*\]([ \t]+)uid\b/g)].some(([, gap = '']) => gap.includes('\t'));
 }
 
 function openTabs(): Filter {
@@ -246,7 +246,7 @@ function findJsonBehindProse(text: string): number {
   const start = text.slice(0, PROSE_MAX).search(JSON_LINE);
   if (start <= 0 || text.slice(0, start).split('\n').some(mayBeginReport)) return -1;
   const rest = text.slice(start);
-  return isJson(rest) && /^\s+"[^"\n]{1,200}"\s*:/m.test(rest) ? start : -1;
+  return isJson(rest) && /^[ \t]+"[^"\n]{1,200}"[ \t]*:/m.test(rest) ? start : -1;
 }
 
 /** Passes over the first bytes, but for their line ends. */

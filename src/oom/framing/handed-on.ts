@@ -16,7 +16,6 @@ export interface HandedOn {
 }
 
 const KINDS = 4;
-const PROGRAMS_MAX = 64;
 /** A name that differs from line to line is no name. */
 const SPREAD_MAX = 8;
 
@@ -30,7 +29,7 @@ export function openHandedOn(): HandedOn {
       if (program === null || kinds.size > SPREAD_MAX) return false;
       const seen = kinds.get(program) ?? new Set<string>();
       kinds.set(program, seen.add(kind));
-      if (seen.size < KINDS || programs.size >= PROGRAMS_MAX) return false;
+      if (seen.size < KINDS) return false;
       programs.add(program);
       return true;
     },

@@ -33,7 +33,7 @@ const SEPARATORS: readonly Separator[] = [
   // Lines whose ends are known, one behind the other.
   {
     pattern:
-      /(?<=or (?:sacrifice|a) child|and children\.|,uid=\d{1,10}|oom_score_adj[:=]-?\d{1,5}|, order=\d|rss:\d{1,12}kB)[ \t]*[,;/|]?[ \t]+(?=(?:Out of [Mm]emory: |Memory cgroup out of memory: )?Kill(?:ed)? process \d|oom_reaper: |oom-kill:constraint|Mem-[Ii]nfo:)/g,
+      /(?<=or (?:sacrifice|a) child|and children\.|,uid=\d{1,10}|oom_score_adj[:=]-?\d{1,5}|, order=\d|rss:\d{1,12}kB)(?:[ \t]*[,;/|])?[ \t]+(?=(?:Out of [Mm]emory: |Memory cgroup out of memory: )?Kill(?:ed)? process \d|oom_reaper: |oom-kill:constraint|Mem-[Ii]nfo:)/g,
     decode: asIs,
     unfinished: /(?:child|\.|\d|kB)[ \t,;/|]*[A-Za-z -]{0,40}:?$/,
   },

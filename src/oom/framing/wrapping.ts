@@ -211,13 +211,14 @@ function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean
   return repeats && seen.size <= 16 && seen.size * 2 <= samples;
 }
 
-/** Somebody who searched a log typed the words that he looked for. */
+/** Somebody who searched a log typed the words that he looked for; a command is no longer than this. */
+const SEARCH_MAX = 400;
 const SEARCH =
   /(?:^|[\s|;&$#>])(?:z|e|f|bz|xz|zst)?grep\s[^|]*["']$|(?:^|[\s|;&$#>])(?:rg|ag|ack|awk|sed|echo|printf|logger)\s[^|]*["'/]$/;
 
 /** Prose that quotes one line of a log is no log. */
 export function isBelieved(wrapping: Wrapping): boolean {
-  if (SEARCH.test(wrapping.outer)) return false;
+  if (SEARCH.test(wrapping.outer.slice(-SEARCH_MAX))) return false;
   if (wrapping.outer === '' && wrapping.ends.length === 0 && !wrapping.ignoresHost) return false;
   if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
   const [kind] = wrapping.kinds.keys();
