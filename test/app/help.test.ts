@@ -54,11 +54,13 @@ describe('the help', () => {
   });
 
   it('shows drills to approvers and to admins who are none', async () => {
-    const settings = () => ({ admins: [ANN.userId], hosts: [] });
-    const editing = { readHostKey: () => Promise.reject(new Error('no host')), hostsChanged: () => Promise.resolve() };
+    const byAdmins = {
+      settings: () => ({ admins: [ANN.userId], hosts: [] }),
+      editing: { readHostKey: () => Promise.reject(new Error('no host')), hostsChanged: () => Promise.resolve() },
+    };
 
     expect(await helpOf({ handlers: answersOf(await aChangingBot()) })).toContain('/oom drill db01');
-    const asAdmin = await helpOf(await anAnsweringBot({ settings, editing }));
+    const asAdmin = await helpOf(await anAnsweringBot(byAdmins));
     expect(asAdmin).toContain('/oom drill db01');
     expect(asAdmin).not.toContain('/oom protect');
     expect(await helpOf(await anAnsweringBot())).not.toContain('/oom drill');

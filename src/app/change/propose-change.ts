@@ -162,8 +162,7 @@ async function scopeOf(link: HostLink, scan: ProcScan, target: Found): Promise<{
   const cgroup = target.processes[0]?.cgroup ?? null;
   const limit = cgroup === null || cgroup === '/' ? null : await link.changes.limitOf(cgroup);
   const isWhole = limit !== null && target.processes.every((one) => isWithin(one.cgroup, limit.path));
-  if (limit === null || !isWhole || limit.limitKiB >= scan.memTotalKiB)
-    return { scope: { kind: 'host' }, among: scan };
+  if (limit === null || !isWhole || limit.limitKiB >= scan.memTotalKiB) return { scope: { kind: 'host' }, among: scan };
   const { path, limitKiB } = limit;
   return { scope: { kind: 'group', path, limitKiB }, among: scanOfGroup(scan, path, limitKiB) };
 }
