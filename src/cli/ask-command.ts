@@ -53,7 +53,7 @@ export async function askWords(command: Command, words: readonly string[]): Prom
       return EXIT_REFUSED;
     case 'none':
       if (fromBot.because !== null) process.stderr.write(`${fromBot.because}\n`);
-      if (terminal?.needsBot !== true) return answerAlone(config, parsed, terminal?.needsRecord === true);
+      if (terminal?.needs !== 'bot') return answerAlone(config, parsed, terminal?.needs === 'record');
       process.stderr.write(`oombot ${name}: ${noBot(config.socket)}\n`);
       return EXIT_REFUSED;
   }
@@ -67,7 +67,7 @@ function noBot(socket: string | null): string {
   return `${looked} To look at the hosts without it: oombot check`;
 }
 
-/** Without a record a name that nobody knows is still told as such, and then only what `needsRecord` fails. */
+/** Without a record a name that nobody knows is still told as such, and then only what needs a record fails. */
 async function answerAlone(config: Config, asked: Asked, needsRecord: boolean): Promise<number> {
   const { store, missing } = await openRecord(config);
   const ssh = openSshFor(config);

@@ -117,7 +117,7 @@ describe('a drill that somebody asks for', () => {
     expect(chat.messages.map(({ text }) => text.split('\n')[0])).toEqual([
       expect.stringMatching(/^Drill on db01: the way from db01 to #oom works: 0\.\d+ s$/),
     ]);
-    expect(chat.messages[0]?.text).toContain('went up by one, which this drill explains');
+    expect(chat.messages[0]?.text).toContain('went up by one: this drill');
     expect(chat.messages[0]?.text).not.toContain('<!');
     expect(ended.map(({ state, counted }) => [state, counted])).toEqual([['worked', { before: 0, after: 1 }]]);
     expect(await recorded()).toEqual([]);

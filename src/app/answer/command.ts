@@ -52,10 +52,10 @@ export interface Command {
   /** Lines of `help`, null: not with these names; `runs`: with a button that runs it. */
   examples: readonly { words: (names: KnownNames) => string | null; runs: boolean; does?: string }[];
   /**
-   * Also a verb of `oombot`, which asks the running bot: it only asks, and does nothing. null: in Slack alone. Where no bot runs,
-   * `needsRecord` fails without a record, and `needsBot` always.
+   * Also a verb of `oombot`, which asks the running bot: it only asks, and does nothing. null: in Slack alone. `needs`: without what
+   * it fails where no bot runs; null: it looks at the host itself.
    */
-  terminal: { needsRecord: boolean; needsBot?: true } | null;
+  terminal: { needs: 'bot' | 'record' | null } | null;
   /** Reads the words after the name. */
   read: (words: readonly string[]) => Parsed;
 }

@@ -26,7 +26,8 @@ export function openDrillAnswer(
     if (stranger !== null) return { kind: 'refused', refusal: stranger };
     const approvers = openApprovers({ ...world, ...changes, channelOf: world.channelOf ?? (() => '') });
     const { standing } = (await approvers.standings([userId])).get(userId) ?? { standing: 'unknown' as const };
-    const others = standing === 'may' ? null : await rights.refuseOthers(userId, WHAT, 'Ask an approver or an admin.');
+    const others =
+      standing === 'may' ? null : await rights.refuseUnlessAdmin(userId, WHAT, 'Ask an approver or an admin.');
     if (others !== null) return { kind: 'refused', refusal: others };
     const target = await targets.host(host);
     if (target.kind === 'refused') return target;

@@ -7,7 +7,7 @@ export interface Rights {
   /** null: this person may add and remove hosts. What cannot be found out counts as no. */
   refuseEditing: (userId: string) => Promise<Refusal | null>;
   /** null: an admin. `what` completes "You can’t …", `instead` says who else may. What cannot be found out counts as no. */
-  refuseOthers: (userId: string, what: string, instead?: string) => Promise<Refusal | null>;
+  refuseUnlessAdmin: (userId: string, what: string, instead?: string) => Promise<Refusal | null>;
 }
 
 const WHAT = 'add or remove hosts';
@@ -17,10 +17,10 @@ export function openRights({ settings, editing, groupMembers }: AnswersWorld, pe
   async function refuseEditing(userId: string): Promise<Refusal | null> {
     if (editing === null)
       return { kind: 'not-allowed', what: WHAT, whoMay: 'Hosts come from the configuration file here.' };
-    return refuseOthers(userId, WHAT);
+    return refuseUnlessAdmin(userId, WHAT);
   }
 
-  async function refuseOthers(userId: string, what: string, instead?: string): Promise<Refusal | null> {
+  async function refuseUnlessAdmin(userId: string, what: string, instead?: string): Promise<Refusal | null> {
     function no(whoMay: string): Refusal {
       return { kind: 'not-allowed', what, whoMay: instead ?? whoMay };
     }
@@ -39,5 +39,5 @@ export function openRights({ settings, editing, groupMembers }: AnswersWorld, pe
       : no('I could not look up the admins’ user group; try again.');
   }
 
-  return { refuseEditing, refuseOthers };
+  return { refuseEditing, refuseUnlessAdmin };
 }

@@ -28,7 +28,7 @@ export function describeDrill(drill: Drill): Notice {
   const about: Text = [
     {
       words:
-        'A process of the drill’s own is killed on purpose, alone in a memory group of its own. Nothing else is touched.',
+        'The drill starts a process in a memory group of its own and has the kernel kill it. Nothing else is touched.',
     },
   ];
   switch (drill.state) {
@@ -96,14 +96,14 @@ function stepsPart(drill: Drill): Notice['parts'] {
 function countedText({ counted }: Drill): Text | null {
   if (counted === null) return null;
   const more = counted.after - counted.before;
-  if (more === 1) return [{ words: 'The kernel’s counter of its kills went up by one, which this drill explains.' }];
+  if (more === 1) return [{ words: 'The kernel’s counter of kills went up by one: this drill.' }];
   return more > 1
     ? [
         {
-          words: `The kernel’s counter of its kills went up by ${more}: this drill is one of them, the others are real.`,
+          words: `The kernel’s counter of kills went up by ${more}: one is this drill, the others are real.`,
         },
       ]
-    : [{ words: 'The kernel’s counter of its kills did not move, which is odd: see /oom hosts.' }];
+    : [{ words: 'The kernel’s counter of kills did not move, though one was seen: see /oom hosts.' }];
 }
 
 const ENDED: Record<DrillStep, string> = {
