@@ -50,18 +50,19 @@ export default defineConfig({
       reportsDirectory: '.cache/coverage',
     },
     projects: [
-      // No file of these two leaves anything behind in its worker, and loading the code anew for each costs more than the tests.
-      project('pure', { testTimeout: 60_000, isolate: false }),
-      project('app', { testTimeout: 60_000, isolate: false }),
-      project('host', { retry: RETRIES, testTimeout: 60_000, hookTimeout: 120_000 }),
-      project('browser', { retry: RETRIES, testTimeout: 60_000, hookTimeout: 120_000 }),
+      // No file of these two leaves anything behind in its worker, and loading the code anew for each costs more than the tests. One after
+      // the other: a worker that meets a file of another project ends, and takes what it loaded with it.
+      project('pure', { testTimeout: 60_000, isolate: false, sequence: { groupOrder: 0 } }),
+      project('app', { testTimeout: 60_000, isolate: false, sequence: { groupOrder: 1 } }),
+      project('host', { retry: RETRIES, testTimeout: 60_000, hookTimeout: 120_000, sequence: { groupOrder: 2 } }),
+      project('browser', { retry: RETRIES, testTimeout: 60_000, hookTimeout: 120_000, sequence: { groupOrder: 2 } }),
       // The kernel prints ten reports in 5 s and no more, into one log for the whole machine: after the others, one file at a time.
       project('kernel', {
         retry: RETRIES,
         testTimeout: 120_000,
         hookTimeout: 120_000,
         fileParallelism: false,
-        sequence: { groupOrder: 1 },
+        sequence: { groupOrder: 3 },
       }),
     ],
   },
