@@ -183,7 +183,8 @@ it.each<[string, RequestListener, RegExp]>([
     answer(incoming, response);
   });
 
-  expect(await askBot(file, ['hosts'], 700)).toMatchObject({
+  const answerMs = sentence.source.includes('within 1 s') ? 700 : 60_000;
+  expect(await askBot(file, ['hosts'], answerMs)).toMatchObject({
     kind: 'failed',
     sentence: expect.stringMatching(sentence),
   });
