@@ -5,6 +5,7 @@ import type { HostConfig } from '../config/hosts.ts';
 import { inventoryHosts, type ReadInventory } from '../config/inventory-hosts.ts';
 import type { HostList } from '../config/inventory-lists.ts';
 import { readSource } from '../config/inventory-source.ts';
+import { sayCount } from '../notice/units.ts';
 
 /** The hosts that inventories name, kept through every failure of theirs. */
 export interface Inventories {
@@ -71,7 +72,9 @@ export function openInventories({ config, store, clock, log }: InventoryWorld): 
     } catch (error) {
       if (signal.aborted) return isNew;
       const stays =
-        read.list === null ? 'no host is known from it' : `the ${read.list.hosts.length} hosts read before stay`;
+        read.list === null
+          ? 'no host is known from it'
+          : `${sayCount(read.list.hosts.length, 'host')} read before stay${read.list.hosts.length === 1 ? 's' : ''}`;
       read.problem = `${label} cannot be used: ${error instanceof Error ? error.message : String(error)}; ${stays}.`;
       return isNew;
     }
