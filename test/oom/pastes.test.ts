@@ -69,6 +69,11 @@ describe('one kill', () => {
       `The answer was:\n\n${JSON.stringify({ hits: [{ host: 'db01', message: KILL }] }, null, 1)}\n`,
       { host: 'db01' },
     ],
+    [
+      'behind an oom-kill line that a terminal has cut',
+      `It fails:\n\nkernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,oom_memcg=/ltp/test-9552,task_memcg=/ltp/test-95520\nkernel: ${KILL.replace('Out', 'Memory cgroup out')}\n${'\nand so on\n'.repeat(9)}`,
+      { domain: 'memcg', oomMemcg: '/ltp/test-9552' },
+    ],
     ['in lines that Word breaks', `${SCORE}\v${OLD_KILL}\v`, { score: 900 }],
     [
       'behind a front of its own in a table of Windows',
@@ -119,6 +124,22 @@ describe('one kill', () => {
     expect(records[0]).toMatchObject({ ...WHOLE, host: 'db01', reaped: true });
   });
 
+  it.each([
+    ['of another size', 'total-vm:2000kB', 'total-vm:2004kB'],
+    ['which holds more than it did', 'anon-rss:1000kB', 'anon-rss:1200kB'],
+    ['of another user', 'UID:1000', 'UID:1001'],
+  ])('is two on machines without names, where the second is of a process %s', (_, from, to) => {
+    const text = `[ 7742.123456] ${KILL}\n[ 7742.423456] ${KILL.replace(from, to)}\n`;
+
+    expect(read(text)).toHaveLength(2);
+  });
+
+  it('is one that the kernel names again with less memory', () => {
+    const text = `[ 7742.123456] ${KILL}\n[ 7742.123466] ${KILL.replace('anon-rss:1000kB', 'anon-rss:0kB')}\n`;
+
+    expect(read(text)).toMatchObject([WHOLE]);
+  });
+
   it('is two where only pid and name are the same', () => {
     const text = `[ 7742.123456] ${KILL}\nNov 22 19:51:13 db01 kernel: ${KILL.replace('anon-rss:1000kB', 'anon-rss:1004kB')}\n`;
 
@@ -127,6 +148,10 @@ describe('one kill', () => {
 });
 
 describe('no kill', () => {
+  it('has no name that is longer than the kernel prints', () => {
+    expect(read(`${KILL} and then ${KILL.replace('812 (mysqld)', '900 (php)')}\n`)).toMatchObject([WHOLE]);
+  });
+
   it.each([
     ['words that somebody searched for', `$ dmesg | grep -i "${KILL}"\n  502  egrep 'Killed process 812 (mysqld)'\n`],
     ['a secure attention key', 'SAK: killed process 812 (top): p->signal->session==tty->session'],

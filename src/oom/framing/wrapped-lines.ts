@@ -157,8 +157,12 @@ function findFronts(lines: readonly string[]): Fronts {
 
 /** The form of the known front of a line; null: it has none. */
 function formOf(line: string): string | null {
+  return frontWidth(line) > 0 ? scratch.form : null;
+}
+
+function frontWidth(line: string): number {
   clearStamp(scratch);
-  return stripPrefix(line, 0, scratch, known, false) > 0 ? scratch.form : null;
+  return stripPrefix(line, 0, scratch, known, false);
 }
 
 const OOMD = /(?:^|[\]:>|] )(?:Killed|Marked) \/\S/;
@@ -191,7 +195,9 @@ function isFresh({ forms, learned, areKnown }: Fronts, line: string): boolean {
   if (areKnown)
     return forms.has(formOf(line) ?? '') || learned.some((front) => strip(front, line, emptyStamp(), known) > 0);
   const landmark = findLandmark(line);
-  return (landmark?.start === 0 && !MIDDLE.test(line)) || / invoked oom-killer/.test(line) || WHOLE.test(line);
+  return (
+    (landmark?.start === frontWidth(line) && !MIDDLE.test(line)) || / invoked oom-killer/.test(line) || WHOLE.test(line)
+  );
 }
 
 /** Joins what was broken. A joined line has the number of its first piece. */

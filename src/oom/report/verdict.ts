@@ -240,7 +240,8 @@ const WRAPPED_END = /^\)(?:\.| score -?\d|["'`<\]}$*|\\^\0\x1b\xe2])/;
 /** Where the `)` behind the name is: before the last known tail, else the last one of a line that ends there, else -1. */
 function nameEnd(rest: string): number {
   let end = -1;
-  for (let tail = KNOWN_TAIL.exec(rest); tail !== null; tail = KNOWN_TAIL.exec(rest)) end = tail.index;
+  for (let tail = KNOWN_TAIL.exec(rest); tail !== null; tail = KNOWN_TAIL.exec(rest))
+    if (end < 0 || isName(rest.slice(1, tail.index))) end = tail.index;
   if (end >= 0) return end;
   const close = rest.lastIndexOf(')');
   const near = rest.lastIndexOf(')', COMM_MAX + 1);
@@ -251,6 +252,11 @@ function nameEnd(rest: string): number {
   if (near >= 0 && /^\) score -?\d/.test(rest.slice(near))) return near;
   if (close >= 0 && /^\)[.,]?(?: \S*)?\s*$/.test(rest.slice(close))) return close;
   return near >= 0 && WRAPPED_END.test(rest.slice(near)) ? near : -1;
+}
+
+/** Not longer than the kernel prints: what is has another kill line behind it. */
+function isName(text: string): boolean {
+  return text.length <= COMM_MAX * 4 && text.replace(/\\x[0-9a-f]{2}/gi, '.').length <= COMM_MAX;
 }
 
 /** `label` with its separator in front, as in ` total-vm:7721568kB,`. A number that the line's end cut has no unit, and counts not. */
