@@ -5,12 +5,15 @@ export interface Stamp {
   kernelUs: number | null;
   /** null: the kernel, or nobody was named. `userspace`: somebody who wrote into the kernel log. */
   program: string | null;
+  /** Tells where a line is from: a host, and other words that tell sources apart. */
   host: string;
+  /** The name in it that is a host's, empty if there is none; null: it is nothing but a host's name. */
+  hostName: string | null;
   form: string;
 }
 
 export function emptyStamp(): Stamp {
-  return { timeText: null, realtimeUs: null, kernelUs: null, program: null, host: '', form: 'bare' };
+  return { timeText: null, realtimeUs: null, kernelUs: null, program: null, host: '', hostName: null, form: 'bare' };
 }
 
 /** Makes a stamp empty again: one is used for many lines. */
@@ -20,6 +23,7 @@ export function clearStamp(stamp: Stamp): void {
   stamp.kernelUs = null;
   stamp.program = null;
   stamp.host = '';
+  stamp.hostName = null;
   stamp.form = 'bare';
 }
 

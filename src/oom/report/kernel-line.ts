@@ -126,9 +126,12 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
   death.killed = killed;
   death.pid = killed.pid;
   death.name = killed.name;
-  if (killed.torn) death.warnings.push('The kill line is torn: the name may be cut');
-  if (report.headerLine === null && report.deaths.length === 1)
+  if (line.form === 'told') {
+    death.isTold = true;
+    death.warnings.push('A sentence quotes this line: when it was, and on which host, the text may not say');
+  } else if (report.headerLine === null && report.deaths.length === 1)
     death.warnings.push('The log does not hold the beginning of this report');
+  if (killed.torn) death.warnings.push('The kill line is torn: the name may be cut');
   note(death.evidence, line);
   if (report === state.open) state.open = null;
   state.decided = report;

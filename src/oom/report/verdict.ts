@@ -5,6 +5,8 @@ import type { Trigger } from '../report.ts';
 // php-fpm8.2 invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0
 // oom-killer: gfp_mask=0x280d2, order=0                      up to 2.6.18; the name is any 15 bytes, so it is what stands before
 const HEADER = /(?:^|^(.*?) )(?:invoked )?oom-killer(?:: gfp_mask=(0x[0-9a-f]+)(?:\(([^)]*)\))?)?/s;
+/** Cut behind the words, or within the mask; else words go on, which are somebody else's. */
+const HEADER_CUT = /^(?::? ?(?:g[fp_mask]{0,7}(?:=(?:0x?)?)?|\W{0,8}))?$/;
 const HEADER_ORDER = /, +order=(-?\d+)/;
 const HEADER_ADJ = /oom_score_adj=(-?\d+)/;
 const COMM_MAX = 15;
@@ -23,6 +25,7 @@ export function parseHeader(text: string): Trigger | null {
   )
     return null;
   const rest = text.slice(header.index + header[0].length);
+  if (header[2] === undefined && !HEADER_CUT.test(rest)) return null;
   return {
     name: name === undefined ? null : decodeText(name),
     pid: null,
