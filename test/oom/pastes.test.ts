@@ -108,6 +108,17 @@ describe('one kill', () => {
     expect(records[0]).toMatchObject({ pid: 812, name: 'mysqld', outcome: 'killed', ...facts });
   });
 
+  it('is read where OpenVZ’s line about a container was broken at a blank', () => {
+    function line(seconds: string, pid: number): string {
+      return `Nov 24 12:17:04 n kernel: [${seconds}] Out of memory in UB 1234: OOM \nkilled process ${pid} (php-cgi) score 0 vm:281988kB, rss:17004kB, swap:0kB\n`;
+    }
+
+    expect(read(line('758955.653313', 21738) + line('758957.803617', 21747))).toMatchObject([
+      { pid: 21738, totalVmKiB: 281988 },
+      { pid: 21747, totalVmKiB: 281988 },
+    ]);
+  });
+
   it.each([
     [
       'by dmesg and by the journal',
@@ -225,6 +236,32 @@ describe('userspace killers, handed on by hand', () => {
       'systemd-oomd in three lines',
       'Killed /user.slice/app.slice/code-1.scope\n  due to memory pressure for /user.slice\n  being 72.98% > 50.00% for > 20s with reclaim activity\n',
       { killer: 'systemd-oomd', taskMemcg: '/user.slice/app.slice/code-1.scope' },
+    ],
+    [
+      'systemd-oomd, cut by a pager',
+      'Nov 22 19:51:13 db01 systemd-oomd[949]: Killed /user.slice/app.slice/code-1.scope due to memory p>\n',
+      { killer: 'systemd-oomd', taskMemcg: '/user.slice/app.slice/code-1.scope', reason: null, host: 'db01' },
+    ],
+    [
+      'the driver of Android on MediaTek, with empty lines',
+      "<6>[302600.931727]  (4)[10628:Cam@Aux]lowmemorykiller: Killing 'a.b' (28649), adj 18, score_adj 1000,\n\n<6>[302600.931727]    to free 72464kB on behalf of 'Cam@Aux' (10628) because\n\n<6>[302600.931727]    cache 1000628kB is below limit 322560kB for oom_score_adj 0\n",
+      {
+        killer: 'lowmemorykiller',
+        pid: 28649,
+        host: null,
+        kernelSeconds: 302600.931727,
+        reason: 'cache 1000628kB is below limit 322560kB for oom_score_adj 0',
+      },
+    ],
+    [
+      'the driver of Android in one line of dmesg',
+      "[  149.950550] lowmemorykiller: Killing 'a.b' (2846) (tgid 2846), adj 999,\\x0ato free 81288kB on behalf of 'kswapd0' (136) because\\x0acache 321644kB is below limit 322560kB for oom score 950\\x0aFree memory is 160548kB above reserved.\n",
+      {
+        killer: 'lowmemorykiller',
+        pid: 2846,
+        oomScoreAdj: 999,
+        reason: 'cache 321644kB is below limit 322560kB for oom score 950',
+      },
     ],
     [
       'earlyoom, cut behind the name',

@@ -61,6 +61,12 @@ describe('program code', () => {
     expect(read(`${code}\nmessage: '${KILL}'\n`)).toMatchObject([WHOLE]);
   });
 
+  it('is none of JSON behind words about it', () => {
+    const text = `It says:\n\n{\n  "a": {\n    "lines": [\n      "[  100.000010] ${KILL}"\n    ]\n  }\n}\n`;
+
+    expect(read(text)).toMatchObject([WHOLE]);
+  });
+
   it('is none of a commit that quotes a report above its diff', () => {
     const text = `Subject: [PATCH] raise the limit\n\nThe test dies:\n\nkernel: ${KILL}\n\ndiff --git a/a.c b/a.c\n@@ -1,2 +1,3 @@ int a(void)\n+\tcall(b);\n`;
 
@@ -109,6 +115,11 @@ describe('the host of a line', () => {
     ['by the words of a list', `1.  **Mongo gets OOM**: \`[Tue Jul 26 14:05:22 2026] ${KILL}\``, null],
     ['by the key of a field', `input: "${KILL}"`, null],
     ['by the tag of a driver', "<6>[ 1234.567890] lowmemorykiller: Killing 'a.b' (8899), adj 900,", null],
+    [
+      'in a column of a table without quotes',
+      `Zeit;Host;Meldung\n19:51:13;db01;"${KILL}"\n19:52:13;db02;"${KILL.replace('812', '9')}"`,
+      'db01 db02',
+    ],
     ['before a bar', `kernel-watch-1  | [  100.000010] ${KILL}`, 'kernel-watch-1'],
     ['in a column', `| 2026-11-22 19:51:13 | db01 | ${HEADER} |\n| 2026-11-22 19:51:13 | db01 | ${KILL} |`, 'db01'],
     [
@@ -117,6 +128,6 @@ describe('the host of a line', () => {
       'db01',
     ],
   ])('is %s what it is', (_, text, host) => {
-    expect(read(`${text}\n`).map((record) => record.host)).toEqual([host]);
+    expect(read(`${text}\n`).map((record) => record.host)).toEqual(host === null ? [null] : host.split(' '));
   });
 });

@@ -58,8 +58,20 @@ export function stripSeconds(raw: string, start: number, stamp: Stamp): number {
     CALLER.lastIndex = bracket;
     if (CALLER.test(raw)) at = CALLER.lastIndex;
   }
+  at = skipTask(raw, at);
   const behind = raw.charCodeAt(at);
   return behind === 32 || behind === 9 ? at + 1 : at;
+}
+
+const TASK = / {0,2}\(\d{1,3}\)\[\d{1,10}:[^\]\n]{1,20}\]/y;
+
+/** MediaTek's kernels print the processor and the task that prints: `[302600.931727]  (4)[10628:Binder_1]…`. */
+function skipTask(raw: string, at: number): number {
+  let bracket = at;
+  while (bracket < at + 2 && raw.charCodeAt(bracket) === 32) bracket += 1;
+  if (raw.charCodeAt(bracket) !== 40) return at;
+  TASK.lastIndex = at;
+  return TASK.test(raw) ? TASK.lastIndex : at;
 }
 
 const DELTA = / *(?:<[ +]*\d{1,12}\.\d{1,9}[ *]?>)?/y;

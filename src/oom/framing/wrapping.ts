@@ -2,7 +2,7 @@ import { findHost, findStamps, isLevel, nameIn } from './front-facts.ts';
 import type { Landmark } from './landmarks.ts';
 import { KERNEL_NAMES, stripPrefix, stripProgram, type KnownTail } from './prefix.ts';
 import { matchFront, matchTail, shapeOf, type Part } from './shape.ts';
-import { programWithin } from './programs.ts';
+import { knownProgram, programWithin } from './programs.ts';
 import { isExample, isMention, isSearch, isSentence, isWhole } from './quoted.ts';
 import { emptyStamp, type Stamp } from './stamp.ts';
 
@@ -202,7 +202,11 @@ function findIdentity(
   const isOther = (shape?.words ?? []).map((word, at) => {
     const from = shape?.starts[at] ?? 0;
     const to = from + word.length;
-    return text.charAt(to) === '=' || spans.some((span) => from >= span.start && to <= span.end);
+    return (
+      text.charAt(to) === '=' ||
+      knownProgram(word) !== null ||
+      spans.some((span) => from >= span.start && to <= span.end)
+    );
   });
   return words.map((seen, at) => isOther[at] !== true && isIdentity(seen, samples, repeats));
 }
@@ -214,7 +218,9 @@ function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean
   const areNumbers = values.every((value) => /^\d+$/.test(value));
   if (seen.size === 1) return !areNumbers;
   // A count, or an id of each line, which may stand twice.
-  const areIds = values.every((value) => /^[0-9a-f]{4,64}$/.test(value));
+  // Of few letters it may be a name: `db01`.
+  const areIds =
+    values.every((value) => /^[0-9a-f]{4,64}$/.test(value)) && !values.every((value) => /^[a-f]+\d{1,2}$/.test(value));
   if ((seen.size === samples && (samples > 2 || areIds)) || (areIds && seen.size > 2 && samples < seen.size * 3))
     return false;
   if (areNumbers) return repeats && seen.size <= 8 && seen.size * 3 <= samples;
