@@ -74,6 +74,11 @@ describe('one kill', () => {
       `It fails:\n\nkernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,oom_memcg=/ltp/test-9552,task_memcg=/ltp/test-95520\nkernel: ${KILL.replace('Out', 'Memory cgroup out')}\n${'\nand so on\n'.repeat(9)}`,
       { domain: 'memcg', oomMemcg: '/ltp/test-9552' },
     ],
+    [
+      'whose name a page sets as code',
+      `[  100.000000] ${SCORE.replace('mysqld', '`mysqld`')}\n[  100.000009] ${OLD_KILL.replace('mysqld', '`mysqld`')}`,
+      { score: 900 },
+    ],
     ['in lines that Word breaks', `${SCORE}\v${OLD_KILL}\v`, { score: 900 }],
     [
       'behind a front of its own in a table of Windows',
@@ -191,6 +196,26 @@ describe('names of a task table', () => {
 
     expect(record).toMatchObject({ ...WHOLE, tasksInDump: 2 });
     expect(record?.topTasks?.map(({ name }) => name).sort()).toEqual(['mysqld', 'sh']);
+  });
+});
+
+describe('a task table', () => {
+  it('is read where a mail client has broken its heading and its rows, and nothing else', () => {
+    const rows = ['26616        1   1       0\n>       0 bash', '326078   204267   0       0\n>       0 wish'];
+    const text = `> it says:
+>
+> [ 6089.367400] [ pid ]   uid  tgid total_vm      rss cpu oom_adj
+> oom_score_adj name
+${rows.map((row, at) => `> [ 6089.36743${at}] [ 271${at}]  1000  271${at}    ${row}`).join('\n')}
+> [ 6089.367444] Out of memory: Kill process 2711 (wish) score 802 or
+> sacrifice child
+
+Looks like a leak
+`;
+
+    expect(read(text)).toMatchObject([
+      { pid: 2711, name: 'wish', tasksInDump: 2, topTasks: [{ name: 'wish', rssPages: 204267 }, { name: 'bash' }] },
+    ]);
   });
 });
 

@@ -38,12 +38,9 @@ const LINE_MAX = 2_000;
 const COMMENT = /^[+-]?[ \t]*\/[/*]/;
 /** What begins data that holds the line of a log: a key of JSON or YAML, a field of an event. */
 const KEY = /(?:"[\w@. -]{1,60}"|\b[Mm](?:essage|sg|ESSAGE))\s{0,4}[:=]\s{0,8}$/;
-/** A text or a comment of several lines: how it begins, and ends. */
-const BLOCKS = [
-  { begins: /^[+-]?[ \t]*\/\*(?!.*\*\/)/, ends: /\*\/\s*$/ },
-  { begins: /(?:=|\(|,|\[|return) ?[rbuf]{0,2}'''(?!.*''')/, ends: /'''/ },
-  { begins: /(?:=|\(|,|\[|return) ?[rbuf]{0,2}"""(?!.*""")/, ends: /"""/ },
-] as const;
+/** What stands before the mark that begins a text of several lines. */
+const TEXT_BEGINS = /(?:[=(,[]|return) ?[rbuf]{0,2}$/;
+const MARKS = ["'''", '"""'] as const;
 
 /** Code of a program, with a line of a report in a text or a comment of it. */
 export function isSourceCode(head: string): boolean {
@@ -74,16 +71,27 @@ export function openSourceCode(): Filter {
 
 /** Is given each line in turn: whether it stands in a text or a comment of several lines. */
 function openBlocks(): (line: string) => boolean {
-  let ends: RegExp | null = null;
+  let end: string | null = null;
   return (given) => {
     const line = given.slice(0, LINE_MAX);
-    if (ends === null) {
-      ends = BLOCKS.find(({ begins }) => begins.test(line))?.ends ?? null;
+    if (end === null) {
+      end = endOfBlock(line);
       return false;
     }
-    if (ends.test(line)) ends = null;
+    if (line.includes(end)) end = null;
     return true;
   };
+}
+
+/** What ends the text or comment of several lines that begins here; null: none does. */
+function endOfBlock(line: string): string | null {
+  if (/^[+-]?[ \t]*\/\*/.test(line)) return line.includes('*/') ? null : '*/';
+  return (
+    MARKS.find((mark) => {
+      const at = line.lastIndexOf(mark);
+      return at >= 0 && TEXT_BEGINS.test(line.slice(Math.max(0, at - 10), at)) && line.split(mark).length % 2 === 0;
+    }) ?? null
+  );
 }
 
 /** A line of a report stands in a comment, or between the quotation marks of a text. */

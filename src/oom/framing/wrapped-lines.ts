@@ -95,7 +95,7 @@ export function findWrap(head: string): Wrap | null {
     // What goes on behind a name may be the rest of a name with a line break.
     const isRest = REST.test(next) && !IN_NAME.test(line);
     if (!fronts.areKnown && !broken && !goesOn && !isRest && !OPEN_END.test(line)) continue;
-    isBrokenSomewhere ||= broken || (goesOn && NAMES_SOMEBODY.test(line)) || isRest;
+    isBrokenSomewhere ||= broken || (goesOn && (NAMES_SOMEBODY.test(line) || OPEN_END.test(line))) || isRest;
     isCut ||= broken && /oom-kill:constraint=\S*$/.test(line);
     width = Math.max(width, line.length);
     // A row may be broken anywhere in a run of blanks.
