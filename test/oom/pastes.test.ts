@@ -74,11 +74,6 @@ describe('one kill', () => {
       `It fails:\n\nkernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,oom_memcg=/ltp/test-9552,task_memcg=/ltp/test-95520\nkernel: ${KILL.replace('Out', 'Memory cgroup out')}\n${'\nand so on\n'.repeat(9)}`,
       { domain: 'memcg', oomMemcg: '/ltp/test-9552' },
     ],
-    [
-      'whose name a page sets as code',
-      `[  100.000000] ${SCORE.replace('mysqld', '`mysqld`')}\n[  100.000009] ${OLD_KILL.replace('mysqld', '`mysqld`')}`,
-      { score: 900 },
-    ],
     ['in lines that Word breaks', `${SCORE}\v${OLD_KILL}\v`, { score: 900 }],
     [
       'behind a front of its own in a table of Windows',

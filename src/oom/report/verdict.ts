@@ -148,7 +148,7 @@ export function parseScore(text: string): Score | null {
   return {
     message,
     pid: Number(front[2]),
-    name: decodeText(withoutMarks(text.slice(front[0].length, end))),
+    name: decodeText(text.slice(front[0].length, end)),
     score: toInteger(tail?.[1]),
     allocatingTask: message.includes('oom_kill_allocating_task'),
     memcg: message.includes('emory cgroup'),
@@ -202,7 +202,7 @@ export function parseKilled(text: string): KilledLine | null {
   return {
     message,
     pid: Number(killed[2]),
-    name: nameStart < 0 ? null : decodeText(withoutMarks(rest.slice(nameStart, end < 0 ? undefined : end))),
+    name: nameStart < 0 ? null : decodeText(rest.slice(nameStart, end < 0 ? undefined : end)),
     uid: toInteger(killed[3] ?? uidAfter),
     totalVmKiB: wholeKiB(fields, ' total-vm:') ?? wholeKiB(fields, ' vsz:'),
     anonRssKiB: wholeKiB(fields, ' anon-rss:'),
@@ -255,11 +255,6 @@ function nameEnd(rest: string): number {
   if (near >= 0 && /^\) score -?\d/.test(rest.slice(near))) return near;
   if (close >= 0 && /^\)[.,]?(?: \S*)?\s*$/.test(rest.slice(close))) return close;
   return near >= 0 && WRAPPED_END.test(rest.slice(near)) ? near : -1;
-}
-
-/** A name that somebody set as code. */
-function withoutMarks(name: string): string {
-  return name.length > 2 && name.startsWith('`') && name.endsWith('`') ? name.slice(1, -1) : name;
 }
 
 /** Not longer than the kernel prints: what is has another kill line behind it. */
