@@ -49,6 +49,8 @@ export interface CauseFacts {
 export interface GroupPicture {
   usageKiB: number;
   limitKiB: number | null;
+  /** The report lists what was charged to it. */
+  isListed: boolean;
   anonKiB: number;
   /** Page cache without shared memory. */
   cacheKiB: number;
@@ -110,7 +112,7 @@ function victimAlone(record: KillRecord, totalKiB: number, group: GroupPicture |
   const size = record.domain === 'memcg' ? ownKiB(record) : residentKiB(record);
   if (record.name === null || size === null || record.outcome !== 'killed') return [];
   // The group's own figures say otherwise: the line is of another moment.
-  if (group !== null && size > (group.anonKiB + group.shmemKiB) * THRESHOLDS.movedFactor) return [];
+  if (group?.isListed === true && size > (group.anonKiB + group.shmemKiB) * THRESHOLDS.movedFactor) return [];
   const name = titleOf(record.name);
   return [{ name, count: 1, kiB: size, share: Math.min(1, size / totalKiB), largestKiB: size }];
 }
@@ -146,7 +148,8 @@ function holdersOf(record: KillRecord, totalKiB: number, group: GroupPicture | n
 
 /** Memory that is the processes' own, as a share: what they share or only map is not freed by killing one. */
 export function ownShare({ record, memory, group, totalKiB }: CauseFacts): number {
-  if (group !== null) return Math.min(1, group.anonKiB / group.usageKiB);
+  if (group?.isListed === true) return Math.min(1, group.anonKiB / group.usageKiB);
+  if (group !== null) return 1;
   if (memory?.activeAnonKiB == null || memory.inactiveAnonKiB === null || totalKiB === null) return 1;
   const swapped = (record.totalSwapKiB ?? 0) - (record.freeSwapKiB ?? record.totalSwapKiB ?? 0);
   // Locked pages of processes stand on a list of their own.
@@ -197,6 +200,7 @@ function groupOf({ memcg, memcgUsageKiB, tasks }: KillRecord): GroupPicture | nu
   return {
     usageKiB: memcgUsageKiB,
     limitKiB: memcg.limitKiB,
+    isListed: stat['anon'] !== undefined || stat['rss'] !== undefined || stat['total_rss'] !== undefined,
     anonKiB: of('anon', 'rss'),
     cacheKiB: Math.max(0, of('file', 'cache') - shmemKiB),
     shmemKiB,

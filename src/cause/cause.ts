@@ -80,11 +80,13 @@ function apply(rule: Rule, facts: CauseFacts): Found | null {
   if (finding === null || (finding.share ?? 0) > SHARE_MAX) return null;
   const place = finding.place ?? (isSmall(rule, finding) ? 'aside' : rule.place);
   const share = HOLDERS.has(rule.code) ? Math.min(finding.share ?? 0, ownShare(facts)) : (finding.share ?? 0);
+  const sure = finding.sure ?? rule.sure;
   return {
     rule,
     finding,
     place,
-    sure: finding.sure ?? rule.sure,
+    // What a sentence quotes may be of any day, and of any host.
+    sure: facts.record.isTold === true && sure === 'certain' && rule.code !== 'not-shown' ? 'likely' : sure,
     weight: place === 'memory' ? share * weightOf(rule) : 0,
   };
 }

@@ -208,7 +208,7 @@ function limitWords({ memcg, memcgUsageKiB: usage, memcgLimitKiB: limit }: KillR
 }
 
 function filledBy(group: CauseFacts['group']): string {
-  if (group === null) return 'The report does not show what filled it.';
+  if (group === null || !group.isListed) return 'The report does not show what filled it.';
   return `${sayPercent(Math.min(1, group.anonKiB / group.usageKiB))} of it was its processes’ own memory.`;
 }
 
@@ -236,7 +236,7 @@ function wholeHost({ record, holders, tasks, memory, totalKiB }: CauseFacts): Fi
   const sum =
     sumKiB === null || tasks === null
       ? ''
-      : ` All ${tasks.count} processes of the report held ${sayKiB(sumKiB)}${ofAll} together`;
+      : ` ${tasks.count === 1 ? 'The only process of the report held' : `All ${tasks.count} processes of the report held`} ${sayKiB(sumKiB)}${ofAll}${tasks.count === 1 ? '' : ' together'}`;
   const who =
     first !== undefined && tasks !== null
       ? `.${sum}, ${first.count > 1 ? `${first.count} × ` : ''}${sayName(first.name)} most (${sayPercent(first.share)}): no single cause stands out`

@@ -84,6 +84,8 @@ function blocksOf(zone: Zone, order: number, isMovable: boolean): Pick<ZoneView,
 function reserveOf(record: KillRecord, zone: Zone, zones: readonly Zone[]): number {
   const reserves = zone.lowmemReservePages ?? null;
   if (reserves === null) return 0;
+  // Of zones that were cut away nobody knows which they were: the request may have come from any above.
+  if (record.memory?.zonesWhole === false && record.domain === 'host') return Math.max(...reserves, 0);
   const above = new Set(
     zones
       .filter((other) => other.node === zone.node && RANKS.indexOf(other.name) > RANKS.indexOf(zone.name))

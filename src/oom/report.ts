@@ -266,6 +266,8 @@ export interface KillRecord {
   killedBefore?: { pid: number; name: string | null; kiB: number | null; agoMs: number | null } | null;
   /** A BPF program decided, by this name of it. */
   oomPolicy?: string | null;
+  /** A sentence quotes the kill line: the text bears nothing for certain. */
+  isTold?: boolean;
   /** Another killer that told of this death too: it acted later. */
   alsoBy?: Killer | null;
   /** The log had no report: the victim's group, and whose limit it was, are from the host's own counters. */

@@ -120,6 +120,29 @@ describe('what ran out is certain only where the log states it', () => {
     expect(textOf(record, 'host')).not.toContain('ran out of memory');
   });
 
+  it('the host: little was free in the only zone of which the report is left', () => {
+    const record = kill(
+      HEADER,
+      'Mem-Info:',
+      'active_anon:1 inactive_anon:1 isolated_anon:0',
+      'Node 0 DMA free:4600kB min:700kB low:872kB high:1048kB present:15360kB managed:15360kB',
+      'lowmem_reserve[]: 0 994 994 994',
+      '262126 pages RAM',
+      NONE,
+      `Out of memory: Killed process 12 (b) ${NEW}`,
+    );
+
+    expect(textOf(record, 'host')).toContain('The whole host ran out of memory');
+  });
+
+  it('a group: nothing is said of what filled it where the report does not list that', () => {
+    const counters = 'memory: usage 327680kB, limit 327680kB, failcnt 277';
+    const end = 'Memory cgroup out of memory: Killed process 12 (b)';
+
+    expect(textOf(kill(counters, end), 'memcg-limit')).toMatch(/The report does not show what filled it\.$/);
+    expect(textOf(kill(counters, `${end} total-vm:2838732kB, anon-rss:322964kB`), 'hog')).toContain('99 %');
+  });
+
   it('a policy: 4.9 prints the nodes of the cpuset where there is no policy', () => {
     const header =
       'a invoked oom-killer: gfp_mask=0x24201ca(GFP_HIGHUSER_MOVABLE), nodemask=0, order=0, oom_score_adj=0';

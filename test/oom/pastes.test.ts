@@ -69,6 +69,11 @@ describe('one kill', () => {
       `The answer was:\n\n${JSON.stringify({ hits: [{ host: 'db01', message: KILL }] }, null, 1)}\n`,
       { host: 'db01' },
     ],
+    [
+      'behind an oom-kill line that a terminal has cut',
+      `It fails:\n\nkernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,oom_memcg=/ltp/test-9552,task_memcg=/ltp/test-95520\nkernel: ${KILL.replace('Out', 'Memory cgroup out')}\n${'\nand so on\n'.repeat(9)}`,
+      { domain: 'memcg', oomMemcg: '/ltp/test-9552' },
+    ],
     ['in lines that Word breaks', `${SCORE}\v${OLD_KILL}\v`, { score: 900 }],
     [
       'behind a front of its own in a table of Windows',
@@ -103,6 +108,17 @@ describe('one kill', () => {
     expect(records[0]).toMatchObject({ pid: 812, name: 'mysqld', outcome: 'killed', ...facts });
   });
 
+  it('is read where OpenVZ’s line about a container was broken at a blank', () => {
+    function line(seconds: string, pid: number): string {
+      return `Nov 24 12:17:04 n kernel: [${seconds}] Out of memory in UB 1234: OOM \nkilled process ${pid} (php-cgi) score 0 vm:281988kB, rss:17004kB, swap:0kB\n`;
+    }
+
+    expect(read(line('758955.653313', 21738) + line('758957.803617', 21747))).toMatchObject([
+      { pid: 21738, totalVmKiB: 281988 },
+      { pid: 21747, totalVmKiB: 281988 },
+    ]);
+  });
+
   it.each([
     [
       'by dmesg and by the journal',
@@ -119,6 +135,22 @@ describe('one kill', () => {
     expect(records[0]).toMatchObject({ ...WHOLE, host: 'db01', reaped: true });
   });
 
+  it.each([
+    ['of another size', 'total-vm:2000kB', 'total-vm:2004kB'],
+    ['which holds more than it did', 'anon-rss:1000kB', 'anon-rss:1200kB'],
+    ['of another user', 'UID:1000', 'UID:1001'],
+  ])('is two on machines without names, where the second is of a process %s', (_, from, to) => {
+    const text = `[ 7742.123456] ${KILL}\n[ 7742.423456] ${KILL.replace(from, to)}\n`;
+
+    expect(read(text)).toHaveLength(2);
+  });
+
+  it('is one that the kernel names again with less memory', () => {
+    const text = `[ 7742.123456] ${KILL}\n[ 7742.123466] ${KILL.replace('anon-rss:1000kB', 'anon-rss:0kB')}\n`;
+
+    expect(read(text)).toMatchObject([WHOLE]);
+  });
+
   it('is two where only pid and name are the same', () => {
     const text = `[ 7742.123456] ${KILL}\nNov 22 19:51:13 db01 kernel: ${KILL.replace('anon-rss:1000kB', 'anon-rss:1004kB')}\n`;
 
@@ -127,6 +159,10 @@ describe('one kill', () => {
 });
 
 describe('no kill', () => {
+  it('has no name that is longer than the kernel prints', () => {
+    expect(read(`${KILL} and then ${KILL.replace('812 (mysqld)', '900 (php)')}\n`)).toMatchObject([WHOLE]);
+  });
+
   it.each([
     ['words that somebody searched for', `$ dmesg | grep -i "${KILL}"\n  502  egrep 'Killed process 812 (mysqld)'\n`],
     ['a secure attention key', 'SAK: killed process 812 (top): p->signal->session==tty->session'],
@@ -155,6 +191,26 @@ describe('names of a task table', () => {
 
     expect(record).toMatchObject({ ...WHOLE, tasksInDump: 2 });
     expect(record?.topTasks?.map(({ name }) => name).sort()).toEqual(['mysqld', 'sh']);
+  });
+});
+
+describe('a task table', () => {
+  it('is read where a mail client has broken its heading and its rows, and nothing else', () => {
+    const rows = ['26616        1   1       0\n>       0 bash', '326078   204267   0       0\n>       0 wish'];
+    const text = `> it says:
+>
+> [ 6089.367400] [ pid ]   uid  tgid total_vm      rss cpu oom_adj
+> oom_score_adj name
+${rows.map((row, at) => `> [ 6089.36743${at}] [ 271${at}]  1000  271${at}    ${row}`).join('\n')}
+> [ 6089.367444] Out of memory: Kill process 2711 (wish) score 802 or
+> sacrifice child
+
+Looks like a leak
+`;
+
+    expect(read(text)).toMatchObject([
+      { pid: 2711, name: 'wish', tasksInDump: 2, topTasks: [{ name: 'wish', rssPages: 204267 }, { name: 'bash' }] },
+    ]);
   });
 });
 
@@ -200,6 +256,32 @@ describe('userspace killers, handed on by hand', () => {
       'systemd-oomd in three lines',
       'Killed /user.slice/app.slice/code-1.scope\n  due to memory pressure for /user.slice\n  being 72.98% > 50.00% for > 20s with reclaim activity\n',
       { killer: 'systemd-oomd', taskMemcg: '/user.slice/app.slice/code-1.scope' },
+    ],
+    [
+      'systemd-oomd, cut by a pager',
+      'Nov 22 19:51:13 db01 systemd-oomd[949]: Killed /user.slice/app.slice/code-1.scope due to memory p>\n',
+      { killer: 'systemd-oomd', taskMemcg: '/user.slice/app.slice/code-1.scope', reason: null, host: 'db01' },
+    ],
+    [
+      'the driver of Android on MediaTek, with empty lines',
+      "<6>[302600.931727]  (4)[10628:Cam@Aux]lowmemorykiller: Killing 'a.b' (28649), adj 18, score_adj 1000,\n\n<6>[302600.931727]    to free 72464kB on behalf of 'Cam@Aux' (10628) because\n\n<6>[302600.931727]    cache 1000628kB is below limit 322560kB for oom_score_adj 0\n",
+      {
+        killer: 'lowmemorykiller',
+        pid: 28649,
+        host: null,
+        kernelSeconds: 302600.931727,
+        reason: 'cache 1000628kB is below limit 322560kB for oom_score_adj 0',
+      },
+    ],
+    [
+      'the driver of Android in one line of dmesg',
+      "[  149.950550] lowmemorykiller: Killing 'a.b' (2846) (tgid 2846), adj 999,\\x0ato free 81288kB on behalf of 'kswapd0' (136) because\\x0acache 321644kB is below limit 322560kB for oom score 950\\x0aFree memory is 160548kB above reserved.\n",
+      {
+        killer: 'lowmemorykiller',
+        pid: 2846,
+        oomScoreAdj: 999,
+        reason: 'cache 321644kB is below limit 322560kB for oom score 950',
+      },
     ],
     [
       'earlyoom, cut behind the name',

@@ -36,7 +36,8 @@ function readingsAsBytes(text: string): string[][] {
   const container = openContainer(bytes);
   if (container === null) return plain;
   const unpacked = (container.push(bytes) + container.end()).split('\n');
-  return (container.turnedLines?.() ?? null) === null ? [...plain, unpacked] : [unpacked];
+  const isOnly = container.leavesOut === true || (container.turnedLines?.() ?? null) !== null;
+  return isOnly ? [unpacked] : [...plain, unpacked];
 }
 
 /** Lines as byte strings. */

@@ -9,6 +9,7 @@ import { mayBeginReport } from './landmarks.ts';
 import { isNewestFirst, openNewestFirst } from './newest-first.ts';
 import { openFragments, hasFragments } from './fragments.ts';
 import { openOneLine } from './one-line.ts';
+import { isSourceCode, openSourceCode } from './source-code.ts';
 import { isRecording, openRecording, openWrittenEscapes } from './terminal.ts';
 import { findWrap, openWrapped } from './wrapped-lines.ts';
 import { openBase64, openBase64Text, openMail, openQuotedPrintable } from './mail.ts';
@@ -46,6 +47,7 @@ function nest(outer: Filter, level: number): Filter {
   return {
     push: (bytes) => through(outer.push(bytes), false),
     end: () => through(outer.end(), true),
+    leavesOut: outer.leavesOut === true,
     turnedLines: () => outer.turnedLines?.() ?? (typeof inner === 'string' ? null : (inner?.turnedLines?.() ?? null)),
   };
 }
@@ -62,6 +64,7 @@ function findContainer(head: string): Filter | null {
   if (isOffice(text)) return openOffice();
   if (isHtml(text)) return openHtml();
   if (isRecording(text)) return openRecording();
+  if (isSourceCode(text)) return openSourceCode();
   if (isJson(text)) return openJsonDocument();
   const behindProse = findJsonBehindProse(text);
   if (behindProse > 0) return openBehind(behindProse, openJsonDocument());

@@ -4,6 +4,8 @@ export interface Filter {
   end: () => string;
   /** How many lines were given in turned order, once all were; null or missing: they stand as in the input. */
   turnedLines?: () => number | null;
+  /** What it leaves out is no log: the input may not be read without it. */
+  leavesOut?: boolean;
 }
 
 const LINE_MAX = 1_048_576;

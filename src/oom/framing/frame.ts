@@ -22,7 +22,9 @@ export interface LogLine {
   kernelUs: number | null;
   /** Tells apart the hosts and forms that one input may mix. */
   stream: string;
-  /** How its front looked. `learned`: as the input itself showed. `inside`: other text stood before it. */
+  /** As the log names it; empty: it does not. */
+  host: string;
+  /** How its front looked. `learned`: as the input itself showed. `told`: a sentence quotes it. `inside`: other text stood before it. */
   form: string;
 }
 
@@ -71,13 +73,14 @@ export function openFramer(hooks: FramerHooks): Framer {
   let hostOfEntry = '';
 
   function push(out: LogLine[], given: string, line: number, from: Stamp, continued: boolean): void {
-    const { program, timeText, realtimeUs, kernelUs, host, form } = from;
+    const { program, timeText, realtimeUs, kernelUs, form } = from;
+    const host = from.hostName ?? from.host;
     const isGlued = form === 'syslog' && given.includes('#');
     const text = isGlued ? given.replace(OCTAL, toControl) : given;
     const mayBreak = isGlued || form === 'kmsg' || form === 'structured';
-    const stream = host !== '' ? host : form === 'kmsg' || form === 'structured' ? form : '';
+    const stream = from.host !== '' ? from.host : form === 'kmsg' || form === 'structured' ? form : '';
     if (!mayBreak || !text.includes('\n')) {
-      out.push({ line, text, program, continued, timeText, realtimeUs, kernelUs, stream, form });
+      out.push({ line, text, program, continued, timeText, realtimeUs, kernelUs, stream, host, form });
       return;
     }
     for (const [index, part] of text.split('\n').entries())
@@ -90,12 +93,13 @@ export function openFramer(hooks: FramerHooks): Framer {
         realtimeUs,
         kernelUs,
         stream,
+        host,
         form,
       });
   }
 
   function pushEntry(out: LogLine[], entry: Entry, line: number): void {
-    above = { ...entry, form: 'structured' };
+    above = { ...entry, hostName: null, form: 'structured' };
     if (hooks.take(entry.text, line, above, out) >= 0) {
       hostOfEntry = above.host;
       return;
@@ -165,14 +169,14 @@ export function openFramer(hooks: FramerHooks): Framer {
     if (inside !== null && pushPrefixed(out, raw.slice(inside.index), inside.index, line)) {
       for (const pushed of out.slice(-1)) {
         pushed.form = 'inside';
-        if (pushed.stream === '') pushed.stream = hostOfEntry;
+        if (pushed.stream === '') pushed.stream = pushed.host = hostOfEntry;
       }
       return;
     }
     // A bare line: it belongs to the stream around it, but carries no time of its own.
     const isSetIn = first === 62 || first === 124 || first === 9 || raw.startsWith('    ');
     const bare = readEventText(raw) ?? (isSetIn ? quoted : raw);
-    push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host }, false);
+    push(out, bare, line, { ...emptyStamp(), form: above.form, host: above.host, hostName: above.hostName }, false);
   }
 
   /** True when the line is the front of those behind it. */

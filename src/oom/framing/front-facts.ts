@@ -1,3 +1,5 @@
+import { knownProgram } from './programs.ts';
+
 // What an unknown front says of a line: when it was written, and on which host.
 
 const MONTH = '[A-Z][a-z]{2}';
@@ -53,4 +55,15 @@ const LEVELS = new Set(
 /** A word that says how bad, which facility or when: never where a line is from. */
 export function isLevel(word: string): boolean {
   return LEVELS.has(word.toLowerCase());
+}
+
+const OF_LOGS = /^(?:dmesg|kmsg|syslog|journal(?:ctl)?|messages|log|console|output)$/i;
+
+/** The one name in a text that holds some of these words: `db01 | `, `node-1: `. Empty: there is none, or several, or a program. */
+export function nameIn(text: string, words: readonly string[]): string {
+  const names = new Set(
+    (text.match(/[A-Za-z0-9][\w.-]*/g) ?? []).filter((name) => name.split(/[.-]/).some((part) => words.includes(part))),
+  );
+  const [name = ''] = names;
+  return names.size !== 1 || isLevel(name) || OF_LOGS.test(name) || knownProgram(name) !== null ? '' : name;
 }

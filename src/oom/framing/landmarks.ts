@@ -21,7 +21,7 @@ const KILL = '(?:Out of [Mm]emory|Memory cgroup out of memory|No available memor
 const USERSPACE =
   '(?:sending SIG(?:TERM|KILL) to process \\d|low memory! at or below SIG|Low [Mm]emory! |[Kk]illing process(?: \\d+ "|: ?|(?= \'))|' +
   'Victim (?:status|information) \\(found|Victim is .{1,64}, pid: \\d|Send(?:ing)? SIG[A-Z]+ to the victim|Try to send the SIG|' +
-  "Kill(?:ing)? '.{1,256}?' \\(\\d{1,10}\\)|send sigkill to \\d|oomd kill: |Rule '|Sending SIGKILL to cgroup |" +
+  "(?:(?:lowmemorykiller|lmkd): )?Kill(?:ing)? '.{1,256}?' \\(\\d{1,10}\\)|send sigkill to \\d|oomd kill: |Rule '|Sending SIGKILL to cgroup |" +
   'System OOM encountered, victim|Triggered by PID \\d|(?:Killed|Marked) /|' +
   "(?<![\\w@.\\\\:-])[\\w@.\\\\:-]{1,200}\\.(?:service|scope|slice): (?:A process of this unit has been killed|systemd-oomd killed|The kernel OOM killer|Failed with result 'oom-kill'))";
 const KNOWN: readonly Known[] = [

@@ -5,12 +5,15 @@ export interface Stamp {
   kernelUs: number | null;
   /** null: the kernel, or nobody was named. `userspace`: somebody who wrote into the kernel log. */
   program: string | null;
+  /** Tells where a line is from: a host, and other words that tell sources apart. */
   host: string;
+  /** The name in it that is a host's, empty if there is none; null: it is nothing but a host's name. */
+  hostName: string | null;
   form: string;
 }
 
 export function emptyStamp(): Stamp {
-  return { timeText: null, realtimeUs: null, kernelUs: null, program: null, host: '', form: 'bare' };
+  return { timeText: null, realtimeUs: null, kernelUs: null, program: null, host: '', hostName: null, form: 'bare' };
 }
 
 /** Makes a stamp empty again: one is used for many lines. */
@@ -20,6 +23,7 @@ export function clearStamp(stamp: Stamp): void {
   stamp.kernelUs = null;
   stamp.program = null;
   stamp.host = '';
+  stamp.hostName = null;
   stamp.form = 'bare';
 }
 
@@ -54,8 +58,20 @@ export function stripSeconds(raw: string, start: number, stamp: Stamp): number {
     CALLER.lastIndex = bracket;
     if (CALLER.test(raw)) at = CALLER.lastIndex;
   }
+  at = skipTask(raw, at);
   const behind = raw.charCodeAt(at);
   return behind === 32 || behind === 9 ? at + 1 : at;
+}
+
+const TASK = / {0,2}\(\d{1,3}\)\[\d{1,10}:[^\]\n]{1,20}\]/y;
+
+/** MediaTek's kernels print the processor and the task that prints: `[302600.931727]  (4)[10628:Binder_1]…`. */
+function skipTask(raw: string, at: number): number {
+  let bracket = at;
+  while (bracket < at + 2 && raw.charCodeAt(bracket) === 32) bracket += 1;
+  if (raw.charCodeAt(bracket) !== 40) return at;
+  TASK.lastIndex = at;
+  return TASK.test(raw) ? TASK.lastIndex : at;
 }
 
 const DELTA = / *(?:<[ +]*\d{1,12}\.\d{1,9}[ *]?>)?/y;

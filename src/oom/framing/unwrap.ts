@@ -208,7 +208,9 @@ function completeTop(lines: readonly LogLine[]): void {
   for (const line of lines) {
     if (line.stream !== '' || line.line > TORN_LINES_MAX) return;
     const isUntimed = line.timeText === null && line.kernelUs === null;
-    if (isUntimed || (line.line === 1 && lines[1] === next)) line.stream = next.stream;
+    if (!isUntimed && (line.line !== 1 || lines[1] !== next)) continue;
+    line.stream = next.stream;
+    line.host = next.host;
   }
 }
 

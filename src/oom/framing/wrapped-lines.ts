@@ -51,10 +51,10 @@ const ROW_MAX = 400;
 const ROW = /\[ *\d+ *\](?: +-?\d+){3,13}$/;
 /** What no line begins with, where lines have fronts. */
 const REST =
-  /^ *(?:oom-killer: gfp_mask=|process \d+ \(.{1,40}\)(?:,|\.| total-vm))|^(?!.*process \d)(?:.*[ ,])?(?:pgtables:\d+kB|oom_score_adj:-?\d|(?:anon|file|shmem)-rss:\d+kB)|^ *(?:to process \d|oom_score \d|badness \d|VmRSS \d|SIG\w+ limits:|(?:due|to) (?:to )?(?:memory|swap) (?:pressure|used)|being (?:more )?(?:than )?\d|with reclaim activity)/;
+  /^ *(?:oom-killer: gfp_mask=|killed process \d+ \(|process \d+ \(.{1,40}\)(?:,|\.| total-vm))|^(?!.*process \d)(?:.*[ ,])?(?:pgtables:\d+kB|oom_score_adj:-?\d|(?:anon|file|shmem)-rss:\d+kB)|^ *(?:to process \d|oom_score \d|badness \d|VmRSS \d|SIG\w+ limits:|(?:due|to) (?:to )?(?:memory|swap) (?:pressure|used)|being (?:more )?(?:than )?\d|with reclaim activity)/;
 /** Behind these words somebody is named. */
 const NO_END =
-  /(?:ut of [Mm]emory:|emory cgroup out(?: of)?|Kill(?:ed)?(?: process)?|Kill(?:ed)? process \d+(?: \(.{1,16}\))?)$/;
+  /(?:ut of [Mm]emory:| in UB \d{1,10}: OOM|emory cgroup out(?: of)?|Kill(?:ed)?(?: process)?|Kill(?:ed)? process \d+(?: \(.{1,16}\))?)$/;
 const NAMES_SOMEBODY = / invoked oom-killer|Kill(?:ed)? process \d+ \(/;
 /** Ends within a process name, which may hold a line break of its own. */
 const IN_NAME = /(?:process \d+ \(|,task=|Comm: )[^),]{0,15}$/;
@@ -85,6 +85,8 @@ export function findWrap(head: string): Wrap | null {
   let atTokens = 0;
   /** What goes on is set in, which no terminal does. */
   let isSetIn = true;
+  /** The blank at which a line was broken is still there. */
+  let isAtBlanks = true;
   for (const [at, line] of lines.entries()) {
     const next = lines[at + 1] ?? '';
     if (line.length < WIDTH_MIN || line.length > WIDTH_MAX || isFresh(fronts, next)) continue;
@@ -93,12 +95,13 @@ export function findWrap(head: string): Wrap | null {
     // What goes on behind a name may be the rest of a name with a line break.
     const isRest = REST.test(next) && !IN_NAME.test(line);
     if (!fronts.areKnown && !broken && !goesOn && !isRest && !OPEN_END.test(line)) continue;
-    isBrokenSomewhere ||= broken || (goesOn && NAMES_SOMEBODY.test(line)) || isRest;
+    isBrokenSomewhere ||= broken || (goesOn && (NAMES_SOMEBODY.test(line) || OPEN_END.test(line))) || isRest;
     isCut ||= broken && /oom-kill:constraint=\S*$/.test(line);
     width = Math.max(width, line.length);
     // A row may be broken anywhere in a run of blanks.
     if (ROW.test(line)) continue;
     lengths.push(line.length);
+    isAtBlanks &&= /\S $/.test(given[at] ?? '');
     if (broken || goesOn || isRest) sure.push(line.length);
     if (goesOn) atTokens += 1;
     isSetIn &&= next.startsWith('  ');
@@ -107,6 +110,7 @@ export function findWrap(head: string): Wrap | null {
   const isHard =
     isCut ||
     (!isSetIn &&
+      !isAtBlanks &&
       (lengths.length > 3
         ? areAtEdge(lengths, width) && areAtEdge(sure, width)
         : atTokens < lengths.length && lengths.every((length) => length >= width - 1)));
@@ -157,8 +161,12 @@ function findFronts(lines: readonly string[]): Fronts {
 
 /** The form of the known front of a line; null: it has none. */
 function formOf(line: string): string | null {
+  return frontWidth(line) > 0 ? scratch.form : null;
+}
+
+function frontWidth(line: string): number {
   clearStamp(scratch);
-  return stripPrefix(line, 0, scratch, known, false) > 0 ? scratch.form : null;
+  return stripPrefix(line, 0, scratch, known, false);
 }
 
 const OOMD = /(?:^|[\]:>|] )(?:Killed|Marked) \/\S/;
@@ -191,7 +199,9 @@ function isFresh({ forms, learned, areKnown }: Fronts, line: string): boolean {
   if (areKnown)
     return forms.has(formOf(line) ?? '') || learned.some((front) => strip(front, line, emptyStamp(), known) > 0);
   const landmark = findLandmark(line);
-  return (landmark?.start === 0 && !MIDDLE.test(line)) || / invoked oom-killer/.test(line) || WHOLE.test(line);
+  return (
+    (landmark?.start === frontWidth(line) && !MIDDLE.test(line)) || / invoked oom-killer/.test(line) || WHOLE.test(line)
+  );
 }
 
 /** Joins what was broken. A joined line has the number of its first piece. */

@@ -1,8 +1,9 @@
-import { findHost, findStamps, isLevel } from './front-facts.ts';
+import { findHost, findStamps, isLevel, nameIn } from './front-facts.ts';
 import type { Landmark } from './landmarks.ts';
 import { KERNEL_NAMES, stripPrefix, stripProgram, type KnownTail } from './prefix.ts';
 import { matchFront, matchTail, shapeOf, type Part } from './shape.ts';
-import { programWithin } from './programs.ts';
+import { knownProgram, programWithin } from './programs.ts';
+import { isExample, isMention, isSearch, isSentence, isWhole } from './quoted.ts';
 import { emptyStamp, type Stamp } from './stamp.ts';
 
 // What stands before and behind the lines of one input, learned from the lines whose own beginning and end are known. A front is an
@@ -51,13 +52,19 @@ export interface Wrapping {
   ends: Tail[];
   /** The outer part of the last sample. */
   outer: string;
+  /** A sentence quotes the kill line. */
+  isTold: boolean;
+  /** Only the words that name somebody are quoted. */
+  isMention: boolean;
   /** What the last tail said of the host: a line that breaks off lacks it. */
-  hostOfTail: string;
+  ofTail: Pick<Stamp, 'host' | 'hostName'>;
 }
 
 /** With its pid, as only logs have it; else it may be who said it, or where. */
 const PROGRAM = /(?:^|[\s\])|])([A-Za-z][\w./@-]{0,63})\[\d{1,10}\]: ?$/;
 const OUTER_MAX = 600;
+/** Whoever tells of kills quotes no more lines in the same words. */
+const TOLD_MAX = 2;
 const WORDS_KEPT = 32;
 /** So many kinds of lines are no quotation any more: the program hands the kernel's log on. */
 const KINDS_OF_LOG = 3;
@@ -99,6 +106,8 @@ export function addSample(wrappings: Map<string, Wrapping>, { text, landmark }: 
   wrapping.samples += 1;
   if (inner < start && wrapping.hosts.size < WORDS_KEPT) wrapping.hosts.add(scratch.host);
   wrapping.outer = outer;
+  wrapping.isMention = isMention(outer, text, landmark);
+  wrapping.isTold = wrapping.samples <= TOLD_MAX && inner === start && isWhole(text, landmark) && isSentence(outer);
   wrapping.kinds.set(kind, (wrapping.kinds.get(kind) ?? 0) + 1);
   countWords(wrapping.words, shape.words);
   const program = inner < start ? null : programOf(outer);
@@ -149,7 +158,9 @@ function openWrapping(key: string, parts: readonly Part[], lastGap: number, hasI
     ignoresHost: false,
     ends: [],
     outer: '',
-    hostOfTail: '',
+    isTold: false,
+    isMention: false,
+    ofTail: { host: '', hostName: null },
   };
 }
 
@@ -191,7 +202,11 @@ function findIdentity(
   const isOther = (shape?.words ?? []).map((word, at) => {
     const from = shape?.starts[at] ?? 0;
     const to = from + word.length;
-    return text.charAt(to) === '=' || spans.some((span) => from >= span.start && to <= span.end);
+    return (
+      text.charAt(to) === '=' ||
+      knownProgram(word) !== null ||
+      spans.some((span) => from >= span.start && to <= span.end)
+    );
   });
   return words.map((seen, at) => isOther[at] !== true && isIdentity(seen, samples, repeats));
 }
@@ -203,7 +218,9 @@ function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean
   const areNumbers = values.every((value) => /^\d+$/.test(value));
   if (seen.size === 1) return !areNumbers;
   // A count, or an id of each line, which may stand twice.
-  const areIds = values.every((value) => /^[0-9a-f]{4,64}$/.test(value));
+  // Of few letters it may be a name: `db01`.
+  const areIds =
+    values.every((value) => /^[0-9a-f]{4,64}$/.test(value)) && !values.every((value) => /^[a-f]+\d{1,2}$/.test(value));
   if ((seen.size === samples && (samples > 2 || areIds)) || (areIds && seen.size > 2 && samples < seen.size * 3))
     return false;
   if (areNumbers) return repeats && seen.size <= 8 && seen.size * 3 <= samples;
@@ -211,19 +228,17 @@ function isIdentity(seen: Map<string, number>, samples: number, repeats: boolean
   return repeats && seen.size <= 16 && seen.size * 2 <= samples;
 }
 
-/** Somebody who searched a log typed the words that he looked for; a command is no longer than this. */
-const SEARCH_MAX = 400;
-const SEARCH =
-  /(?:^|[\s|;&$#>])(?:z|e|f|bz|xz|zst)?grep\s[^|]*["']$|(?:^|[\s|;&$#>])(?:rg|ag|ack|awk|sed|echo|printf|logger)\s[^|]*["'/]$/;
-
-/** Prose that quotes one line of a log is no log. */
+/** Prose that quotes one line of a log is no log, but may tell of a kill. */
 export function isBelieved(wrapping: Wrapping): boolean {
-  if (SEARCH.test(wrapping.outer.slice(-SEARCH_MAX))) return false;
-  if (wrapping.outer === '' && wrapping.ends.length === 0 && !wrapping.ignoresHost) return false;
-  if (wrapping.kinds.size > 1 || wrapping.hasInner) return true;
-  const [kind] = wrapping.kinds.keys();
-  if (kind !== 'kill' && kind !== 'score' && kind !== 'verdict' && kind !== 'userspace') return wrapping.samples > 2;
-  return !/(?:^| )[a-z]{2,} [a-z]{2,} [a-z]{2,}|^ *[A-Za-z]+: ?$/i.test(wrapping.outer);
+  const { outer, samples, kinds } = wrapping;
+  if (isSearch(outer)) return false;
+  if (outer === '' && wrapping.ends.length === 0 && !wrapping.ignoresHost) return false;
+  if (kinds.size > 1 || wrapping.hasInner) return true;
+  const [kind] = kinds.keys();
+  if (kind !== 'kill' && kind !== 'score' && kind !== 'verdict' && kind !== 'userspace') return samples > 2;
+  if (isExample(outer) || (kind === 'kill' && wrapping.isMention)) return false;
+  if (isSentence(outer)) return (kind === 'kill' || kind === 'score') && wrapping.isTold;
+  return !/^ *[A-Za-z]+: ?$/.test(outer);
 }
 
 const words: string[] = [];
@@ -232,16 +247,15 @@ const words: string[] = [];
 export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: KnownTail): number {
   const at = matchFront(wrapping.parts, wrapping.lastGap, text, words);
   if (at < 0) return -1;
-  let identity = '';
-  for (let index = 0; index < words.length; index += 1)
-    if (wrapping.isIdentity[index] === true) identity += `${words[index]} `;
+  const identity = words.filter((_, index) => wrapping.isIdentity[index] === true);
   const inner = wrapping.hasInner ? stripKnown(text, at, stamp, known) : stripProgram(text, at, stamp);
   // Nothing of the front is there: the rest of a record with line breaks.
   if (wrapping.hasInner && inner === at && wrapping.parts.length === 1) return -1;
   if (wrapping.ignoresHost) stamp.host = '';
   const outer = text.slice(0, at);
   const named = findHost(outer);
-  stamp.host = named !== '' ? `${named} ${stamp.host}` : `${identity}${stamp.host}`;
+  stamp.hostName = named !== '' ? named : stamp.host !== '' ? stamp.host : nameOf(wrapping, outer, identity);
+  stamp.host = [...(named !== '' ? [named] : identity), stamp.host].join(' ').trimEnd();
   if (stamp.timeText === null) {
     const [found] = findStamps(outer);
     stamp.timeText = found?.timeText ?? null;
@@ -251,8 +265,14 @@ export function strip(wrapping: Wrapping, text: string, stamp: Stamp, known: Kno
     const program = nameIds(wrapping) ? null : programOf(outer);
     if (program !== null && (wrapping.programs.get(program)?.size ?? 0) < KINDS_OF_LOG) stamp.program = program;
   }
-  if (stamp.form === 'bare') stamp.form = 'learned';
+  if (stamp.form === 'bare') stamp.form = wrapping.isTold ? 'told' : 'learned';
   return inner;
+}
+
+/** The one name of all that tells sources apart. Of a single line it must look like one: any words may stand before a quotation. */
+function nameOf({ samples, kinds }: Wrapping, text: string, identity: readonly string[]): string {
+  const name = identity.length === 0 ? '' : nameIn(text, identity);
+  return samples > 1 || kinds.size > 1 || /[\d.-]/.test(name) ? name : '';
 }
 
 /** The known part of a front. What holds the line may have told time and host already. */
@@ -276,18 +296,22 @@ function nameIds({ programs, samples }: Wrapping): boolean {
 export function withoutTail(wrapping: Wrapping, text: string, stamp: Stamp): string {
   const tail = wrapping.ends.find(({ parts, firstGap }) => matchTail(parts, firstGap, text) >= 0);
   if (tail === undefined) {
-    if (stamp.host === '') stamp.host = wrapping.hostOfTail;
+    if (stamp.host === '') Object.assign(stamp, wrapping.ofTail);
     return text;
   }
   const end = matchTail(tail.parts, tail.firstGap, text);
   const rest = text.slice(end);
   const front = stamp.host;
   const named = findHost(rest);
-  if (named !== '') stamp.host = `${named} ${stamp.host}`;
-  else if (tail.isIdentity.includes(true))
-    for (const [at, word] of (shapeOf(rest, true)?.words ?? []).entries())
-      if (tail.isIdentity[at] === true) stamp.host += ` ${word}`;
-  if (front === '') wrapping.hostOfTail = stamp.host;
+  if (named !== '') {
+    stamp.host = `${named} ${stamp.host}`.trimEnd();
+    stamp.hostName = named;
+  } else if (tail.isIdentity.includes(true)) {
+    const identity = (shapeOf(rest, true)?.words ?? []).filter((_, at) => tail.isIdentity[at] === true);
+    stamp.hostName = stamp.host === '' ? nameOf(wrapping, rest, identity) : (stamp.hostName ?? stamp.host);
+    stamp.host = [stamp.host, ...identity].join(' ').trimStart();
+  }
+  if (front === '') wrapping.ofTail = { host: stamp.host, hostName: stamp.hostName };
   if (stamp.timeText === null) {
     const [found] = findStamps(rest);
     stamp.timeText = found?.timeText ?? null;

@@ -11,7 +11,7 @@ import { NO_KILL, type UserspaceLine } from './userspace-kill.ts';
 //   lowmemorykiller: Killing 'com.app' (4486), uid 10100, adj 935
 const TAG = /^(?:lowmemorykiller|lmkd|lowmem): /;
 const KILL =
-  /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?: \(tgid \d{1,10}\))?, (?:uid (\d{1,10}), )?(?:oom_score_adj|oom_adj|adj) (-?\d{1,5}),?(?: to free (\d{1,12})kB(?: rss)?(?:, (\d{1,12})kB swap)?)?(?:; reason: (.{0,300}))?/s;
+  /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?: \(tgid \d{1,10}\))?, (?:uid (\d{1,10}), )?(?:oom_score_adj|oom_adj|adj) (-?\d{1,5}),?(?: to free (\d{1,12})kB(?: rss)?(?:, (\d{1,12})kB swap)?)?(?:; reason: (.{0,300})| on behalf of '.{1,64}' \(\d{1,10}\) because (.{0,300}?)(?: Free memory |$))?/s;
 /** Shortened by whoever handed it on. */
 const CUT = /^Kill(?:ing)? '(.{1,256}?)' \((\d{1,10})\)(?:,? ?(?:\.\.\.|\xe2\x80\xa6).{0,300})?$/s;
 const SIGKILL =
@@ -25,10 +25,12 @@ const PAGE_KIB = 4;
 /** One line of Android's killers; `isTagged`: the framing named one of them. null: nothing about a kill. */
 export function readAndroid(given: string, isTagged: boolean): UserspaceLine | null {
   const tag = TAG.exec(given);
-  const text = tag === null ? given : given.slice(tag[0].length);
+  const whole = tag === null ? given : given.slice(tag[0].length);
+  // As dmesg of Android prints line breaks.
+  const text = whole.includes('\\x0a') ? whole.replaceAll(/,?\\x0a/g, ' ') : whole;
   const free = TO_FREE.exec(text);
   if (free !== null) return { kind: 'after', text: text.trim(), says: 'size', rssKiB: Number(free[1]) };
-  if (BECAUSE.test(text)) return { kind: 'after', text: text.trim() };
+  if (BECAUSE.test(text)) return { kind: 'after', text: text.trim(), says: 'why' };
   if (tag === null && !isTagged && !text.startsWith('send sigkill to ')) return null;
   const unsent = NOT_SENT.exec(text);
   if (unsent !== null)
@@ -49,6 +51,7 @@ export function readAndroid(given: string, isTagged: boolean): UserspaceLine | n
     };
   const kill = KILL.exec(text) ?? CUT.exec(text);
   if (kill === null) return null;
+  const why = kill[7] ?? kill[8];
   return {
     kind: 'kill',
     kill: {
@@ -61,7 +64,7 @@ export function readAndroid(given: string, isTagged: boolean): UserspaceLine | n
       oomScoreAdj: toInteger(kill[4]),
       rssKiB: toInteger(kill[5]),
       signal: 'SIGKILL',
-      reason: kill[7] === undefined ? null : decodeText(kill[7]),
+      reason: why === undefined ? null : decodeText(why),
     },
   };
 }

@@ -75,6 +75,8 @@ export function openSystemdOomdReader(): SystemdOomdReader {
 const MET = "' conditions met for cgroup /";
 const ACTION = ', taking action ';
 const DUE = / due to (?=memory pressure |memory used |swap used )/;
+/** A pager cut it: `… due to memory p>`. */
+const CUT = / due to [a-z ]{0,16}(?:>|\.\.\.|\xe2\x80\xa6)?$/;
 
 function readRule(text: string): { path: string; action: string; reason: string } | null {
   const at = text.startsWith("Rule '") ? text.indexOf(MET) : -1;
@@ -98,10 +100,10 @@ function readActed(text: string): { path: string; reason: string | null } | null
   const front = /^(?:Killed|Marked) (?=\/)/.exec(text);
   if (front === null) return null;
   const due = DUE.exec(text);
-  const end = due === null ? text.length : due.index;
+  const end = due?.index ?? CUT.exec(text)?.index ?? text.length;
   const named = text.slice(front[0].length, end);
   const path = named.replace(/ for killing$/, '');
-  if (due === null && path === named) return null;
+  if (end === text.length && path === named) return null;
   return { path, reason: due === null ? null : decodeText(text.slice(due.index + due[0].length)) };
 }
 

@@ -29,12 +29,13 @@ export type UserspaceLine =
   | { kind: 'before'; text: string }
   /**
    * Told after it. `failed`: the process lives, or the signal was never sent; `timed-out`: the wait for whoever was last said to
-   * live is over; `died`: it is gone; `size`: how large it was.
+   * live is over; `died`: it is gone; `size`: how large it was; `why`: what
+   * made it act.
    */
   | {
       kind: 'after';
       text: string;
-      says?: 'failed' | 'timed-out' | 'died' | 'dry-run' | 'size';
+      says?: 'failed' | 'timed-out' | 'died' | 'dry-run' | 'size' | 'why';
       pid?: number | null;
       rssKiB?: number;
     }

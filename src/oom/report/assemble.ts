@@ -245,7 +245,7 @@ function mayBeSpecial(text: string, open: ReportState | null): boolean {
   if (last === 46 && text.includes(' in this unit.')) return true;
   // The kubelet's events end in the victim's pid; the driver of Android goes on in an indented line.
   if (last >= 48 && last <= 57 && (text.includes('System OOM e') || text.includes('OOM kill of PID '))) return true;
-  if (first === 32 && text.includes('kB on behalf of ')) return true;
+  if (first === 32 && (text.includes('kB on behalf of ') || text.includes('kB is below limit '))) return true;
   if (open === null) return text.includes('age allocation failure');
   if (first === 67 || first === 80) return open.cpu === null;
   return first === 91 && text.includes('blob data]');

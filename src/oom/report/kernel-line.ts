@@ -126,9 +126,12 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
   death.killed = killed;
   death.pid = killed.pid;
   death.name = killed.name;
-  if (killed.torn) death.warnings.push('The kill line is torn: the name may be cut');
-  if (report.headerLine === null && report.deaths.length === 1)
+  if (line.form === 'told') {
+    death.isTold = true;
+    death.warnings.push('A sentence quotes this line: when it was, and on which host, the text may not say');
+  } else if (report.headerLine === null && report.deaths.length === 1)
     death.warnings.push('The log does not hold the beginning of this report');
+  if (killed.torn) death.warnings.push('The kill line is torn: the name may be cut');
   note(death.evidence, line);
   if (report === state.open) state.open = null;
   state.decided = report;
@@ -141,7 +144,19 @@ function isSameDeath(state: StreamState, death: DeathState, line: LogLine, kille
   if (known.text === line.text && known.kernelUs === line.kernelUs && known.timeText === line.timeText) return true;
   // The first of a group is always printed twice; else a report of its own is believed.
   const isNewReport = state.open !== null && state.open.headerLine !== null && death.report.group === null;
-  return !isNewReport && death.killed !== null && death.name === killed.name && isJustAfter(known, line);
+  if (isNewReport || death.killed === null || death.name !== killed.name || !isJustAfter(known, line)) return false;
+  return death.report.group !== null || mayBeAgain(death.killed, killed);
+}
+
+const SAME = ['uid', 'oomScoreAdj', 'totalVmKiB'] as const;
+const SHRINKS = ['anonRssKiB', 'fileRssKiB', 'shmemRssKiB', 'pageTablesKiB'] as const;
+
+/** Who dies gives memory back and takes none: with other figures it is a process of the same id on another machine. */
+function mayBeAgain(first: KilledLine, second: KilledLine): boolean {
+  return (
+    SAME.every((key) => first[key] === null || second[key] === null || first[key] === second[key]) &&
+    SHRINKS.every((key) => (second[key] ?? 0) <= (first[key] ?? Infinity))
+  );
 }
 
 function reportOfKill(state: StreamState, line: LogLine, killed: KilledLine): ReportState {

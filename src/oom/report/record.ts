@@ -115,14 +115,12 @@ export function buildRecord(death: DeathState): KillRecord {
     killedBefore: report.killedBefore,
     oomPolicy: report.oomPolicy,
     alsoBy: death.alsoBy,
+    isTold: death.isTold,
   };
 }
 
-/** Where no host is named the stream is called by its form. */
-const FORMS = new Set(['', 'kmsg', 'structured']);
-
-function hostOf({ line: { stream } }: DeathState): string | null {
-  return FORMS.has(stream) ? null : decodeText(stream);
+function hostOf({ line: { host } }: DeathState): string | null {
+  return host === '' ? null : decodeText(host);
 }
 
 /** What a cut took away, by what stands before and behind it. */

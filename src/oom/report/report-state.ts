@@ -61,6 +61,8 @@ export interface DeathState {
   /** Where only the unit is known that it was of. */
   unit: string | null;
   userspace: UserspaceKill | null;
+  /** A sentence quotes its kill line. */
+  isTold: boolean;
   /** Another killer that told of it later. */
   alsoBy: Killer | null;
   /** The last line that told of it: killers repeat themselves. */
@@ -133,6 +135,7 @@ export function openDeath(report: ReportState, line: LogLine, namedBy: DeathStat
     reapedAlone: null,
     unit: null,
     userspace: null,
+    isTold: false,
     alsoBy: null,
     toldLast: line,
     outcome: 'killed',

@@ -93,7 +93,9 @@ function takeAfter(state: StreamState, line: LogLine, said: UserspaceLine & { ki
   if (said.says === 'failed' && pid !== null) state.survivorPid = pid;
   else if (said.says === 'timed-out') state.survivorPid = null;
   if (death?.userspace == null) return;
-  if (said.says === 'size') death.userspace = { ...death.userspace, rssKiB: said.rssKiB ?? null };
+  if (said.says === 'why')
+    death.userspace = { ...death.userspace, reason: death.userspace.reason ?? decodeText(said.text) };
+  else if (said.says === 'size') death.userspace = { ...death.userspace, rssKiB: said.rssKiB ?? null };
   else if (death.killed === null && (said.says === 'failed' || said.says === 'timed-out')) death.outcome = 'attempted';
   else if (death.killed === null && said.says === 'dry-run') death.outcome = 'dry-run';
   else if (said.says === 'died') death.outcome = 'killed';

@@ -5,6 +5,8 @@ import type { Trigger } from '../report.ts';
 // php-fpm8.2 invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0
 // oom-killer: gfp_mask=0x280d2, order=0                      up to 2.6.18; the name is any 15 bytes, so it is what stands before
 const HEADER = /(?:^|^(.*?) )(?:invoked )?oom-killer(?:: gfp_mask=(0x[0-9a-f]+)(?:\(([^)]*)\))?)?/s;
+/** Cut behind the words, or within the mask; else words go on, which are somebody else's. */
+const HEADER_CUT = /^(?::? ?(?:g[fp_mask]{0,7}(?:=(?:0x?)?)?|\W{0,8}))?$/;
 const HEADER_ORDER = /, +order=(-?\d+)/;
 const HEADER_ADJ = /oom_score_adj=(-?\d+)/;
 const COMM_MAX = 15;
@@ -23,6 +25,7 @@ export function parseHeader(text: string): Trigger | null {
   )
     return null;
   const rest = text.slice(header.index + header[0].length);
+  if (header[2] === undefined && !HEADER_CUT.test(rest)) return null;
   return {
     name: name === undefined ? null : decodeText(name),
     pid: null,
@@ -240,7 +243,8 @@ const WRAPPED_END = /^\)(?:\.| score -?\d|["'`<\]}$*|\\^\0\x1b\xe2])/;
 /** Where the `)` behind the name is: before the last known tail, else the last one of a line that ends there, else -1. */
 function nameEnd(rest: string): number {
   let end = -1;
-  for (let tail = KNOWN_TAIL.exec(rest); tail !== null; tail = KNOWN_TAIL.exec(rest)) end = tail.index;
+  for (let tail = KNOWN_TAIL.exec(rest); tail !== null; tail = KNOWN_TAIL.exec(rest))
+    if (end < 0 || isName(rest.slice(1, tail.index))) end = tail.index;
   if (end >= 0) return end;
   const close = rest.lastIndexOf(')');
   const near = rest.lastIndexOf(')', COMM_MAX + 1);
@@ -251,6 +255,11 @@ function nameEnd(rest: string): number {
   if (near >= 0 && /^\) score -?\d/.test(rest.slice(near))) return near;
   if (close >= 0 && /^\)[.,]?(?: \S*)?\s*$/.test(rest.slice(close))) return close;
   return near >= 0 && WRAPPED_END.test(rest.slice(near)) ? near : -1;
+}
+
+/** Not longer than the kernel prints: what is has another kill line behind it. */
+function isName(text: string): boolean {
+  return text.length <= COMM_MAX * 4 && text.replace(/\\x[0-9a-f]{2}/gi, '.').length <= COMM_MAX;
 }
 
 /** `label` with its separator in front, as in ` total-vm:7721568kB,`. A number that the line's end cut has no unit, and counts not. */
