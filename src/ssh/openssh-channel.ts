@@ -7,8 +7,8 @@ import type { ChannelEnd, ChannelOptions } from './channel.ts';
 export interface SessionWorld {
   /** Starts it. Throws where the machine has no room for it. */
   start: (command: string) => ChildProcess;
-  /** Resolves once the connection is gone. */
-  gone: Promise<void>;
+  /** Aborted once the connection is gone. */
+  gone: AbortSignal;
 }
 
 const STDERR_BYTES_MAX = 8 * 1024;
@@ -36,8 +36,12 @@ export function runOpensshSession(
     if (over) return;
     over = true;
     options.signal.removeEventListener('abort', onAbort);
+    gone.removeEventListener('abort', onLost);
     done.resolve({ end, stderr: said() });
     if (child.exitCode === null && child.signalCode === null) leave(child, options.endStdin);
+  }
+  function onLost(): void {
+    finish({ kind: 'lost' });
   }
   function onAbort(): void {
     finish({ kind: 'aborted' });
@@ -45,6 +49,7 @@ export function runOpensshSession(
 
   if (options.signal.aborted)
     return Promise.resolve({ end: { kind: 'refused', sentence: 'given up before it started' }, stderr: '' });
+  if (gone.aborted) return Promise.resolve({ end: { kind: 'refused', sentence: 'not connected' }, stderr: '' });
   try {
     child = start(command);
   } catch (error) {
@@ -54,7 +59,7 @@ export function runOpensshSession(
     });
   }
   options.signal.addEventListener('abort', onAbort, { once: true });
-  void gone.then(() => finish({ kind: 'lost' }));
+  gone.addEventListener('abort', onLost, { once: true });
   child.once('error', (error) => finish({ kind: 'refused', sentence: `ssh cannot be started: ${wordsOf(error)}` }));
   child.stdin?.on('error', () => {}); // it ended before it had read all
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -82,7 +87,7 @@ export function runOpensshSession(
     if (code !== null && code !== 255) return finish({ kind: 'exit', code });
     if (/^mux_client_request_session: session request failed/m.test(said()))
       return finish({ kind: 'refused', sentence: 'no session for a command', isFull: true });
-    await Promise.race([gone, sleep(LOST_MS)]);
+    await sleep(LOST_MS, undefined, { signal: gone }).catch(() => {});
     finish({ kind: 'signal', signal: 'a signal' });
   }
 

@@ -169,13 +169,11 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       killGroup(master, 'SIGKILL');
       gone.resolve();
     });
-    let isGone = false;
-    void gone.promise.then(() => {
-      isGone = true;
-    });
+    const lost = new AbortController();
+    void gone.promise.then(() => lost.abort());
 
     async function end(): Promise<void> {
-      if (isGone) return;
+      if (lost.signal.aborted) return;
       killGroup(master, 'SIGTERM');
       const timer = setTimeout(() => killGroup(master, 'SIGKILL'), GRACE_MS);
       await gone.promise;
@@ -184,11 +182,11 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
 
     const deadlineMs = performance.now() + (target.settings?.connectTimeoutMs ?? readyTimeoutMs);
     let isLate = false;
-    while (!isGone && !isLate && !(await isThere(folder.socket))) {
+    while (!lost.signal.aborted && !isLate && !(await isThere(folder.socket))) {
       await Promise.race([gone.promise, sleep(POLL_MS)]);
       isLate = signal.aborted || performance.now() > deadlineMs;
     }
-    if (isGone || isLate) {
+    if (lost.signal.aborted || isLate) {
       const shown = await folder.shownKey();
       await Promise.all([end(), lastSaid(master)]);
       await folder.remove();
@@ -214,7 +212,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
           runOpensshSession(
             {
               start: (one) => spawn('ssh', [...quiet, '--', name, one], { stdio: ['pipe', 'pipe', 'pipe'], env }),
-              gone: gone.promise,
+              gone: lost.signal,
             },
             text,
             how,
