@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -16,6 +16,7 @@ export interface OpensshFolder {
   options: string[];
   /** The key that the host showed last; null: it did not come so far. */
   shownKey: () => Promise<Buffer | null>;
+  /** Never rejects: what cannot be removed is left to whoever empties the temporary folder. */
   remove: () => Promise<void>;
 }
 
@@ -61,18 +62,36 @@ LogLevel INFO
 // A Unix socket's path has 108 bytes, and ssh first makes one with 17 more.
 const SOCKET_DIR_MAX = 70;
 
-/** Makes the folder. `extra`: lines of known_hosts beside the files of the target. */
+interface FolderWorld {
+  /** Lines of known_hosts beside the files of the target. */
+  extra: readonly KnownHostLine[];
+  connectTimeoutMs: number;
+  keepaliveIntervalMs: number;
+  canDetach: boolean;
+}
+
+/** Makes the folder, or leaves none behind. */
 export async function makeOpensshFolder(
   target: SshTarget,
   openssh: OpensshSettings,
-  {
-    extra,
-    ...world
-  }: { extra: readonly KnownHostLine[]; connectTimeoutMs: number; keepaliveIntervalMs: number; canDetach: boolean },
+  world: FolderWorld,
 ): Promise<OpensshFolder> {
   const base = tmpdir().length > SOCKET_DIR_MAX ? '/tmp' : tmpdir();
   const dir = await mkdtemp(path.join(base, 'oombot-ssh-'));
-  await chmod(dir, 0o700);
+  try {
+    return await fill(dir, target, openssh, world);
+  } catch (error) {
+    await remove(dir);
+    throw error;
+  }
+}
+
+async function fill(
+  dir: string,
+  target: SshTarget,
+  openssh: OpensshSettings,
+  { extra, ...world }: FolderWorld,
+): Promise<OpensshFolder> {
   const [config, known, script] = ['config', 'known_hosts', 'key.sh'].map((name) => path.join(dir, name));
   const { given, otherwise } = openssh;
   const isPinned = target.fingerprints.length > 0;
@@ -117,8 +136,12 @@ ServerAliveCountMax 3
       const shown = await readFile(path.join(dir, 'shown'), 'latin1').catch(() => '');
       return shown === '' ? null : Buffer.from(shown, 'base64');
     },
-    remove: () => rm(dir, { recursive: true, force: true }),
+    remove: () => remove(dir),
   };
+}
+
+async function remove(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true }).catch(() => undefined);
 }
 
 function lineOf({ marker, names, type, blob }: KnownHostLine): string {
