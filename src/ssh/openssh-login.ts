@@ -7,7 +7,7 @@ import type { HostKey } from '../app/host-link.ts';
 import { parseCertificate } from './certificate.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
 import type { LoggedIn } from './logged-in.ts';
-import type { LoginFailure } from './login-failure.ts';
+import { networkFailure, type LoginFailure } from './login-failure.ts';
 import { runOpensshSession } from './openssh-channel.ts';
 import { keyShown, lastWords, opensshFailure } from './openssh-failure.ts';
 import { makeOpensshFolder, type OpensshFolder } from './openssh-folder.ts';
@@ -87,8 +87,9 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       if (!isAtLeast(found, VERSION_MIN))
         return failed(target, 'no-ssh', `transport openssh needs OpenSSH 8.5 or newer, this ssh is ${found.join('.')}`);
       canDetach = isAtLeast(found, CAN_DETACH);
-    } catch {
+    } catch (error) {
       version = null;
+      if (isForNow(error)) return notStarted(target, error);
       const fix = 'install it (Debian: apt-get install openssh-client), or set transport: ssh2';
       return failed(target, 'no-ssh', `transport openssh needs the program ssh, which cannot be run here; ${fix}`);
     }
@@ -122,7 +123,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
         canDetach,
       });
     } catch (error) {
-      return { ...failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`), shown: null };
+      return { ...notStarted(target, error), shown: null };
     }
     try {
       const proxy = request.through ?? target.proxyCommand ?? null;
@@ -145,23 +146,30 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       }
     } catch (error) {
       await folder.remove();
-      return { ...failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`), shown: null };
+      return { ...notStarted(target, error), shown: null };
     }
 
     const command = ['ssh', ...words, '-N', '-T', '--', openssh.host];
-    const master = spawn('/bin/sh', ['-c', TIED, folder.dir, ...command], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env,
-      detached: true,
-    });
+    let master: ChildProcess;
+    try {
+      master = spawn('/bin/sh', ['-c', TIED, folder.dir, ...command], {
+        stdio: ['pipe', 'ignore', 'pipe'],
+        env,
+        detached: true,
+      });
+    } catch (error) {
+      await folder.remove();
+      return { ...notStarted(target, error), shown: null };
+    }
     const gone = Promise.withResolvers<void>();
-    let said = '';
-    master.stderr.on('data', (chunk: Buffer) => {
+    let [said, fault] = ['', ''];
+    // Without a free file descriptor it comes without its pipes.
+    master.stderr?.on('data', (chunk: Buffer) => {
       said = `${said}${chunk.toString('latin1')}`.slice(-SAID_CHARS_MAX);
     });
-    master.stdin.on('error', () => {});
+    master.stdin?.on('error', () => {});
     master.once('error', (error) => {
-      said = `ssh cannot be started: ${error.message}`;
+      fault = wordsOf(error);
       gone.resolve();
     });
     master.once('exit', () => {
@@ -190,6 +198,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       const shown = await folder.shownKey();
       await Promise.all([end(), lastSaid(master)]);
       await folder.remove();
+      if (fault !== '') return { ...noRoom(target, fault), shown };
       return { kind: 'failed', failure: opensshFailure(target, known, { said, shown, isLate }), shown };
     }
     const key = await folder.shownKey();
@@ -242,10 +251,25 @@ function failed(
   return { kind: 'failed', failure };
 }
 
+function notStarted(target: SshTarget, error: unknown): { kind: 'failed'; failure: LoginFailure } {
+  if (!isForNow(error)) return failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`);
+  return noRoom(target, wordsOf(error));
+}
+
+function noRoom(target: SshTarget, said: string): { kind: 'failed'; failure: LoginFailure } {
+  const failure = networkFailure(target, null, said, `cannot be reached: ssh cannot be started: ${said}.`);
+  return { kind: 'failed', failure };
+}
+
+/** The machine has no room for a process more. */
+function isForNow(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(?:EAGAIN|EMFILE|ENFILE|ENOMEM)$/.test(String(error.code));
+}
+
 /** Waits until its standard error has ended, a moment at most. */
 async function lastSaid(child: ChildProcess): Promise<void> {
   const { stderr } = child;
-  if (stderr === null || stderr.readableEnded || stderr.destroyed) return;
+  if (!stderr || stderr.readableEnded || stderr.destroyed) return;
   const late = new AbortController();
   const ended = new Promise((resolve) => child.once('close', resolve));
   await Promise.race([ended, sleep(LAST_WORDS_MS, undefined, { signal: late.signal }).catch(() => undefined)]);

@@ -1,3 +1,5 @@
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,7 +9,7 @@ import { openSsh, type Ssh, type SshOptions } from '../../src/ssh/open-ssh.ts';
 import { needs } from '../support/needs.ts';
 import { byOpenssh, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 
-const faults = vi.hoisted(() => ({ rm: false }));
+const faults = vi.hoisted(() => ({ rm: false, spawn: null as 'ENOMEM' | 'EMFILE' | null }));
 
 vi.mock('node:fs/promises', async (load) => {
   const real = await load<typeof import('node:fs/promises')>();
@@ -16,6 +18,19 @@ vi.mock('node:fs/promises', async (load) => {
     await real.rm(...args);
   }
   return { ...real, rm };
+});
+
+vi.mock('node:child_process', async (load) => {
+  const real = await load<typeof import('node:child_process')>();
+  function spawn(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+    if (program !== '/bin/sh' || faults.spawn === null) return real.spawn(program, args, options);
+    // As Node does: EMFILE comes later, of a child without pipes; ENOMEM is thrown.
+    if (faults.spawn === 'ENOMEM') throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' });
+    const child = Object.assign(new EventEmitter(), { pid: undefined }) as unknown as ChildProcess;
+    process.nextTick(() => child.emit('error', new Error('spawn EMFILE')));
+    return child;
+  }
+  return { ...real, spawn };
 });
 
 const dir = mkdtempSync(path.join(tmpdir(), 'oombot-trouble-'));
@@ -35,6 +50,7 @@ describe('where this machine is in trouble itself', needs('sshd', 'ssh', 'ssh-ke
   });
   afterEach(async () => {
     faults.rm = false;
+    faults.spawn = null;
     while (opened.length > 0) await opened.pop()?.close();
     vi.unstubAllEnvs();
     expect(unhandled).not.toHaveBeenCalled();
@@ -67,6 +83,18 @@ describe('where this machine is in trouble itself', needs('sshd', 'ssh', 'ssh-ke
     await connection.close();
 
     expect(refused.reason).toBe('unknown-host-key');
+  });
+
+  it.each(['ENOMEM', 'EMFILE'] as const)('tries again where ssh cannot be started for now (%s)', async (fault) => {
+    faults.spawn = fault;
+    const connection = anSsh().connect(byOpenssh(sshd.target()));
+
+    const state = await stateOf(connection, 'unreachable');
+
+    expect(state.sentence).toContain(`cannot be reached: ssh cannot be started: spawn ${fault}`);
+    expect(readdirSync(temporary)).toEqual([]);
+    faults.spawn = null;
+    await stateOf(connection, 'connected');
   });
 
   it('leaves no folder behind for a host that cannot be written in an ssh configuration', async () => {
