@@ -58,8 +58,8 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
   const env = { ...inherited, ...agent, SHELL: '/bin/sh', SSH_ASKPASS_REQUIRE: 'never' };
   let version: Promise<readonly number[]> | null = null;
 
-  async function ask(words: readonly string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)('ssh', words, { env, timeout: 10_000, maxBuffer: 1024 * 1024 });
+  async function ask(words: readonly string[], limit: { timeout: number; signal: AbortSignal }): Promise<string> {
+    const { stdout } = await promisify(execFile)('ssh', words, { env, maxBuffer: 1024 * 1024, ...limit });
     return stdout;
   }
 
@@ -108,6 +108,8 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     { trusted, canDetach }: { trusted: Buffer | null; canDetach: boolean },
   ): Promise<Extract<OpensshResult, { kind: 'in' }> | { kind: 'failed'; failure: LoginFailure; shown: Buffer | null }> {
     const { target, known, readyTimeoutMs, keepaliveIntervalMs, signal } = request;
+    const timeoutMs = target.settings?.connectTimeoutMs ?? readyTimeoutMs;
+    const deadlineMs = performance.now() + timeoutMs;
     let folder: OpensshFolder;
     let words: string[];
     try {
@@ -118,12 +120,15 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
           ...revoked.map((blob) => ({ marker: 'revoked', names: '*', type: hostKeyType(blob), blob }) as const),
           ...(trusted === null ? [] : [{ marker: null, names: '*', type: hostKeyType(trusted), blob: trusted }]),
         ],
-        connectTimeoutMs: target.settings?.connectTimeoutMs ?? readyTimeoutMs,
+        connectTimeoutMs: timeoutMs,
         keepaliveIntervalMs,
         canDetach,
       });
     } catch (error) {
       return { ...notStarted(target, error), shown: null };
+    }
+    function isGivenUp(): boolean {
+      return signal.aborted || performance.now() > deadlineMs;
     }
     try {
       const proxy = request.through ?? target.proxyCommand ?? null;
@@ -136,7 +141,10 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       if (!openssh.allowPrograms) {
         const mine = proxy === null ? [] : ['-o', 'ProxyCommand=none'];
         const line = await programOnTheWay(openssh.configFile, [...mine, ...words, '--', openssh.host], (of) =>
-          ask(of.includes('-F') ? ['-G', ...of] : ['-G', '-F', folder.config, ...of]),
+          ask(of.includes('-F') ? ['-G', ...of] : ['-G', '-F', folder.config, ...of], {
+            timeout: Math.max(1, Math.ceil(deadlineMs - performance.now()) + 1),
+            signal,
+          }),
         );
         if (line !== null) {
           await folder.remove();
@@ -146,7 +154,8 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       }
     } catch (error) {
       await folder.remove();
-      return { ...notStarted(target, error), shown: null };
+      if (!isGivenUp()) return { ...notStarted(target, error), shown: null };
+      return { kind: 'failed', failure: networkFailure(target, 'client-timeout', ''), shown: null };
     }
 
     const command = ['ssh', ...words, '-N', '-T', '--', openssh.host];
@@ -188,11 +197,10 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       clearTimeout(timer);
     }
 
-    const deadlineMs = performance.now() + (target.settings?.connectTimeoutMs ?? readyTimeoutMs);
     let isLate = false;
     while (!lost.signal.aborted && !isLate && !(await isThere(folder.socket))) {
       await Promise.race([gone.promise, sleep(POLL_MS)]);
-      isLate = signal.aborted || performance.now() > deadlineMs;
+      isLate = isGivenUp();
     }
     if (lost.signal.aborted || isLate) {
       const shown = await folder.shownKey();

@@ -1,6 +1,6 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -95,6 +95,25 @@ describe('where this machine is in trouble itself', needs('sshd', 'ssh', 'ssh-ke
     expect(readdirSync(temporary)).toEqual([]);
     faults.spawn = null;
     await stateOf(connection, 'connected');
+  });
+
+  it('waits for what ssh makes of its configuration no longer than for the login, nor once it is closed', async () => {
+    const bin = mkdtempSync(path.join(dir, 'bin-'));
+    const asked = path.join(bin, 'asked');
+    const script = `#!/bin/sh\n[ "$1" = -V ] && exec /usr/bin/ssh -V\ntouch ${asked}\nexec sleep 60\n`;
+    writeFileSync(path.join(bin, 'ssh'), script, { mode: 0o700 });
+    const proxyEnvironment = { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+
+    const late = anSsh({ proxyEnvironment, readyTimeoutMs: 300 }).connect(byOpenssh(sshd.target()));
+    const state = await stateOf(late, 'unreachable', 4_000);
+    rmSync(asked);
+    const closed = anSsh({ proxyEnvironment }).connect(byOpenssh(sshd.target()));
+    await vi.waitFor(() => expect(existsSync(asked)).toBe(true), 4_000);
+    await closed.close();
+    await late.close();
+
+    expect(state.sentence).toContain('did not answer as an SSH server in time');
+    await vi.waitFor(() => expect(readdirSync(temporary)).toEqual([]), 4_000);
   });
 
   it('leaves no folder behind for a host that cannot be written in an ssh configuration', async () => {
