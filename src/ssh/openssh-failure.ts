@@ -82,3 +82,36 @@ export function lastWords(said: string): string {
     .trim()
     .replace(/\.$/, '');
 }
+
+/** It waits for a person. */
+export function failed(
+  target: SshTarget,
+  reason: LoginFailure['reason'],
+  why: string,
+): { kind: 'failed'; failure: LoginFailure } {
+  const failure = { kind: 'person', reason, sentence: `${target.name}: ${why}.`, hostKey: null } as const;
+  return { kind: 'failed', failure };
+}
+
+/** ssh was not started, or does not take the host. */
+export function notStarted(target: SshTarget, error: unknown): { kind: 'failed'; failure: LoginFailure } {
+  if (!isForNow(error)) return failed(target, 'local-program', `ssh cannot be asked for it: ${faultWords(error)}`);
+  return noRoom(target, faultWords(error));
+}
+
+export function noRoom(target: SshTarget, said: string): { kind: 'failed'; failure: LoginFailure } {
+  const failure = networkFailure(target, null, said, `cannot be reached: ssh cannot be started: ${said}.`);
+  return { kind: 'failed', failure };
+}
+
+/** The machine has no room for a process more. */
+export function isForNow(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(?:EAGAIN|EMFILE|ENFILE|ENOMEM)$/.test(String(error.code));
+}
+
+/** What ssh said as it failed, or why it could not be run. */
+export function faultWords(error: unknown): string {
+  const said =
+    error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? lastWords(error.stderr) : '';
+  return said === '' ? (error instanceof Error ? error.message : String(error)).slice(0, 300) : said;
+}

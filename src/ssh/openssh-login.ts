@@ -9,7 +9,16 @@ import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './kn
 import type { LoggedIn } from './logged-in.ts';
 import { networkFailure, type LoginFailure } from './login-failure.ts';
 import { runOpensshSession } from './openssh-channel.ts';
-import { keyShown, lastWords, opensshFailure } from './openssh-failure.ts';
+import {
+  failed,
+  faultWords,
+  isForNow,
+  keyShown,
+  lastWords,
+  noRoom,
+  notStarted,
+  opensshFailure,
+} from './openssh-failure.ts';
 import { makeOpensshFolder, type OpensshFolder } from './openssh-folder.ts';
 import { programOnTheWay } from './openssh-programs.ts';
 import { expandProxyCommand, killGroup } from './proxy-command.ts';
@@ -178,7 +187,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     });
     master.stdin?.on('error', () => {});
     master.once('error', (error) => {
-      fault = wordsOf(error);
+      fault = faultWords(error);
       gone.resolve();
     });
     master.once('exit', () => {
@@ -250,30 +259,6 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
   return { login };
 }
 
-function failed(
-  target: SshTarget,
-  reason: LoginFailure['reason'],
-  why: string,
-): { kind: 'failed'; failure: LoginFailure } {
-  const failure = { kind: 'person', reason, sentence: `${target.name}: ${why}.`, hostKey: null } as const;
-  return { kind: 'failed', failure };
-}
-
-function notStarted(target: SshTarget, error: unknown): { kind: 'failed'; failure: LoginFailure } {
-  if (!isForNow(error)) return failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`);
-  return noRoom(target, wordsOf(error));
-}
-
-function noRoom(target: SshTarget, said: string): { kind: 'failed'; failure: LoginFailure } {
-  const failure = networkFailure(target, null, said, `cannot be reached: ssh cannot be started: ${said}.`);
-  return { kind: 'failed', failure };
-}
-
-/** The machine has no room for a process more. */
-function isForNow(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^(?:EAGAIN|EMFILE|ENFILE|ENOMEM)$/.test(String(error.code));
-}
-
 /** Waits until its standard error has ended, a moment at most. */
 async function lastSaid(child: ChildProcess): Promise<void> {
   const { stderr } = child;
@@ -299,10 +284,4 @@ async function isThere(file: string): Promise<boolean> {
 function shellWords(words: readonly string[]): string {
   if (words.some((word) => /[\0-\x1f\x7f]/.test(word))) throw new Error('its proxy command has a control character');
   return words.map((word) => `'${word.replaceAll("'", "'\\''").replaceAll('%', '%%')}'`).join(' ');
-}
-
-function wordsOf(error: unknown): string {
-  const said =
-    error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? lastWords(error.stderr) : '';
-  return said === '' ? (error instanceof Error ? error.message : String(error)).slice(0, 300) : said;
 }
