@@ -59,8 +59,9 @@ ConnectionAttempts 1
 LogLevel INFO
 `;
 
-// A Unix socket's path has 108 bytes, and ssh first makes one with 17 more.
-const SOCKET_DIR_MAX = 70;
+// A Unix socket's path has 108 bytes, and ssh first makes one with 17 more. For a hop of its ProxyJump, ssh gives the path of the file to
+// a shell, unquoted, and reads `%` in it.
+const PLAIN_FOLDER = /^\/[\w./+-]{0,69}$/;
 
 interface FolderWorld {
   /** Lines of known_hosts beside the files of the target. */
@@ -76,7 +77,7 @@ export async function makeOpensshFolder(
   openssh: OpensshSettings,
   world: FolderWorld,
 ): Promise<OpensshFolder> {
-  const base = tmpdir().length > SOCKET_DIR_MAX ? '/tmp' : tmpdir();
+  const base = PLAIN_FOLDER.test(tmpdir()) ? tmpdir() : '/tmp';
   const dir = await mkdtemp(path.join(base, 'oombot-ssh-'));
   try {
     return await fill(dir, target, openssh, world);

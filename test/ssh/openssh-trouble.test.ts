@@ -116,6 +116,28 @@ describe('where this machine is in trouble itself', needs('sshd', 'ssh', 'ssh-ke
     await vi.waitFor(() => expect(readdirSync(temporary)).toEqual([]), 4_000);
   });
 
+  it('does its work from another folder where the name of the temporary one means more than itself to ssh or a shell', async () => {
+    const bastion = await openSshd();
+    opened.push(bastion);
+    const config = path.join(temporary, 'config');
+    writeFileSync(
+      config,
+      `Host inner bastion\n User root\n HostName 127.0.0.1\n UserKnownHostsFile ${sshd.knownHostsFile} ${bastion.knownHostsFile}\n
+       Host inner\n Port ${sshd.port}\n IdentityFile ${sshd.identityFile}\n ProxyJump bastion\n
+       Host bastion\n Port ${bastion.port}\n IdentityFile ${bastion.identityFile}\n`,
+    );
+    vi.stubEnv('TMPDIR', mkdtempSync(path.join(temporary, '%h%% $x-')));
+
+    const byConfig = anSsh().connect(byOpenssh(sshd.target(), { host: 'inner', configFile: config, given: [] }));
+    const byJump = anSsh().connect(byOpenssh(sshd.target({ jump: byOpenssh(bastion.target()) })));
+
+    for (const connection of [byConfig, byJump]) {
+      await stateOf(connection, 'connected');
+      const { stdout } = await connection.exec('echo hello', { timeoutMs: 5_000, maxBytes: 100 });
+      expect(stdout.toString()).toBe('hello\n');
+    }
+  });
+
   it('leaves no folder behind for a host that cannot be written in an ssh configuration', async () => {
     const target = byOpenssh(sshd.target(), { configFile: '/a "quoted" file' });
 
