@@ -114,7 +114,7 @@ async function fill(
     'ControlMaster=yes',
     `ControlPath=${fileWord(path.join(dir, 'socket'))}`,
   ];
-  const files = [openssh.configFile, '/etc/ssh/ssh_config'].map((file) => `Include ${quoted(file)}\n`);
+  const files = configFilesOf(openssh).map((file) => `Include ${includeWord(file)}\n`);
   await writeFile(script ?? '', KEY_SCRIPT);
   await writeFile(known ?? '', extra.map(lineOf).join(''));
   await writeFile(
@@ -141,6 +141,11 @@ ServerAliveCountMax 3
   };
 }
 
+/** The files that ssh reads, in its order. Relative Include lines of both are looked for in `~/.ssh`. */
+export function configFilesOf({ configFile }: OpensshSettings): string[] {
+  return [configFile, '/etc/ssh/ssh_config'];
+}
+
 async function remove(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true }).catch(() => undefined);
 }
@@ -160,6 +165,16 @@ function fileWord(file: string): string {
 }
 
 function quoted(file: string): string {
-  if (/["\\\n\r\0]|\$\{/.test(file)) throw new Error(`the path ${JSON.stringify(file)} cannot be said to ssh`);
+  if (/["\\\n\r\0]|\$\{/.test(file)) throw unsayable(file);
   return `"${file}"`;
+}
+
+/** Include takes a pattern, and reads `%` from OpenSSH 9.9 on. */
+function includeWord(file: string): string {
+  if (/[*?[%]/.test(file)) throw unsayable(file);
+  return quoted(file);
+}
+
+function unsayable(file: string): Error {
+  return new Error(`its configuration cannot hold the path ${JSON.stringify(file)}`);
 }

@@ -1,5 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { access } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -19,8 +20,8 @@ import {
   notStarted,
   opensshFailure,
 } from './openssh-failure.ts';
-import { makeOpensshFolder, type OpensshFolder } from './openssh-folder.ts';
-import { programOnTheWay } from './openssh-programs.ts';
+import { configFilesOf, makeOpensshFolder, type OpensshFolder } from './openssh-folder.ts';
+import { isPlainName, programOnTheWay } from './openssh-programs.ts';
 import { expandProxyCommand, killGroup } from './proxy-command.ts';
 import type { OpensshSettings, SshTarget } from './target.ts';
 
@@ -53,7 +54,6 @@ const SAID_CHARS_MAX = 4_096;
 const GRACE_MS = 2_000;
 const POLL_MS = 20;
 const LAST_WORDS_MS = 300;
-const NAME = /^[\w.:@+%][\w.:@+%-]*$/;
 
 // The shell stays behind as a second process of the group and reads what nobody writes: when the bot ends, however it ends, it takes the
 // folder away and the group, itself too, with it. What follows are arguments; the text is fixed.
@@ -64,7 +64,9 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
   // A person's shell, screen and askpass are none of a program's that runs by itself.
   const { SSH_ASKPASS: _, DISPLAY: __, ...inherited } = options.environment;
   const agent = options.agentSocket === null ? {} : { SSH_AUTH_SOCK: options.agentSocket };
-  const env = { ...inherited, ...agent, SHELL: '/bin/sh', SSH_ASKPASS_REQUIRE: 'never' };
+  // ssh looks for relative Include lines, and those with `~/`, in HOME.
+  const home = homedir();
+  const env = { ...inherited, ...agent, HOME: home, SHELL: '/bin/sh', SSH_ASKPASS_REQUIRE: 'never' };
   let version: Promise<readonly number[]> | null = null;
 
   async function ask(words: readonly string[], limit: { timeout: number; signal: AbortSignal }): Promise<string> {
@@ -82,7 +84,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     const { target } = request;
     const { openssh } = target;
     if (openssh === undefined) throw new Error(`${target.name} is not reached by ssh`);
-    const strange = [openssh.host, target.address, target.user].find((one) => !NAME.test(one));
+    const strange = [openssh.host, target.address, target.user].find((one) => !isPlainName(one));
     if (strange !== undefined)
       return failed(
         target,
@@ -149,15 +151,17 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       ];
       if (!openssh.allowPrograms) {
         const mine = proxy === null ? [] : ['-o', 'ProxyCommand=none'];
-        const line = await programOnTheWay(openssh.configFile, [...mine, ...words, '--', openssh.host], (of) =>
-          ask(of.includes('-F') ? ['-G', ...of] : ['-G', '-F', folder.config, ...of], {
+        const inFiles = { files: configFilesOf(openssh), home };
+        const line = await programOnTheWay(inFiles, [...mine, ...words, '--', openssh.host], (of) =>
+          // `Match sessiontype` holds for what runs without a command.
+          ask(['-G', '-N', '-T', ...(of.includes('-F') ? [] : ['-F', folder.config]), ...of], {
             timeout: Math.max(1, Math.ceil(deadlineMs - performance.now()) + 1),
             signal,
           }),
         );
         if (line !== null) {
           await folder.remove();
-          const why = `${line}, which runs a local program. To allow that: ssh.allowProxyCommand: true in oombot.yaml`;
+          const why = `${line}. To allow that, set ssh.allowProxyCommand: true in oombot.yaml`;
           return { ...failed(target, 'local-program', why), shown: null };
         }
       }

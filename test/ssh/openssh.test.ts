@@ -52,14 +52,8 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
   }
 
   /** An alias of ssh_config, of which oombot.yaml says no more than its name. */
-  function anAlias(host: string, config: string, change: Partial<SshTarget> = {}, allowPrograms = false): SshTarget {
-    const given = [] as const;
-    return byOpenssh(sshd.target({ name: host, ...change }), {
-      host,
-      configFile: aConfig(config),
-      given,
-      allowPrograms,
-    });
+  function anAlias(host: string, config: string, change: Partial<SshTarget> = {}): SshTarget {
+    return byOpenssh(sshd.target({ name: host, ...change }), { host, configFile: aConfig(config), given: [] });
   }
 
   async function whoAnswers(target: SshTarget): Promise<string> {
@@ -183,48 +177,6 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
 
     expect(seen).toEqual([sshd.fingerprint('ed25519')]);
     expect(readFileSync(file, 'utf8')).toBe(`[127.0.0.1]:${sshd.port} ${sshd.publicKey('ed25519')}\n`);
-  });
-
-  describe('whose configuration runs programs', () => {
-    const ran = path.join(dir, 'ran');
-    function base(lines: string): string {
-      return `${lines}\nHost edge\n HostName 127.0.0.1\n Port ${sshd.port}\n User root\n IdentityFile ${sshd.identityFile}\n UserKnownHostsFile ${sshd.knownHostsFile}\n`;
-    }
-    const cases = [
-      ['ProxyCommand', () => base(`Host edge\n ProxyCommand sh -c 'touch ${ran}; exec nc 127.0.0.1 ${sshd.port}'`)],
-      ['Match exec', () => base(`Match exec "touch ${ran}"\n Compression no`)],
-      ['Match exec in an Include', () => base(`Include ${aConfig(`Match host edge exec "touch ${ran}"\n`)}`)],
-      ['Match exec behind a glob', () => base(`Include ${path.dirname(aConfig(`Match exec="touch ${ran}"\n`))}/con*`)],
-      [
-        'ProxyCommand of a hop',
-        () => base(`Host edge\n ProxyJump hop\nHost hop\n HostName 127.0.0.1\n ProxyCommand touch ${ran}`),
-      ],
-    ] as const;
-
-    it.each(cases)('names the %s and runs nothing', async (_what, config) => {
-      rmSync(ran, { force: true });
-
-      const state = await stateOf(anSsh().connect(anAlias('edge', config())), 'refused');
-
-      expect(state).toMatchObject({ reason: 'local-program', sentence: expect.stringContaining('allowProxyCommand') });
-      expect(existsSync(ran)).toBe(false);
-    });
-
-    it('does without LocalCommand', async () => {
-      rmSync(ran, { force: true });
-
-      await whoAnswers(anAlias('edge', base(`Host edge\n PermitLocalCommand yes\n LocalCommand touch ${ran}`)));
-
-      expect(existsSync(ran)).toBe(false);
-    });
-
-    it('runs them where that is allowed', async () => {
-      rmSync(ran, { force: true });
-
-      expect(await whoAnswers(anAlias('edge', cases[1][1](), {}, true))).toBe(sshd.dir);
-
-      expect(existsSync(ran)).toBe(true);
-    });
   });
 
   it.each([
