@@ -56,8 +56,9 @@ const POLL_MS = 20;
 const LAST_WORDS_MS = 300;
 
 // The shell stays behind as a second process of the group and reads what nobody writes: when the bot ends, however it ends, it takes the
-// folder away and the group, itself too, with it. What follows are arguments; the text is fixed.
-const TIED = 'exec 3<&0; { read -r _ <&3; rm -rf -- "$0"; kill -KILL 0; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
+// folder away and the group, itself too, with it. Not its standard input, which Node closes as ssh ends. What follows are arguments; the
+// text is fixed.
+const TIED = '{ read -r _ <&3; rm -rf -- "$0"; kill -KILL 0; } >/dev/null 2>&1 & exec "$@" 3<&-';
 
 /** `environment` holds no secret of the bot's. */
 export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSocket: string | null }): Openssh {
@@ -175,7 +176,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     let master: ChildProcess;
     try {
       master = spawn('/bin/sh', ['-c', TIED, folder.dir, ...command], {
-        stdio: ['pipe', 'ignore', 'pipe'],
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
         env,
         detached: true,
       });
@@ -189,7 +190,8 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     master.stderr?.on('data', (chunk: Buffer) => {
       said = `${said}${chunk.toString('latin1')}`.slice(-SAID_CHARS_MAX);
     });
-    master.stdin?.on('error', () => {});
+    const tie = (master as Partial<ChildProcess>).stdio?.[3];
+    tie?.on('error', () => {});
     master.once('error', (error) => {
       fault = faultWords(error);
       gone.resolve();
@@ -197,6 +199,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     master.once('exit', () => {
       // What is left of it are the shell and what ssh had started.
       killGroup(master, 'SIGKILL');
+      tie?.destroy();
       gone.resolve();
     });
     const lost = new AbortController();

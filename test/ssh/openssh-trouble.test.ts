@@ -9,7 +9,7 @@ import { openSsh, type Ssh, type SshOptions } from '../../src/ssh/open-ssh.ts';
 import { needs } from '../support/needs.ts';
 import { byOpenssh, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 
-const faults = vi.hoisted(() => ({ rm: false, spawn: null as 'ENOMEM' | 'EMFILE' | null }));
+const faults = vi.hoisted(() => ({ rm: false, spawn: null as 'ENOMEM' | 'EMFILE' | 'busy' | null }));
 
 vi.mock('node:fs/promises', async (load) => {
   const real = await load<typeof import('node:fs/promises')>();
@@ -24,6 +24,10 @@ vi.mock('node:child_process', async (load) => {
   const real = await load<typeof import('node:child_process')>();
   function spawn(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
     if (program !== '/bin/sh' || faults.spawn === null) return real.spawn(program, args, options);
+    if (faults.spawn === 'busy')
+      return real
+        .spawn(program, args, options)
+        .once('exit', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500));
     // As Node does: EMFILE comes later, of a child without pipes; ENOMEM is thrown.
     if (faults.spawn === 'ENOMEM') throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' });
     const child = Object.assign(new EventEmitter(), { pid: undefined }) as unknown as ChildProcess;
@@ -83,6 +87,14 @@ describe('where this machine is in trouble itself', needs('sshd', 'ssh', 'ssh-ke
     await connection.close();
 
     expect(refused.reason).toBe('unknown-host-key');
+  });
+
+  it('knows which key a host has shown where the bot is busy as ssh ends', async () => {
+    faults.spawn = 'busy';
+
+    const { sentence } = await stateOf(anSsh().connect(byOpenssh(sshd.target({ knownHosts: ['/none'] }))), 'refused');
+
+    expect(sentence).toContain('presents an unknown host key: ssh-ed25519 SHA256:');
   });
 
   it.each(['ENOMEM', 'EMFILE'] as const)('tries again where ssh cannot be started for now (%s)', async (fault) => {
