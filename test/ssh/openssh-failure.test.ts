@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { ConnectionState } from '../../src/ssh/connection.ts';
+import { openSsh } from '../../src/ssh/open-ssh.ts';
+import { needs } from '../support/needs.ts';
+import { byOpenssh, freePort, makeKey, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+
+const dir = mkdtempSync(path.join(tmpdir(), 'oombot-failure-'));
+
+describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), () => {
+  const stranger = path.join(dir, 'stranger');
+  const second = path.join(dir, 'second');
+  let sshd: Sshd;
+  let strict: Sshd;
+  let closed: Sshd;
+  let old: Sshd;
+  let nobody: number;
+  beforeAll(async () => {
+    makeKey(stranger, 'ed25519');
+    makeKey(second, 'ed25519');
+    [sshd, strict, closed, old] = await Promise.all([
+      openSshd(),
+      openSshd({ lines: ['MaxAuthTries 1'] }),
+      openSshd({ lines: ['AllowTcpForwarding no'] }),
+      openSshd({ lines: ['KexAlgorithms diffie-hellman-group1-sha1'] }),
+    ]);
+    nobody = await freePort();
+  });
+  afterAll(async () => {
+    for (const one of [sshd, strict, closed, old]) await one?.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** A section of ssh_config. */
+  function section(name: string, port: number, keys: string[], more = ''): string {
+    const known = [sshd, strict, closed, old].map(({ knownHostsFile }) => knownHostsFile).join(' ');
+    const identities = keys.map((key) => ` IdentityFile ${key}\n`).join('');
+    return `Host ${name}\n HostName 127.0.0.1\n Port ${port}\n User root\n IdentitiesOnly yes\n UserKnownHostsFile ${known}\n${identities}${more}`;
+  }
+
+  /** How a host that is reached as `text` says comes to be. */
+  async function failureOf(text: string, kind: ConnectionState['kind']): Promise<ConnectionState> {
+    const configFile = path.join(mkdtempSync(path.join(dir, 'config-')), 'config');
+    writeFileSync(configFile, text);
+    const ssh = openSsh({
+      clock: realClock,
+      random: () => 1,
+      passphrase: null,
+      agentSocket: null,
+      proxyEnvironment: { PATH: process.env['PATH'] },
+    });
+    const target = byOpenssh(sshd.target({ name: 'db01', identityFile: null }), {
+      host: 'db01',
+      configFile,
+      given: [],
+      allowPrograms: true,
+    });
+    try {
+      return await stateOf(ssh.connect(target), kind);
+    } finally {
+      await ssh.close();
+    }
+  }
+
+  function behind(jump: string): string {
+    return `${section('db01', sshd.port, [sshd.identityFile], ' ProxyJump bastion\n')}${jump}`;
+  }
+
+  it.each([
+    ['refuses the key', () => section('bastion', closed.port, [stranger]), 'root@127.0.0.1: Permission denied'],
+    [
+      'takes one try only',
+      () => section('bastion', strict.port, [stranger, second]),
+      'Too many authentication failures',
+    ],
+  ])('waits for a person, and names the jump host, where that %s', async (_what, jump, words) => {
+    const state = await failureOf(behind(jump()), 'refused');
+
+    expect(state.reason).toBe('jump-host');
+    expect(state.sentence).toContain('its jump host 127.0.0.1 refuses the login (ssh said: ');
+    expect(state.sentence).toContain(words);
+  });
+
+  it('waits for a person where the jump host has no algorithm that ssh takes', async () => {
+    const state = await failureOf(behind(section('bastion', old.port, [old.identityFile])), 'refused');
+
+    expect(state).toMatchObject({ reason: 'jump-host', sentence: expect.stringContaining('no matching') });
+  });
+
+  it.each([
+    ['the jump host does not listen', () => section('bastion', nobody, [stranger]), 'Connection refused'],
+    ['the jump host has no address', () => 'Host bastion\n HostName none.invalid\n', 'none.invalid'],
+    [
+      'the jump host forwards nothing',
+      () => section('bastion', closed.port, [closed.identityFile]),
+      'administratively prohibited',
+    ],
+    ['the program on the way fails', () => 'Host bastion\n ProxyCommand /none/such\n', '/none/such'],
+  ])('says so, and tries again, where %s', async (_what, jump, words) => {
+    const state = await failureOf(behind(jump()), 'unreachable');
+
+    expect(state.sentence).toMatch(/db01 \(\S+\) cannot be reached: its jump host or ProxyCommand failed: "/);
+    expect(state.sentence).toContain(words);
+  });
+
+  it('says so where the way there closes without a word', async () => {
+    const state = await failureOf('Host db01\n ProxyCommand true\n', 'unreachable');
+
+    expect(state.sentence).toContain('the connection through its jump host or ProxyCommand closed before the login');
+  });
+
+  it('takes a host behind a jump host that refuses the key for what it is', async () => {
+    const jump = section('bastion', strict.port, [strict.identityFile]);
+    const state = await failureOf(
+      `${section('db01', sshd.port, [stranger], ' ProxyJump bastion\n')}${jump}`,
+      'refused',
+    );
+
+    expect(state.reason).toBe('authentication');
+  });
+
+  it('takes a server that ends the login after too many keys for one that refuses it', async () => {
+    const state = await failureOf(section('db01', strict.port, [stranger, second]), 'refused');
+
+    expect(state.reason).toBe('authentication');
+  });
+
+  it('names the line that ssh cannot read', async () => {
+    const state = await failureOf('Host db01\n NoSuchThing yes\n', 'unreachable');
+
+    expect(state.sentence).toContain('Bad configuration option: nosuchthing');
+  });
+});
