@@ -1,4 +1,5 @@
 import type { HostKey } from '../app/host-link.ts';
+import { wordsOf } from './channel.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
 import {
   algorithmFailure,
@@ -145,5 +146,5 @@ export function isForNow(error: unknown): boolean {
 export function faultWords(error: unknown): string {
   const said =
     error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? lastWords(error.stderr) : '';
-  return said === '' ? (error instanceof Error ? error.message : String(error)).slice(0, 300) : said;
+  return said === '' ? wordsOf(error) : said;
 }
