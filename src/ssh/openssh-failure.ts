@@ -36,6 +36,8 @@ const HOST_KEY = /you have requested strict checking|is marked as revoked|Host k
 const LOGIN =
   /^(?:\S+@(?<host>\S+): Permission denied \(|Received disconnect from (?<address>\S+) port \d+:\d+: Too many authentication failures)/;
 
+const KEY_FILE = /^(?:no such identity|Load key|Permissions \d+ for|sign_and_send_pubkey|provider )/;
+
 // What ssh says after the reason: that it gives up, or that the program on the way has ended, such as the ssh of a ProxyJump.
 const AFTERWORDS =
   /\bUNKNOWN port 65535$|^kex_exchange_identification: Connection closed by remote host$|^stdio forwarding failed$|^Disconnected from |terminating, \d+ bad configuration options$/;
@@ -47,23 +49,28 @@ export function opensshFailure(
   { said, shown, isLate }: OpensshWords,
 ): LoginFailure {
   const last = lastWords(said);
-  if (isLate) return networkFailure(target, 'client-timeout', last);
+  if (isLate && shown === null) return networkFailure(target, 'client-timeout', last);
+  if (isLate) {
+    const words = 'answers, but the login takes too long. Does a key wait to be touched?';
+    return networkFailure(target, null, last, words);
+  }
   const lines = linesOf(said);
   // Until the host has shown its key, all that is said is about the way to it.
   const isOnTheWay = shown === null && /\bUNKNOWN port 65535$/.test(lines.at(-1) ?? '');
   const refusal = LOGIN.exec(lines.findLast((line) => LOGIN.test(line)) ?? '');
   if (refusal !== null && isOnTheWay) return jumpLoginFailure(target, refusal);
-  if (refusal !== null)
-    return authenticationFailure(target, {
-      words: target.identityFile ?? 'the keys that ssh has',
-      hint: 'Is the key one with a passphrase, which ssh can ask only an agent for?',
-    });
+  if (refusal !== null) {
+    const ofFile = lines.findLast((line) => KEY_FILE.test(line));
+    const hint =
+      ofFile === undefined ? 'If the key has a passphrase, load it into an agent' : `ssh said: "${printable(ofFile)}"`;
+    return authenticationFailure(target, { words: target.identityFile ?? 'the keys that ssh offers', hint });
+  }
   const ofKey = lines.find((line) => HOST_KEY.test(line));
   if (ofKey !== undefined) return hostKeyFailure(target, known, shown, lastWords(ofKey));
   const isForAlgorithms = /no matching|no mutual/i.test(last);
   if (isForAlgorithms && !isOnTheWay) return algorithmFailure(target, last);
   if (target.jump !== null && /Stdio forwarding request failed/.test(said)) {
-    const why = 'it does not answer there, or forwarding is not allowed';
+    const why = 'the host does not answer, or the jump host forbids forwarding (AllowTcpForwarding)';
     return networkFailure(target, null, last, `cannot be reached from its jump host ${target.jump.name}: ${why}.`);
   }
   if (isOnTheWay) {
@@ -71,7 +78,9 @@ export function opensshFailure(
     return isForAlgorithms ? { ...failure, kind: 'person', reason: 'jump-host' } : failure;
   }
   const code = NETWORK.find(([pattern]) => pattern.test(last))?.[1] ?? null;
-  return networkFailure(target, code, last === '' ? 'ssh ended and said nothing' : last);
+  if (code !== null) return networkFailure(target, code, last);
+  const words = last === '' ? 'ssh ended without a word' : `ssh said: "${last}"`;
+  return networkFailure(target, null, last, `cannot be reached: ${words}.`);
 }
 
 function wayWords(last: string): string {
@@ -94,7 +103,7 @@ function hostKeyFailure(target: SshTarget, known: KnownKeys, shown: Buffer | nul
   if (shown !== null && verdict !== 'trusted') return refusalSentence(target, known, verdict, keyShown(target, shown));
   const [whose, key] = shown === null ? ['of its jump host ', null] : ['', { ...keyShown(target, shown), line: null }];
   // Where the host has shown its key, ssh looks for it by another name: HostKeyAlias.
-  const sentence = `${placeOf(target)} cannot be reached: ssh does not accept the host key ${whose}(ssh said: "${last}"). Check it, and put it into known_hosts by the name that ssh gives.`;
+  const sentence = `${placeOf(target)} cannot be reached: ssh does not accept the host key ${whose}(ssh said: "${last}"). Verify that key, then add it to known_hosts under the name that ssh gives.`;
   return { kind: 'person', reason: 'unknown-host-key', sentence, hostKey: key };
 }
 
@@ -128,7 +137,7 @@ export function failed(
 
 /** ssh was not started, or does not take the host. */
 export function notStarted(target: SshTarget, error: unknown): { kind: 'failed'; failure: LoginFailure } {
-  if (!isForNow(error)) return failed(target, 'local-program', `ssh cannot be asked for it: ${faultWords(error)}`);
+  if (!isForNow(error)) return failed(target, 'local-program', `ssh cannot be started: ${faultWords(error)}`);
   return noRoom(target, faultWords(error));
 }
 

@@ -90,20 +90,24 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       return failed(
         target,
         'local-program',
-        `${JSON.stringify(strange.slice(0, 100))} is no name that ssh is asked for`,
+        `${JSON.stringify(strange.slice(0, 100))} is not a valid host or user name`,
       );
     let canDetach: boolean;
     try {
       version ??= readVersion();
       const found = await version;
       if (!isAtLeast(found, VERSION_MIN))
-        return failed(target, 'no-ssh', `transport openssh needs OpenSSH 8.5 or newer, this ssh is ${found.join('.')}`);
+        return failed(
+          target,
+          'no-ssh',
+          `transport openssh needs OpenSSH 8.5 or newer, and the ssh on this machine is ${found[0] === 0 ? 'another program' : found.join('.')}. Update it, or set transport: ssh2`,
+        );
       canDetach = isAtLeast(found, CAN_DETACH);
     } catch (error) {
       version = null;
       if (isForNow(error)) return notStarted(target, error);
-      const fix = 'install it (Debian: apt-get install openssh-client), or set transport: ssh2';
-      return failed(target, 'no-ssh', `transport openssh needs the program ssh, which cannot be run here; ${fix}`);
+      const fix = 'Install it (Debian: apt-get install openssh-client), or set transport: ssh2';
+      return failed(target, 'no-ssh', `transport openssh needs ssh on this machine, which cannot be run. ${fix}`);
     }
     const first = await tryOnce(request, openssh, { trusted: null, canDetach });
     if (first.kind === 'in' || target.trustFirstKey === undefined || first.shown === null) return first;
@@ -169,7 +173,13 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     } catch (error) {
       await folder.remove();
       if (!isGivenUp()) return { ...notStarted(target, error), shown: null };
-      return { kind: 'failed', failure: networkFailure(target, 'client-timeout', ''), shown: null };
+      const failure = networkFailure(
+        target,
+        null,
+        '',
+        'cannot be reached: ssh takes too long to read its configuration.',
+      );
+      return { kind: 'failed', failure, shown: null };
     }
 
     const command = ['ssh', ...words, '-N', '-T', '--', openssh.host];

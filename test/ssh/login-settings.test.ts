@@ -81,7 +81,7 @@ describe('what ssh_config asks of a login', needs('sshd'), () => {
     const refused = await stateOf(connect({ kexAlgorithms: ['ecdh-sha2-nistp256'] }), 'refused');
 
     expect(refused.reason).toBe('algorithms');
-    expect(refused.sentence).toMatch(/post-quantum key exchange alone .* add curve25519-sha256 to KexAlgorithms/);
+    expect(refused.sentence).toMatch(/only post-quantum key exchange .* add curve25519-sha256 to KexAlgorithms/);
   });
 
   it('is shown a host key of the kind that is named', async () => {

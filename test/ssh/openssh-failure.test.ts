@@ -17,32 +17,38 @@ describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), (
   let strict: Sshd;
   let closed: Sshd;
   let old: Sshd;
+  let slow: Sshd;
   let nobody: number;
   beforeAll(async () => {
     makeKey(stranger, 'ed25519');
     makeKey(second, 'ed25519');
-    [sshd, strict, closed, old] = await Promise.all([
+    [sshd, strict, closed, old, slow] = await Promise.all([
       openSshd(),
       openSshd({ lines: ['MaxAuthTries 1'] }),
       openSshd({ lines: ['AllowTcpForwarding no'] }),
       openSshd({ lines: ['KexAlgorithms diffie-hellman-group1-sha1'] }),
+      openSshd({ lines: ['AuthorizedKeysCommand /bin/sleep 3', 'AuthorizedKeysCommandUser root'] }),
     ]);
     nobody = await freePort();
   });
   afterAll(async () => {
-    for (const one of [sshd, strict, closed, old]) await one?.close();
+    for (const one of [sshd, strict, closed, old, slow]) await one?.close();
     rmSync(dir, { recursive: true, force: true });
   });
 
   /** A section of ssh_config. */
   function section(name: string, port: number, keys: string[], more = ''): string {
-    const known = [sshd, strict, closed, old].map(({ knownHostsFile }) => knownHostsFile).join(' ');
+    const known = [sshd, strict, closed, old, slow].map(({ knownHostsFile }) => knownHostsFile).join(' ');
     const identities = keys.map((key) => ` IdentityFile ${key}\n`).join('');
     return `Host ${name}\n HostName 127.0.0.1\n Port ${port}\n User root\n IdentitiesOnly yes\n UserKnownHostsFile ${known}\n${identities}${more}`;
   }
 
   /** How a host that is reached as `text` says comes to be. */
-  async function failureOf(text: string, kind: ConnectionState['kind']): Promise<ConnectionState> {
+  async function failureOf(
+    text: string,
+    kind: ConnectionState['kind'],
+    readyTimeoutMs = 20_000,
+  ): Promise<ConnectionState> {
     const configFile = path.join(mkdtempSync(path.join(dir, 'config-')), 'config');
     writeFileSync(configFile, text);
     const ssh = openSsh({
@@ -50,6 +56,7 @@ describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), (
       random: () => 1,
       passphrase: null,
       agentSocket: null,
+      readyTimeoutMs,
       proxyEnvironment: { PATH: process.env['PATH'] },
     });
     const target = byOpenssh(sshd.target({ name: 'db01', identityFile: null }), {
@@ -126,6 +133,27 @@ describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), (
     const state = await failureOf(section('db01', strict.port, [stranger, second]), 'refused');
 
     expect(state.reason).toBe('authentication');
+  });
+
+  it.each([
+    ['IdentityFile /none/id', 'no such identity: /none/id: No such file or directory'],
+    ['PKCS11Provider /none/such.so', 'provider /none/such.so is not a PKCS11 library'],
+  ])('says why ssh cannot use the key of %s', async (line, words) => {
+    const state = await failureOf(section('db01', sshd.port, [], ` ${line}\n`), 'refused');
+
+    expect(state.sentence).toContain(`refuses the login of root with the keys that ssh offers. ssh said: "${words}". `);
+  });
+
+  it('blames no host for what ssh alone is in trouble with', async () => {
+    const state = await failureOf(section('db01', sshd.port, [], ' BindAddress 192.0.2.1\n'), 'unreachable');
+
+    expect(state.sentence).toContain('cannot be reached: ssh said: "ssh: connect to host 127.0.0.1 port');
+  });
+
+  it('says that the host answers where the login takes too long', async () => {
+    const state = await failureOf(section('db01', slow.port, [stranger]), 'unreachable', 1_500);
+
+    expect(state.sentence).toContain('answers, but the login takes too long');
   });
 
   it('names the line that ssh cannot read', async () => {

@@ -124,7 +124,7 @@ describe('where this machine is in trouble itself', needs('sshd', 'ssh', 'ssh-ke
     await closed.close();
     await late.close();
 
-    expect(state.sentence).toContain('did not answer as an SSH server in time');
+    expect(state.sentence).toContain('ssh takes too long to read its configuration');
     await vi.waitFor(() => expect(readdirSync(temporary)).toEqual([]), 4_000);
   });
 

@@ -187,7 +187,7 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
   ])('refuses %s that is no name, before anything is started', async (_what, change) => {
     const state = await stateOf(anSsh().connect(byOpenssh(sshd.target(change))), 'refused');
 
-    expect(state.sentence).toContain('is no name that ssh is asked for');
+    expect(state.sentence).toContain('is not a valid host or user name');
   });
 
   it('says so where there is no ssh', async () => {
