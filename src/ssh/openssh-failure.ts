@@ -1,9 +1,12 @@
 import type { HostKey } from '../app/host-link.ts';
+import { parseCertificate } from './certificate.ts';
 import { wordsOf } from './channel.ts';
+import { judgeHostCertificate } from './host-certificate.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
 import {
   algorithmFailure,
   authenticationFailure,
+  certificateSentence,
   networkFailure,
   placeOf,
   printable,
@@ -62,7 +65,7 @@ export function opensshFailure(
   if (refusal !== null) {
     const ofFile = lines.findLast((line) => KEY_FILE.test(line));
     const hint =
-      ofFile === undefined ? 'If the key has a passphrase, load it into an agent' : `ssh said: "${printable(ofFile)}"`;
+      ofFile === undefined ? 'If the key has a passphrase, load it into an agent' : `ssh said: "${lastWords(ofFile)}"`;
     return authenticationFailure(target, { words: target.identityFile ?? 'the keys that ssh offers', hint });
   }
   const ofKey = lines.find((line) => HOST_KEY.test(line));
@@ -93,15 +96,23 @@ function jumpLoginFailure(target: SshTarget, { input, groups }: RegExpExecArray)
   return {
     kind: 'person',
     reason: 'jump-host',
-    sentence: `${placeOf(target)} cannot be reached: its jump host ${jump} refuses the login (ssh said: "${printable(input)}"). Add the public key to ~/.ssh/authorized_keys on the jump host, and check its User and IdentityFile in ssh_config.`,
+    sentence: `${placeOf(target)} cannot be reached: its jump host ${jump} refuses the login (ssh said: "${lastWords(input)}"). Add the public key to ~/.ssh/authorized_keys on the jump host, and check its User and IdentityFile in ssh_config.`,
     hostKey: null,
   };
 }
 
 function hostKeyFailure(target: SshTarget, known: KnownKeys, shown: Buffer | null, last: string): LoginFailure {
-  const verdict = shown === null ? 'trusted' : known.verdict(shown);
-  if (shown !== null && verdict !== 'trusted') return refusalSentence(target, known, verdict, keyShown(target, shown));
-  const [whose, key] = shown === null ? ['of its jump host ', null] : ['', { ...keyShown(target, shown), line: null }];
+  const certificate = shown === null ? null : parseCertificate(shown);
+  const plain = certificate?.keyBlob ?? shown;
+  const key = plain === null ? null : { ...keyShown(target, plain), line: null };
+  if (certificate !== null && key !== null && known.authorities.length > 0) {
+    const name = (target.settings?.hostKeyAlias ?? target.address).toLowerCase();
+    const judged = judgeHostCertificate(certificate, { ...known, name, nowMs: Date.now() });
+    if (judged.kind !== 'trusted') return certificateSentence(target, judged, key);
+  }
+  const verdict = plain === null ? 'trusted' : known.verdict(plain);
+  if (plain !== null && verdict !== 'trusted') return refusalSentence(target, known, verdict, keyShown(target, plain));
+  const whose = key === null ? 'of its jump host ' : '';
   // Where the host has shown its key, ssh looks for it by another name: HostKeyAlias.
   const sentence = `${placeOf(target)} cannot be reached: ssh does not accept the host key ${whose}(ssh said: "${last}"). Verify that key, then add it to known_hosts under the name that ssh gives.`;
   return { kind: 'person', reason: 'unknown-host-key', sentence, hostKey: key };
@@ -115,7 +126,9 @@ export function keyShown(target: SshTarget, key: Buffer): HostKey {
 /** The last line that ssh said for a reason, as far as it can be shown. */
 export function lastWords(said: string): string {
   const lines = linesOf(said);
-  return printable(lines.findLast((line) => !AFTERWORDS.test(line)) ?? lines.at(-1) ?? '').replace(/\.$/, '');
+  return printable(lines.findLast((line) => !AFTERWORDS.test(line)) ?? lines.at(-1) ?? '')
+    .replace(/\.$/, '')
+    .replaceAll('"', "'");
 }
 
 function linesOf(said: string): string[] {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 import type { HostKey } from '../app/host-link.ts';
 import { parseCertificate } from './certificate.ts';
-import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
+import { fingerprintOf, hostKeyType, type KnownKeys } from './known-hosts.ts';
 import type { LoggedIn } from './logged-in.ts';
 import { networkFailure, type LoginFailure } from './login-failure.ts';
 import { runOpensshSession } from './openssh-channel.ts';
@@ -111,11 +111,11 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     }
     const first = await tryOnce(request, openssh, { trusted: null, canDetach });
     if (first.kind === 'in' || target.trustFirstKey === undefined || first.shown === null) return first;
-    const line = knownHostsLine(target, first.shown);
-    if (line === null || request.known.verdict(first.shown) !== 'unknown') return first;
+    const key = plainKey(first.shown);
+    if (first.failure.hostKey?.line == null || request.known.verdict(key) !== 'unknown') return first;
     // Now ssh itself checks that the host has this very key.
-    const second = await tryOnce(request, openssh, { trusted: first.shown, canDetach });
-    return second.kind === 'in' ? { ...second, firstKey: keyShown(target, first.shown) } : second;
+    const second = await tryOnce(request, openssh, { trusted: key, canDetach });
+    return second.kind === 'in' ? { ...second, firstKey: keyShown(target, key) } : second;
   }
 
   async function tryOnce(
@@ -261,8 +261,7 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
             how,
           ),
         onward: { kind: 'program', words: ['ssh', ...quiet, '-W', '[%h]:%p', '--', name] },
-        // A host certificate stands for the key in it.
-        hostKey: key === null ? null : fingerprintOf(parseCertificate(key)?.keyBlob ?? key),
+        hostKey: key === null ? null : fingerprintOf(plainKey(key)),
         gone: gone.promise,
         goodbye: async () => {
           await end();
@@ -284,6 +283,11 @@ async function lastSaid(child: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => child.once('close', resolve));
   await Promise.race([ended, sleep(LAST_WORDS_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
   late.abort();
+}
+
+/** A host certificate stands for the key in it. */
+function plainKey(key: Buffer): Buffer {
+  return parseCertificate(key)?.keyBlob ?? key;
 }
 
 function isAtLeast([major = 0, minor = 0]: readonly number[], [least, point]: readonly [number, number]): boolean {

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { ConnectionState } from '../../src/ssh/connection.ts';
-import { openSsh } from '../../src/ssh/open-ssh.ts';
+import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
+import type { SshTarget } from '../../src/ssh/target.ts';
 import { needs } from '../support/needs.ts';
 import { byOpenssh, freePort, makeKey, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 
@@ -13,6 +15,7 @@ const dir = mkdtempSync(path.join(tmpdir(), 'oombot-failure-'));
 describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   const stranger = path.join(dir, 'stranger');
   const second = path.join(dir, 'second');
+  const opened: Ssh[] = [];
   let sshd: Sshd;
   let strict: Sshd;
   let closed: Sshd;
@@ -31,10 +34,26 @@ describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), (
     ]);
     nobody = await freePort();
   });
+  afterEach(async () => {
+    while (opened.length > 0) await opened.pop()?.close();
+  });
   afterAll(async () => {
     for (const one of [sshd, strict, closed, old, slow]) await one?.close();
     rmSync(dir, { recursive: true, force: true });
   });
+
+  function anSsh(readyTimeoutMs = 20_000): Ssh {
+    const ssh = openSsh({
+      clock: realClock,
+      random: () => 1,
+      passphrase: null,
+      agentSocket: null,
+      readyTimeoutMs,
+      proxyEnvironment: { PATH: process.env['PATH'] },
+    });
+    opened.push(ssh);
+    return ssh;
+  }
 
   /** A section of ssh_config. */
   function section(name: string, port: number, keys: string[], more = ''): string {
@@ -47,29 +66,17 @@ describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), (
   async function failureOf(
     text: string,
     kind: ConnectionState['kind'],
-    readyTimeoutMs = 20_000,
+    readyTimeoutMs?: number,
   ): Promise<ConnectionState> {
     const configFile = path.join(mkdtempSync(path.join(dir, 'config-')), 'config');
     writeFileSync(configFile, text);
-    const ssh = openSsh({
-      clock: realClock,
-      random: () => 1,
-      passphrase: null,
-      agentSocket: null,
-      readyTimeoutMs,
-      proxyEnvironment: { PATH: process.env['PATH'] },
-    });
     const target = byOpenssh(sshd.target({ name: 'db01', identityFile: null }), {
       host: 'db01',
       configFile,
       given: [],
       allowPrograms: true,
     });
-    try {
-      return await stateOf(ssh.connect(target), kind);
-    } finally {
-      await ssh.close();
-    }
+    return stateOf(anSsh(readyTimeoutMs).connect(target), kind);
   }
 
   function behind(jump: string): string {
@@ -154,6 +161,45 @@ describe('what ssh says as a login fails', needs('sshd', 'ssh', 'ssh-keygen'), (
     const state = await failureOf(section('db01', slow.port, [stranger]), 'unreachable', 1_500);
 
     expect(state.sentence).toContain('answers, but the login takes too long');
+  });
+
+  describe('where the host shows a certificate', () => {
+    const ca = path.join(dir, 'ca');
+    let certified: Sshd;
+    beforeAll(async () => {
+      makeKey(ca, 'ed25519');
+      certified = await openSshd({ lines: [`HostCertificate ${path.join(dir, 'host-cert.pub')}`] });
+      const key = path.join(certified.dir, 'host_ed25519');
+      const signed = ['-q', '-s', ca, '-I', 'host', '-n', '127.0.0.1', '-V', '-2h:-1h', '-h', `${key}.pub`];
+      execFileSync('ssh-keygen', signed);
+      copyFileSync(`${key}-cert.pub`, path.join(dir, 'host-cert.pub'));
+      await certified.stop();
+      await certified.start();
+    });
+    afterAll(() => certified?.close());
+
+    function aHost(lines: string, trust = false): SshTarget {
+      const file = path.join(mkdtempSync(path.join(dir, 'known-')), 'known_hosts');
+      writeFileSync(file, lines);
+      return byOpenssh(certified.target({ knownHosts: [file], ...(trust ? { trustFirstKey: file } : {}) }));
+    }
+
+    it('says what is wrong with it', async () => {
+      const state = await stateOf(
+        anSsh().connect(aHost(`@cert-authority * ${readFileSync(`${ca}.pub`, 'utf8')}`)),
+        'refused',
+      );
+
+      expect(state).toMatchObject({ reason: 'unknown-host-key', hostKey: { line: null } });
+      expect(state.sentence).toMatch(/presents a host certificate that is not accepted: it expired at /);
+    });
+
+    it('shows the key in it where no authority is known, and can put that on file', async () => {
+      const state = await stateOf(anSsh().connect(aHost('')), 'refused');
+      await stateOf(anSsh().connect(aHost('', true)), 'connected');
+
+      expect(state.hostKey?.line).toBe(`[127.0.0.1]:${certified.port} ${certified.publicKey('ed25519')}`);
+    });
   });
 
   it('names the line that ssh cannot read', async () => {
