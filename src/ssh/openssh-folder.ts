@@ -122,7 +122,7 @@ async function fill(
     `${FORCED}${world.canDetach ? 'ForkAfterAuthentication no\n' : ''}${openssh.allowPrograms ? '' : 'PermitLocalCommand no\n'}${files.join('')}Match all
 User ${otherwise.user}
 Port ${otherwise.port}
-${otherwise.identityFile === null ? '' : `IdentityFile ${fileWord(otherwise.identityFile)}\n`}UserKnownHostsFile ${otherwise.knownHosts.map(fileWord).join(' ')}
+${otherwise.identityFile === null ? '' : `IdentityFile ${fileWord(otherwise.identityFile)}\n`}UserKnownHostsFile ${['/dev/null', ...otherwise.knownHosts].map(fileWord).join(' ')}
 ConnectTimeout ${Math.max(1, Math.ceil(world.connectTimeoutMs / 1_000))}
 ServerAliveInterval ${keepalive}
 ServerAliveCountMax 3

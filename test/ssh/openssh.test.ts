@@ -94,10 +94,11 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
   it('reaches a server that has post-quantum key exchange alone, where ssh2 says which line does it', async () => {
     const modern = await openSshd({ lines: ['KexAlgorithms sntrup761x25519-sha512@openssh.com'] });
     opened.push(modern);
-    const bySsh2 = anSsh().connect(modern.target());
+    const { openssh: _, ...target } = modern.target();
+    const bySsh2 = anSsh().connect(target);
 
     const state = await stateOf(bySsh2, 'refused');
-    const config = { name: 'here', tags: [], channel: null, logFiles: null, target: modern.target() };
+    const config = { name: 'here', tags: [], channel: null, logFiles: null, target };
     const [finding] = await checkConnection(config, bySsh2, realClock);
     const connection = anSsh().connect(byOpenssh(modern.target()));
     await stateOf(connection, 'connected');
@@ -166,6 +167,14 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
 
     expect([wrong.reason, wrong.hostKey?.fingerprint]).toEqual(['changed-host-key', sshd.fingerprint('ed25519')]);
     expect(taken.reason).toBe('revoked-host-key');
+  });
+
+  it('is refused where its first key cannot be put on file', async () => {
+    const change = { knownHosts: [], trustFirstKey: path.join(dir, 'no', 'folder') };
+
+    const { sentence } = await stateOf(anSsh().connect(byOpenssh(sshd.target(change))), 'refused');
+
+    expect(sentence).toMatch(/its first key cannot be put into .*ENOENT/);
   });
 
   it('puts a first key on file where that is asked for, once ssh has checked it', async () => {
@@ -274,7 +283,8 @@ describe('a host by the program ssh', needs('sshd', 'ssh', 'ssh-keygen'), () => 
     makeKey(file, 'ed25519');
     writeFileSync(file, fidoKey(), { mode: 0o600 });
 
-    const state = await stateOf(anSsh().connect(sshd.target({ identityFile: file })), 'refused');
+    const { openssh: _, ...target } = sshd.target({ identityFile: file });
+    const state = await stateOf(anSsh().connect(target), 'refused');
 
     expect(state).toMatchObject({ reason: 'fido-key', sentence: expect.stringContaining('transport: openssh') });
   });
