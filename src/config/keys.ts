@@ -80,13 +80,13 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     key: 'ssh.allowProxyCommand',
     default: 'false',
     meaning:
-      'run the ProxyCommand of ssh.configFile, by /bin/sh, as the user that the bot runs as; with transport openssh, Match exec and LocalCommand too',
+      'run the ProxyCommand of ssh.configFile, by /bin/sh, as the user that the bot runs as; with transport openssh also Match exec and LocalCommand',
   },
   {
     key: 'ssh.transport',
     default: 'auto',
     meaning:
-      'what connects to the hosts: ssh2 (inside oombot; auto means the same) or openssh, the program ssh of this machine with its own configuration',
+      'what connects to the hosts: ssh2 (inside oombot; auto means the same) or openssh (this machine’s own ssh, with its own configuration)',
   },
   {
     key: 'ssh.allowSha1',

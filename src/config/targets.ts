@@ -5,7 +5,7 @@ import { fileFault } from './document.ts';
 import type { ConfigFile, HostEntry } from './schema.ts';
 import { openSshConfigFile } from '../ssh/ssh-config-file.ts';
 import { readSshConfigHost, type SshConfigHost } from '../ssh/ssh-config-host.ts';
-import type { OpensshSettings, SshTarget } from '../ssh/target.ts';
+import { parseJump, type OpensshSettings, type SshTarget } from '../ssh/target.ts';
 
 /** One host as somebody wrote it down, and where to complain about it. */
 export interface WrittenHost {
@@ -83,32 +83,20 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
       }
       const named = hosts.get(hop);
       if (named && via === null) return targetOf(hop, named, [...way, name], transport);
-      const parts = /^(?:ssh:\/\/)?(?:(?<user>[^@]+)@)?(?<address>\[[^\]]+\]|[^:]+)(?::(?<port>\d{1,5}))?$/.exec(
-        hop,
-      )?.groups;
-      const port = Number(parts?.['port'] ?? ssh.port);
-      if (parts?.['address'] === undefined || port < 1 || port > 65_535) {
+      const parts = parseJump(hop);
+      if (parts === null) {
         fault('jump', `${label}.jump is "${hop}", expected a host name of this file, or [user@]address[:port].`);
         return null;
       }
-      const address = parts['address'].replace(/^\[|\]$/g, '');
-      const plain = {
-        name: address,
-        address,
-        port,
-        user: parts['user'] ?? ssh.user,
-        identityFile,
-        knownHosts,
-        fingerprints: [],
-      };
+      const { address, port = ssh.port, user = ssh.user } = parts;
+      const plain = { name: address, address, port, user, identityFile, knownHosts, fingerprints: [] };
       if (isOpenssh) {
-        const given: OpensshSettings['given'] = parts['user'] === undefined ? [] : ['user'];
-        const port = parts['port'] === undefined ? [] : (['port'] as const);
-        return { ...plain, jump: null, openssh: byOpenssh(address, [...given, ...port]) };
+        const given = (['user', 'port'] as const).filter((key) => parts[key] !== undefined);
+        return { ...plain, jump: null, openssh: byOpenssh(address, given) };
       }
       // A jump of a host out of ssh_config is looked up there, as ssh itself does.
       if (sshConfig === undefined) return { ...plain, jump: via };
-      const given = { user: parts['user'] ?? null, port: parts['port'] === undefined ? null : port };
+      const given = { user: parts.user ?? null, port: parts.port ?? null };
       try {
         const hopAlias = lookup(address, given);
         hopAlias.warnings.forEach(warn);

@@ -1,5 +1,6 @@
 import type { Certificate } from './certificate.ts';
 import { fingerprintOf } from './known-hosts.ts';
+import { printable } from './login-failure.ts';
 
 export interface CertificateFile {
   file: string;
@@ -25,7 +26,7 @@ export function judgeCertificate(
   if (nowMs < certificate.validFromMs)
     return unusable(`it is not valid before ${timeOf(certificate.validFromMs)}; is the clock of this machine right?`);
   const { serial, principals } = certificate;
-  const names = principals.map(printable).join(', ').slice(0, 200);
+  const names = printable(principals.join(', '));
   const whom =
     principals.length > 0 && !principals.includes(user)
       ? `it is for ${names}, not for ${user}: have it signed with -n ${user}, or let the host map it (AuthorizedPrincipalsFile)`
@@ -36,8 +37,4 @@ export function judgeCertificate(
 function timeOf(ms: number): string {
   // A certificate may name any 64-bit second.
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : 'a time beyond all calendars';
-}
-
-function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]+/g, '?').slice(0, 60);
 }

@@ -35,8 +35,7 @@ export function runChannel(
   options: ChannelOptions,
 ): Promise<{ end: ChannelEnd; stderr: string }> {
   const done = Promise.withResolvers<{ end: ChannelEnd; stderr: string }>();
-  const stderr: Buffer[] = [];
-  let stderrBytes = 0;
+  const stderr = openErrorText();
   let channel: ClientChannel | null = null;
   let over = false;
 
@@ -46,7 +45,7 @@ export function runChannel(
     options.signal.removeEventListener('abort', onAbort);
     client.off('close', onLost);
     client.off('end', onLost);
-    done.resolve({ end, stderr: Buffer.concat(stderr).toString('latin1') });
+    done.resolve({ end, stderr: stderr.text() });
     if (channel !== null && end.kind !== 'exit' && end.kind !== 'signal' && end.kind !== 'lost')
       leave(channel, options.endStdin);
   }
@@ -87,11 +86,7 @@ export function runChannel(
         finish({ kind: 'fault', sentence: `its output cannot be read: ${wordsOf(error)}` });
       }
     });
-    opened.stderr.on('data', (chunk: Buffer) => {
-      const rest = chunk.subarray(0, STDERR_BYTES_MAX - stderrBytes);
-      stderrBytes += rest.length;
-      if (rest.length > 0) stderr.push(rest);
-    });
+    opened.stderr.on('data', stderr.add);
     // The order of `exit` and `end` varies; `close` is last. Without an exit code or a signal the connection was lost.
     opened.on('close', (code?: number | null, signal?: string) => {
       if (typeof code === 'number') finish({ kind: 'exit', code });
@@ -114,7 +109,20 @@ export function runChannel(
   return done.promise;
 }
 
-function wordsOf(error: unknown): string {
+/** What a command writes to its standard error, as far as it is kept. */
+export function openErrorText(): { add: (chunk: Buffer) => void; text: () => string } {
+  const kept: Buffer[] = [];
+  let bytes = 0;
+  function add(chunk: Buffer): void {
+    const rest = chunk.subarray(0, STDERR_BYTES_MAX - bytes);
+    bytes += rest.length;
+    if (rest.length > 0) kept.push(rest);
+  }
+  return { add, text: () => Buffer.concat(kept).toString('latin1') };
+}
+
+/** A fault for a sentence. */
+export function wordsOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).slice(0, 200);
 }
 

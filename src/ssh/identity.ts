@@ -188,7 +188,7 @@ function problemWith(file: string, { message }: Error): Identity {
     return {
       kind: 'problem',
       reason: 'fido-key',
-      sentence: `the key file ${file} is of a FIDO key, which oombot itself cannot use; the program ssh can: transport: openssh`,
+      sentence: `the key file ${file} holds a FIDO key, which needs this machine’s own ssh: set transport: openssh for this host`,
     };
   const isLocked = /encrypted|passphrase|decrypt/i.test(message);
   const hint = isLocked ? '; set OOMBOT_SSH_PASSPHRASE to its passphrase' : '';

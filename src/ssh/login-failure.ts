@@ -70,11 +70,11 @@ export function authenticationFailure(
   target: SshTarget,
   { words, hint }: { words: string; hint: string | null },
 ): LoginFailure {
-  const first = hint === null ? '' : `${hint}${hint.endsWith('?') ? '' : '.'} Or: `;
+  const first = hint === null ? '' : `${hint}${hint.endsWith('?') ? '' : '.'} `;
   return {
     kind: 'person',
     reason: 'authentication',
-    sentence: `${placeOf(target)} refuses the login of ${target.user} with ${words}. ${first}Add the public key to ~${target.user}/.ssh/authorized_keys on the host, and check user and key in the configuration.`,
+    sentence: `${placeOf(target)} refuses the login of ${target.user} with ${words}. ${first}Check that the public key is in ~${target.user}/.ssh/authorized_keys on the host, and that user and key are right in the configuration.`,
     hostKey: null,
   };
 }
@@ -84,12 +84,12 @@ export function algorithmFailure(target: SshTarget, said: string): LoginFailure 
   const isKex = /key exchange/i.test(said);
   const old =
     / host key/i.test(said) && target.allowSha1 !== true
-      ? ' Is it an old one, whose RSA key signs with SHA-1 alone (before OpenSSH 7.2, such as RHEL 6 and many routers)? Then allow that for this host: allowSha1: true.'
+      ? ' A server older than OpenSSH 7.2 (RHEL 6, many routers) signs with SHA-1 only: if this is one, set allowSha1: true for this host.'
       : '';
   const way =
     target.openssh === undefined
-      ? `${isKex ? ' Where the server allows post-quantum key exchange alone (mlkem768, sntrup761), which oombot does not have itself, add curve25519-sha256 to KexAlgorithms in its sshd_config, or have' : ' The server’s sshd_config can allow more, or have'} oombot use the machine’s own ssh program for this host: transport: openssh.`
-      : ' The ssh program on this machine is older or younger than the server: update it, or allow more in the server’s sshd_config.';
+      ? `${isKex ? ' If the server allows only post-quantum key exchange (mlkem768, sntrup761), which oombot lacks, add curve25519-sha256 to KexAlgorithms in its sshd_config. Or' : ' Allow one that oombot has in the server’s sshd_config, or'} set transport: openssh for this host, to connect with this machine’s own ssh.`
+      : ' Update ssh on this machine, or allow an algorithm of the server in ssh_config (KexAlgorithms, HostKeyAlgorithms, Ciphers, MACs).';
   return {
     kind: 'person',
     reason: 'algorithms',
@@ -115,10 +115,10 @@ function networkWords(code: string | number | null, said: string): string {
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'cannot be reached: there is no route to it.';
   if (code === 'ETIMEDOUT') return 'does not answer: is it up, and does a firewall let the bot through?';
   if (code === 'ECONNRESET')
-    return 'dropped the connection before the login. Does it do so for all, its sshd takes no more for now: MaxStartups, or PerSourcePenalties after failed logins.';
+    return 'closed the connection before the login. If it does so for everyone, its sshd is over a limit: MaxStartups, or PerSourcePenalties after failed logins.';
   if (code === 'client-timeout') return 'did not answer as an SSH server in time.';
   if (typeof code === 'number') return `ended the connection: "${said}".`;
-  return `dropped the connection before the login: ${said}.`;
+  return `closed the connection before the login: ${said}.`;
 }
 
 /** A host in a sentence. */

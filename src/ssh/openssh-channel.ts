@@ -1,17 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { ChannelEnd, ChannelOptions } from './channel.ts';
+import { openErrorText, wordsOf, type ChannelEnd, type ChannelOptions } from './channel.ts';
 
 /** A child of the program ssh that asks the one connection of its host for a session. */
 export interface SessionWorld {
   /** Starts it. Throws where the machine has no room for it. */
   start: (command: string) => ChildProcess;
-  /** Resolves once the connection is gone. */
-  gone: Promise<void>;
+  /** Aborted once the connection is gone. */
+  gone: AbortSignal;
 }
 
-const STDERR_BYTES_MAX = 8 * 1024;
 /** A lasting command ends by itself when its input does. */
 const LEAVE_MS = 2_000;
 /** The sessions of a connection that is lost may be told before the connection itself. */
@@ -24,20 +23,20 @@ export function runOpensshSession(
   options: ChannelOptions,
 ): Promise<{ end: ChannelEnd; stderr: string }> {
   const done = Promise.withResolvers<{ end: ChannelEnd; stderr: string }>();
-  const stderr: Buffer[] = [];
-  let stderrBytes = 0;
+  const stderr = openErrorText();
   let over = false;
   let child: ChildProcess;
 
-  function said(): string {
-    return Buffer.concat(stderr).toString('latin1');
-  }
   function finish(end: ChannelEnd): void {
     if (over) return;
     over = true;
     options.signal.removeEventListener('abort', onAbort);
-    done.resolve({ end, stderr: said() });
+    gone.removeEventListener('abort', onLost);
+    done.resolve({ end, stderr: stderr.text() });
     if (child.exitCode === null && child.signalCode === null) leave(child, options.endStdin);
+  }
+  function onLost(): void {
+    finish({ kind: 'lost' });
   }
   function onAbort(): void {
     finish({ kind: 'aborted' });
@@ -45,6 +44,7 @@ export function runOpensshSession(
 
   if (options.signal.aborted)
     return Promise.resolve({ end: { kind: 'refused', sentence: 'given up before it started' }, stderr: '' });
+  if (gone.aborted) return Promise.resolve({ end: { kind: 'refused', sentence: 'not connected' }, stderr: '' });
   try {
     child = start(command);
   } catch (error) {
@@ -54,7 +54,7 @@ export function runOpensshSession(
     });
   }
   options.signal.addEventListener('abort', onAbort, { once: true });
-  void gone.then(() => finish({ kind: 'lost' }));
+  gone.addEventListener('abort', onLost, { once: true });
   child.once('error', (error) => finish({ kind: 'refused', sentence: `ssh cannot be started: ${wordsOf(error)}` }));
   child.stdin?.on('error', () => {}); // it ended before it had read all
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -69,20 +69,16 @@ export function runOpensshSession(
       finish({ kind: 'fault', sentence: `its output cannot be read: ${wordsOf(error)}` });
     }
   });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    const rest = chunk.subarray(0, STDERR_BYTES_MAX - stderrBytes);
-    stderrBytes += rest.length;
-    if (rest.length > 0) stderr.push(rest);
-  });
+  child.stderr?.on('data', stderr.add);
   child.once('close', (code) => void judge(code));
 
   // 255 is ssh's own word for all that went wrong, and what it says for a command that a signal ended.
   async function judge(code: number | null): Promise<void> {
     if (over) return;
     if (code !== null && code !== 255) return finish({ kind: 'exit', code });
-    if (/^mux_client_request_session: session request failed/m.test(said()))
+    if (/^mux_client_request_session: session request failed/m.test(stderr.text()))
       return finish({ kind: 'refused', sentence: 'no session for a command', isFull: true });
-    await Promise.race([gone, sleep(LOST_MS)]);
+    await sleep(LOST_MS, undefined, { signal: gone }).catch(() => {});
     finish({ kind: 'signal', signal: 'a signal' });
   }
 
@@ -98,8 +94,4 @@ function leave(child: ChildProcess, atOnce: boolean): void {
   if (atOnce) child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), LEAVE_MS);
   child.once('exit', () => clearTimeout(timer));
-}
-
-function wordsOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 200);
 }

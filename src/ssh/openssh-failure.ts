@@ -1,8 +1,12 @@
 import type { HostKey } from '../app/host-link.ts';
+import { parseCertificate } from './certificate.ts';
+import { wordsOf } from './channel.ts';
+import { judgeHostCertificate } from './host-certificate.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
 import {
   algorithmFailure,
   authenticationFailure,
+  certificateSentence,
   networkFailure,
   placeOf,
   printable,
@@ -31,7 +35,15 @@ const NETWORK: readonly (readonly [RegExp, string])[] = [
   [/Connection reset by|Connection closed by|Broken pipe/, 'ECONNRESET'],
 ];
 
-const HOST_KEY = /host key is known for|HOST IDENTIFICATION HAS CHANGED|REVOKED HOST KEY|Host key verification failed/;
+const HOST_KEY = /you have requested strict checking|is marked as revoked|Host key verification failed/;
+const LOGIN =
+  /^(?:\S+@(?<host>\S+): Permission denied \(|Received disconnect from (?<address>\S+) port \d+:\d+: Too many authentication failures)/;
+
+const KEY_FILE = /^(?:no such identity|Load key|Permissions \d+ for|sign_and_send_pubkey|provider )/;
+
+// What ssh says after the reason: that it gives up, or that the program on the way has ended, such as the ssh of a ProxyJump.
+const AFTERWORDS =
+  /\bUNKNOWN port 65535$|^kex_exchange_identification: Connection closed by remote host$|^stdio forwarding failed$|^Disconnected from |terminating, \d+ bad configuration options$/;
 
 /** The same findings as those of a login by ssh2. */
 export function opensshFailure(
@@ -40,34 +52,70 @@ export function opensshFailure(
   { said, shown, isLate }: OpensshWords,
 ): LoginFailure {
   const last = lastWords(said);
-  if (isLate) return networkFailure(target, 'client-timeout', last);
-  if (/Permission denied|Too many authentication failures/.test(last))
-    return authenticationFailure(target, {
-      words: target.identityFile ?? 'the keys that ssh has',
-      hint: 'Is the key one with a passphrase, which ssh can ask only an agent for?',
-    });
-  // A hop of its ProxyJump says so before ssh loses the connection through it.
-  const ofKey = said.split(/\r?\n/).findLast((line) => HOST_KEY.test(line));
+  if (isLate && shown === null) return networkFailure(target, 'client-timeout', last);
+  if (isLate) {
+    const words = 'answers, but the login takes too long. Does a key wait to be touched?';
+    return networkFailure(target, null, last, words);
+  }
+  const lines = linesOf(said);
+  // Until the host has shown its key, all that is said is about the way to it.
+  const isOnTheWay = shown === null && /\bUNKNOWN port 65535$/.test(lines.at(-1) ?? '');
+  const refusal = LOGIN.exec(lines.findLast((line) => LOGIN.test(line)) ?? '');
+  if (refusal !== null && isOnTheWay) return jumpLoginFailure(target, refusal);
+  if (refusal !== null) {
+    const ofFile = lines.findLast((line) => KEY_FILE.test(line));
+    const hint =
+      ofFile === undefined ? 'If the key has a passphrase, load it into an agent' : `ssh said: "${lastWords(ofFile)}"`;
+    return authenticationFailure(target, { words: target.identityFile ?? 'the keys that ssh offers', hint });
+  }
+  const ofKey = lines.find((line) => HOST_KEY.test(line));
   if (ofKey !== undefined) return hostKeyFailure(target, known, shown, lastWords(ofKey));
-  if (/no matching|no mutual/i.test(last)) return algorithmFailure(target, last);
+  const isForAlgorithms = /no matching|no mutual/i.test(last);
+  if (isForAlgorithms && !isOnTheWay) return algorithmFailure(target, last);
   if (target.jump !== null && /Stdio forwarding request failed/.test(said)) {
-    const why = 'it does not answer there, or forwarding is not allowed';
+    const why = 'the host does not answer, or the jump host forbids forwarding (AllowTcpForwarding)';
     return networkFailure(target, null, last, `cannot be reached from its jump host ${target.jump.name}: ${why}.`);
   }
+  if (isOnTheWay) {
+    const failure = networkFailure(target, null, last, `cannot be reached: ${wayWords(last)}.`);
+    return isForAlgorithms ? { ...failure, kind: 'person', reason: 'jump-host' } : failure;
+  }
   const code = NETWORK.find(([pattern]) => pattern.test(last))?.[1] ?? null;
-  return networkFailure(target, code, last === '' ? 'ssh ended and said nothing' : last);
+  if (code !== null) return networkFailure(target, code, last);
+  const words = last === '' ? 'ssh ended without a word' : `ssh said: "${last}"`;
+  return networkFailure(target, null, last, `cannot be reached: ${words}.`);
+}
+
+function wayWords(last: string): string {
+  const way = 'its jump host or ProxyCommand';
+  return AFTERWORDS.test(last) ? `the connection through ${way} closed before the login` : `${way} failed: "${last}"`;
+}
+
+function jumpLoginFailure(target: SshTarget, { input, groups }: RegExpExecArray): LoginFailure {
+  const jump = printable(groups?.['host'] ?? groups?.['address'] ?? '');
+  return {
+    kind: 'person',
+    reason: 'jump-host',
+    sentence: `${placeOf(target)} cannot be reached: its jump host ${jump} refuses the login (ssh said: "${lastWords(input)}"). Add the public key to ~/.ssh/authorized_keys on the jump host, and check its User and IdentityFile in ssh_config.`,
+    hostKey: null,
+  };
 }
 
 function hostKeyFailure(target: SshTarget, known: KnownKeys, shown: Buffer | null, last: string): LoginFailure {
-  const verdict = shown === null ? 'trusted' : known.verdict(shown);
-  if (shown !== null && verdict !== 'trusted') return refusalSentence(target, known, verdict, keyShown(target, shown));
-  return {
-    kind: 'person',
-    // Not a key of the host: of a hop, or one that ssh compares by another name.
-    reason: 'unknown-host-key',
-    sentence: `${placeOf(target)} cannot be reached by ssh, which does not accept the key of the host or of a hop on the way: ${last}.`,
-    hostKey: shown === null ? null : { ...keyShown(target, shown), line: null },
-  };
+  const certificate = shown === null ? null : parseCertificate(shown);
+  const plain = certificate?.keyBlob ?? shown;
+  const key = plain === null ? null : { ...keyShown(target, plain), line: null };
+  if (certificate !== null && key !== null && known.authorities.length > 0) {
+    const name = (target.settings?.hostKeyAlias ?? target.address).toLowerCase();
+    const judged = judgeHostCertificate(certificate, { ...known, name, nowMs: Date.now() });
+    if (judged.kind !== 'trusted') return certificateSentence(target, judged, key);
+  }
+  const verdict = plain === null ? 'trusted' : known.verdict(plain);
+  if (plain !== null && verdict !== 'trusted') return refusalSentence(target, known, verdict, keyShown(target, plain));
+  const whose = key === null ? 'of its jump host ' : '';
+  // Where the host has shown its key, ssh looks for it by another name: HostKeyAlias.
+  const sentence = `${placeOf(target)} cannot be reached: ssh does not accept the host key ${whose}(ssh said: "${last}"). Verify that key, then add it to known_hosts under the name that ssh gives.`;
+  return { kind: 'person', reason: 'unknown-host-key', sentence, hostKey: key };
 }
 
 /** A key as people compare it. */
@@ -75,10 +123,50 @@ export function keyShown(target: SshTarget, key: Buffer): HostKey {
   return { type: hostKeyType(key), fingerprint: fingerprintOf(key), line: knownHostsLine(target, key) };
 }
 
-/** The last line that ssh said, on one line. */
+/** The last line that ssh said for a reason, as far as it can be shown. */
 export function lastWords(said: string): string {
-  const lines = said.split(/\r?\n/).filter((line) => line.trim() !== '');
-  return printable(lines.at(-1) ?? '')
-    .trim()
-    .replace(/\.$/, '');
+  const lines = linesOf(said);
+  return printable(lines.findLast((line) => !AFTERWORDS.test(line)) ?? lines.at(-1) ?? '')
+    .replace(/\.$/, '')
+    .replaceAll('"', "'");
+}
+
+function linesOf(said: string): string[] {
+  return said
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+/** It waits for a person. */
+export function failed(
+  target: SshTarget,
+  reason: LoginFailure['reason'],
+  why: string,
+): { kind: 'failed'; failure: LoginFailure } {
+  const failure = { kind: 'person', reason, sentence: `${target.name}: ${why}.`, hostKey: null } as const;
+  return { kind: 'failed', failure };
+}
+
+/** ssh was not started, or does not take the host. */
+export function notStarted(target: SshTarget, error: unknown): { kind: 'failed'; failure: LoginFailure } {
+  if (!isForNow(error)) return failed(target, 'local-program', `ssh cannot be started: ${faultWords(error)}`);
+  return noRoom(target, faultWords(error));
+}
+
+export function noRoom(target: SshTarget, said: string): { kind: 'failed'; failure: LoginFailure } {
+  const failure = networkFailure(target, null, said, `cannot be reached: ssh cannot be started: ${said}.`);
+  return { kind: 'failed', failure };
+}
+
+/** The machine has no room for a process more. */
+export function isForNow(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(?:EAGAIN|EMFILE|ENFILE|ENOMEM)$/.test(String(error.code));
+}
+
+/** What ssh said as it failed, or why it could not be run. */
+export function faultWords(error: unknown): string {
+  const said =
+    error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? lastWords(error.stderr) : '';
+  return said === '' ? wordsOf(error) : said;
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -16,6 +16,7 @@ export interface OpensshFolder {
   options: string[];
   /** The key that the host showed last; null: it did not come so far. */
   shownKey: () => Promise<Buffer | null>;
+  /** Never rejects: what cannot be removed is left to whoever empties the temporary folder. */
   remove: () => Promise<void>;
 }
 
@@ -58,21 +59,40 @@ ConnectionAttempts 1
 LogLevel INFO
 `;
 
-// A Unix socket's path has 108 bytes, and ssh first makes one with 17 more.
-const SOCKET_DIR_MAX = 70;
+// A Unix socket's path has 108 bytes, and ssh first makes one with 17 more. For a hop of its ProxyJump, ssh gives the path of the file to
+// a shell, unquoted, and reads `%` in it.
+const PLAIN_FOLDER = /^\/[\w./+-]{0,69}$/;
 
-/** Makes the folder. `extra`: lines of known_hosts beside the files of the target. */
+interface FolderWorld {
+  /** Lines of known_hosts beside the files of the target. */
+  extra: readonly KnownHostLine[];
+  connectTimeoutMs: number;
+  keepaliveIntervalMs: number;
+  canDetach: boolean;
+}
+
+/** Makes the folder, or leaves none behind. */
 export async function makeOpensshFolder(
   target: SshTarget,
   openssh: OpensshSettings,
-  {
-    extra,
-    ...world
-  }: { extra: readonly KnownHostLine[]; connectTimeoutMs: number; keepaliveIntervalMs: number; canDetach: boolean },
+  world: FolderWorld,
 ): Promise<OpensshFolder> {
-  const base = tmpdir().length > SOCKET_DIR_MAX ? '/tmp' : tmpdir();
+  const base = PLAIN_FOLDER.test(tmpdir()) ? tmpdir() : '/tmp';
   const dir = await mkdtemp(path.join(base, 'oombot-ssh-'));
-  await chmod(dir, 0o700);
+  try {
+    return await fill(dir, target, openssh, world);
+  } catch (error) {
+    await remove(dir);
+    throw error;
+  }
+}
+
+async function fill(
+  dir: string,
+  target: SshTarget,
+  openssh: OpensshSettings,
+  { extra, ...world }: FolderWorld,
+): Promise<OpensshFolder> {
   const [config, known, script] = ['config', 'known_hosts', 'key.sh'].map((name) => path.join(dir, name));
   const { given, otherwise } = openssh;
   const isPinned = target.fingerprints.length > 0;
@@ -94,7 +114,7 @@ export async function makeOpensshFolder(
     'ControlMaster=yes',
     `ControlPath=${fileWord(path.join(dir, 'socket'))}`,
   ];
-  const files = [openssh.configFile, '/etc/ssh/ssh_config'].map((file) => `Include ${quoted(file)}\n`);
+  const files = configFilesOf(openssh).map((file) => `Include ${includeWord(file)}\n`);
   await writeFile(script ?? '', KEY_SCRIPT);
   await writeFile(known ?? '', extra.map(lineOf).join(''));
   await writeFile(
@@ -102,7 +122,7 @@ export async function makeOpensshFolder(
     `${FORCED}${world.canDetach ? 'ForkAfterAuthentication no\n' : ''}${openssh.allowPrograms ? '' : 'PermitLocalCommand no\n'}${files.join('')}Match all
 User ${otherwise.user}
 Port ${otherwise.port}
-${otherwise.identityFile === null ? '' : `IdentityFile ${fileWord(otherwise.identityFile)}\n`}UserKnownHostsFile ${otherwise.knownHosts.map(fileWord).join(' ')}
+${otherwise.identityFile === null ? '' : `IdentityFile ${fileWord(otherwise.identityFile)}\n`}UserKnownHostsFile ${['/dev/null', ...otherwise.knownHosts].map(fileWord).join(' ')}
 ConnectTimeout ${Math.max(1, Math.ceil(world.connectTimeoutMs / 1_000))}
 ServerAliveInterval ${keepalive}
 ServerAliveCountMax 3
@@ -117,8 +137,17 @@ ServerAliveCountMax 3
       const shown = await readFile(path.join(dir, 'shown'), 'latin1').catch(() => '');
       return shown === '' ? null : Buffer.from(shown, 'base64');
     },
-    remove: () => rm(dir, { recursive: true, force: true }),
+    remove: () => remove(dir),
   };
+}
+
+/** The files that ssh reads, in its order. Relative Include lines of both are looked for in `~/.ssh`. */
+export function configFilesOf({ configFile }: OpensshSettings): string[] {
+  return [configFile, '/etc/ssh/ssh_config'];
+}
+
+async function remove(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true }).catch(() => undefined);
 }
 
 function lineOf({ marker, names, type, blob }: KnownHostLine): string {
@@ -136,6 +165,16 @@ function fileWord(file: string): string {
 }
 
 function quoted(file: string): string {
-  if (/["\\\n\r\0]|\$\{/.test(file)) throw new Error(`the path ${JSON.stringify(file)} cannot be said to ssh`);
+  if (/["\\\n\r\0]|\$\{/.test(file)) throw unsayable(file);
   return `"${file}"`;
+}
+
+/** Include takes a pattern, and reads `%` from OpenSSH 9.9 on. */
+function includeWord(file: string): string {
+  if (/[*?[%]/.test(file)) throw unsayable(file);
+  return quoted(file);
+}
+
+function unsayable(file: string): Error {
+  return new Error(`its configuration cannot hold the path ${JSON.stringify(file)}`);
 }

@@ -1,17 +1,27 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { access } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import type { HostKey } from '../app/host-link.ts';
 import { parseCertificate } from './certificate.ts';
-import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
+import { fingerprintOf, hostKeyType, type KnownKeys } from './known-hosts.ts';
 import type { LoggedIn } from './logged-in.ts';
-import type { LoginFailure } from './login-failure.ts';
+import { networkFailure, type LoginFailure } from './login-failure.ts';
 import { runOpensshSession } from './openssh-channel.ts';
-import { keyShown, lastWords, opensshFailure } from './openssh-failure.ts';
-import { makeOpensshFolder, type OpensshFolder } from './openssh-folder.ts';
-import { programOnTheWay } from './openssh-programs.ts';
+import {
+  failed,
+  faultWords,
+  isForNow,
+  keyShown,
+  lastWords,
+  noRoom,
+  notStarted,
+  opensshFailure,
+} from './openssh-failure.ts';
+import { configFilesOf, makeOpensshFolder, type OpensshFolder } from './openssh-folder.ts';
+import { isPlainName, programOnTheWay } from './openssh-programs.ts';
 import { expandProxyCommand, killGroup } from './proxy-command.ts';
 import type { OpensshSettings, SshTarget } from './target.ts';
 
@@ -44,22 +54,24 @@ const SAID_CHARS_MAX = 4_096;
 const GRACE_MS = 2_000;
 const POLL_MS = 20;
 const LAST_WORDS_MS = 300;
-const NAME = /^[\w.:@+%][\w.:@+%-]*$/;
 
 // The shell stays behind as a second process of the group and reads what nobody writes: when the bot ends, however it ends, it takes the
-// folder away and the group, itself too, with it. What follows are arguments; the text is fixed.
-const TIED = 'exec 3<&0; { read -r _ <&3; rm -rf -- "$0"; kill -KILL 0; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
+// folder away and the group, itself too, with it. Not its standard input, which Node closes as ssh ends. What follows are arguments; the
+// text is fixed.
+const TIED = '{ read -r _ <&3; rm -rf -- "$0"; kill -KILL 0; } >/dev/null 2>&1 & exec "$@" 3<&-';
 
 /** `environment` holds no secret of the bot's. */
 export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSocket: string | null }): Openssh {
   // A person's shell, screen and askpass are none of a program's that runs by itself.
   const { SSH_ASKPASS: _, DISPLAY: __, ...inherited } = options.environment;
   const agent = options.agentSocket === null ? {} : { SSH_AUTH_SOCK: options.agentSocket };
-  const env = { ...inherited, ...agent, SHELL: '/bin/sh', SSH_ASKPASS_REQUIRE: 'never' };
+  // ssh looks for relative Include lines, and those with `~/`, in HOME.
+  const home = homedir();
+  const env = { ...inherited, ...agent, HOME: home, SHELL: '/bin/sh', SSH_ASKPASS_REQUIRE: 'never' };
   let version: Promise<readonly number[]> | null = null;
 
-  async function ask(words: readonly string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)('ssh', words, { env, timeout: 10_000, maxBuffer: 1024 * 1024 });
+  async function ask(words: readonly string[], limit: { timeout: number; signal: AbortSignal }): Promise<string> {
+    const { stdout } = await promisify(execFile)('ssh', words, { env, maxBuffer: 1024 * 1024, ...limit });
     return stdout;
   }
 
@@ -73,32 +85,37 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     const { target } = request;
     const { openssh } = target;
     if (openssh === undefined) throw new Error(`${target.name} is not reached by ssh`);
-    const strange = [openssh.host, target.address, target.user].find((one) => !NAME.test(one));
+    const strange = [openssh.host, target.address, target.user].find((one) => !isPlainName(one));
     if (strange !== undefined)
       return failed(
         target,
         'local-program',
-        `${JSON.stringify(strange.slice(0, 100))} is no name that ssh is asked for`,
+        `${JSON.stringify(strange.slice(0, 100))} is not a valid host or user name`,
       );
     let canDetach: boolean;
     try {
       version ??= readVersion();
       const found = await version;
       if (!isAtLeast(found, VERSION_MIN))
-        return failed(target, 'no-ssh', `transport openssh needs OpenSSH 8.5 or newer, this ssh is ${found.join('.')}`);
+        return failed(
+          target,
+          'no-ssh',
+          `transport openssh needs OpenSSH 8.5 or newer, and the ssh on this machine is ${found[0] === 0 ? 'another program' : found.join('.')}. Update it, or set transport: ssh2`,
+        );
       canDetach = isAtLeast(found, CAN_DETACH);
-    } catch {
+    } catch (error) {
       version = null;
-      const fix = 'install it (Debian: apt-get install openssh-client), or set transport: ssh2';
-      return failed(target, 'no-ssh', `transport openssh needs the program ssh, which cannot be run here; ${fix}`);
+      if (isForNow(error)) return notStarted(target, error);
+      const fix = 'Install it (Debian: apt-get install openssh-client), or set transport: ssh2';
+      return failed(target, 'no-ssh', `transport openssh needs ssh on this machine, which cannot be run. ${fix}`);
     }
     const first = await tryOnce(request, openssh, { trusted: null, canDetach });
     if (first.kind === 'in' || target.trustFirstKey === undefined || first.shown === null) return first;
-    const line = knownHostsLine(target, first.shown);
-    if (line === null || request.known.verdict(first.shown) !== 'unknown') return first;
+    const key = plainKey(first.shown);
+    if (first.failure.hostKey?.line == null || request.known.verdict(key) !== 'unknown') return first;
     // Now ssh itself checks that the host has this very key.
-    const second = await tryOnce(request, openssh, { trusted: first.shown, canDetach });
-    return second.kind === 'in' ? { ...second, firstKey: keyShown(target, first.shown) } : second;
+    const second = await tryOnce(request, openssh, { trusted: key, canDetach });
+    return second.kind === 'in' ? { ...second, firstKey: keyShown(target, key) } : second;
   }
 
   async function tryOnce(
@@ -107,6 +124,8 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
     { trusted, canDetach }: { trusted: Buffer | null; canDetach: boolean },
   ): Promise<Extract<OpensshResult, { kind: 'in' }> | { kind: 'failed'; failure: LoginFailure; shown: Buffer | null }> {
     const { target, known, readyTimeoutMs, keepaliveIntervalMs, signal } = request;
+    const timeoutMs = target.settings?.connectTimeoutMs ?? readyTimeoutMs;
+    const deadlineMs = performance.now() + timeoutMs;
     let folder: OpensshFolder;
     let words: string[];
     try {
@@ -117,12 +136,15 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
           ...revoked.map((blob) => ({ marker: 'revoked', names: '*', type: hostKeyType(blob), blob }) as const),
           ...(trusted === null ? [] : [{ marker: null, names: '*', type: hostKeyType(trusted), blob: trusted }]),
         ],
-        connectTimeoutMs: target.settings?.connectTimeoutMs ?? readyTimeoutMs,
+        connectTimeoutMs: timeoutMs,
         keepaliveIntervalMs,
         canDetach,
       });
     } catch (error) {
-      return { ...failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`), shown: null };
+      return { ...notStarted(target, error), shown: null };
+    }
+    function isGivenUp(): boolean {
+      return signal.aborted || performance.now() > deadlineMs;
     }
     try {
       const proxy = request.through ?? target.proxyCommand ?? null;
@@ -134,64 +156,83 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       ];
       if (!openssh.allowPrograms) {
         const mine = proxy === null ? [] : ['-o', 'ProxyCommand=none'];
-        const line = await programOnTheWay(openssh.configFile, [...mine, ...words, '--', openssh.host], (of) =>
-          ask(of.includes('-F') ? ['-G', ...of] : ['-G', '-F', folder.config, ...of]),
+        const inFiles = { files: configFilesOf(openssh), home };
+        const line = await programOnTheWay(inFiles, [...mine, ...words, '--', openssh.host], (of) =>
+          // `Match sessiontype` holds for what runs without a command.
+          ask(['-G', '-N', '-T', ...(of.includes('-F') ? [] : ['-F', folder.config]), ...of], {
+            timeout: Math.max(1, Math.ceil(deadlineMs - performance.now()) + 1),
+            signal,
+          }),
         );
         if (line !== null) {
           await folder.remove();
-          const why = `${line}, which runs a local program. To allow that: ssh.allowProxyCommand: true in oombot.yaml`;
+          const why = `${line}. To allow that, set ssh.allowProxyCommand: true in oombot.yaml`;
           return { ...failed(target, 'local-program', why), shown: null };
         }
       }
     } catch (error) {
       await folder.remove();
-      return { ...failed(target, 'local-program', `ssh cannot be asked for it: ${wordsOf(error)}`), shown: null };
+      if (!isGivenUp()) return { ...notStarted(target, error), shown: null };
+      const failure = networkFailure(
+        target,
+        null,
+        '',
+        'cannot be reached: ssh takes too long to read its configuration.',
+      );
+      return { kind: 'failed', failure, shown: null };
     }
 
     const command = ['ssh', ...words, '-N', '-T', '--', openssh.host];
-    const master = spawn('/bin/sh', ['-c', TIED, folder.dir, ...command], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env,
-      detached: true,
-    });
+    let master: ChildProcess;
+    try {
+      master = spawn('/bin/sh', ['-c', TIED, folder.dir, ...command], {
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+        env,
+        detached: true,
+      });
+    } catch (error) {
+      await folder.remove();
+      return { ...notStarted(target, error), shown: null };
+    }
     const gone = Promise.withResolvers<void>();
-    let said = '';
-    master.stderr.on('data', (chunk: Buffer) => {
+    let [said, fault] = ['', ''];
+    // Without a free file descriptor it comes without its pipes.
+    master.stderr?.on('data', (chunk: Buffer) => {
       said = `${said}${chunk.toString('latin1')}`.slice(-SAID_CHARS_MAX);
     });
-    master.stdin.on('error', () => {});
+    const tie = (master as Partial<ChildProcess>).stdio?.[3];
+    tie?.on('error', () => {});
     master.once('error', (error) => {
-      said = `ssh cannot be started: ${error.message}`;
+      fault = faultWords(error);
       gone.resolve();
     });
     master.once('exit', () => {
       // What is left of it are the shell and what ssh had started.
       killGroup(master, 'SIGKILL');
+      tie?.destroy();
       gone.resolve();
     });
-    let isGone = false;
-    void gone.promise.then(() => {
-      isGone = true;
-    });
+    const lost = new AbortController();
+    void gone.promise.then(() => lost.abort());
 
     async function end(): Promise<void> {
-      if (isGone) return;
+      if (lost.signal.aborted) return;
       killGroup(master, 'SIGTERM');
       const timer = setTimeout(() => killGroup(master, 'SIGKILL'), GRACE_MS);
       await gone.promise;
       clearTimeout(timer);
     }
 
-    const deadlineMs = performance.now() + (target.settings?.connectTimeoutMs ?? readyTimeoutMs);
     let isLate = false;
-    while (!isGone && !isLate && !(await isThere(folder.socket))) {
+    while (!lost.signal.aborted && !isLate && !(await isThere(folder.socket))) {
       await Promise.race([gone.promise, sleep(POLL_MS)]);
-      isLate = signal.aborted || performance.now() > deadlineMs;
+      isLate = isGivenUp();
     }
-    if (isGone || isLate) {
+    if (lost.signal.aborted || isLate) {
       const shown = await folder.shownKey();
       await Promise.all([end(), lastSaid(master)]);
       await folder.remove();
+      if (fault !== '') return { ...noRoom(target, fault), shown };
       return { kind: 'failed', failure: opensshFailure(target, known, { said, shown, isLate }), shown };
     }
     const key = await folder.shownKey();
@@ -214,14 +255,13 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
           runOpensshSession(
             {
               start: (one) => spawn('ssh', [...quiet, '--', name, one], { stdio: ['pipe', 'pipe', 'pipe'], env }),
-              gone: gone.promise,
+              gone: lost.signal,
             },
             text,
             how,
           ),
         onward: { kind: 'program', words: ['ssh', ...quiet, '-W', '[%h]:%p', '--', name] },
-        // A host certificate stands for the key in it.
-        hostKey: key === null ? null : fingerprintOf(parseCertificate(key)?.keyBlob ?? key),
+        hostKey: key === null ? null : fingerprintOf(plainKey(key)),
         gone: gone.promise,
         goodbye: async () => {
           await end();
@@ -235,23 +275,19 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
   return { login };
 }
 
-function failed(
-  target: SshTarget,
-  reason: LoginFailure['reason'],
-  why: string,
-): { kind: 'failed'; failure: LoginFailure } {
-  const failure = { kind: 'person', reason, sentence: `${target.name}: ${why}.`, hostKey: null } as const;
-  return { kind: 'failed', failure };
-}
-
 /** Waits until its standard error has ended, a moment at most. */
 async function lastSaid(child: ChildProcess): Promise<void> {
   const { stderr } = child;
-  if (stderr === null || stderr.readableEnded || stderr.destroyed) return;
+  if (!stderr || stderr.readableEnded || stderr.destroyed) return;
   const late = new AbortController();
   const ended = new Promise((resolve) => child.once('close', resolve));
   await Promise.race([ended, sleep(LAST_WORDS_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
   late.abort();
+}
+
+/** A host certificate stands for the key in it. */
+function plainKey(key: Buffer): Buffer {
+  return parseCertificate(key)?.keyBlob ?? key;
 }
 
 function isAtLeast([major = 0, minor = 0]: readonly number[], [least, point]: readonly [number, number]): boolean {
@@ -269,10 +305,4 @@ async function isThere(file: string): Promise<boolean> {
 function shellWords(words: readonly string[]): string {
   if (words.some((word) => /[\0-\x1f\x7f]/.test(word))) throw new Error('its proxy command has a control character');
   return words.map((word) => `'${word.replaceAll("'", "'\\''").replaceAll('%', '%%')}'`).join(' ');
-}
-
-function wordsOf(error: unknown): string {
-  const said =
-    error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? lastWords(error.stderr) : '';
-  return said === '' ? (error instanceof Error ? error.message : String(error)).slice(0, 300) : said;
 }

@@ -11,7 +11,7 @@ export interface SshConfigLine {
   /** As the file has it. */
   keyword: string;
   args: string[];
-  /** All that follows the keyword: ProxyCommand is not split. */
+  /** All that follows the keyword, as ProxyCommand is not split; the whole line where no keyword is found. */
   rest: string;
 }
 
@@ -32,7 +32,7 @@ export interface SshConfigReader {
   linesFor: (host: string, user: { given: string | null; otherwise: string; passExec?: boolean }) => SshConfigLines;
   /** The plain names of its Host lines, and of those of all that it includes, that the pattern means. Throws as `linesFor`. */
   names: (pattern: string) => string[];
-  /** Says which line could run a program while ssh reads the files, or which files cannot be followed to know; null: none. */
+  /** The sentence, without its full stop, that says which line may run a program while ssh reads the files; null: none. */
   programLine: () => string | null;
 }
 
@@ -40,12 +40,8 @@ const DEPTH_MAX = 16; // READCONF_MAX_DEPTH
 const FILE_BYTES_MAX = 1024 * 1024;
 const FILES_MAX = 256;
 
-/** Reads a file and those that it includes, each once, however many hosts are asked for. Relative names of these are in `folder`. */
-export function openSshConfigFile(
-  file: string,
-  world: { home: string; localUser: string },
-  folder = path.join(world.home, '.ssh'),
-): SshConfigReader {
+/** Reads a file and those that it includes, each once, however many hosts are asked for. */
+export function openSshConfigFile(file: string, world: { home: string; localUser: string }): SshConfigReader {
   const read = new Map<string, SshConfigLine[]>();
 
   function linesOf(name: string): SshConfigLine[] {
@@ -62,7 +58,7 @@ export function openSshConfigFile(
   function includedBy({ args }: SshConfigLine): string[] {
     return args.flatMap((arg) => {
       const home = arg.startsWith('~/') ? path.join(world.home, arg.slice(2)) : arg;
-      const pattern = path.resolve(folder, home);
+      const pattern = path.resolve(world.home, '.ssh', home);
       return /[*?[]/.test(pattern) ? globSync(pattern).toSorted() : [pattern];
     });
   }
@@ -80,26 +76,32 @@ export function openSshConfigFile(
     });
   }
 
-  /** As ssh would, whichever sections hold; a name that it reads in a way of its own is not guessed. */
-  function programLineIn(name: string, depth: number): string | null {
-    if (!isThere(name)) return null;
-    if (depth > DEPTH_MAX) return `${name}: its Include lines go deeper than ${DEPTH_MAX} files`;
-    for (const line of linesOf(name)) {
-      const keyword = line.keyword.toLowerCase();
-      if (keyword === 'match' && /\bexec\b/i.test(line.rest)) return `${line.where}: "Match exec" runs a command`;
-      if (/^"?(?:match|include)./.test(keyword)) return `${line.where}: a line that only ssh can read`;
-      if (keyword !== 'include') continue;
-      if (/[%$`{}\\]|(?:^|\s)~[^/]/.test(line.rest)) return `${line.where}: "Include ${line.rest}" cannot be followed`;
-      for (const other of includedBy(line)) {
-        const found = programLineIn(other, depth + 1);
-        if (found !== null) return found;
+  /** Whichever sections hold. What versions of ssh read differently counts as the worst that one of them reads. */
+  function programLine(): string | null {
+    const files = new Set([file]);
+    for (const name of files) {
+      if (!isThere(name)) continue;
+      for (const line of linesOf(name)) {
+        const { where, rest } = line;
+        const keyword = line.keyword.toLowerCase();
+        // Up to 9.8 a quote ends a word, from 9.9 on it is a part of one: `host "a"exec`, `e"xe"c`.
+        const unquoted = rest.replaceAll(/["'\\]/g, '');
+        if (keyword === 'match' && /(?<![\w.-])exec(?![\w.-])/i.test(`${rest} ${unquoted}`))
+          return `${where}: "Match exec" runs a local program`;
+        // `=Match exec x` is one.
+        if (!/^\w+$/.test(keyword) && /match|include/i.test(unquoted))
+          return `${where}: only ssh can read this line, which may run a local program`;
+        if (keyword !== 'include') continue;
+        if (/[%$`{}()\\]|\*\*/.test(rest) || line.args.some((arg) => /^~[^/]/.test(arg)))
+          return `${where}: only ssh can tell which files "Include ${rest.slice(0, 100)}" means, and they may run a local program`;
+        for (const other of includedBy(line)) files.add(other);
       }
     }
     return null;
   }
 
   return {
-    programLine: () => programLineIn(file, 0),
+    programLine,
     names: (pattern) => [...new Set(namesIn(file, 0))].filter((name) => matchesPattern(pattern, name)),
     linesFor: (host, user) => {
       const found: SshConfigLines = { lines: [], isNamed: false, warnings: [] };
@@ -189,8 +191,9 @@ function splitLines(text: string, name: string): SshConfigLine[] {
     const line = raw.trim();
     const parts = /^"?([A-Za-z]\w*)"?(?:\s*=\s*|\s+)(.*)$/s.exec(line);
     if (line === '' || line.startsWith('#')) return [];
-    const rest = parts?.[2] ?? '';
-    return [{ where: `${name}:${index + 1}`, keyword: parts?.[1] ?? line.slice(0, 40), args: splitArgs(rest), rest }];
+    const [, keyword = line.slice(0, 40), rest = ''] = parts ?? [];
+    const where = `${name}:${index + 1}`;
+    return [{ where, keyword, args: splitArgs(rest), rest: parts === null ? line : rest }];
   });
 }
 

@@ -155,7 +155,7 @@ export function readSshConfigHost(
   if (proxy !== null && !world.allowProxyCommand)
     warn(
       proxy,
-      'runs a local program, so it is not used, and the host is dialled directly. To use it: ssh.allowProxyCommand: true in oombot.yaml, or the proxyCommand of this host',
+      'runs a local program, so it is not used, and the host is dialled directly. To use it, set ssh.allowProxyCommand: true in oombot.yaml, or proxyCommand for this host',
     );
 
   const strict = take('stricthostkeychecking');

@@ -62,6 +62,18 @@ export interface OpensshSettings {
   otherwise: { user: string; port: number; identityFile: string | null; knownHosts: readonly string[] };
 }
 
+/** `[user@]address[:port]` or `ssh://…`, as people and ssh write a jump host; null: it is none. */
+export function parseJump(text: string): { user?: string; address: string; port?: number } | null {
+  const [, user, address, digits] = /^(?:ssh:\/\/)?(?:([^@]+)@)?(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const port = Number(digits ?? 22);
+  if (address === undefined || port < 1 || port > 65_535) return null;
+  return {
+    ...(user === undefined ? {} : { user }),
+    address: address.replace(/^\[|\]$/g, ''),
+    ...(digits === undefined ? {} : { port }),
+  };
+}
+
 /** The same host under another account, with a key of its own. */
 export function asUser(target: SshTarget, user: string, identityFile: string | null): SshTarget {
   const { openssh } = target;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../src/app/ports.ts';
 import type { HostConfig } from '../../src/config/config.ts';
 import { openJournald } from '../support/journald.ts';
@@ -208,7 +208,7 @@ describe(
 
       await survives(watched, ['here'], () => sleep(2_500));
 
-      expect(watched.fleet.link('silent-0')?.state().kind).toBe('unreachable');
+      await vi.waitFor(() => expect(watched.fleet.link('silent-0')?.state().kind).toBe('unreachable'), 15_000);
       expect(watched.fleet.link('silent-0')?.state().sentence).toContain('did not answer as an SSH server in time');
     });
 

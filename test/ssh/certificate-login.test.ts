@@ -11,6 +11,11 @@ import { needs } from '../support/needs.ts';
 import { makeKey, openSshd, realClock, stateOf, type KeyType, type Sshd } from '../support/sshd.ts';
 import { eventually } from '../support/whole-bot.ts';
 
+const IS_OPENSSH = process.env['OOMBOT_TRANSPORT'] === 'openssh';
+
+// The program ssh finds and judges certificates itself.
+const ofSsh2 = it.skipIf(IS_OPENSSH);
+
 describe('a login with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () => {
   let dir: string;
   let sshd: Sshd;
@@ -74,7 +79,7 @@ describe('a login with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () 
     expect(stdout.toString()).toBe('in\n');
   });
 
-  it('takes the certificate of CertificateFile', async () => {
+  ofSsh2('takes the certificate of CertificateFile', async () => {
     const key = aKey();
     sign(key);
     const elsewhere = path.join(dir, 'elsewhere.pub');
@@ -93,7 +98,7 @@ describe('a login with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () 
     await stateOf(connect(key), 'connected');
   });
 
-  it.each(['ed25519', 'ecdsa', 'rsa'] as const)(
+  ofSsh2.each(['ed25519', 'ecdsa', 'rsa'] as const)(
     'has the agent sign for the certificate of an %s key',
     needs('ssh-agent'),
     async (type) => {
@@ -113,7 +118,7 @@ describe('a login with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () 
     },
   );
 
-  it.each([
+  ofSsh2.each([
     ['expired', { valid: '-2h:-1h' }, /cert\.pub was not offered: it expired at \d{4}-\S+Z; renew it\./],
     [
       'not yet valid',
@@ -138,7 +143,7 @@ describe('a login with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () 
     expect(await refusal(key)).toMatch(sentence);
   });
 
-  it('says where to look when the certificate is revoked on the host', async () => {
+  ofSsh2('says where to look when the certificate is revoked on the host', async () => {
     const key = aKey();
     sign(key);
     writeFileSync(path.join(dir, 'revoked'), readFileSync(`${key}.pub`));
@@ -146,7 +151,7 @@ describe('a login with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () 
     expect(await refusal(key)).toMatch(/is it revoked there \(RevokedKeys\)\?/);
   });
 
-  it('says so where the certificate is of another key, cut off, or no certificate', async () => {
+  ofSsh2('says so where the certificate is of another key, cut off, or no certificate', async () => {
     const [one, two] = [aKey('ed25519'), aKey('ecdsa')];
     sign(two);
     copyFileSync(`${two}-cert.pub`, `${one}-cert.pub`);

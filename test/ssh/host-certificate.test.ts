@@ -11,6 +11,8 @@ import type { SshTarget } from '../../src/ssh/target.ts';
 import { needs } from '../support/needs.ts';
 import { makeKey, openSshd, realClock, stateOf, type KeyType, type Sshd } from '../support/sshd.ts';
 
+const IS_OPENSSH = process.env['OOMBOT_TRANSPORT'] === 'openssh';
+
 describe('a host with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () => {
   let dir: string;
   let sshd: Sshd;
@@ -94,7 +96,7 @@ describe('a host with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () =
     await present();
     writeFileSync(
       path.join(dir, 'certificate'),
-      `${readFileSync(path.join(dir, 'certificate'), 'utf8')}RekeyLimit 100K\n`,
+      `${readFileSync(path.join(dir, 'certificate'), 'utf8')}RekeyLimit 100K\nKexAlgorithms curve25519-sha256\n`,
     );
     await sshd.stop();
     await sshd.start();
@@ -115,12 +117,14 @@ describe('a host with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () =
     ['the port', `[127.0.0.1]:PORT`],
     ['a wildcard', '127.*,!127.0.0.2'],
   ])('is known by an authority for %s', async (_, names) => {
-    await present({ names: '127.0.*' });
+    // ssh 9.2 takes a pattern for no name.
+    await present({ names: IS_OPENSSH ? '127.0.0.1' : '127.0.*' });
 
     await stateOf(connect([authority('ca', names.replace('PORT', String(sshd.port)))]), 'connected');
   });
 
-  it('is known by its HostKeyAlias, and without principals by any name', async () => {
+  // The program ssh reads its HostKeyAlias itself.
+  it.skipIf(IS_OPENSSH)('is known by its HostKeyAlias, and without principals by any name', async () => {
     await present({ names: 'the-db' });
     await stateOf(connect([authority('ca', 'the-db')], { settings: { hostKeyAlias: 'the-db' } }), 'connected');
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -72,6 +72,20 @@ describe(
         reason: 'algorithms',
         sentence: expect.stringContaining('mlkem768x25519-sha256'),
       });
+    });
+
+    it.each([
+      ['Match exec, quoted within', (ran: string) => `Match e"xe"c "touch ${ran}"\n Compression no\n`],
+      ['ProxyCommand of a session type', (ran: string) => `Match sessiontype none\n ProxyCommand touch ${ran}\n`],
+    ])('has its ssh run no program of its configuration: %s', async (_what, text) => {
+      const sshd = await itsSshd();
+      const [configFile, ran] = [path.join(sshd.dir, 'config'), path.join(sshd.dir, 'ran')];
+      writeFileSync(configFile, text(ran), { mode: 0o600 });
+
+      const state = await stateOf(anSsh([programs]).connect(byOpenssh(sshd.target(), { configFile })), 'refused');
+
+      expect(existsSync(ran)).toBe(false);
+      expect(state).toMatchObject({ reason: 'local-program', sentence: expect.stringContaining('allowProxyCommand') });
     });
 
     it('is tried once after it refused a login, and says to others why it shuts the address out (PerSourcePenalties)', async () => {
