@@ -172,11 +172,10 @@ function evidenceParts(why: Why): Part[] {
   if (facts === null) return [];
   const end = facts.unit === null ? null : unitEndText(facts.unit);
   const texts = [...(end === null ? [] : [end]), ...restartTexts(facts), ...limitTexts(facts)];
-  const crashes = facts.lines.filter(({ text }) => isAbout(why, text));
-  const lines = [
-    ...crashes.map(({ seconds, text }) => ({ atMs: (bootAtMs ?? 0) + seconds * 1_000, text })),
-    ...facts.said.filter(({ atMs }) => atMs >= why.ask.sinceMs - 60_000 && atMs <= why.ask.untilMs + 60_000),
-  ].toSorted((a, b) => a.atMs - b.atMs);
+  const crashes = facts.lines.map(({ seconds, text }) => ({ atMs: (bootAtMs ?? 0) + seconds * 1_000, text }));
+  const lines = [...crashes.filter(({ text }) => isAbout(why, text)), ...facts.said]
+    .filter(({ atMs }) => atMs >= why.ask.sinceMs - 60_000 && atMs <= why.ask.untilMs + 60_000)
+    .toSorted((a, b) => a.atMs - b.atMs);
   return [
     ...texts.map((text): Part => ({ kind: 'text', text })),
     ...(lines.length === 0
