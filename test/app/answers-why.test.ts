@@ -1,9 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { answerInText } from '../../src/app/answer/answer-in-text.ts';
+import { readCommand } from '../../src/app/answer/registry.ts';
 import type { WatchState } from '../../src/app/host-link.ts';
 import type { Kill } from '../../src/incident/incident.ts';
+import { renderContent } from '../../src/slack/blocks.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
-import { aScan } from '../support/a-scan.ts';
-import { anAnsweringBot, NOW_MS, textOf, type AnsweringBot } from '../support/an-answering-bot.ts';
+import { aScan, type ScanRow } from '../support/a-scan.ts';
+import { anAnsweringBot, noticeOf, NOW_MS, textOf, type AnsweringBot } from '../support/an-answering-bot.ts';
 import { BOOT_ID } from '../support/scripted-host.ts';
 
 const ASKER = { userId: 'U1', channelId: 'C1' };
@@ -179,5 +182,45 @@ describe('why did it die, asked of a host', () => {
 
     expect(text).toContain(`segfault at ${UPTIME - 30}`);
     expect(text).not.toContain(`segfault at ${UPTIME - 3_600}`);
+  });
+
+  describe('that was killed, names what says which memory settings fit', () => {
+    const MYSQL = { pid: 9, name: 'mysqld', cgroup: '/system.slice/mysql.service' };
+
+    async function ends(kill: Kill, rows: ScanRow[]): Promise<string | undefined> {
+      bot.host('db01').scanSays(aScan(rows, { uptime: `${UPTIME}.00` }));
+      await bot.happen([kill]);
+      const asked = readCommand(['why', 'db01', String(kill.record.pid), '1h']);
+      if (asked.kind !== 'command') throw new Error(asked.kind);
+      const { text } = await answerInText(asked, bot.handlers);
+      expect(text).toContain('Yes: ');
+      return text.trimEnd().split('\n').at(-1);
+    }
+
+    it('of a program that runs again', async () => {
+      const mysqld = aKill({ bootId: BOOT_ID, atMs: NOW_MS - MINUTE_MS });
+
+      expect(await ends(mysqld, [MYSQL])).toBe('Which of its memory settings fit there: oombot size db01 mysqld');
+      const slack = await bot.handlers.answerWhy({ host: 'db01', what: 'mysqld', when: null }, ASKER);
+      expect(JSON.stringify(renderContent(noticeOf(slack), 'message').blocks)).toContain('`/oom size db01 mysqld`');
+      expect(textOf(await bot.handlers.answerSize({ host: 'db01', what: 'mysqld' }, ASKER))).toContain('innodb');
+    });
+
+    it('of one that is down, where its last kill can be asked about', async () => {
+      const mysqld = aKill({ bootId: BOOT_ID, atMs: NOW_MS - MINUTE_MS });
+
+      expect(await ends(mysqld, [])).toContain('oombot size db01 mysqld');
+      expect(textOf(await bot.handlers.answerSize({ host: 'db01', what: 'mysqld' }, ASKER))).toContain('innodb');
+    });
+
+    it.each([
+      ['a program without such settings', 'tail', [{ pid: 9, name: 'tail' }]],
+      ['one that is down, beside a larger one', 'redis-server', []],
+    ])('but not of %s', async (_, name, rows) => {
+      const kill = killed(999, NOW_MS - MINUTE_MS);
+      kill.record.name = name;
+
+      expect(await ends(kill, rows)).not.toContain('size');
+    });
   });
 });

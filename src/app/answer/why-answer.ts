@@ -1,13 +1,16 @@
+import { titleOf } from '../../cause/cause-facts.ts';
 import { parseDeathFacts, type DeathFacts } from '../../cause/death-facts.ts';
 import { findTarget, unitOf } from '../../change/find-target.ts';
 import { isUnitName } from '../../change/host-command.ts';
 import type { Incident, Kill, ProcessIdentity } from '../../incident/incident.ts';
 import { decideWhy, type SeenProcess, type WhyAsk, type WhyEvidence } from '../../incident/why.ts';
 import { describeWhy } from '../../notice/answer/why-notice.ts';
+import { sizingOf } from '../../notice/incident/incident-size.ts';
 import { shellWord } from '../../notice/host-text.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import { containerLabel, nameOfGroup, type ContainerName } from '../../oom/proc/container-name.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
+import { programOf } from '../../size/size.ts';
 import type { HostLink } from '../host-link.ts';
 import { countedKills } from '../counted-kills.ts';
 import type { LiveScans } from '../live-scan.ts';
@@ -90,8 +93,9 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
     const verdict = decideWhy(ask, evidence);
     const incident = verdict.kind === 'yes' ? await incidentOf(host, verdict.kill) : null;
     const named = containers.find((one) => [one.name, containerLabel(one), one.id].includes(what)) ?? null;
-    const notice = describeWhy({ host, ask, verdict, facts, incident, bootAtMs, inspect: inspectCommand(named) });
-    return { kind: 'notice', notice };
+    const sized = verdict.kind === 'yes' ? sizedName(verdict.kill, scan, incident) : null;
+    const inspect = inspectCommand(named);
+    return { kind: 'notice', notice: describeWhy({ host, ask, verdict, facts, incident, bootAtMs, inspect, sized }) };
   };
 
   async function readFacts(link: HostLink | null, unit: string | null): Promise<ReadFacts | null> {
@@ -180,6 +184,15 @@ function narrowed(
     };
   }
   return gone.length > 0 && snapshot !== null ? { ...span, sinceMs: snapshot.atMs } : span;
+}
+
+/** What was killed, as `size` can be asked about it: it knows the program, which runs or whose last kill tells; null: it cannot. */
+function sizedName({ record, who }: Kill, scan: ProcScan | null, incident: Incident | null): string | null {
+  const name = titleOf(record.name ?? '');
+  const unit = record.identity?.unit ?? null;
+  if (programOf({ name, unit, commandLine: who?.commandLine ?? null }) === null) return null;
+  const isThere = scan?.processes.some((one) => titleOf(one.name) === name) === true;
+  return isThere || (incident !== null && sizingOf(incident)?.tasks.name === name) ? name : null;
 }
 
 function inspectCommand(named: ContainerName | null): string | null {
