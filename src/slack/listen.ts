@@ -15,6 +15,7 @@ import {
   DirectMessage,
   HomeEvent,
   MentionEvent,
+  readReportValue,
   ShortcutPayload,
 } from './payload.ts';
 import {
@@ -32,6 +33,7 @@ import { protectView } from './protect-view.ts';
 import { explainView, homeView, hostAddView, hostRemoveView, type View } from './views.ts';
 import { explainWithFiles, listenToForms } from './listen-forms.ts';
 import { mayReadFiles } from './report-files.ts';
+import type { SendFile } from './report-upload.ts';
 
 type Client = webApi.WebClient;
 
@@ -45,7 +47,7 @@ const AT_ONCE_MAX = 100;
 const EVENTS_REMEMBERED = 500;
 
 /** Registers every way in. Each acknowledges first, then works, and whoever asked always gets an answer. */
-export function listen(app: App, handlers: Handlers, log: Logger): Listening {
+export function listen(app: App, handlers: Handlers, log: Logger, sendFile: SendFile): Listening {
   const working = new Set<Promise<void>>();
   const seenEvents = new Set<string>();
 
@@ -143,7 +145,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       case 'scores':
         return handlers.answerScores({ host: value, limit: null }, requester);
       case 'report':
-        return handlers.fullReport(readReportValue(value), requester);
+        return sendFile(await handlers.fullReport(readReportValue(value), requester), requester);
       case 'mute':
         return handlers.muteIncident({ incidentId: value }, requester);
       case 'ack':
@@ -284,13 +286,6 @@ function isForm(parsed: Parsed): boolean {
 
 function lateWindow(client: Client, triggerId: string): ReplyTo {
   return async (notice) => (await openWindow(client, triggerId, 'oombot'))(notice);
-}
-
-/** `ID`, or `ID KILL PAGE`; a value that somebody made up reads as the first page. */
-function readReportValue(value: string): { incidentId: string; kill: number; page: number } {
-  const [incidentId = '', ...numbers] = value.split(' ');
-  const [kill = 1, page = 1] = numbers.map((text) => (/^[1-9]\d{0,4}$/.test(text) ? Number(text) : 1));
-  return { incidentId, kill, page };
 }
 
 /** The text of a message as it was pasted, without the fence of a code block. */
