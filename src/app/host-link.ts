@@ -167,7 +167,7 @@ export interface HostLink {
   /** The text of a short look at the host after a kill (`cause/read-host-facts.ts` reads it); null: no answer. */
   collectFacts: (request: FactsRequest) => Promise<string | null>;
   /** The text of what it still knows of something that is gone (`cause/death-facts.ts` reads it); null: no answer. */
-  why: (request: WhyRequest) => Promise<string | null>;
+  why: (unit: string | null) => Promise<string | null>;
   changes: ChangeAccess;
   close: () => Promise<void>;
 }
@@ -176,13 +176,6 @@ export interface HostLink {
 export interface FactsRequest {
   unit: string | null;
   group: string | null;
-}
-
-/** What is asked of a host about a death. */
-export interface WhyRequest {
-  unit: string | null;
-  /** Seconds since boot from which on its log matters. */
-  fromSeconds: number;
 }
 
 export interface UnitState {
@@ -217,6 +210,8 @@ export interface Watched {
   sources: readonly string[];
   /** Times that lines may have been lost. */
   gaps: number;
+  /** What the last look at it found; null: there was none. Missing: not known here. */
+  facts?: HostFacts | null;
   /** The name that the host had until this process saw it under the present one. */
   formerly?: string;
 }

@@ -112,7 +112,7 @@ function ownMessage(args: { channel: string; ts: string }, world: World): Messag
 }
 
 /** The head of the thread that a reply belongs to: also when the reply names another reply. Unknown: Slack posts in the channel. */
-function threadOf(world: World, channel: Channel, ts: string | undefined): string | null {
+export function threadOf(world: World, channel: Channel, ts: string | undefined): string | null {
   const parent = ts === undefined ? null : world.log.find(channel.id, ts);
   return parent === null ? null : (parent.threadTs ?? parent.ts);
 }

@@ -109,6 +109,22 @@ export function openPageServer(
     response.writeHead(200, { ...PAGE_HEADERS, 'content-type': type }).end(file);
   }
 
+  /** A file that the app sent, to be kept and never shown by the browser. */
+  function sendShared(request: IncomingMessage, response: ServerResponse, id: string): void {
+    const file = isLetIn(request) ? world.files.find(id) : null;
+    if (file === null || file.text === null) {
+      response.writeHead(404, PAGE_HEADERS).end();
+      return;
+    }
+    const name = file.name.replace(/[^\w.-]+/g, '_');
+    response.writeHead(200, {
+      ...PAGE_HEADERS,
+      'content-type': 'text/plain; charset=utf-8',
+      'content-disposition': `attachment; filename="${name}"`,
+    });
+    response.end(file.text);
+  }
+
   async function control(id: string): Promise<Outcome & { said?: string }> {
     const found = controls.find((one) => one.id === id);
     if (found === undefined) return { ok: false, error: 'There is no such control.' };
@@ -212,7 +228,8 @@ export function openPageServer(
         const isOurs = isLetIn(request) && isSame(query.get('session'), session);
         if (isOurs && person !== null) events.attach(person, (query.get('tab') ?? '').slice(0, 64), response);
         else response.writeHead(403, PAGE_HEADERS).end();
-      } else sendFile(response, asked.slice('/page/'.length));
+      } else if (asked.startsWith('/page/file/')) sendShared(request, response, asked.slice('/page/file/'.length));
+      else sendFile(response, asked.slice('/page/'.length));
       return true;
     },
     close: events.close,

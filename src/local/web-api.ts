@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CHAT_METHODS } from './api-chat.ts';
 import { CONVERSATION_METHODS } from './api-conversations.ts';
+import { FILE_METHODS } from './api-files.ts';
 import { missingScope, type ApiAnswer, type ApiMethod } from './api-method.ts';
 import { PEOPLE_METHODS } from './api-people.ts';
 import { VALIDATE_METHODS } from './api-validate.ts';
@@ -16,13 +17,14 @@ const METHODS: Record<string, ApiMethod> = {
   ...PEOPLE_METHODS,
   ...CHAT_METHODS,
   ...CONVERSATION_METHODS,
+  ...FILE_METHODS,
   ...VIEW_METHODS,
   ...VALIDATE_METHODS,
 };
 
 /** One call as it arrived, for tests that count. */
 export interface Call {
-  /** A Web API method, or `response_url`. */
+  /** A Web API method, `response_url` or `upload`. */
   method: string;
   atMs: number;
   args: unknown;
@@ -31,7 +33,7 @@ export interface Call {
 }
 
 export interface WebApi {
-  /** Answers `/api/METHOD` and `/response/SECRET`. */
+  /** Answers `/api/METHOD`, `/response/SECRET` and `/upload/SECRET`. */
   handle: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>;
   calls: () => readonly Call[];
 }
@@ -76,6 +78,11 @@ export function openWebApi(world: World, faults: Faults, tokens: { bot: string; 
       note({ method: 'response_url', atMs, args, error });
       return { status, body: error === null ? { ok: true } : { ok: false, error } };
     }
+    if (name.startsWith('/upload/')) {
+      const isTaken = world.files.receive(name.slice('/upload/'.length), text);
+      note({ method: 'upload', atMs, args: null, error: isTaken ? null : 'not_found' });
+      return { status: isTaken ? 200 : 404, body: { ok: isTaken } };
+    }
     const args = readArgs(request, text);
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? args['token'];
     const result = run(name, args, typeof given === 'string' ? given : '');
@@ -93,7 +100,9 @@ export function openWebApi(world: World, faults: Faults, tokens: { bot: string; 
         return;
       }
       const name = path.startsWith('/api/') ? path.slice('/api/'.length) : path;
-      const fault = faults.take(path.startsWith('/api/') ? name : 'response_url');
+      const fault = faults.take(
+        path.startsWith('/api/') ? name : path.startsWith('/upload/') ? 'upload' : 'response_url',
+      );
       if (fault?.delayMs !== undefined) await world.clock.sleep(fault.delayMs, world.closing);
       const isBad = fault !== null && (fault.status !== undefined || fault.cut === true);
       if (isBad && fault.when !== 'after') {

@@ -18,6 +18,7 @@ import { newPageToken } from './page-token.ts';
 import { openPersonHandle, type PersonHandle } from './person-handle.ts';
 import { openResponseUrls } from './response-urls.ts';
 import { openSocketMode } from './socket.ts';
+import { openSharedFiles } from './shared-files.ts';
 import { openTriggers } from './triggers.ts';
 import { openViews } from './views.ts';
 import { openWebApi, type Call } from './web-api.ts';
@@ -82,7 +83,7 @@ const PEOPLE = [
   { id: 'ULOCALBEN', name: 'Ben' },
   { id: 'ULOCALCLEO', name: 'Cleo' },
 ];
-const OURS = /^\/($|page\/|api\/|response\/|link\/|favicon\.ico$)/;
+const OURS = /^\/($|page\/|api\/|response\/|upload\/|link\/|favicon\.ico$)/;
 
 const realClock: Clock = {
   nowMs: () => Date.now(),
@@ -112,6 +113,7 @@ export async function openLocalWorkspace(options: LocalWorkspaceOptions): Promis
     changes,
     directory,
     log,
+    files: openSharedFiles(),
     views: openViews(changes, clock.nowMs),
     triggers: openTriggers(clock.nowMs),
     responseUrls: openResponseUrls(log, clock.nowMs),

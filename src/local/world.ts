@@ -4,6 +4,7 @@ import type { Directory } from './directory.ts';
 import type { MessageLog } from './message-log.ts';
 import type { ResponseUrls } from './response-urls.ts';
 import type { SocketMode } from './socket.ts';
+import type { SharedFiles } from './shared-files.ts';
 import type { Triggers } from './triggers.ts';
 import type { Views } from './views.ts';
 
@@ -29,6 +30,7 @@ export interface World {
   changes: Changes;
   directory: Directory;
   log: MessageLog;
+  files: SharedFiles;
   views: Views;
   triggers: Triggers;
   responseUrls: ResponseUrls;

@@ -1,7 +1,7 @@
 /**
  * What a host still knows of a process, service or container that is gone: what systemd says of the unit, what was counted in its group,
- * and which lines of the kernel's log tell of crashes. In, a line each: the unit or nothing; seconds since boot from which on the log matters.
- * POSIX sh; nothing is written. What comes in only ever stands inside double quotes, and is checked here too.
+ * and which lines of the kernel's log tell of crashes. In, one line: the unit or nothing. POSIX sh; nothing is written. What comes in only ever
+ * stands inside double quotes, and is checked here too.
  *
  *   #why 1
  *   boot <id>   up <seconds>   oomkill <number or ->   killers <units>
@@ -15,15 +15,15 @@
  *   #end
  */
 export const WHY_SCRIPT = `
-IFS= read -r unit; IFS= read -r since
+IFS= read -r unit
 case $unit in -*|*[!A-Za-z0-9:_.@\\\\-]*) unit=;; esac
-case $since in ''|*[!0-9]*) since=0;; esac
 PATH=$PATH:/usr/sbin:/sbin; export PATH
 echo '#why 1'
 read -r b < /proc/sys/kernel/random/boot_id; echo "boot $b"
 read -r up _ < /proc/uptime; echo "up $up"
 k=-; while read -r n v; do [ "$n" = oom_kill ] && k=$v; done < /proc/vmstat; echo "oomkill $k"
-g=
+g= nl='
+'
 if [ -n "$unit" ] && command -v systemctl >/dev/null 2>&1; then
   for p in Id LoadState ActiveState SubState Result ExecMainPID ExecMainCode ExecMainStatus ExecMainStartTimestampMonotonic ExecMainExitTimestampMonotonic \\
     InactiveEnterTimestampMonotonic NRestarts ControlGroup OOMPolicy OOMKills ManagedOOMKills WatchdogUSec TimeoutStopUSec RuntimeMaxUSec TasksMax LimitAS; do
@@ -31,8 +31,7 @@ if [ -n "$unit" ] && command -v systemctl >/dev/null 2>&1; then
   done
   s=$(systemctl show "$@" -- "$unit" </dev/null 2>/dev/null) || echo 'unit-unread yes'
   printf '%s\\n' "$s" | while IFS= read -r l; do [ -z "$l" ] || echo "unit $l"; done
-  g=$(systemctl show -p ControlGroup -- "$unit" </dev/null 2>/dev/null)
-  g=\${g#ControlGroup=}
+  case $nl$s in *"\${nl}ControlGroup="*) g=$nl$s; g=\${g#*"\${nl}ControlGroup="}; g=\${g%%"$nl"*};; esac
 fi
 case $g in /|*/..|*/../*) g=;; /*) ;; *) g=;; esac
 if [ -n "$g" ]; then
@@ -41,23 +40,25 @@ if [ -n "$g" ]; then
     [ -r "$d/pids.events" ] && while read -r n v; do echo "group pids $n $v"; done < "$d/pids.events"
   done
 fi
-# The helper streams the ring and ends when its input does: it gets a moment.
+# The helper streams the ring and ends when its input does: half a second after its first line, or when that does not come.
 ring() {
-  if dmesg -r >/dev/null 2>&1 </dev/null; then dmesg -r </dev/null; return; fi
+  if dmesg -r >/dev/null 2>&1 </dev/null; then echo '#dmesg'; dmesg -r </dev/null; return; fi
   for way in sudo doas; do
     [ -e /usr/local/sbin/oom-kmsg ] && command -v "$way" >/dev/null 2>&1 || continue
-    sleep 1.5 | "$way" -n /usr/local/sbin/oom-kmsg 2>/dev/null && return
+    sh -c 'echo $$; exec sleep 1.5' | { read -r p; echo "#input $p"; "$way" -n /usr/local/sbin/oom-kmsg; r=$?; kill "$p"; [ "$r" = 143 ]; } && return
   done
 }
-ring 2>/dev/null | awk -v since="$since" '
+ring 2>/dev/null | awk '
+NR == 1 && /^#dmesg$/ { whole = 1 }
+/^#input [0-9]+$/ && first == "" && !whole { input = $2 }
+/^#kmsg 1 / && input { system("{ sleep 0.5; kill " input "; } </dev/null >/dev/null 2>&1 &"); input = "" }
 /^#/ { next }
 {
   if (match($0, /^<[0-9]+>\\[ *[0-9]+\\.[0-9]+\\] /)) { t = substr($0, 1, RLENGTH); sub(/^<[0-9]+>\\[ */, "", t); sub(/\\].*/, "", t); l = substr($0, RLENGTH + 1) }
-  else if (match($0, /^[0-9]+,[0-9]+,[0-9]+,[^;]*;/)) { split($0, a, ","); t = a[3] / 1000000; l = substr($0, RLENGTH + 1) }
+  else if (match($0, /^[0-9]+,[0-9]+,[0-9]+,[^;]*;/)) { split($0, a, ","); t = sprintf("%.6f", a[3] / 1000000); l = substr($0, RLENGTH + 1) }
   else next
   if (first == "") first = t
   last = t
-  if (t + 0 < since) next
   if (l ~ /segfault at|general protection|trap invalid opcode|trap divide error|traps: |bad frame in|cgroup: fork rejected/) {
     n++; kept[n % 60] = "line " t " " substr(l, 1, 300)
   }

@@ -41,7 +41,7 @@ import { describeLaterKills, describeMoreOfSeveral } from '../notice/incident/la
 import { describePast } from '../notice/incident/past-notice.ts';
 import { describeAcked, describeShown } from '../notice/incident/show-notice.ts';
 import { describeSummary, describeSummaryLines } from '../notice/incident/storm-notice.ts';
-import { describeReport } from '../notice/incident/full-report.ts';
+import { describeReport, describeSentFile } from '../notice/incident/full-report.ts';
 import { describeEvidence, describeLaterKill, describeReturn } from '../notice/incident/thread-notice.ts';
 import { describeWarning, describeWarningOver } from '../notice/incident/warning-notice.ts';
 import type { Notice } from '../notice/notice.ts';
@@ -90,6 +90,7 @@ export function exampleNotices(nowMs: number): Example[] {
     ['later kills of a summary', describeMoreOfSeveral([{ incident, count: 2 }])],
     ['back again', describeReturn({ ...incident, back: { kind: 'restarted', afterMs: 4_000, pid: 4_242 } })],
     ['the full report', describeReport(incident, kills.toReversed())],
+    ['the lines of a full report as a file', describeSentFile('db01-mysqld-18540.log', 'thread')],
     ['an incident with its kills', describeShown(incident, kills.toReversed(), { page: 1, pages: 1, first: 0 })],
     [
       'an incident with many kills',

@@ -8,6 +8,7 @@ import { boltLogger, withoutSecrets } from './bolt-logger.ts';
 import { openDirectory } from './directory.ts';
 import { logMissing, openGranted } from './granted.ts';
 import { listen, type Listening } from './listen.ts';
+import { openUpload } from './report-upload.ts';
 import { slackErrorWord } from './send-error.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -111,7 +112,7 @@ export function openSlack({ botToken, appToken, apiUrl, logger, clock }: SlackOp
   }
 
   async function start(handlers: Handlers, signal: AbortSignal): Promise<void> {
-    listening = listen(app, handlers, logger);
+    listening = listen(app, handlers, logger, openUpload(app.client, directory, granted));
     await authenticate(app, clock, logger, signal);
     logMissing(logger, granted);
     await connect(app, logger, signal);

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { App, RespondFn, webApi } from '@slack/bolt';
 import type { Logger } from 'pino';
 import type { Answer, Requester, Handlers } from '../app/answer/handlers.ts';
-import type { Notice } from '../notice/notice.ts';
+import type { Notice, Text } from '../notice/notice.ts';
 import { describeRefusal } from '../notice/answer/refusal-text.ts';
 import { answerWords, noticeOf } from '../app/answer/answer-words.ts';
 import type { Parsed, Reply } from '../app/answer/command.ts';
 import { faultForLog } from './bolt-logger.ts';
-import { parseCommand, plainTyping } from './typed-text.ts';
+import { parseCommand, pastedBehind, pastedText } from './typed-text.ts';
 import {
   ActionPayload,
   BotMention,
@@ -15,14 +15,25 @@ import {
   DirectMessage,
   HomeEvent,
   MentionEvent,
+  readReportValue,
   ShortcutPayload,
 } from './payload.ts';
-import { openWindow, postDirectly, postPrivately, respondPrivately, respondToChannel, type ReplyTo } from './reply.ts';
+import {
+  openPatience,
+  openWindow,
+  postDirectly,
+  postPrivately,
+  respondPrivately,
+  respondToChannel,
+  waitingText,
+  type ReplyTo,
+} from './reply.ts';
 import { actionRoute, isRoute, type ActionRoute } from './routes.ts';
 import { protectView } from './protect-view.ts';
 import { explainView, homeView, hostAddView, hostRemoveView, type View } from './views.ts';
 import { explainWithFiles, listenToForms } from './listen-forms.ts';
 import { mayReadFiles } from './report-files.ts';
+import type { SendFile } from './report-upload.ts';
 
 type Client = webApi.WebClient;
 
@@ -36,19 +47,23 @@ const AT_ONCE_MAX = 100;
 const EVENTS_REMEMBERED = 500;
 
 /** Registers every way in. Each acknowledges first, then works, and whoever asked always gets an answer. */
-export function listen(app: App, handlers: Handlers, log: Logger): Listening {
+export function listen(app: App, handlers: Handlers, log: Logger, sendFile: SendFile): Listening {
   const working = new Set<Promise<void>>();
   const seenEvents = new Set<string>();
 
-  /** Does the work and answers its fault, if there is one, in words. Never throws. */
-  async function answered(what: string, reply: ReplyTo, work: () => Promise<void>): Promise<void> {
-    const task = carefully(
-      what,
-      reply,
-      working.size >= AT_ONCE_MAX ? () => reply(describeRefusal({ kind: 'busy' })) : work,
-    );
+  /** Does the work and answers its fault, if there is one, in words; says `waiting` when that takes long. Never throws. */
+  async function answered(
+    what: string,
+    replyTo: ReplyTo,
+    work: (reply: ReplyTo) => Promise<void>,
+    waiting: Text | null = null,
+  ): Promise<void> {
+    const { reply, done } = openPatience(replyTo, waiting);
+    const isBusy = working.size >= AT_ONCE_MAX;
+    const task = carefully(what, reply, () => (isBusy ? reply(describeRefusal({ kind: 'busy' })) : work(reply)));
     working.add(task);
     await task.finally(() => working.delete(task));
+    done();
   }
 
   async function carefully(what: string, reply: ReplyTo, work: () => Promise<void>): Promise<void> {
@@ -68,14 +83,19 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
   app.command(/.*/, async ({ ack, body, respond, client }) => {
     await ack();
     const { user_id: userId, channel_id: channelId, text, trigger_id: triggerId } = CommandPayload.parse(body);
-    const reply = respondPrivately(respond, client, { channel: channelId, user: userId });
-    await answered('command', reply, async () => {
-      if (!isRoute('command', body.command)) return reply(describeRefusal({ kind: 'unknown-action' }));
-      const requester = { userId, channelId };
-      const pasted = pastedBehind(text);
-      if (pasted !== null) return reply(noticeOf(await handlers.explain({ text: pasted }, requester)));
-      await deliver(await answerWords(parseCommand(text), handlers, requester), reply, client, triggerId);
-    });
+    const parsed = parseCommand(text);
+    await answered(
+      'command',
+      respondPrivately(respond, client, { channel: channelId, user: userId }),
+      async (reply) => {
+        if (!isRoute('command', body.command)) return reply(describeRefusal({ kind: 'unknown-action' }));
+        const requester = { userId, channelId };
+        const pasted = pastedBehind(text);
+        if (pasted !== null) return reply(noticeOf(await handlers.explain({ text: pasted }, requester)));
+        await deliver(await answerWords(parsed, handlers, requester), reply, client, triggerId);
+      },
+      waitingText(parsed),
+    );
   });
 
   app.action(/.*/, async ({ ack, body, client, respond }) => {
@@ -102,18 +122,18 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       route === 'hosts-remove' ||
       route === 'protect' ||
       (route === 'run' && isForm(parseCommand(value)));
-    const reply =
+    const later =
       !inView && requester.channelId !== null
         ? respondPrivately(respond, client, { channel: requester.channelId, user: requester.userId })
         : lateWindow(client, payload.trigger_id);
     // Nothing but a window can answer in App Home, and only within three seconds: it is opened before the work.
     const early = inView && !opensForm ? await earlyWindow(client, payload.trigger_id) : null;
-    await answered('action', early ?? reply, async () => {
-      if (!route || (route === 'share' && inView)) return (early ?? reply)(describeRefusal({ kind: 'unknown-action' }));
-      if (route === 'share')
-        return share(await handlers.share({ incidentId: value }, requester), respond, early ?? reply);
-      await deliver(await answerAction(route, value, requester), early ?? reply, client, payload.trigger_id);
-    });
+    async function work(reply: ReplyTo): Promise<void> {
+      if (!route || (route === 'share' && inView)) return reply(describeRefusal({ kind: 'unknown-action' }));
+      if (route === 'share') return share(await handlers.share({ incidentId: value }, requester), respond, reply);
+      await deliver(await answerAction(route, value, requester), reply, client, payload.trigger_id);
+    }
+    await answered('action', early ?? later, work, inView ? null : waitingText(parseCommand(value)));
   }
 
   async function answerAction(
@@ -125,7 +145,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
       case 'scores':
         return handlers.answerScores({ host: value, limit: null }, requester);
       case 'report':
-        return handlers.fullReport(readReportValue(value), requester);
+        return sendFile(await handlers.fullReport(readReportValue(value), requester), requester);
       case 'mute':
         return handlers.muteIncident({ incidentId: value }, requester);
       case 'ack':
@@ -187,7 +207,7 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     if (isRepeat(body.event_id)) return;
     const thread = mention.thread_ts === undefined ? {} : { thread_ts: mention.thread_ts };
     const reply = postPrivately(client, { channel: mention.channel, user: mention.user, ...thread });
-    await answered('mention', reply, () => answerTyped(mention, reply));
+    await answerTyped('mention', mention, reply);
   });
 
   app.event('message', async ({ event, body, client }) => {
@@ -195,18 +215,22 @@ export function listen(app: App, handlers: Handlers, log: Logger): Listening {
     if (!message.success || isRepeat(body.event_id)) return;
     const thread = message.data.thread_ts === undefined ? {} : { thread_ts: message.data.thread_ts };
     const reply = postDirectly(client, { channel: message.data.channel, ...thread });
-    await answered('direct message', reply, () => answerTyped(message.data, reply));
+    await answerTyped('direct message', message.data, reply);
   });
 
-  async function answerTyped(message: MentionEvent, reply: ReplyTo): Promise<void> {
+  async function answerTyped(what: string, message: MentionEvent, replyTo: ReplyTo): Promise<void> {
     // The bot's own mention stands before the words, or anywhere among them.
     const words = message.text.replace(/<@[A-Z0-9]+(?:\|[^>]*)?>/g, ' ');
     const requester = { userId: message.user, channelId: message.channel };
-    const pasted = pastedBehind(words);
-    if (pasted !== null) return reply(noticeOf(await handlers.explain({ text: pasted }, requester)));
-    const answer = await answerWords(parseCommand(words), handlers, requester);
-    if (answer.kind !== 'form') return reply(noticeOf(answer));
-    await reply(describeRefusal({ kind: 'needs-window', command: `/oom ${answer.form}` }));
+    const parsed = parseCommand(words);
+    async function work(reply: ReplyTo): Promise<void> {
+      const pasted = pastedBehind(words);
+      if (pasted !== null) return reply(noticeOf(await handlers.explain({ text: pasted }, requester)));
+      const answer = await answerWords(parsed, handlers, requester);
+      if (answer.kind !== 'form') return reply(noticeOf(answer));
+      await reply(describeRefusal({ kind: 'needs-window', command: `/oom ${answer.form}` }));
+    }
+    await answered(what, replyTo, work, waitingText(parsed));
   }
 
   // Slack sends an event again when its acknowledgement was lost.
@@ -264,31 +288,8 @@ function lateWindow(client: Client, triggerId: string): ReplyTo {
   return async (notice) => (await openWindow(client, triggerId, 'oombot'))(notice);
 }
 
-/** `ID`, or `ID KILL PAGE`; a value that somebody made up reads as the first page. */
-function readReportValue(value: string): { incidentId: string; kill: number; page: number } {
-  const [incidentId = '', ...numbers] = value.split(' ');
-  const [kill = 1, page = 1] = numbers.map((text) => (/^[1-9]\d{0,4}$/.test(text) ? Number(text) : 1));
-  return { incidentId, kill, page };
-}
-
-/** A report that stands behind the command itself; null: there is none. */
-function pastedBehind(text: string): string | null {
-  const rest = /^\s{0,100}explain\s+(?=\S)/i.exec(text);
-  return rest === null
-    ? null
-    : text
-        .slice(rest[0].length)
-        .split('\n')
-        .map((line) => plainTyping(line.replaceAll('```', '')))
-        .join('\n');
-}
-
 /** The text of a message as it was pasted, without the fence of a code block. */
 function messageText({ message }: ShortcutPayload): string {
   const parts = [message?.text ?? '', ...(message?.attachments ?? []).map((one) => one.text ?? one.fallback ?? '')];
-  return parts
-    .join('\n')
-    .split('\n')
-    .map((line) => plainTyping(line.replaceAll('```', '')))
-    .join('\n');
+  return pastedText(parts.join('\n'));
 }

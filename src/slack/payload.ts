@@ -97,3 +97,10 @@ export function inputText(view: ViewPayload, field: string): string {
 export function inputFiles(view: ViewPayload, field: string): string[] {
   return (Object.values(view.view.state.values[field] ?? {})[0]?.files ?? []).map((file) => file.id);
 }
+
+/** `ID`, or `ID KILL PAGE`; a value that somebody made up reads as the first page. */
+export function readReportValue(value: string): { incidentId: string; kill: number; page: number } {
+  const [incidentId = '', ...numbers] = value.split(' ');
+  const [kill = 1, page = 1] = numbers.map((text) => (/^[1-9]\d{0,4}$/.test(text) ? Number(text) : 1));
+  return { incidentId, kill, page };
+}

@@ -1,6 +1,7 @@
 import type { RespondFn, webApi } from '@slack/bolt';
 import { z } from 'zod';
-import type { Notice } from '../notice/notice.ts';
+import type { Parsed } from '../app/answer/command.ts';
+import { aNotice, type Notice, type Text } from '../notice/notice.ts';
 import { renderContent } from './blocks.ts';
 import { noticeView, waitingView } from './views.ts';
 import { slackErrorWord } from './send-error.ts';
@@ -10,6 +11,36 @@ const Opened = z.object({ view: z.object({ id: z.string() }) });
 
 /** How one person is answered: privately where they asked. */
 export type ReplyTo = (notice: Notice) => Promise<void>;
+
+/** Slack shows nothing of a question for three seconds, and for good where its acknowledgement is empty. */
+const PATIENCE_MS = 2_000;
+
+/** Says `text`, if any, to whoever has had no answer for two seconds; then the answer, in that order. `done`: none comes any more. */
+export function openPatience(reply: ReplyTo, text: Text | null): { reply: ReplyTo; done: () => void } {
+  let waiting = Promise.resolve();
+  const timer = setTimeout(() => {
+    if (text !== null) waiting = reply(aNotice({ headline: text })).catch(() => undefined);
+  }, PATIENCE_MS);
+  function done(): void {
+    clearTimeout(timer);
+  }
+  return {
+    reply: async (notice) => {
+      done();
+      await waiting;
+      await reply(notice);
+    },
+    done,
+  };
+}
+
+/** What is said of a question that takes its time. */
+export function waitingText(parsed: Parsed): Text {
+  const { host = null }: { host?: unknown } = parsed.kind === 'command' ? parsed.ask : {};
+  return typeof host === 'string'
+    ? [{ words: 'Looking at ' }, { hostText: host }, { words: '…' }]
+    : [{ words: 'One moment…' }];
+}
 
 /** Through the response URL; when it is used up or Slack refuses the form, once more in plain form, then as a private message. */
 export function respondPrivately(respond: RespondFn, client: Client, to: { channel: string; user: string }): ReplyTo {

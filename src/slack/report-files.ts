@@ -65,7 +65,7 @@ function toText(bytes: Buffer, name: string): string {
 }
 
 /** The token goes to Slack alone, or to the server that stands in for it. */
-function isOfSlack(url: string, client: Client): boolean {
+export function isOfSlack(url: string, client: Client): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname, origin } = new URL(url);
   const isHome = client.slackApiUrl !== undefined && new URL(client.slackApiUrl).origin === origin;

@@ -90,6 +90,14 @@ export const SCOPES: readonly Scope[] = [
     lost: 'reports can only be pasted, up to 12,000 characters',
   },
   {
+    name: 'files:write',
+    isRequired: false,
+    methods: ['files.completeUploadExternal', 'files.getUploadURLExternal'],
+    events: [],
+    why: 'sends the lines of a full report as a file, into the incident’s thread or to whoever asked',
+    lost: 'these lines are shown a page at a time',
+  },
+  {
     name: 'groups:history',
     isRequired: false,
     methods: READS_DOUBTFUL,

@@ -35,3 +35,15 @@ export function plainTyping(text: string): string {
       .trim()
   );
 }
+
+/** A report that stands behind the command itself; null: there is none. */
+export function pastedBehind(text: string): string | null {
+  const rest = /^\s{0,100}explain\s+(?=\S)/i.exec(text);
+  return rest === null ? null : pastedText(text.slice(rest[0].length));
+}
+
+/** Text as it was pasted, without the fence of a code block. */
+export function pastedText(text: string): string {
+  const lines = text.split('\n').map((line) => plainTyping(line.replaceAll('```', '')));
+  return lines.join('\n');
+}

@@ -70,7 +70,7 @@ export function openHostLink(
     },
     unit: (name) => readUnitState(connection, name),
     collectFacts: (request) => lookAtHost(connection, request),
-    why: (request) => lookWhy(connection, request),
+    why: (unit) => lookWhy(connection, unit),
     changes,
     close: async () => {
       await changes.close();

@@ -1,4 +1,4 @@
-import type { FactsRequest, UnitState, WhyRequest } from '../app/host-link.ts';
+import type { FactsRequest, UnitState } from '../app/host-link.ts';
 import { decodeText } from '../oom/bytes.ts';
 import { COMMANDS } from '../remote/scripts.ts';
 import type { Connection } from './connection.ts';
@@ -22,9 +22,9 @@ export async function lookAtHost(connection: Connection, { unit, group }: FactsR
 }
 
 /** What the host still knows of something that is gone (`cause/death-facts.ts` reads it); null: no answer. */
-export async function lookWhy(connection: Connection, { unit, fromSeconds }: WhyRequest): Promise<string | null> {
+export async function lookWhy(connection: Connection, unit: string | null): Promise<string | null> {
   const { stdout, end } = await connection.exec(COMMANDS.why, {
-    stdin: `${lineOf(unit, UNIT_NAME)}${Math.max(0, Math.trunc(fromSeconds))}\n`,
+    stdin: lineOf(unit, UNIT_NAME),
     timeoutMs: WHY_MS,
     maxBytes: 256 * 1024,
   });

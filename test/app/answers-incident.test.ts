@@ -224,16 +224,42 @@ describe('one incident', () => {
     await bot.store.saveReports([{ host: 'db01', key: kills[0]!.key, text }]);
     const [incident] = await bot.store.incidents('db01', 1);
 
-    const first = noticeOf(await bot.handlers.fullReport({ incidentId: incident!.id, kill: 3 }, ASKER));
+    const table = await bot.handlers.fullReport({ incidentId: incident!.id, kill: 3 }, ASKER);
+    const first = noticeOf(table);
     const more = first.buttons.find(({ label }) => label === 'Next page')!;
     const [, kill, page] = more.value.split(' ').map(Number);
-    const second = noticeOf(
-      await bot.handlers.fullReport({ incidentId: incident!.id, kill: kill!, page: page! }, ASKER),
-    );
+    const ofLines = await bot.handlers.fullReport({ incidentId: incident!.id, kill: kill!, page: page! }, ASKER);
+    const second = noticeOf(ofLines);
 
     expect(renderText(first)).toMatch(/Tasks 1 to \d+ of \d+, most memory first/);
     expect(renderText(first)).toContain('(killed)');
     expect(renderText(second)).toContain('invoked oom-killer');
+    expect(table).toMatchObject({ file: null });
+    expect(ofLines).toMatchObject({
+      file: {
+        name: expect.stringMatching(/^db01-[\w.-]+-\d+-2026-08-30T01-35-08Z\.log$/),
+        text: expect.stringContaining(`${lines[0]}\n${lines[1]}\n`),
+        threads: await bot.store.postedOf(incident!.id),
+      },
+    });
+  });
+
+  it('has a file name without anything of a process’s name that a file system or a page may take otherwise', async () => {
+    const bot = await anAnsweringBot();
+    for (const [at, name] of HOSTILE_NAMES.entries()) {
+      const record = aRecord({ name, pid: 100 + at, identity: null, taskMemcg: null });
+      const kill = aKill({ record, atMs: NOW_MS - at * 3_600_000 });
+      await bot.happen([kill]);
+      await bot.store.saveReports([{ host: 'db01', key: kill.key, text: 'a line' }]);
+    }
+
+    const incidents = await bot.store.incidents('db01', 100);
+    const answers = await Promise.all(
+      incidents.map(({ id }) => bot.handlers.fullReport({ incidentId: id, page: 2 }, ASKER)),
+    );
+    for (const answer of answers)
+      expect(answer).toMatchObject({ file: { name: expect.stringMatching(/^db01-[\w.-]{1,120}\.log$/) } });
+    expect(answers.length).toBeGreaterThan(5);
   });
 
   it.each(['share', 'fullReport', 'muteIncident'] as const)('that is gone is refused by %s', async (what) => {

@@ -183,9 +183,14 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
       .filter({ hasText: /Tasks 1 to \d+ of/ })
       .last()
       .waitFor(SLOW);
-    await report.last().getByRole('button', { name: 'Lines of the log' }).click();
-    await report.filter({ hasText: 'invoked oom-killer' }).last().waitFor(SLOW);
     await picture(page, 'full-report');
+    await report.last().getByRole('button', { name: 'Lines of the log' }).click();
+    await privately(page).filter({ hasText: 'In the thread of the incident.' }).last().waitFor(SLOW);
+    await message.getByRole('button', { name: /repl(?:y|ies)$/ }).click();
+    const file = page.getByRole('link', { name: /^demo-db01-.*\.log$/ }).last();
+    await file.waitFor(SLOW);
+    const lines = await page.request.get((await file.getAttribute('href')) ?? '');
+    expect(await lines.text()).toContain('invoked oom-killer');
     await message.getByRole('button', { name: /^Mute 1 h/ }).click();
     const confirm = page.getByRole('dialog').getByRole('button', { name: /^Mute/ });
     await Promise.race([confirm.waitFor(SLOW), privately(page).filter({ hasText: 'is muted for' }).waitFor(SLOW)]);

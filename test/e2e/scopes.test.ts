@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
@@ -113,6 +113,9 @@ echo $!`);
     const [victim, kept] = [`victim-${at}`, `kept-${at}`];
     const pid = startProcess(kept);
 
+    log.write(
+      `${new Date().toISOString().replace('Z', '000+00:00')} db01 kernel: [${uptime()}] ${victim} invoked oom-killer: gfp_mask=0x14200ca(GFP_HIGHUSER_MOVABLE), nodemask=(null), order=0, oom_score_adj=0\n`,
+    );
     log.kill(victim);
     function told(): Message | undefined {
       return workspace.messages(CHANNEL.name).find(({ text }) => text.includes(victim));
@@ -123,6 +126,14 @@ echo $!`);
     if (left.kill)
       expect((await eventually(told, 'the kill', WAIT_MS)).text).toContain(`\`${victim}\` was killed on \`db01\``);
     if (left.command) expect(await answerTo(workspace, 'last db01', WAIT_MS)).toContain(victim);
+    const message = told();
+    if (left.command && message !== undefined) {
+      const answer = await linesOf(workspace, message);
+      const files = workspace.messages(CHANNEL.name, message.ts).filter(({ text }) => text.includes('/page/file/'));
+      const isFile = !declined.includes('files:write');
+      expect(JSON.stringify(answer.blocks)).toContain(isFile ? 'In the thread of the incident.' : 'Lines 1 to ');
+      expect(files).toHaveLength(isFile ? 1 : 0);
+    }
     const proposal = `protect db01 ${kept} ${AFTER} because it is tried`;
     if (left.approval) {
       // A host that is too busy to be read in time is asked again.
@@ -154,6 +165,34 @@ echo $!`);
     expect(bot.starts()).toBe(1);
   });
 });
+
+/** As the kernel prints it in front of a line. */
+function uptime(): string {
+  return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]).toFixed(6).padStart(12);
+}
+
+/** What somebody gets who asks for the lines of a kill’s report; they are kept some seconds after it. */
+async function linesOf(workspace: LocalWorkspace, message: Message): Promise<Message> {
+  const ben = workspace.as('Ben');
+  async function click(on: Message, label: string): Promise<Message> {
+    const before = ben.privateAnswers(CHANNEL.name).length;
+    const buttons = on.blocks.flatMap((block) => (block['elements'] ?? []) as Button[]);
+    const button = buttons.find(({ text }) => text?.text === label);
+    if (button === undefined) throw new Error(`no button “${label}” in ${JSON.stringify(on.blocks)}`);
+    await ben.click(on, button.action_id);
+    return workspace.until(() => ben.privateAnswers(CHANNEL.name)[before], WAIT_MS);
+  }
+  return eventually(
+    async () => click(await click(message, 'Full report'), 'Next page').catch(() => null),
+    'the lines of the report',
+    WAIT_MS,
+  );
+}
+
+interface Button {
+  text?: { text: string };
+  action_id: string;
+}
 
 function approveOf({ blocks }: Message): string {
   return /"action_id":"([^"]*approve[^"]*)"/.exec(JSON.stringify(blocks))?.[1] ?? '';

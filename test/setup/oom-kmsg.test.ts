@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import { WHY_SCRIPT } from '../../src/remote/why-script.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
 import { following, probeOf } from '../support/follow.ts';
 import { realClock, type Sshd } from '../support/sshd.ts';
@@ -84,6 +85,19 @@ describe.each(['sudo', 'doas'] as const)('oom-kmsg through %s and sshd', needs('
   function running(): string {
     return host.run("ps -eo stat=,args= | grep -E 'oom-[k]msg|cat /dev/[k]msg' | grep -v '^Z'").stdout;
   }
+
+  it('is read to its end for “why”, and not waited for', () => {
+    const [, user = ''] = /^(\w+):/.exec(host.run('getent passwd oombot').stdout) ?? [];
+    const script = WHY_SCRIPT.replace('exec sleep 1.5', 'exec sleep 1000');
+    const { stdout } = host.run(`exec setpriv --reuid ${user} --regid ${user} --init-groups sh -c "$(cat)"`, {
+      input: `${script}`,
+      timeoutMs: 30_000,
+    });
+
+    expect(stdout).toMatch(/^ring \d+\.\d+ \d+\.\d+$/m);
+    expect(stdout).toMatch(/^#end$/m);
+    expect(running()).toBe('');
+  });
 
   it.each(['end of the stream', 'goodbye', 'a reset', 'death of the session'])(
     'is what the bot reads by, and leaves nothing behind after %s',

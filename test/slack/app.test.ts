@@ -115,6 +115,22 @@ describe('a command', () => {
     expect(standIn.responses.filter((answer) => String(answer['text']).includes('scores of db01'))).toHaveLength(100);
   });
 
+  it('that takes long is answered with what is looked at, then with the answer', async () => {
+    const { standIn, handlers } = await aBench();
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const quick = handlers.answerWhy;
+    handlers.answerWhy = async (ask, requester) => held.then(() => quick(ask, requester));
+
+    await standIn.command('why a&lt;b mysqld');
+    const first = await standIn.response();
+    release();
+    await standIn.response(1);
+
+    expect(first).toMatchObject({ response_type: 'ephemeral', text: 'Looking at `a&lt;b`…' });
+    expect(standIn.responses).toHaveLength(2);
+    expect(standIn.responses[1]?.['text']).not.toContain('Looking at');
+  });
+
   it.each([
     ['lats db01', 'Did you mean `/oom last db01`?'],
     ['last dbo1', 'Did you mean `db01`?'],

@@ -118,9 +118,9 @@ describe('finds', () => {
     ),
     [
       'a scope that is not used',
-      { scopes: [...ALL, 'files:write'] },
+      { scopes: [...ALL, 'reactions:write'] },
       'note',
-      /not used by oombot: files:write/,
+      /not used by oombot: reactions:write/,
       /remove what nothing else needs/,
     ],
     [

@@ -91,7 +91,7 @@ describe('the manifest and the routes', () => {
       'usergroups:read': sources.includes('usergroups.users.list'),
       'users:read': /client\.users\.|'users\./.test(sources),
       'files:read': sources.includes("'files.info'"),
-      'files:write': sources.includes("'files.upload") || sources.includes('filesUpload'),
+      'files:write': sources.includes("'files.completeUploadExternal'"),
       'reactions:write': sources.includes('reactions.'),
       'im:write': sources.includes('conversations.open'),
       'chat:write.public': false,

@@ -45,8 +45,8 @@ export interface ScriptedHost extends HostLink {
   unitSays: (name: string, state: UnitState | null) => void;
   /** What a look after a kill answers from now on, and what it was asked about. */
   lookSays: (answer: Promise<string | null> | string | null) => void;
-  /** What it still knows of something that is gone, from now on; null: no answer. */
-  whySays: (answer: string | null) => void;
+  /** How it answers what it still knows of something that is gone, from now on; null: no answer. */
+  whySays: (answer: (unit: string | null) => Promise<string | null> | string | null) => void;
   looks: () => readonly FactsRequest[];
   /** Requests to the helper, oldest first. */
   requests: () => string[];
@@ -79,7 +79,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   let following: { request: FollowRequest; end: (how: FollowEnd) => void } | null = null;
   const units = new Map<string, UnitState | null>();
   let around: Promise<string | null> | string | null = null;
-  let died: string | null = null;
+  let died: Parameters<ScriptedHost['whySays']>[0] | null = null;
   const looks: FactsRequest[] = [];
   const requests: string[] = [];
   const limits = new Map<string, LimitedGroup>();
@@ -200,7 +200,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
       return Promise.resolve(scan);
     },
     unit: (name) => Promise.resolve(units.get(name) ?? null),
-    why: () => Promise.resolve(died),
+    why: async (unit) => died?.(unit) ?? null,
     whySays: (answer) => void (died = answer),
     collectFacts: (request) => {
       looks.push(request);

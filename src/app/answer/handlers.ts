@@ -9,7 +9,15 @@ export interface Requester {
   channelId: string | null;
 }
 
-export type Answer = { kind: 'notice'; notice: Notice } | { kind: 'refused'; refusal: Refusal };
+/** `file`: the text that a notice shows is better as a file, where a chat may send one. */
+export type Answer = { kind: 'notice'; notice: Notice; file?: TextFile | null } | { kind: 'refused'; refusal: Refusal };
+
+export interface TextFile {
+  name: string;
+  text: string;
+  /** Messages that it belongs to. */
+  threads: readonly { channel: string; ts: string }[];
+}
 
 export interface HostDraft {
   name: string;

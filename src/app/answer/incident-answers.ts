@@ -2,7 +2,7 @@ import type { Incident, Kill } from '../../incident/incident.ts';
 import { nextUnknownText, sharedText, type NextUnknown } from '../../notice/answer/answer-notes.ts';
 import { describeIncident, type IncidentContext } from '../../notice/incident/incident-notice.ts';
 import type { Notice } from '../../notice/notice.ts';
-import { describeReport } from '../../notice/incident/full-report.ts';
+import { describeReport, fileOfReport } from '../../notice/incident/full-report.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
 import type { LiveScan, LiveScans } from '../live-scan.ts';
@@ -78,7 +78,13 @@ export function openIncidentAnswers(
     const at = Math.min(Math.max(1, ask.kill ?? 1), Math.max(1, kills.length)) - 1;
     const kill = kills[at];
     const text = kill === undefined ? null : await store.report(kill.host, reportKeys(kill, kills));
-    return { kind: 'notice', notice: describeReport(incident, kills, { at, text, page: ask.page ?? 1 }) };
+    const page = ask.page ?? 1;
+    const file = kill === undefined ? null : fileOfReport(kill, { text, page });
+    return {
+      kind: 'notice',
+      notice: describeReport(incident, kills, { at, text, page }),
+      file: file === null ? null : { ...file, threads: await store.postedOf(incident.id) },
+    };
   }
 
   return { answerLast, share, fullReport };

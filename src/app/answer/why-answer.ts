@@ -1,14 +1,16 @@
+import { titleOf } from '../../cause/cause-facts.ts';
 import { parseDeathFacts, type DeathFacts } from '../../cause/death-facts.ts';
 import { findTarget, unitOf } from '../../change/find-target.ts';
 import { isUnitName } from '../../change/host-command.ts';
 import type { Incident, Kill, ProcessIdentity } from '../../incident/incident.ts';
 import { decideWhy, type SeenProcess, type WhyAsk, type WhyEvidence } from '../../incident/why.ts';
 import { describeWhy } from '../../notice/answer/why-notice.ts';
+import { sizingOf } from '../../notice/incident/incident-size.ts';
 import { shellWord } from '../../notice/host-text.ts';
-import { isByKernel } from '../../oom/by-kernel.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
 import { containerLabel, nameOfGroup, type ContainerName } from '../../oom/proc/container-name.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
+import { programOf } from '../../size/size.ts';
 import type { HostLink } from '../host-link.ts';
 import { countedKills } from '../counted-kills.ts';
 import type { LiveScans } from '../live-scan.ts';
@@ -17,17 +19,15 @@ import type { AnswersWorld } from './answers-world.ts';
 import type { Handlers } from './handlers.ts';
 import type { Targets } from './targets.ts';
 import { spanOf } from './when-words.ts';
+import { readCounts, type ReadFacts } from './why-counts.ts';
 
 const SCAN_MS = 10_000;
 const DAY_MS = 24 * 60 * 60_000;
 const MINUTE_MS = 60_000;
-/** Kills of one boot that are looked through. */
-const KILLS_MAX = 1_000;
-/** Between a kill and its line on record: the counter is ahead for so long. */
-const SETTLE_MS = 1_500;
-const SETTLES = 4;
+/** Between a kill and its line on record: the counter is ahead for so long at most. */
+const SETTLE_MS = 6_000;
+const SETTLE_LOOK_MS = 250;
 const INCIDENTS_MAX = 50;
-const WATCHED_SINCE = 'watched-since';
 
 /** Whether something was killed for memory, with the proof. */
 export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: LiveScans): Handlers['answerWhy'] {
@@ -38,7 +38,14 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
     if (target.kind === 'refused') return target;
     const host = target.name;
     const link = fleet.link(host);
-    const [live, snapshot] = await Promise.all([scans.read(host, SCAN_MS), store.snapshot(host)]);
+    const snapshot = await store.snapshot(host);
+    // Beside the scan, for the unit that it was seen in last; the scan may know better.
+    const guess = unitFor(
+      what,
+      snapshot?.processes.filter((one) => isCalled(what, one, snapshot.containers ?? [])) ?? [],
+    );
+    const early = readFacts(link, guess);
+    const live = await scans.read(host, SCAN_MS);
     const scan = live.kind === 'scan' ? live.scan : null;
     const scannedAtMs = live.kind === 'scan' ? live.atMs : clock.nowMs();
     const bootAtMs = scan === null ? null : scannedAtMs - scan.uptimeSeconds * 1_000;
@@ -47,19 +54,22 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
     const alive = scan === null || bootAtMs === null ? [] : aliveOf(what, scan, bootAtMs);
     const unit = unitFor(what, [...alive, ...gone]);
 
-    const nowMs = clock.nowMs();
-    const first = spanOf(when, nowMs) ?? { sinceMs: Math.max(bootAtMs ?? 0, nowMs - DAY_MS), untilMs: nowMs };
-    const fromSeconds = bootAtMs === null ? 0 : Math.max(0, Math.floor((first.sinceMs - MINUTE_MS - bootAtMs) / 1_000));
-    let facts = link === null ? null : await factsOf(link, unit, fromSeconds);
-    const ask: WhyAsk = { what, ...(when === null ? narrowed(first, facts, bootAtMs, gone, snapshot) : first) };
-
-    let counts = await countsOf(host, facts);
+    let read = scan === null ? null : await early;
+    if (scan !== null && (read === null || unit !== guess)) read = await readFacts(link, unit);
+    let counts = await readCounts(world, host, read);
     // A kill is counted before its line can be on record.
-    for (let tried = 0; tried < SETTLES && counts.ahead > 0 && link !== null; tried += 1) {
-      await clock.sleep(SETTLE_MS);
-      facts = (await factsOf(link, unit, fromSeconds)) ?? facts;
-      counts = await countsOf(host, facts);
+    const settledAtMs = clock.nowMs() + SETTLE_MS;
+    while (clock.nowMs() < Math.min(settledAtMs, counts.aheadUntilMs)) {
+      await clock.sleep(SETTLE_LOOK_MS);
+      if ((await countedKills(store, host, read?.facts.bootId ?? '')) === counts.known) continue;
+      read = (await readFacts(link, unit)) ?? read;
+      counts = await readCounts(world, host, read);
     }
+    const facts = read?.facts ?? null;
+    // What happens from then on is in no count.
+    const nowMs = read?.sinceMs ?? clock.nowMs();
+    const first = spanOf(when, nowMs) ?? { sinceMs: Math.max(bootAtMs ?? 0, nowMs - DAY_MS), untilMs: nowMs };
+    const ask: WhyAsk = { what, ...(when === null ? narrowed(first, facts, bootAtMs, gone, snapshot) : first) };
     const kills = counts.kills.filter(({ atMs, atErrorMs }) => {
       const around = MINUTE_MS + atErrorMs;
       return atMs >= ask.sinceMs - around && atMs <= ask.untilMs + around;
@@ -83,40 +93,16 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
     const verdict = decideWhy(ask, evidence);
     const incident = verdict.kind === 'yes' ? await incidentOf(host, verdict.kill) : null;
     const named = containers.find((one) => [one.name, containerLabel(one), one.id].includes(what)) ?? null;
-    const notice = describeWhy({ host, ask, verdict, facts, incident, bootAtMs, inspect: inspectCommand(named) });
-    return { kind: 'notice', notice };
+    const sized = verdict.kind === 'yes' ? sizedName(verdict.kill, scan, incident) : null;
+    const inspect = inspectCommand(named);
+    return { kind: 'notice', notice: describeWhy({ host, ask, verdict, facts, incident, bootAtMs, inspect, sized }) };
   };
 
-  async function factsOf(link: HostLink, unit: string | null, fromSeconds: number): Promise<DeathFacts | null> {
-    const text = await link.why({ unit, fromSeconds });
-    return text === null ? null : parseDeathFacts(text);
-  }
-
-  /** Kills of this boot and what the kernel counted beside them. */
-  async function countsOf(host: string, facts: DeathFacts | null) {
-    const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
-    const [kills, positions] = await Promise.all([store.kills(all), store.positions(host)]);
-    const since = Number(positions.find(({ source }) => source === WATCHED_SINCE)?.value);
-    const watchedSinceMs = since > 0 ? since : null;
-    const bootId = facts?.bootId ?? null;
-    const counter = facts?.oomKills ?? null;
-    const nothing = { missingSinceBoot: null, missingSinceWatched: null, ahead: 0, isWhole: kills.length < KILLS_MAX };
-    if (bootId === null || counter === null) return { kills, watchedSinceMs, ...nothing };
-    const known = await countedKills(store, host, bootId);
-    const base = await store.counter(host, bootId);
-    const missingSinceBoot = counter - known;
-    const missingSinceWatched = base === null ? null : counter - base.counter - (known - base.parsed);
-    const present = kills.filter(
-      (kill) => kill.bootId === bootId && isByKernel(kill.record) && kill.record.outcome === 'killed',
-    ).length;
-    return {
-      kills,
-      watchedSinceMs,
-      missingSinceBoot,
-      missingSinceWatched,
-      ahead: missingSinceWatched ?? missingSinceBoot,
-      isWhole: kills.length < KILLS_MAX && present === (await store.countKernelKills(host, bootId)),
-    };
+  async function readFacts(link: HostLink | null, unit: string | null): Promise<ReadFacts | null> {
+    const sinceMs = clock.nowMs();
+    const text = await link?.why(unit);
+    const facts = text == null ? null : parseDeathFacts(text);
+    return facts === null ? null : { facts, sinceMs };
   }
 
   async function incidentOf(host: string, kill: Kill): Promise<Incident | null> {
@@ -172,7 +158,7 @@ function isCalled(what: string, { pid, name, cgroup }: ProcessIdentity, containe
 }
 
 /** The unit that systemd is asked about: what was typed, else where these processes live or lived, if that is one. */
-function unitFor(what: string, seen: readonly SeenProcess[]): string | null {
+function unitFor(what: string, seen: readonly Pick<ProcessIdentity, 'cgroup'>[]): string | null {
   if (/\.(?:service|scope|socket|mount|swap)$/.test(what)) return isUnitName(what) ? what : null;
   const units = new Set(seen.map((one) => unitOf(one)).filter((unit) => unit !== null && isUnitName(unit)));
   const [unit = null] = units;
@@ -198,6 +184,15 @@ function narrowed(
     };
   }
   return gone.length > 0 && snapshot !== null ? { ...span, sinceMs: snapshot.atMs } : span;
+}
+
+/** What was killed, as `size` can be asked about it: it knows the program, which runs or whose last kill tells; null: it cannot. */
+function sizedName({ record, who }: Kill, scan: ProcScan | null, incident: Incident | null): string | null {
+  const name = titleOf(record.name ?? '');
+  const unit = record.identity?.unit ?? null;
+  if (programOf({ name, unit, commandLine: who?.commandLine ?? null }) === null) return null;
+  const isThere = scan?.processes.some((one) => titleOf(one.name) === name) === true;
+  return isThere || (incident !== null && sizingOf(incident)?.tasks.name === name) ? name : null;
 }
 
 function inspectCommand(named: ContainerName | null): string | null {

@@ -1,12 +1,11 @@
 import { sayName } from '../../cause/cause-words.ts';
 import type { Kill } from '../../incident/incident.ts';
 import { identifyCgroup } from '../../oom/proc/cgroup.ts';
-import { isByKernel } from '../../oom/by-kernel.ts';
 import type { KillRecord } from '../../oom/report.ts';
-import { countedKills } from '../counted-kills.ts';
+import { countedKills, firstBase, recordedKills } from '../counted-kills.ts';
 import type { HostFacts, HostLink } from '../host-link.ts';
 import { countedTimes, unexplainedCgroups } from './unexplained-cgroups.ts';
-import type { Clock, KillQuery } from '../ports.ts';
+import type { Clock } from '../ports.ts';
 import type { CounterReading, Store } from '../store-port.ts';
 
 export interface CounterWorld {
@@ -34,9 +33,6 @@ const LOOK_AGAIN_MS = 15_000;
 const LOOKS = 3;
 /** Times of death are a little uncertain. */
 const AROUND_MS = 60_000;
-/** What died so long before the host was first looked at was counted by then, as far as clocks can be compared. */
-const CERTAINLY_MS = 10_000;
-const KILLS_MAX = 1_000;
 /** A counter that runs away (a broken host) does not fill the record at once. */
 const UNEXPLAINED_MAX = 100;
 
@@ -55,7 +51,7 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     if (counters === null || counters.oomKills === null || counters.bootId !== bootId) return null;
     const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
     const known = await store.counter(host, bootId);
-    const base = known ?? (await firstBase(now));
+    const base = known ?? (await firstBase(store, now, facts, world.watchedSinceMs));
     const difference = now.counter - base.counter - (parsed - base.parsed);
     const missing = difference <= 0 ? difference : difference - (await countedTwice(base));
     if (missing <= 0) await store.saveCounter(now);
@@ -64,41 +60,17 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
   }
 
   async function countedTwice(base: CounterReading): Promise<number> {
-    const kills = await recorded({ sinceMs: base.atMs - AROUND_MS });
+    const kills = await recordedKills(store, base, { sinceMs: base.atMs - AROUND_MS });
     return kills.filter((kill) => kill.seenAtMs >= base.atMs).reduce((sum, kill) => sum + countedTimes(kill) - 1, 0);
   }
 
-  /**
-   * A boot that began while the host was watched is counted from its first kill on, any other from the look before it was
-   * followed. A kill on record that may have been counted by then or not is taken for a later one: that can only hide one that
-   * is missing.
-   */
-  async function firstBase(now: CounterReading): Promise<CounterReading> {
-    if (world.watchedSinceMs < facts.bootAtMs) return { ...now, counter: 0, parsed: 0, atMs: facts.bootAtMs };
-    const { oomKills, probedAtMs, bootErrorMs } = facts;
-    if (oomKills === null || oomKills >= now.counter) return now;
-    const untilMs = probedAtMs - bootErrorMs - CERTAINLY_MS;
-    const before = (await recorded({ untilMs })).filter(
-      (kill) => kill.source !== 'counter' && kill.atMs + kill.atErrorMs < untilMs,
-    );
-    return { ...now, counter: oomKills, parsed: Math.min(oomKills, before.length), atMs: probedAtMs };
-  }
-
-  /** Kills by the kernel in this boot that are on record, newest first. */
-  async function recorded(span: Partial<KillQuery>): Promise<Kill[]> {
-    const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
-    return (await store.kills({ ...all, ...span })).filter(
-      ({ bootId, record }) => bootId === facts.bootId && isByKernel(record) && record.outcome === 'killed',
-    );
-  }
-
   /** Groups that the kernel killed in and no log tells of, one for each such kill; nothing where the record is not whole. */
-  async function whereMissing({ bootId }: CounterReading, missing: number): Promise<string[]> {
+  async function whereMissing(base: CounterReading, missing: number): Promise<string[]> {
     const groups = await link.groupKills();
     if (groups === null || groups.length === 0) return [];
-    const kills = await recorded({});
+    const kills = await recordedKills(store, base, {});
     const read = kills.filter((kill) => kill.source !== 'counter').length;
-    return read === (await store.countKernelKills(host, bootId)) ? unexplainedCgroups(groups, kills, missing) : [];
+    return read === (await store.countKernelKills(host, base.bootId)) ? unexplainedCgroups(groups, kills, missing) : [];
   }
 
   return {

@@ -39,10 +39,16 @@ const WATCHED_SINCE = 'watched-since';
 const PAST_DUE: Position = { source: SOURCE, value: 'due' };
 const PAST_TOLD: Position = { source: SOURCE, value: 'told' };
 
+/** Since when a host with these positions is watched; null: it is not yet. */
+export function watchedSince(positions: readonly Position[]): number | null {
+  const known = Number(positions.find((position) => position.source === WATCHED_SINCE)?.value);
+  return known > 0 ? known : null;
+}
+
 /** Since when a host with these positions is watched; `toSave`: it is from now on. */
 export function beginWatching(positions: readonly Position[], nowMs: number): { sinceMs: number; toSave: Position[] } {
-  const known = Number(positions.find((position) => position.source === WATCHED_SINCE)?.value);
-  if (known > 0) return { sinceMs: known, toSave: [] };
+  const known = watchedSince(positions);
+  if (known !== null) return { sinceMs: known, toSave: [] };
   return { sinceMs: nowMs, toSave: [{ source: WATCHED_SINCE, value: String(nowMs) }, PAST_DUE] };
 }
 

@@ -1,7 +1,7 @@
 import type { DeathFacts, UnitEnd } from '../../cause/death-facts.ts';
 import { sayKiB } from '../../oom/units.ts';
 import type { Text } from '../notice.ts';
-import { sayCount, sayDuration } from '../units.ts';
+import { sayCount, sayDuration, sayNumber } from '../units.ts';
 
 /** signal(7), the same on all architectures that Linux has servers on (not mips). */
 const SIGNALS: Readonly<Record<number, string>> = {
@@ -163,5 +163,19 @@ export function limitTexts({ unit, forksRefused }: DeathFacts): Text[] {
             },
           ],
         ]),
+  ];
+}
+
+export function restartTexts({ unit }: DeathFacts): Text[] {
+  if (unit === null || unit.restarts === 0) return [];
+  const times = unit.restarts === 1 ? 'once' : `${sayNumber(unit.restarts)} times`;
+  // In systemd 252 a start limit leaves the result of the last run as it was.
+  const then = unit.activeState === 'failed' ? ', and then no more (its Restart= or StartLimitBurst=)' : '';
+  return [
+    [
+      { words: 'systemd restarted ' },
+      { hostText: unit.name },
+      { words: ` ${times} by itself${then}; what it shows is about the last run only.` },
+    ],
   ];
 }

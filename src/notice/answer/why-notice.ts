@@ -7,7 +7,7 @@ import { sayCount, sayNumber } from '../units.ts';
 import { causeText } from '../incident/incident-notice.ts';
 import { killFacts } from '../incident/incident-facts.ts';
 import { missingText } from './why-missing-text.ts';
-import { limitTexts, signalName, unitEndText } from './unit-end-text.ts';
+import { limitTexts, restartTexts, signalName, unitEndText } from './unit-end-text.ts';
 
 /** What is told of a death. */
 export interface Why {
@@ -21,6 +21,8 @@ export interface Why {
   bootAtMs: number | null;
   /** A container that was asked for by its engine: the command that shows its exit state. */
   inspect: string | null;
+  /** The program that was killed, where `/oom size` knows what of its settings fits; missing: it does not. */
+  sized?: string | null;
 }
 
 const LINES_SHOWN = 12;
@@ -133,9 +135,17 @@ function yes(why: Why, { kill, by, count }: Extract<Verdict, { kind: 'yes' }>): 
     small: [
       ...(kill.verified ? [] : [[{ words: 'Not verified: any local user can write to this log.' }]]),
       ...(id === null ? [] : [[{ words: `Incident ${id}.` }]]),
+      ...sizeText(why),
     ],
     buttons: id === null ? [] : [{ id: 'report', label: 'Full report', value: id }],
   });
+}
+
+function sizeText({ host, sized }: Why): Text[] {
+  if (sized == null) return [];
+  return [
+    [{ words: 'Which of its memory settings fit there: ' }, { hostText: `/oom size ${quoted(host)} ${quoted(sized)}` }],
+  ];
 }
 
 function aliveText(processes: readonly SeenProcess[]): Text {
@@ -172,11 +182,10 @@ function evidenceParts(why: Why): Part[] {
   if (facts === null) return [];
   const end = facts.unit === null ? null : unitEndText(facts.unit);
   const texts = [...(end === null ? [] : [end]), ...restartTexts(facts), ...limitTexts(facts)];
-  const crashes = facts.lines.filter(({ text }) => isAbout(why, text));
-  const lines = [
-    ...crashes.map(({ seconds, text }) => ({ atMs: (bootAtMs ?? 0) + seconds * 1_000, text })),
-    ...facts.said.filter(({ atMs }) => atMs >= why.ask.sinceMs - 60_000 && atMs <= why.ask.untilMs + 60_000),
-  ].toSorted((a, b) => a.atMs - b.atMs);
+  const crashes = facts.lines.map(({ seconds, text }) => ({ atMs: (bootAtMs ?? 0) + seconds * 1_000, text }));
+  const lines = [...crashes.filter(({ text }) => isAbout(why, text)), ...facts.said]
+    .filter(({ atMs }) => atMs >= why.ask.sinceMs - 60_000 && atMs <= why.ask.untilMs + 60_000)
+    .toSorted((a, b) => a.atMs - b.atMs);
   return [
     ...texts.map((text): Part => ({ kind: 'text', text })),
     ...(lines.length === 0
@@ -208,20 +217,6 @@ function isAbout({ ask: { what }, facts }: Why, line: string): boolean {
     (unit !== null && pid === String(unit.mainPid)) ||
     what.replace(/\.service$/, '') === name
   );
-}
-
-function restartTexts({ unit }: DeathFacts): Text[] {
-  if (unit === null || unit.restarts === 0) return [];
-  const times = unit.restarts === 1 ? 'once' : `${sayNumber(unit.restarts)} times`;
-  // In systemd 252 a start limit leaves the result of the last run as it was.
-  const then = unit.activeState === 'failed' ? ', and then no more (its Restart= or StartLimitBurst=)' : '';
-  return [
-    [
-      { words: 'systemd restarted ' },
-      { hostText: unit.name },
-      { words: ` ${times} by itself${then}; what it shows is about the last run only.` },
-    ],
-  ];
 }
 
 function othersPart(kills: readonly Kill[]): Part[] {

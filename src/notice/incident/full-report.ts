@@ -25,6 +25,7 @@ const ROW_CHARS = 290;
 const BLOCK_CHARS = 2_600;
 const BLOCKS_PER_PAGE = 3;
 const LINE_CHARS = 500;
+const LINE_MAX = 4_000;
 const KILLS_LISTED = 10;
 
 /** Everything that is known about one kill of an incident, a page at a time: the answer to "Full report". */
@@ -36,10 +37,7 @@ export function describeReport(
   const place = Math.min(Math.max(0, at), kills.length - 1);
   const kill = kills[place];
   if (!kill) return aNotice({ headline: [{ words: 'The kills of this incident are no longer on record.' }] });
-  const kept = text === null ? [] : text.split('\n');
-  const lines = [...kept, ...laterLines(kept, text === null ? [] : kill.record.evidence)];
-  const tables = tablePages(tasksIn(kept), kill);
-  const raw = rawPages(lines);
+  const { tables, raw } = pagesOf(kill, text);
   const first = Math.max(1, tables.length);
   const pages = first + raw.length;
   const shown = Math.min(Math.max(1, page), pages);
@@ -66,6 +64,56 @@ export function describeReport(
     ],
     buttons: buttonsOf(incident, { place, kills: kills.length, shown, pages, first: raw.length > 0 ? first : null }),
   });
+}
+
+function pagesOf(kill: Kill, text: string | null): { lines: string[]; tables: Part[]; raw: Part[][] } {
+  const kept = text === null ? [] : text.split('\n');
+  const lines = [...kept, ...laterLines(kept, text === null ? [] : kill.record.evidence)];
+  return { lines, tables: tablePages(tasksIn(kept), kill), raw: rawPages(lines) };
+}
+
+/** All lines, for a page that shows some of them; null: that page shows none. */
+export function fileOfReport(kill: Kill, { text, page }: Omit<ReportAsk, 'at'>): { name: string; text: string } | null {
+  const { lines, tables, raw } = pagesOf(kill, text);
+  return raw.length === 0 || page <= Math.max(1, tables.length)
+    ? null
+    : { name: fileName(kill), text: fileText(lines) };
+}
+
+/** Of a whole report; what is longer than a megabyte is cut, and says so. */
+const FILE_CHARS = 1_000_000;
+
+function fileText(lines: readonly string[]): string {
+  const text = lines.map((line) => showHostLine(line, LINE_MAX)).join('\n');
+  return text.length <= FILE_CHARS ? `${text}\n` : `${text.slice(0, FILE_CHARS)}\n[cut here]\n`;
+}
+
+/** `db01-mysqld-18540-2026-08-30T01-35-08Z.log` */
+function fileName({ host, atMs, record }: Kill): string {
+  const at = `${new Date(atMs).toISOString().slice(0, 19).replaceAll(':', '-')}Z`;
+  const words = [host, record.name, record.pid].filter((one) => one !== null);
+  return `${words
+    .join('-')
+    .replace(/[^\w.-]+/g, '_')
+    .slice(0, 100)}-${at}.log`;
+}
+
+/** The lines went out as a file. */
+export function describeSentFile(name: string, where: 'thread' | 'direct'): Notice {
+  return aNotice({
+    headline: [{ words: 'The lines of the log: ' }, { hostText: name }],
+    sentence: [{ words: where === 'thread' ? 'In the thread of the incident.' : 'In a direct message to you.' }],
+  });
+}
+
+/** The lines could not go out as a file: the page has them. */
+export function withoutFile(notice: Notice, reason: string): Notice {
+  const why: Text = [
+    { words: 'They could not be sent as a file (' },
+    { hostText: reason },
+    { words: '), so they are here, a page at a time.' },
+  ];
+  return { ...notice, small: [...notice.small, why] };
 }
 
 function overview(kill: Kill, kills: readonly Kill[]): Part[] {
@@ -163,7 +211,7 @@ function taskCells(row: TaskRow, { record }: Kill): Cell[] {
 }
 
 function rawPages(lines: readonly string[]): Part[][] {
-  const cut = lines.flatMap((line) => inPieces(showHostLine(line, 4_000)));
+  const cut = lines.flatMap((line) => inPieces(showHostLine(line, LINE_MAX)));
   const blocks = inPages(cut, BLOCK_CHARS, (line) => JSON.stringify(line).length);
   let before = 0;
   const parts = blocks.map((block): Part => {
