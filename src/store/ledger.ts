@@ -142,7 +142,7 @@ export function saveLedger(
 
 async function write(trx: Trx, owner: string, nowMs: number, patch: LedgerPatch): Promise<PatchResult> {
   const { destination, key } = patch;
-  const done = await WRITE(trx, {
+  const values = {
     destination,
     key,
     owner,
@@ -159,15 +159,21 @@ async function write(trx: Trx, owner: string, nowMs: number, patch: LedgerPatch)
     sentAtMs: patch.sentAtMs,
     doneUpTo: patch.doneUpTo ?? -1,
     seenOwner: patch.seenOwner ?? owner,
-  });
-  if ((done.numAffectedRows ?? 0n) > 0n) return 'saved';
+  };
+  if (await isWritten()) return 'saved';
   const there = await trx
     .selectFrom('ledger')
     .select('id')
     .where('destination', '=', destination)
     .where('key', '=', key)
     .executeTakeFirst();
-  return there === undefined ? 'missing' : 'taken';
+  if (there === undefined) return 'missing';
+  // PostgreSQL shows each statement what was committed before it began: the row may have come after the first one.
+  return (await isWritten()) ? 'saved' : 'taken';
+
+  async function isWritten(): Promise<boolean> {
+    return ((await WRITE(trx, values)).numAffectedRows ?? 0n) > 0n;
+  }
 }
 
 export async function sentSince(db: Reader, destination: string, sinceMs: number): Promise<number[]> {
