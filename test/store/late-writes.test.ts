@@ -5,7 +5,7 @@ import { patchOf } from '../../src/app/tell/row-patch.ts';
 import { openTested } from '../contract/store.ts';
 import { needs } from '../support/needs.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { anEdit, saveMany } from '../support/store-steps.ts';
+import { aClaim, anEdit, saveMany } from '../support/store-steps.ts';
 import { eventually } from '../support/whole-bot.ts';
 
 const postgres = await startPostgres();
@@ -46,5 +46,22 @@ describe('a write of the ledger that takes long on PostgreSQL', needs('postgres'
 
     expect(await saved).toEqual(['saved']);
     expect(await store.ledger('#oom', 0)).toMatchObject([{ key: 'i1', ts: '1.1' }]);
+  });
+
+  it('undoes nothing where it waits for a successor who has told of the row', async () => {
+    const { store, beside } = await open();
+    const [row] = await store.ledger('#oom', 0);
+    const attempt = { owner: 'late', mark: 'i1', threadTs: null, sinceMs: 0, after: null };
+    await beside.query('begin');
+    await beside.query("update ledger set ts = '1.1'");
+
+    const saved = store.saveLedger('late', 0, [patchOf(row!, { attempt })]);
+    await isHeldUp(beside);
+    // It began before this lease was held.
+    await store.claimLeases(aClaim({ kind: 'channel', owner: 'successor', names: ['#oom'] }));
+    await beside.query('commit');
+
+    expect(await saved).toEqual(['taken']);
+    expect(await store.ledger('#oom', 0)).toMatchObject([{ key: 'i1', ts: '1.1', attempt: null }]);
   });
 });
