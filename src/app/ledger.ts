@@ -88,6 +88,8 @@ export interface LedgerPatch {
   sentAtMs: number | null;
   /** Whose attempt the sender knows of and has cleared up. */
   seenOwner: string | null;
+  /** Where the message stood when the sender read the row; null: nowhere. */
+  seenTs: string | null;
 }
 
 /** `missing`: there is no such row (yet). `taken`: somebody else sends it now. */
@@ -139,7 +141,10 @@ export interface LedgerStore {
   marker: (name: string, atMs: number) => Promise<number>;
   /** Rows of a destination in which something is to be done now or is in doubt: those without a message first, then oldest first. */
   ledger: (destination: string, nowMs: number) => Promise<LedgerRow[]>;
-  /** Writes all patches, and asks for `more`, in one step. What another live owner of the destination sends is left alone. */
+  /**
+   * Writes all patches, and asks for `more`, in one step. What another live owner of the destination sends is left alone, as is a message
+   * that stands elsewhere than the sender knew.
+   */
   saveLedger: (
     owner: string,
     nowMs: number,

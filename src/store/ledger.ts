@@ -110,18 +110,25 @@ const WRITE = keepQuery((db, v: Record<string, string | number | null>) =>
     .where('destination', '=', v['destination'] as string)
     .where('key', '=', v['key'] as string)
     .where((at) => at.or([at('tried_by', 'is', null), at('tried_by', 'in', [v['owner'], v['seenOwner']] as string[])]))
+    // An update that waited for a row is checked again against that row alone (PostgreSQL, read committed), not against leases taken
+    // meanwhile: this keeps a late write from undoing what a successor noted.
+    .where((at) => at.or([at('ts', 'is', null), at('ts', 'in', [v['ts'], v['seenTs']] as string[])]))
     .where((at) =>
-      at.not(
-        at.exists(
-          at
-            .selectFrom('leases')
-            .select('leases.name')
-            .where('leases.kind', '=', 'channel')
-            .whereRef('leases.name', '=', 'ledger.destination')
-            .where('leases.owner', '<>', v['owner'] as string)
-            .where('leases.expires_ms', '>', v['nowMs'] as number),
+      at.or([
+        // Where a message stands that nobody else knows of is noted, whoever serves the destination now.
+        sql<boolean>`(ts is null and cast(${v['ts']} as text) is not null)`,
+        at.not(
+          at.exists(
+            at
+              .selectFrom('leases')
+              .select('leases.name')
+              .where('leases.kind', '=', 'channel')
+              .whereRef('leases.name', '=', 'ledger.destination')
+              .where('leases.owner', '<>', v['owner'] as string)
+              .where('leases.expires_ms', '>', v['nowMs'] as number),
+          ),
         ),
-      ),
+      ]),
     ),
 );
 
@@ -142,7 +149,7 @@ export function saveLedger(
 
 async function write(trx: Trx, owner: string, nowMs: number, patch: LedgerPatch): Promise<PatchResult> {
   const { destination, key } = patch;
-  const done = await WRITE(trx, {
+  const values = {
     destination,
     key,
     owner,
@@ -159,15 +166,22 @@ async function write(trx: Trx, owner: string, nowMs: number, patch: LedgerPatch)
     sentAtMs: patch.sentAtMs,
     doneUpTo: patch.doneUpTo ?? -1,
     seenOwner: patch.seenOwner ?? owner,
-  });
-  if ((done.numAffectedRows ?? 0n) > 0n) return 'saved';
+    seenTs: patch.seenTs,
+  };
+  if (await isWritten()) return 'saved';
   const there = await trx
     .selectFrom('ledger')
     .select('id')
     .where('destination', '=', destination)
     .where('key', '=', key)
     .executeTakeFirst();
-  return there === undefined ? 'missing' : 'taken';
+  if (there === undefined) return 'missing';
+  // PostgreSQL shows each statement what was committed before it began: the row may have come after the first one.
+  return (await isWritten()) ? 'saved' : 'taken';
+
+  async function isWritten(): Promise<boolean> {
+    return ((await WRITE(trx, values)).numAffectedRows ?? 0n) > 0n;
+  }
 }
 
 export async function sentSince(db: Reader, destination: string, sinceMs: number): Promise<number[]> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { closeQuietIncidents, assignIncidents, tellClosed } from '../../src/app/watch/assign-incidents.ts';
+import type { ToldAs } from '../../src/incident/grouping.ts';
 import type { BatchDecision, BatchView } from '../../src/app/store-port.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
@@ -32,6 +33,17 @@ function decide(view: BatchView): BatchDecision {
     channelOf: () => '#oom',
   });
 }
+
+it('has whoever serves the channel look for the message of an incident that was told from memory', () => {
+  const view = { host: kill.host, nowOpen: [], fresh: [kill], amended: [] };
+  const placing = { nowMs: kill.atMs, newId: () => 'i-1', isHistory: () => false, mutes: [], channelOf: () => '#oom' };
+  function lookSinceOf(toldAs: ToldAs | null): (number | undefined)[] {
+    return assignIncidents(view, { ...placing, toldAs: () => toldAs }).deliveries.map(({ lookSinceMs }) => lookSinceMs);
+  }
+
+  expect(lookSinceOf({ id: 'i-1', opens: true })).toEqual([kill.atMs - 60_000]);
+  expect(lookSinceOf(null)).toEqual([undefined]);
+});
 
 it('has the message edited once more is known of a kill that it tells of', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'oombot-place-'));

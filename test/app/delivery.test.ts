@@ -26,7 +26,7 @@ interface Bench {
   chat: ScriptedChat;
   /** Records kills as watching a host does, with their deliveries. */
   happen: (kills: Kill[]) => Promise<void>;
-  start: (owner: string, isMine?: () => boolean) => Telling;
+  start: (owner: string, isMine?: () => boolean, itsStore?: Partial<Store>) => Telling;
 }
 
 async function aBench(): Promise<Bench> {
@@ -40,9 +40,9 @@ async function aBench(): Promise<Bench> {
     rmSync(folder, { recursive: true });
   });
 
-  function start(owner: string, isMine: () => boolean = () => true): Telling {
+  function start(owner: string, isMine: () => boolean = () => true, itsStore: Partial<Store> = {}): Telling {
     const delivery = openTelling({
-      store,
+      store: { ...store, ...itsStore },
       workspace: chat,
       clock,
       log: QUIET,
@@ -553,6 +553,30 @@ describe('when the bot dies', () => {
     expect(new Set(Object.values(tellings(chat)))).toEqual(new Set([1]));
     await last.close();
   }, 120_000);
+
+  it('or only hangs while another process takes over, it does not tell once more when it goes on', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const { promise: held, resolve: goOn } = Promise.withResolvers<void>();
+    async function saveLedger(...given: Parameters<Store['saveLedger']>) {
+      if (given[2].some(({ attempt }) => attempt !== null)) await held;
+      return store.saveLedger(...given);
+    }
+    await happen([on('db01', 0)]);
+    await clock.advance(20_000);
+    const hung = start('hung', () => true, { saveLedger });
+    await clock.advance(1_000);
+    const other = start('other');
+    await clock.advance(1_000);
+    expect(topLevel(chat)).toHaveLength(1);
+
+    await clock.advance(3_000);
+    goOn();
+    await clock.advance(30_000);
+
+    expect(topLevel(chat)).toHaveLength(1);
+    await hung.close();
+    await other.close();
+  });
 
   it('gives back what it has not sent, when it stops in peace', async () => {
     const { chat, clock, happen, start, store } = await aBench();

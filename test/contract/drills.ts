@@ -129,6 +129,7 @@ export function describeDrills(openNew: () => Promise<Store>): void {
           doneUpTo: wanted,
           sentAtMs: NOW,
           seenOwner: null,
+          seenTs: null,
         })),
       );
       expect(await store.newsState('#oom', STANDING_KEY)).toEqual({ kind: 'shown' });

@@ -141,7 +141,36 @@ export function describeLedger(openNew: () => Promise<Store>): void {
 
       expect(await store.saveLedger('me', 999, [patchOf(row, { attempt: ATTEMPT })])).toEqual(['taken']);
       expect(await store.saveLedger('holder', 999, [patchOf(row, { ts: '1.1' })])).toEqual(['saved']);
-      expect(await store.saveLedger('me', 1_000, [patchOf(row, { ts: '1.2' })])).toEqual(['saved']);
+      const now = await only(store);
+      expect(await store.saveLedger('me', 999, [patchOf(now, { shown: 1 })])).toEqual(['taken']);
+      expect(await store.saveLedger('me', 1_000, [patchOf(now, { shown: 1 })])).toEqual(['saved']);
+    });
+
+    it('takes from anyone where a message stands that nobody knows of', async () => {
+      const store = await aStore('i1');
+      await store.enqueue([anEdit('i1')]);
+      const row = await only(store);
+      await store.claimLeases(aClaim({ kind: 'channel', owner: 'holder', names: ['#oom'], nowMs: 0, ttlMs: 1_000 }));
+
+      expect(await store.saveLedger('me', 999, [patchOf(row, { ts: '1.1' })])).toEqual(['saved']);
+      const attempt = { ...ATTEMPT, owner: 'holder' };
+      expect(await store.saveLedger('holder', 999, [patchOf(row, { attempt })])).toEqual(['taken']);
+      expect(await only(store)).toMatchObject({ ts: '1.1', attempt: null });
+    });
+
+    it('keeps the message that stands there when somebody writes late who did not know of it', async () => {
+      const store = await aStore('i1');
+      await store.enqueue([anEdit('i1')]);
+      const row = await only(store);
+      const late = patchOf(row, { attempt: ATTEMPT });
+      await store.saveLedger('successor', 0, [patchOf(row, { ts: '1.1' })]);
+
+      expect(await store.saveLedger('me', 0, [late])).toEqual(['taken']);
+      expect(await store.saveLedger('me', 0, [patchOf(row, { ts: '1.2' })])).toEqual(['taken']);
+      expect(await only(store)).toMatchObject({ ts: '1.1', attempt: null });
+      // It was deleted, and what is true is shown anew.
+      expect(await store.saveLedger('successor', 0, [patchOf(await only(store), { ts: null })])).toEqual(['saved']);
+      expect(await store.saveLedger('successor', 0, [patchOf(await only(store), { ts: '1.3' })])).toEqual(['saved']);
     });
 
     it('says how long the queues are, and since when people have not been told', async () => {

@@ -206,7 +206,9 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
 
   async function settle(patches: readonly LedgerPatch[], more: readonly NewDelivery[] = []): Promise<void> {
     for (const patch of patches) {
-      pending.set(patch.key, { patch, sinceMs: clock.nowMs() });
+      // What the record shows until then is what was seen before the first of those that wait.
+      const seenTs = pending.get(patch.key)?.patch.seenTs ?? patch.seenTs;
+      pending.set(patch.key, { patch: { ...patch, seenTs }, sinceMs: clock.nowMs() });
       apply(patch);
       // From here on the ledger, or what waits for it, knows where it stands.
       if (patch.ts === null) continue;

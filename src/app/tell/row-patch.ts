@@ -20,6 +20,7 @@ export function patchOf(row: LedgerRow, change: Partial<LedgerPatch>): LedgerPat
     doneUpTo: null,
     sentAtMs: null,
     seenOwner: row.attempt?.owner ?? null,
+    seenTs: row.ts,
     ...change,
   };
 }

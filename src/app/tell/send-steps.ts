@@ -68,19 +68,11 @@ const SETTLED: Done = { kind: 'settled' };
 
 /** Sends one thing to a destination and notes it: before the request, and what came of it. All of them throw when the store cannot be read. */
 export function openSteps(context: ChannelContext): Steps {
-  const {
-    destination,
-    book,
-    memory,
-    edits,
-    repeats,
-    store,
-    workspace,
-    clock,
-    owner,
-    describe,
-    mentionOf = () => null,
-  } = context;
+  const { destination, book, memory, edits, repeats } = context;
+  const { store, workspace, clock, owner, describe, mentionOf = () => null } = context;
+
+  /** In a row. After the first one the ledger is read again: this process may have hung while another one told. */
+  let failedNotes = 0;
 
   /** Notes the attempt, sends, notes the outcome. */
   async function send(message: Message): Promise<Done> {
@@ -91,6 +83,7 @@ export function openSteps(context: ChannelContext): Steps {
       return { row, attempt: { owner, mark, threadTs, sinceMs, after: { told: after.told, isMessage, isDone } } };
     });
     const noted = await book.note(tried.map(({ row, attempt }) => patchOf(row, { attempt, seenOwner: null })));
+    failedNotes = noted === 'failed' ? failedNotes + 1 : 0;
     if (noted === 'taken') return { kind: 'rest' };
     if (noted === 'failed' && !(message.isUrgent && isLate(rows.map(({ row }) => row)))) return { kind: 'rest' };
 
@@ -127,7 +120,10 @@ export function openSteps(context: ChannelContext): Steps {
   }
 
   function isLate(rows: readonly LedgerRow[]): boolean {
-    return rows.some((row) => book.isUnrecorded(row.key) || clock.nowMs() - row.createdAtMs >= NOTED_WITHIN_MS);
+    const isRead = failedNotes > 1;
+    return rows.some(
+      (row) => book.isUnrecorded(row.key) || (isRead && clock.nowMs() - row.createdAtMs >= NOTED_WITHIN_MS),
+    );
   }
 
   function request({ notice, threadTs, broadcast }: Message, mark: MessageMark): Promise<SendOutcome> {

@@ -70,6 +70,8 @@ function deliveriesFor(incident: Incident, placing: Placing): NewDelivery[] {
     }));
   if (isMuted) return events;
   const message = messageFor(incident.id, placing.channelOf(incident), placing.nowMs);
-  const mayBeTold = incident.revision === 0 && incident.firstAtMs < (placing.aliveSinceMs ?? 0);
+  const isFromMemory = incident.kills.some((kill) => placing.toldAs?.(kill)?.id === incident.id);
+  // Whoever serves the channel may not have been told where the message stands.
+  const mayBeTold = incident.revision === 0 && (isFromMemory || incident.firstAtMs < (placing.aliveSinceMs ?? 0));
   return [mayBeTold ? { ...message, lookSinceMs: incident.firstAtMs - LOOK_BACK_MS } : message, ...events];
 }
