@@ -21,7 +21,8 @@ import { openWrittenLog, type WrittenLog } from '../support/written-log.ts';
 const CHAOS_MS = Number(process.env['OOMBOT_CHAOS_MS'] ?? 40_000);
 const SEED = Number(process.env['OOMBOT_SEED'] ?? Math.floor(Math.random() * 1e9));
 const HOSTS = 3;
-const SETTLE_MS = 240_000;
+/** At three messages in ten seconds: the longer Slack was away, the more waits. */
+const SETTLE_MS = 240_000 + CHAOS_MS / 10;
 /** Room for what is killed meanwhile, so that the disk is full only when it is filled. */
 const DISK_KIB = 32 * 1024 + 4 * Math.ceil(CHAOS_MS / 80);
 /** More than this on top of what it took at the beginning would grow for ever. */
