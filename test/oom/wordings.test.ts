@@ -636,7 +636,7 @@ describe('the founding story', () => {
       kernelSeconds: 7189052.424065,
       trigger: null,
     });
-    expect(record?.warnings.join()).toContain('does not hold the beginning');
+    expect(record?.missing).toContain('beginning');
   });
 
   it('tells trigger and victim apart where header and kill are both there', () => {

@@ -1,7 +1,7 @@
 import { fits, isJustAfter, isWithin, REPORT_SECONDS_MAX } from './belonging.ts';
 import { decodeText } from '../bytes.ts';
 import type { LogLine } from '../framing/frame.ts';
-import { chosenAt, note, openDeath, type DeathState, type ReportState } from './report-state.ts';
+import { chosenAt, hasBody, note, openDeath, type DeathState, type ReportState } from './report-state.ts';
 import { adopt, firstTold } from './retold.ts';
 import { joinBefore } from './split-line.ts';
 import { amend, announce, announceNone, beginReport, finishReport, type StreamState } from './stream-state.ts';
@@ -129,7 +129,7 @@ function takeKilled(state: StreamState, line: LogLine, killed: KilledLine): void
   if (line.form === 'told') {
     death.isTold = true;
     death.warnings.push('A sentence quotes this line: when it was, and on which host, the text may not say');
-  } else if (report.headerLine === null && report.deaths.length === 1)
+  } else if (report.headerLine === null && report.deaths.length === 1 && !hasBody(report))
     death.warnings.push('The log does not hold the beginning of this report');
   if (killed.torn) death.warnings.push('The kill line is torn: the name may be cut');
   note(death.evidence, line);

@@ -1,8 +1,8 @@
 import { identifyCgroup } from '../proc/cgroup.ts';
 import { decodeText } from '../bytes.ts';
-import { describeMemory, isMemoryCut, isMemoryEmpty } from './memory.ts';
+import { describeMemory, isMemoryCut } from './memory.ts';
 import { predictVictim } from '../badness/prediction.ts';
-import type { DeathState, ReportState } from './report-state.ts';
+import { hasBody, type DeathState, type ReportState } from './report-state.ts';
 import type {
   Domain,
   Holder,
@@ -128,11 +128,9 @@ function missingOf(death: DeathState): Missing[] {
   const { report } = death;
   if (report.killer !== 'kernel') return [];
   const { table, memory, headerLine, verdict, score } = report;
-  const hasBody =
-    table !== null || verdict !== null || score !== null || !isMemoryEmpty(memory) || report.memcg !== null;
   const isUndecided = death.outcome === 'truncated' && !death.reaped;
   return [
-    ...(headerLine === null && hasBody ? ['beginning' as const] : []),
+    ...(headerLine === null && hasBody(report) ? ['beginning' as const] : []),
     ...(isMemoryCut(memory) ? ['memory' as const] : []),
     ...(table !== null && (table.torn || (isUndecided && verdict === null && score === null))
       ? ['tasks' as const]

@@ -1,7 +1,7 @@
 import { decodeText } from '../bytes.ts';
 import type { LogLine } from '../framing/frame.ts';
 import type { MemcgState } from './memcg.ts';
-import { emptyMemory, type MemoryState } from './memory.ts';
+import { emptyMemory, isMemoryEmpty, type MemoryState } from './memory.ts';
 import type { KeptLines } from './report-text.ts';
 import type { EvidenceLine, Killer, KillRecord, Outcome, Trigger } from '../report.ts';
 import type { TaskTable } from './tasks.ts';
@@ -148,4 +148,9 @@ export function openDeath(report: ReportState, line: LogLine, namedBy: DeathStat
   };
   report.deaths.push(death);
   return death;
+}
+
+/** More than a kill line alone: what its log lacks was cut away. */
+export function hasBody({ table, verdict, score, memory, memcg }: ReportState): boolean {
+  return table !== null || verdict !== null || score !== null || !isMemoryEmpty(memory) || memcg !== null;
 }
