@@ -1,6 +1,6 @@
 // Lines of ssh_config(5), as readconf.c of OpenSSH 9.2 reads them: `Keyword arg …` or `Keyword=arg …`, quotes around an argument,
 // comments after `#`, the first value of a keyword wins. `Host` and `Match` open a section, `Include` reads other files in its place.
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 import { matchesPattern } from './known-hosts.ts';
@@ -59,7 +59,7 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
     return args.flatMap((arg) => {
       const home = arg.startsWith('~/') ? path.join(world.home, arg.slice(2)) : arg;
       const pattern = path.resolve(world.home, '.ssh', home);
-      return /[*?[]/.test(pattern) ? globSync(pattern).toSorted() : [pattern];
+      return filesOf(pattern);
     });
   }
 
@@ -174,6 +174,23 @@ export function openSshConfigFile(file: string, world: { home: string; localUser
       return found;
     },
   };
+}
+
+/** As glob(3), which goes through links to folders; Node's own does not. */
+function filesOf(pattern: string): string[] {
+  let found = ['/'];
+  for (const part of pattern.split('/').filter((one) => one !== '')) {
+    found = found.flatMap((folder) => namesAt(folder, part).map((name) => path.join(folder, name)));
+    if (found.length > FILES_MAX) throw new Error(`it includes more than ${FILES_MAX} files`);
+  }
+  return found;
+}
+
+function namesAt(folder: string, part: string): string[] {
+  if (!/[*?[]/.test(part)) return [part];
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  const names = readdirSync(folder).filter((name) => part.startsWith('.') || !name.startsWith('.'));
+  return names.filter((name) => path.matchesGlob(name, part)).toSorted();
 }
 
 function isThere(file: string): boolean {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -48,6 +48,13 @@ describe('a host whose ssh configuration runs programs', needs('sshd', 'ssh', 's
     return file;
   }
 
+  /** The folder in which a link leads to the folder of a file. */
+  function linkedFolder(text: string): string {
+    const folder = mkdtempSync(path.join(dir, 'links-'));
+    symlinkSync(path.dirname(aFile(text)), path.join(folder, 'ops'));
+    return folder;
+  }
+
   /** An alias of ssh_config, of which oombot.yaml says no more than its name. */
   function edge(lines: string, change: Partial<OpensshSettings> = {}): SshTarget {
     const own = `Host edge\n HostName 127.0.0.1\n Port ${sshd.port}\n User root\n IdentityFile ${sshd.identityFile}\n UserKnownHostsFile ${sshd.knownHostsFile}\n`;
@@ -70,6 +77,7 @@ describe('a host whose ssh configuration runs programs', needs('sshd', 'ssh', 's
     ['=Match', () => `=Match ${EXEC}\n Compression no`],
     ['Match exec in an Include', () => `Include ${aFile(`Match host edge ${EXEC}\n`)}`],
     ['Match exec behind a glob', () => `Include ${path.dirname(aFile(`Match exec="touch ${ran}"\n`))}/con*`],
+    ['Match exec behind a link to a folder in a pattern', () => `Include ${linkedFolder(`Match ${EXEC}\n`)}/*/config`],
     ['Match exec in the home of a user', () => `Include "~root/..${aFile(`Match ${EXEC}\n`)}"`],
     ['=Include', () => `=Include ${aFile(`Match ${EXEC}\n`)}`],
     ['ProxyCommand of a hop', () => `Host edge\n ProxyJump hop\nHost hop\n ProxyCommand touch ${ran}`],
