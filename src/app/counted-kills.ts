@@ -17,7 +17,8 @@ export async function countedKills(
   return kills + drills;
 }
 
-const KILLS_MAX = 1_000;
+/** Kills of one boot that are looked through. */
+export const KILLS_MAX = 1_000;
 
 /** Kills by the kernel in one boot that are on record, newest first; also those that only its counter told. */
 export async function recordedKills(
@@ -26,7 +27,11 @@ export async function recordedKills(
   span: Partial<KillQuery>,
 ): Promise<Kill[]> {
   const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
-  const kills = await store.kills({ ...all, ...span });
+  return countedAmong(await store.kills({ ...all, ...span }), bootId);
+}
+
+/** Those of the kernel in one boot, as its counter has them. */
+export function countedAmong(kills: readonly Kill[], bootId: string): Kill[] {
   return kills.filter((kill) => kill.bootId === bootId && isByKernel(kill.record) && kill.record.outcome === 'killed');
 }
 

@@ -54,14 +54,14 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
     const alive = scan === null || bootAtMs === null ? [] : aliveOf(what, scan, bootAtMs);
     const unit = unitFor(what, [...alive, ...gone]);
 
-    let read = scan === null ? null : await early;
+    let read = live.kind === 'away' ? null : await early;
     if (scan !== null && (read === null || unit !== guess)) read = await readFacts(link, unit);
     let counts = await readCounts(world, host, read);
     // A kill is counted before its line can be on record.
     const settledAtMs = clock.nowMs() + SETTLE_MS;
     while (clock.nowMs() < Math.min(settledAtMs, counts.aheadUntilMs)) {
       await clock.sleep(SETTLE_LOOK_MS);
-      if ((await countedKills(store, host, read?.facts.bootId ?? '')) === counts.known) continue;
+      if (!counts.isOlder && (await countedKills(store, host, read?.facts.bootId ?? '')) === counts.known) continue;
       read = (await readFacts(link, unit)) ?? read;
       counts = await readCounts(world, host, read);
     }

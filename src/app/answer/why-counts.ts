@@ -1,6 +1,6 @@
 import type { DeathFacts } from '../../cause/death-facts.ts';
 import type { Kill } from '../../incident/incident.ts';
-import { countedKills, firstBase, recordedKills } from '../counted-kills.ts';
+import { countedAmong, countedKills, firstBase, KILLS_MAX } from '../counted-kills.ts';
 import { watchedSince } from '../watch/past.ts';
 import type { AnswersWorld } from './answers-world.ts';
 
@@ -20,12 +20,12 @@ export interface WhyCounts {
   missingSinceWatched: number | null;
   /** Of this boot, on record now. */
   known: number;
+  /** Some of these were seen after the host had counted: it may have more by now. */
+  isOlder: boolean;
   /** Until when what was counted may still come on record; 0: nothing is to come. */
   aheadUntilMs: number;
 }
 
-/** Kills of one boot that are looked through. */
-const KILLS_MAX = 1_000;
 /** A log that begins to be followed has been read to its end by then. */
 const READ_BACK_MS = 2_000;
 
@@ -35,6 +35,9 @@ export async function readCounts(
   host: string,
   read: ReadFacts | null,
 ): Promise<WhyCounts> {
+  const bootId = read?.facts.bootId ?? '';
+  // In this order: what comes on record meanwhile can only look as if it were missing, and then it is read again.
+  const known = read === null ? 0 : await countedKills(store, host, bootId);
   const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
   const [kills, positions] = await Promise.all([store.kills(all), store.positions(host)]);
   const watchedSinceMs = watchedSince(positions);
@@ -48,13 +51,13 @@ export async function readCounts(
       missingSinceBoot: null,
       missingSinceWatched: null,
       known: 0,
+      isOlder: false,
       aheadUntilMs: 0,
     };
-  const { bootId } = read.facts;
-  const known = await countedKills(store, host, bootId);
-  const present = (await recordedKills(store, { host, bootId }, {})).filter(({ source }) => source !== 'counter');
+  const present = countedAmong(kills, bootId).filter(({ source }) => source !== 'counter');
   // Seen since the counter was asked for: these would make up for others, that nobody told.
-  const parsed = known - present.filter(({ seenAtMs }) => seenAtMs >= read.sinceMs).length;
+  const later = present.filter(({ seenAtMs }) => seenAtMs >= read.sinceMs).length;
+  const parsed = known - later;
   const watch = watchState(host);
   const seen = watch?.facts ?? null;
   const base =
@@ -72,6 +75,7 @@ export async function readCounts(
     missingSinceBoot,
     missingSinceWatched,
     known,
+    isOlder: later > 0,
     aheadUntilMs: (missingSinceWatched ?? 0) > 0 ? Infinity : missingSinceBoot > 0 ? isReadMs : 0,
   };
 }
