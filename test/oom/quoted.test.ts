@@ -61,6 +61,15 @@ describe('program code', () => {
     expect(read(`${code}\nmessage: '${KILL}'\n`)).toMatchObject([WHOLE]);
   });
 
+  it.each([
+    ['a comment that has no end', `/* what it says\nkernel: ${KILL}\n`],
+    ['a text that has no end', `SAMPLE = '''\nkernel: ${KILL}\n`],
+    ['an apostrophe', `* Bob's box: ${KILL}\n`],
+    ['a field of any name beside a stamp', `ts=2026-11-22T19:51:13Z level=warn event="${KILL}"\n`],
+  ])('hides no log behind %s', (_, log) => {
+    expect(read(`using cached layers\nfoo(bar);\nline = "${KILL.replace('812', '7')}"\n${log}`)).toMatchObject([WHOLE]);
+  });
+
   it('is none of JSON behind words about it', () => {
     const text = `It says:\n\n{\n  "a": {\n    "lines": [\n      "[  100.000010] ${KILL}"\n    ]\n  }\n}\n`;
 

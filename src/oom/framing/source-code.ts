@@ -1,4 +1,5 @@
 import { openLines, type Filter } from './filter.ts';
+import { findStamps } from './front-facts.ts';
 import { findLandmark, mayBeginReport } from './landmarks.ts';
 import { isSentence } from './quoted.ts';
 
@@ -35,6 +36,8 @@ const CODE = new RegExp(
 );
 const CODE_LINES_MIN = 2;
 const LINE_MAX = 2_000;
+const BLOCK_LINES_MAX = 1_000;
+const BLOCK_CHARS_MAX = 256 * 1024;
 const COMMENT = /^[+-]?[ \t]*\/[/*]/;
 /** What begins data that holds the line of a log: a key of JSON or YAML, a field of an event. */
 const KEY = /(?:"[\w@. -]{1,60}"|\b[Mm](?:essage|sg|ESSAGE))\s{0,4}[:=]\s{0,8}$/;
@@ -47,39 +50,65 @@ export function isSourceCode(head: string): boolean {
   if (/^\s*[{[]\s*["{]/.test(head)) return false;
   let codeLines = 0;
   let holdsReport = false;
-  const isWithin = openBlocks();
-  for (const line of head.split('\n')) {
-    const within = isWithin(line);
-    if (mayBeginReport(line)) {
-      holdsReport ||= within || isSample(line);
-      continue;
+  const blocks = openBlocks();
+  for (const given of head.split('\n'))
+    for (const { line, isWithin } of blocks.take(given)) {
+      if (mayBeginReport(line)) holdsReport ||= isWithin || isSample(line);
+      else if (line.length < LINE_MAX && CODE.test(line.trimEnd())) codeLines += 1;
+      if (holdsReport && codeLines >= CODE_LINES_MIN) return true;
     }
-    if (line.length < LINE_MAX && CODE.test(line.trimEnd())) codeLines += 1;
-    if (holdsReport && codeLines >= CODE_LINES_MIN) return true;
-  }
-  return holdsReport && codeLines >= CODE_LINES_MIN;
+  return false;
 }
 
 /** Leaves the lines out that are samples; the numbers of the others stay. */
 export function openSourceCode(): Filter {
-  const isWithin = openBlocks();
+  const blocks = openBlocks();
+  function without(lines: readonly PlacedLine[]): string {
+    return lines.map(({ line, isWithin }) => (isWithin || isSample(line) ? '\n' : `${line}\n`)).join('');
+  }
   return {
-    ...openLines((line) => (isWithin(line) || isSample(line) ? '\n' : `${line}\n`)),
+    ...openLines(
+      (line) => without(blocks.take(line)),
+      () => without(blocks.end()),
+    ),
     leavesOut: true,
   };
 }
 
-/** Is given each line in turn: whether it stands in a text or a comment of several lines. */
-function openBlocks(): (line: string) => boolean {
+interface PlacedLine {
+  line: string;
+  /** In a text or a comment of several lines. */
+  isWithin: boolean;
+}
+
+/**
+ * Is given each line in turn, and gives those whose place is known by then: a block is one once its end has come. What is longer than the
+ * samples of code are was none.
+ */
+function openBlocks(): { take: (line: string) => PlacedLine[]; end: () => PlacedLine[] } {
   let end: string | null = null;
-  return (given) => {
-    const line = given.slice(0, LINE_MAX);
-    if (end === null) {
-      end = endOfBlock(line);
-      return false;
-    }
-    if (line.includes(end)) end = null;
-    return true;
+  let held: string[] = [];
+  let heldChars = 0;
+
+  function release(isWithin: boolean): PlacedLine[] {
+    const lines = held.map((line) => ({ line, isWithin }));
+    [end, held, heldChars] = [null, [], 0];
+    return lines;
+  }
+
+  return {
+    take: (line) => {
+      const head = line.slice(0, LINE_MAX);
+      if (end === null) {
+        end = endOfBlock(head);
+        return [{ line, isWithin: false }];
+      }
+      held.push(line);
+      heldChars += line.length;
+      if (head.includes(end)) return release(true);
+      return held.length > BLOCK_LINES_MAX || heldChars > BLOCK_CHARS_MAX ? release(false) : [];
+    },
+    end: () => release(false),
   };
 }
 
@@ -99,11 +128,13 @@ function isSample(line: string): boolean {
   const landmark = findLandmark(line);
   const start = landmark === null || landmark.start < 0 ? line.indexOf('oom-killer') : landmark.start;
   if (start < 0) return false;
-  const before = line.slice(0, start);
+  // The one of `Bob's` is none of a text.
+  const before = line.slice(0, start).replaceAll(/(?<=[A-Za-z])'(?=[a-z])/g, '');
   if (COMMENT.test(before)) return true;
   return ['"', "'", '`'].some((quote) => {
     const parts = before.replaceAll(`\\${quote}`, '').split(quote);
     const front = parts.slice(0, -1).join(quote);
-    return parts.length % 2 === 0 && !KEY.test(front) && !isSentence(front);
+    // A log has its stamp outside of what it quotes.
+    return parts.length % 2 === 0 && !KEY.test(front) && !isSentence(front) && findStamps(front).length === 0;
   });
 }
