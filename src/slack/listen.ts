@@ -133,7 +133,13 @@ export function listen(app: App, handlers: Handlers, log: Logger, sendFile: Send
       if (route === 'share') return share(await handlers.share({ incidentId: value }, requester), respond, reply);
       await deliver(await answerAction(route, value, requester), reply, client, payload.trigger_id);
     }
-    await answered('action', early ?? later, work, inView ? null : waitingText(parseCommand(value)));
+    const asked = route === 'scores' ? `scores ${value}` : value;
+    await answered(
+      'action',
+      early ?? later,
+      work,
+      inView || route === 'share' ? null : waitingText(parseCommand(asked)),
+    );
   }
 
   async function answerAction(

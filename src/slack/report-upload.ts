@@ -11,6 +11,8 @@ import { slackErrorWord } from './send-error.ts';
 type Client = webApi.WebClient;
 
 const UPLOAD_MS = 20_000;
+/** Files that are not sent twice to one place. */
+const SENT_MAX = 100;
 const Begun = z.object({ upload_url: z.string(), file_id: z.string() });
 
 /**
@@ -20,6 +22,24 @@ const Begun = z.object({ upload_url: z.string(), file_id: z.string() });
 export type SendFile = (answer: Reply, requester: Requester) => Promise<Reply>;
 
 export function openUpload(client: Client, directory: Directory, granted: Pick<Granted, 'has'>): SendFile {
+  /** By channel, thread and name; those that failed are forgotten. */
+  const sent = new Map<string, Promise<void>>();
+
+  /** Whoever asks again finds what is there already. */
+  async function uploadOnce(file: TextFile, channel: string, threadTs: string | undefined): Promise<void> {
+    const key = `${channel} ${threadTs ?? ''} ${file.name}`;
+    const uploading = sent.get(key) ?? upload(file, channel, threadTs);
+    sent.set(key, uploading);
+    const [oldest] = sent.keys();
+    if (sent.size > SENT_MAX && oldest !== undefined) sent.delete(oldest);
+    try {
+      await uploading;
+    } catch (error) {
+      sent.delete(key);
+      throw error;
+    }
+  }
+
   /** The thread in this channel; undefined: there is none. */
   async function threadIn(channelId: string, threads: TextFile['threads']): Promise<string | undefined> {
     for (const { channel, ts } of threads) {
@@ -28,6 +48,12 @@ export function openUpload(client: Client, directory: Directory, granted: Pick<G
       if (id === channelId) return ts;
     }
     return undefined;
+  }
+
+  /** The direct messages with one person; null: they cannot be opened. Others of that person's may be where the command was typed. */
+  async function directPlace(userId: string, channelId: string | null): Promise<string | null> {
+    if (granted.has('im:write')) return directory.channelId(userId);
+    return channelId?.startsWith('D') === true ? channelId : null;
   }
 
   async function upload({ name, text }: TextFile, channel: string, threadTs: string | undefined): Promise<void> {
@@ -57,9 +83,9 @@ export function openUpload(client: Client, directory: Directory, granted: Pick<G
     if (answer.kind !== 'notice' || file === null || !granted.has('files:write')) return answer;
     try {
       const threadTs = channelId === null ? undefined : await threadIn(channelId, file.threads);
-      const isHere = channelId !== null && (threadTs !== undefined || channelId.startsWith('D'));
-      if (!isHere && !granted.has('im:write')) return answer;
-      await upload(file, isHere ? channelId : await directory.channelId(userId), threadTs);
+      const place = threadTs === undefined ? await directPlace(userId, channelId) : channelId;
+      if (place === null) return answer;
+      await uploadOnce(file, place, threadTs);
       return { kind: 'notice', notice: describeSentFile(file.name, threadTs === undefined ? 'direct' : 'thread') };
     } catch (error) {
       const reason = slackErrorWord(error) ?? (error instanceof Error ? error.message : 'unknown');

@@ -82,6 +82,15 @@ describe('the lines of a full report', () => {
     expect(await loaded.text()).toBe(LINES);
   });
 
+  it('are there once, however often they are asked for', async () => {
+    const { workspace, incident, ask, files } = await aBenchWithout();
+
+    await ask();
+    expect(await ask()).toContain('In the thread of the incident.');
+    expect(files('#oom', incident.ts)).toHaveLength(1);
+    expect(workspace.calls().filter(({ method }) => method === 'upload')).toHaveLength(1);
+  });
+
   it('go to who asks elsewhere alone', async () => {
     const { workspace, incident, ask, files } = await aBenchWithout();
     await workspace.as('Ana').command('#other', '/oom last db01');
@@ -122,7 +131,7 @@ describe('the lines of a full report', () => {
 
     const [answer] = workspace.as('Ana').privateAnswers('#oom');
     expect(answer?.text).toContain('Page 2 of 9');
-    expect(JSON.stringify(answer?.blocks)).toContain('They could not be sent as a file (');
+    expect(JSON.stringify(answer?.blocks)).toContain('The lines could not be sent as a file (');
     expect(JSON.stringify(answer?.blocks)).toContain(reason);
     expect(files('#oom', incident.ts)).toEqual([]);
   });

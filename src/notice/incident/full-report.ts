@@ -109,9 +109,9 @@ export function describeSentFile(name: string, where: 'thread' | 'direct'): Noti
 /** The lines could not go out as a file: the page has them. */
 export function withoutFile(notice: Notice, reason: string): Notice {
   const why: Text = [
-    { words: 'They could not be sent as a file (' },
+    { words: 'The lines could not be sent as a file (' },
     { hostText: reason },
-    { words: '), so they are here, a page at a time.' },
+    { words: '), so they are shown here, a page at a time.' },
   ];
   return { ...notice, small: [...notice.small, why] };
 }
