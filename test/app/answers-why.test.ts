@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { answerInText } from '../../src/app/answer/answer-in-text.ts';
 import { readCommand } from '../../src/app/answer/registry.ts';
 import type { WatchState } from '../../src/app/host-link.ts';
@@ -141,6 +141,22 @@ describe('why did it die, asked of a host', () => {
     await bot.clock.advance(7_000);
 
     expect(await asked).toContain('I cannot tell whether the OOM killer took 999');
+  });
+
+  it('is not told no where its kill comes on record while the record is read', async () => {
+    bot.host('db01').whySays(() => died(8));
+    const { kills } = bot.store;
+    let reads = 0;
+    vi.spyOn(bot.store, 'kills').mockImplementation(async (query) => {
+      const found = await kills(query);
+      reads += 1;
+      if (reads === 1) await bot.happen([killed(999, NOW_MS - 100, { seenAtMs: NOW_MS - 60 })]);
+      return found;
+    });
+    const asked = why('999', MINUTE_MS);
+    await bot.clock.advance(500);
+
+    expect(await asked).toContain('Victim:         java (pid 999');
   });
 
   it('waits until the log of a host that was just met has been read back', async () => {
