@@ -303,7 +303,7 @@ describe('a drill that somebody asks for', () => {
 
     expect(await drills.begin('db01', 'U1')).toEqual({
       kind: 'refused',
-      why: { reason: 'This host is no longer watched here.', needsSetup: false },
+      why: { reason: 'The host is no longer watched here, or oombot is being stopped.', needsSetup: false },
     });
     await clock.advance(5_000);
     expect(chat.messages).toEqual([]);

@@ -79,11 +79,14 @@ export function openDrills(world: DrillWorld): Drills {
     // Somebody else may have asked meanwhile.
     if (active.has(host)) return begin(host, by);
     if (!(await start(drill, [])))
-      return { kind: 'refused', why: { reason: 'This host is no longer watched here.', needsSetup: false } };
+      return {
+        kind: 'refused',
+        why: { reason: 'The host is no longer watched here, or oombot is being stopped.', needsSetup: false },
+      };
     return { kind: 'begun', drill, isElsewhere: false };
   }
 
-  /** False: another process was faster. */
+  /** False: the host is no longer watched here, this process is being stopped, or another one was faster. */
   async function start(drill: Drill, from: readonly Drill['state'][]): Promise<boolean> {
     const link = fleet.link(drill.host);
     if (link === null || stop.signal.aborted) return false;
