@@ -50,7 +50,7 @@ export function openUpload(client: Client, directory: Directory, granted: Pick<G
     return undefined;
   }
 
-  /** The direct messages with one person; null: they cannot be opened. Others of that person's may be where the command was typed. */
+  /** The app's direct messages with a person; null: they cannot be opened. A command may be typed in those with somebody else. */
   async function directPlace(userId: string, channelId: string | null): Promise<string | null> {
     if (granted.has('im:write')) return directory.channelId(userId);
     return channelId?.startsWith('D') === true ? channelId : null;
