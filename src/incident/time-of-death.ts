@@ -28,20 +28,23 @@ const UNKNOWN_ERROR_MS = 12 * 60 * 60_000;
  * of a line found later the stamp is believed, since it was made at the time.
  */
 export function timeOfDeath(clues: DeathClues): UncertainTime {
-  const { kernelSeconds, boot, stamp, seenAtMs, live } = clues;
+  return round(notAfter(clues.seenAtMs, byClocks(clues)));
+}
+
+function byClocks({ kernelSeconds, boot, stamp, seenAtMs, live }: DeathClues): UncertainTime {
   const kernel =
     kernelSeconds !== null && boot ? { atMs: boot.atMs + kernelSeconds * 1_000, errorMs: boot.errorMs } : null;
   const fresh = live ? { atMs: seenAtMs - LIVE_DELAY_MAX_MS / 2, errorMs: LIVE_DELAY_MAX_MS / 2 } : null;
   if (kernel && stamp && agree(kernel, stamp))
-    return round(kernel.errorMs <= stamp.errorMs ? both(kernel, stamp) : both(stamp, kernel));
+    return kernel.errorMs <= stamp.errorMs ? both(kernel, stamp) : both(stamp, kernel);
   if (fresh) {
     const right = [kernel, stamp].find((clue) => clue !== null && agree(clue, fresh));
-    if (!right) return round(fresh);
+    if (!right) return fresh;
     const { atMs, errorMs } = both(right, fresh);
     // No sharper than the line was late by that clock.
-    return round({ atMs, errorMs: Math.max(errorMs, seenAtMs - atMs) });
+    return { atMs, errorMs: Math.max(errorMs, seenAtMs - atMs) };
   }
-  return round(stamp ?? kernel ?? { atMs: seenAtMs - UNKNOWN_ERROR_MS, errorMs: UNKNOWN_ERROR_MS });
+  return stamp ?? kernel ?? { atMs: seenAtMs - UNKNOWN_ERROR_MS, errorMs: UNKNOWN_ERROR_MS };
 }
 
 function agree(a: UncertainTime, b: UncertainTime): boolean {
@@ -54,6 +57,12 @@ function both(first: UncertainTime, other: UncertainTime): UncertainTime {
   const toMs = Math.min(first.atMs + first.errorMs, other.atMs + other.errorMs);
   const atMs = Math.min(toMs, Math.max(fromMs, first.atMs));
   return { atMs, errorMs: Math.max(atMs - fromMs, toMs - atMs) };
+}
+
+/** Nobody read of a death before it: where a clock leaves both open, it was not later than the line. */
+function notAfter(seenAtMs: number, time: UncertainTime): UncertainTime {
+  if (time.atMs <= seenAtMs || time.atMs - time.errorMs > seenAtMs) return time;
+  return { atMs: seenAtMs, errorMs: seenAtMs - (time.atMs - time.errorMs) };
 }
 
 function round(time: UncertainTime): UncertainTime {

@@ -72,6 +72,18 @@ describe('time of death', () => {
     expect(time).toEqual({ atMs: BOOT + 10_000, errorMs: 400 });
   });
 
+  it('is never later than the line was read, so that what died just before a watch began comes before what died in it', () => {
+    const time = timeOfDeath({
+      kernelSeconds: 100,
+      boot: { atMs: BOOT, errorMs: 9_000 },
+      stamp: { atMs: SEEN + 507, errorMs: 1_020 },
+      seenAtMs: SEEN,
+      live: false,
+    });
+
+    expect(time).toEqual({ atMs: SEEN, errorMs: 513 });
+  });
+
   it('covers the moment of reading for a live line without any clock', () => {
     const time = timeOfDeath({ kernelSeconds: null, boot: null, stamp: null, seenAtMs: SEEN, live: true });
 
