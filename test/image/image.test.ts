@@ -7,8 +7,9 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
+  realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -73,9 +74,10 @@ describe('the image', { timeout: 3 * MINUTES_MS, ...needs('root', 'buildah', 'de
     execFileSync('debootstrap', ['--variant=minbase', 'bookworm', debian, ...(mirror ? [mirror] : [])], {
       stdio: 'pipe',
     });
-    const modules = execFileSync('npm', ['root', '-g'], { encoding: 'utf8' }).trim();
+    // Not `npm root -g`: that is beside the Node that runs it, which may be another than npm's own.
+    const npm = realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim());
     cpSync(process.execPath, path.join(debian, 'usr/local/bin/node'));
-    cpSync(path.join(modules, 'npm'), path.join(debian, 'usr/local/lib/node_modules/npm'), { recursive: true });
+    cpSync(path.join(npm, '../..'), path.join(debian, 'usr/local/lib/node_modules/npm'), { recursive: true });
     writeFileSync(
       path.join(debian, 'usr/local/bin/npm'),
       '#!/bin/sh\nexec node /usr/local/lib/node_modules/npm/bin/npm-cli.js "$@"\n',
