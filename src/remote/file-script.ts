@@ -126,10 +126,10 @@ if [ "$follow" != 1 ]; then
   exit 0
 fi
 exec 3<&0
-# GNU tail is woken by the kernel and says on standard error when the file was cut, in order if both go one way.
-# Others are asked each second, and read on where they stopped.
+# GNU tail says on standard error when the file was cut, in order if both go one way. It looks at a descriptor's path as often as it is
+# told to: inotify it uses for a file's own name alone, which may be another file by then. Others read on each second where they stopped.
 if [ -n "$gnu" ]; then
-  tail -c +$((start + 1)) -f /proc/self/fd/4 </dev/null 2>&1 3<&- & p=$!
+  tail -s 0.1 -c +$((start + 1)) -f /proc/self/fd/4 </dev/null 2>&1 3<&- & p=$!
 else
   ( tail -c +$((start + 1)); while sleep 1; do cat; done ) <&4 3<&- & p=$!
 fi
