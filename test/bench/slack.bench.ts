@@ -12,6 +12,7 @@ import { openKillGroup } from '../support/kill-group.ts';
 import { openSshd, type Sshd } from '../support/sshd.ts';
 import { eventually, openWholeBot, type WholeBot } from '../support/whole-bot.ts';
 import { has } from '../support/needs.ts';
+import { spread } from './figures.ts';
 
 export const name = 'slack';
 
@@ -107,9 +108,7 @@ async function benchKills({ running, workspace }: WholeBot, sshd: Sshd): Promise
   }
   bare.kill();
   await group.close();
-  say(
-    `raw line over SSH to HTTP request at Slack, ${over.length} real kills: p50 ${ms(quantile(over, 0.5))}, p99 ${ms(quantile(over, 0.99))}`,
-  );
+  say(`raw line over SSH to HTTP request at Slack, ${over.length} real kills: ${spread(over)}`);
 }
 
 /** The first request of the bot that tells of this process. */
@@ -208,19 +207,6 @@ function begin(what: string, maxS: number): number {
 
 function endGroup({ pid }: ChildProcess): void {
   if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-}
-
-function spread(times: readonly number[]): string {
-  return `p50 ${ms(quantile(times, 0.5))}, p99 ${ms(quantile(times, 0.99))}`;
-}
-
-function quantile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(1)} ms`;
 }
 
 function say(text: string): void {

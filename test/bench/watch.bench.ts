@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openKillGroup } from '../support/kill-group.ts';
 import { makeKey, openSshd } from '../support/sshd.ts';
 import { has } from '../support/needs.ts';
+import { openFloor, spread } from './figures.ts';
 
 export const name = 'watch';
 
@@ -23,8 +23,6 @@ const SIZES = (process.env['OOMBOT_BENCH_SIZES'] ?? '200,500,1000')
   .map(Number)
   .filter((size) => size > 0);
 const OPENSSH_CLIENTS = 20;
-/** A kill with its incident and messages: about 20 pages of SQLite's. */
-const KILL_BYTES = 20 * 4_096;
 /** The bot runs under Node as `npm start` runs it. */
 const START = (
   JSON.parse(readFileSync(path.join(HERE, '../../package.json'), 'utf8')) as { scripts: { start: string } }
@@ -114,32 +112,14 @@ async function benchLatency(place: string): Promise<void> {
     }
     await sleep(1_000);
     const over = pids.map((pid) => momentOf(fleet.lines, pid) - momentOf(bare.lines, pid));
-    say(
-      `record in ${place}; one commit of as much by bare SQLite, between the kills: p50 ${ms(quantile(commits, 0.5))}, p99 ${ms(quantile(commits, 0.99))}`,
-    );
-    say(
-      `kill to record over the raw line, real sshd, ${over.length} kills: p50 ${ms(quantile(over, 0.5))}, p99 ${ms(quantile(over, 0.99))} (goal 3 ms, 20 ms)`,
-    );
+    say(`record in ${place}; one commit of as much by bare SQLite, between the kills: ${spread(commits)}`);
+    say(`kill to record over the raw line, real sshd, ${over.length} kills: ${spread(over)} (goal 3 ms, 20 ms)`);
   } finally {
     await Promise.all([bare.end(), fleet.end()]);
     await group.close();
     await sshd.close();
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-/** What a commit of a kill's size costs at the least on this disk at this moment. */
-function openFloor(dir: string): { commitMs: () => number } {
-  const db = new DatabaseSync(path.join(dir, 'floor.db'));
-  db.exec('pragma journal_mode = wal; pragma synchronous = full; create table pages (body blob)');
-  const insert = db.prepare('insert into pages values (zeroblob(?))');
-  return {
-    commitMs: () => {
-      const startedAt = performance.now();
-      insert.run(KILL_BYTES);
-      return performance.now() - startedAt;
-    },
-  };
 }
 
 function momentOf(lines: string[], pid: number): number {
@@ -242,22 +222,12 @@ function cpuSeconds(pid: number): number {
   return times.reduce((sum, one) => sum + one, 0) / 1e9;
 }
 
-/** By nearest rank: so many of the values are no larger. */
-function quantile(values: number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? NaN;
-}
-
 function row({ rssMiB: mib, cpu, connectMs }: Cost, size: number): string {
   return `${mib.toFixed(0)} MiB    ${(cpu * 100).toFixed(2)} %      ${(connectMs / 1_000).toFixed(1)} s         ${(size / (connectMs / 1_000)).toFixed(0)}`;
 }
 
 function ratio(a: number, b: number): string {
   return `${(a / b).toFixed(2)} ×`;
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(2)} ms`;
 }
 
 function say(text: string): void {
