@@ -16,6 +16,7 @@ import { aKill } from '../support/a-kill.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedChat, type Fate, type ScriptedChat } from '../support/scripted-chat.ts';
 
+const MOMENTS = Number(process.env['OOMBOT_MOMENTS'] ?? 25);
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const cleanUps: (() => Promise<void> | void)[] = [];
@@ -524,12 +525,12 @@ describe('when the chat fails', () => {
 });
 
 describe('when the bot dies', () => {
-  it('between the chat and its own note, at 25 random moments, it still tells once', async () => {
+  it(`between the chat and its own note, at ${MOMENTS} random moments, it still tells once`, async () => {
     const { chat, clock, happen, start, store } = await aBench();
     const random = seededRandom(7);
     let living = 0;
 
-    for (let life = 0; life < 25; life += 1) {
+    for (let life = 0; life < MOMENTS; life += 1) {
       const now = life;
       living = now;
       start(`owner-${life}`, () => living === now);
@@ -543,7 +544,7 @@ describe('when the bot dies', () => {
       await happen(Array.from({ length: 1 + random(4) }, (_, at) => on(`h${life}-${at}`, life * 70, at)));
       await clock.advance(70_000);
     }
-    living = 25;
+    living = MOMENTS;
     chat.script.fate = () => undefined;
     const last = start('last');
     await clock.advance(300_000);

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Store } from '../../src/app/store-port.ts';
 import { openRecordWatch, type RecordWatch } from '../../src/app/tell/record-watch.ts';
@@ -172,20 +171,6 @@ describe('a record that cannot be written', () => {
 });
 
 describe('what the database refuses', () => {
-  it('another program that locks the database', async () => {
-    const { store, file } = await aFile();
-    const other = new DatabaseSync(file);
-    onTestFinished(() => other.close());
-    other.exec('begin immediate');
-
-    await expect(store.beat(NOW_MS)).rejects.toThrow(/is locked by another program; close it and try again\.$/);
-    expect(store.takeRefusal()).toMatch(/is locked by another program/);
-    expect(store.takeRefusal()).toBeNull();
-    other.exec('rollback');
-    await store.beat(NOW_MS);
-    expect(store.takeRefusal()).toBeNull();
-  });
-
   it('a conflict of ours is none', async () => {
     const { store } = await aFile();
 

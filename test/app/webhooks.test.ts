@@ -19,6 +19,7 @@ import { scriptedWebhook, type ScriptedWebhook } from '../support/scripted-webho
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const MEMORY_FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+const MOMENTS = Number(process.env['OOMBOT_MOMENTS'] ?? 25);
 const EVENTS = webhookDestination('events');
 const PAGER = webhookDestination('pager');
 const LOST = { kind: 'unknown' as const, reason: 'lost' };
@@ -465,12 +466,12 @@ describe('a webhook of alerts', () => {
 });
 
 describe('webhooks of a bot that dies', () => {
-  it('at 25 random moments: each event once by its id, one alert each, nothing stranded', async () => {
+  it(`at ${MOMENTS} random moments: each event once by its id, one alert each, nothing stranded`, async () => {
     const { clock, events, pager, happen, start, change, closeQuiet, store } = await aBench();
     const random = seeded(11);
     const kills: Kill[] = [];
     let life = { alive: true };
-    for (let number = 0; number < 25; number += 1) {
+    for (let number = 0; number < MOMENTS; number += 1) {
       life.alive = false;
       life = { alive: true };
       start(`owner-${number}`, life);

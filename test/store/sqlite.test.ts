@@ -111,13 +111,18 @@ describe('the file', () => {
     const mute = { target: 'a', untilMs: 10, by: 'U1' };
     const [first, second] = await Promise.allSettled([store.putMute(mute), store.putMute({ ...mute, target: 'b' })]);
     expect(first).toMatchObject({
-      reason: { message: expect.stringContaining('is locked by another program') as string },
+      reason: {
+        message: expect.stringMatching(/is locked by another program; close it and try again\.$/) as string,
+      },
     });
     expect(second?.status).toBe('rejected');
+    expect(store.takeRefusal()).toMatch(/is locked by another program/);
+    expect(store.takeRefusal()).toBeNull();
 
     const saving = store.putMute(mute);
     setTimeout(() => other.exec('rollback'), 200);
     await saving;
+    expect(store.takeRefusal()).toBeNull();
     expect(await store.mutes(0)).toEqual([mute]);
     other.close();
   });
