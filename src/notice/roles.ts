@@ -2,7 +2,6 @@ import { sayKiB } from '../oom/units.ts';
 import type { Kill } from '../incident/incident.ts';
 import { serviceLabel, serviceOf } from '../incident/service.ts';
 import { containerLabel, type ContainerName } from '../oom/proc/container-name.ts';
-import { residentKiB } from '../oom/resident.ts';
 import { parseReaper } from '../oom/report/verdict.ts';
 import type { KillRecord } from '../oom/report.ts';
 import type { Text } from './notice.ts';
@@ -112,14 +111,13 @@ export function freedKiB(record: KillRecord): number | null {
   return record.anonRssKiB;
 }
 
-/** What was freed, and what else was resident: `11 MiB anonymous (48 MiB resident: 36 MiB shared, 1 MiB file)`. null: not known. */
+/** What was freed, and what else was resident: `11 MiB anonymous; 36 MiB shared and 1 MiB of files may stay`. null: not known. */
 export function freedWords(record: KillRecord): string | null {
   const freed = freedKiB(record);
   if (freed === null) return null;
   const { shmemRssKiB: shared, fileRssKiB: file } = record;
-  const rest = [shared ? `${sayKiB(shared)} shared` : '', file ? `${sayKiB(file)} file` : ''].filter(Boolean);
-  const resident = rest.length === 0 ? '' : ` (${sayKiB(residentKiB(record) ?? freed)} resident: ${rest.join(', ')})`;
-  return `${sayKiB(freed)}${rest.length === 0 ? '' : ' anonymous'}${resident}`;
+  const rest = [shared ? `${sayKiB(shared)} shared` : '', file ? `${sayKiB(file)} of files` : ''].filter(Boolean);
+  return rest.length === 0 ? sayKiB(freed) : `${sayKiB(freed)} anonymous; ${rest.join(' and ')} may stay`;
 }
 
 /** Whom the reaper took, where that line is all that the log has of a kill. The reaper only takes victims of the OOM killer. */

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import type { Incident } from '../../src/incident/incident.ts';
@@ -37,7 +38,9 @@ describe('the five replay buttons, one after the other', { ...needs('chromium'),
     const { url, incidents } = await aLocalBot();
     const browser = await openBrowser();
     toClose.push(browser.close);
-    const { page, faults } = await browser.open(url, { viewport: { width: 1280, height: 2400 } });
+    const { page, faults } = await browser.open(url, {
+      viewport: { width: 1280, height: PICTURES === null ? 2400 : 7_000 },
+    });
     await page.getByText('oombot is connected').waitFor({ state: 'attached' });
 
     for (const label of labels) await page.getByRole('button', { name: new RegExp(`^${label}`) }).click();
@@ -49,6 +52,8 @@ describe('the five replay buttons, one after the other', { ...needs('chromium'),
     await eventually(async () => of(await incidents(), OTHERS).length >= 4, 'the others', WAIT_MS);
     const all = await incidents();
     if (PICTURES !== null) {
+      // What waits for its turn: three messages in ten seconds.
+      await sleep(45_000);
       mkdirSync(PICTURES, { recursive: true });
       await page.screenshot({ path: path.join(PICTURES, `replays ${labels[0]} first.png`), fullPage: true });
     }
