@@ -185,8 +185,8 @@ it.each(['SQLite', 'PostgreSQL'])(
     while (Date.now() - beganMs < forMs) {
       const log = logs[Math.floor(random(logs.length))];
       log?.kill(...Array.from({ length: 1 + random(2) }, () => NAMES[Math.floor(random(NAMES.length))] ?? 'java'));
-      // The kernel prints ten reports in five seconds, for the whole machine.
-      if (realPids.length === 0 || random(20) < 1) realPids.push(await group.kill(`victim-${realPids.length}`));
+      // The kernel prints ten reports in five seconds, for the whole machine. Few names: each is an incident with messages of its own.
+      if (realPids.length === 0 || random(20) < 1) realPids.push(await group.kill(`victim-${realPids.length % 4}`));
       const deed = pick(deeds, random);
       if (!underWay.has(deed.name)) {
         done.set(deed.name, (done.get(deed.name) ?? 0) + 1);
