@@ -168,6 +168,8 @@ export interface HostLink {
   collectFacts: (request: FactsRequest) => Promise<string | null>;
   /** The text of what it still knows of something that is gone (`cause/death-facts.ts` reads it); null: no answer. */
   why: (unit: string | null) => Promise<string | null>;
+  /** The text of how programs there are set (`size/read-settings.ts` reads it), at most 8; null: no answer. */
+  settings: (ask: readonly SettingsRequest[]) => Promise<string | null>;
   changes: ChangeAccess;
   close: () => Promise<void>;
 }
@@ -176,6 +178,13 @@ export interface HostLink {
 export interface FactsRequest {
   unit: string | null;
   group: string | null;
+}
+
+/** A program by its key in `size/`, the process that stands for it (0: none), and which files may be taken for its own. */
+export interface SettingsRequest {
+  program: string;
+  pid: number;
+  files: 'usual' | 'named' | 'inside';
 }
 
 export interface UnitState {

@@ -1,5 +1,6 @@
 import type { Clock } from '../app/ports.ts';
 import { COMMANDS, helperCommand, VERBS } from '../remote/scripts.ts';
+import { settingsText } from './settings-text.ts';
 import { whyText } from './why-text.ts';
 import { openAdjHelper, type HelperAnswer } from './adj-helper.ts';
 import type { JournalFilter, JournalFrom } from './journal.ts';
@@ -44,13 +45,14 @@ export function openDemoCommands(
 ): (command: string, session: CommandSession) => Promise<void> {
   const helper = openAdjHelper(machine);
   const answers = new Map<string, Answer>([
-    [COMMANDS.probe, answerWhole(() => probeText(machine, clock, helper))],
-    [COMMANDS.groups, answerWhole(() => '#groups 1\n#end\n')],
-    [COMMANDS.counters, answerWhole(() => `#counters 1 ${machine.bootId} ${machine.oomKills()} no\n`)],
-    [COMMANDS.scan, (io) => scan(io, 0)],
-    [COMMANDS['scan-light'], (io) => scan(io, 8_192)],
-    [COMMANDS.sample, sample],
+    [COMMANDS.probe, answerInput(() => probeText(machine, clock, helper))],
+    [COMMANDS.groups, answerInput(() => '#groups 1\n#end\n')],
+    [COMMANDS.counters, answerInput(() => `#counters 1 ${machine.bootId} ${machine.oomKills()} no\n`)],
+    [COMMANDS.scan, answerInput(() => scanText(machine, clock, 0))],
+    [COMMANDS['scan-light'], answerInput(() => scanText(machine, clock, 8_192))],
+    [COMMANDS.sample, answerInput(() => sampleText(machine))],
     [COMMANDS.why, tellWhy],
+    [COMMANDS.settings, answerInput(settingsText)],
     [COMMANDS.unit, showUnit],
     [COMMANDS.look, collectFacts],
     [helperCommand('oom-adj', 'sudo'), askHelper],
@@ -58,18 +60,6 @@ export function openDemoCommands(
     [helperCommand('oom-kmsg', 'sudo'), followRing],
     [helperCommand('oom-journal', 'sudo'), readJournal],
   ]);
-  /** As the dispatcher of a host does, none runs what comes over the input. */
-  async function scan(io: Io, leastKiB: number): Promise<number> {
-    await io.input();
-    io.write(scanText(machine, clock, leastKiB));
-    return 0;
-  }
-
-  async function sample(io: Io): Promise<number> {
-    await io.input();
-    io.write(sampleText(machine));
-    return 0;
-  }
 
   async function askHelper(io: Io): Promise<number> {
     const { line, code } = helper(await io.input());
@@ -174,10 +164,10 @@ async function follow(io: Io, subscribe: (listener: (text: string) => void) => (
   return TERMINATED;
 }
 
-function answerWhole(text: () => string): Answer {
+/** A text once the input has ended; as the dispatcher of a host does, none runs what comes there. */
+function answerInput(text: (input: string) => string): Answer {
   return async (io) => {
-    await io.input();
-    io.write(text());
+    io.write(text(await io.input()));
     return 0;
   };
 }

@@ -1,4 +1,8 @@
 import { KIB_PER_MIB, sayKiB } from '../oom/units.ts';
+import { CONFIG_FILES } from '../size/config-files.ts';
+import type { Tasks } from '../size/place.ts';
+import type { Program } from '../size/program.ts';
+import type { SetValue } from '../size/read-settings.ts';
 import type { Sizing } from '../size/size.ts';
 import type { Part, Text } from './notice.ts';
 import { sayCount } from './units.ts';
@@ -14,11 +18,12 @@ export function sizeText(sizing: Sizing): Text {
         { hostText: tasks.name },
         { words: program.kind === 'workers' ? ' fits here with at most ' : ' fits here with ' },
         { hostText: setting },
-        { words: now === null ? '.' : ` (now ${now.text}).` },
+        ...(now === null ? [{ words: '.' }] : nowText(now)),
       ];
     case 'fits':
       return [
         { hostText: setOf(name, now?.text ?? '') },
+        ...(now?.path == null ? [] : [{ words: ' (in ' }, { hostText: now.path }, { words: ')' }]),
         { words: ' of ' },
         { hostText: tasks.name },
         { words: ` already fits here (up to ${text} would): look at its other memory and at the other processes.` },
@@ -66,7 +71,7 @@ export function sizeSteps(sizing: Sizing): string[] {
 /** The whole of it: sentence, arithmetic, and the command with its undo. */
 export function sizeParts(sizing: Sizing): Part[] {
   const { program, split, now, verdict } = sizing;
-  const apply = verdict === 'set' ? program.apply(split.values, now?.text ?? null) : null;
+  const apply = verdict === 'set' ? program.apply(split.values, now?.undo ?? null) : null;
   const before: Text =
     apply === null || apply.look === null || !apply.undo.includes('BEFORE')
       ? []
@@ -93,13 +98,54 @@ function setOf(name: string, text: string): string {
   return name.startsWith('--') || name === name.toUpperCase() ? `${name}=${text}` : `${name} = ${text}`;
 }
 
-function nowWords({ program, tasks, now }: Sizing): string {
-  if (now !== null) return now.text;
-  const where =
-    program.argument === null
+function nowText({ text, path }: NonNullable<Sizing['now']>): Text {
+  if (path === null) return [{ words: ` (now ${text}).` }];
+  return [{ words: ` (${text} in ` }, { hostText: path }, { words: ').' }];
+}
+
+function nowWords({ program, tasks, now, told, split }: Sizing): string {
+  const { overrides = null } = CONFIG_FILES[program.key] ?? {};
+  const [{ name }] = split.values;
+  const values = told.map((one) => {
+    const what = setOf(one.isMain ? name : one.key, one.text === '?' ? 'no plain number' : one.text);
+    return `${what} (${whereWords(one, overrides)})`;
+  });
+  const isTold = told.some(({ isMain }) => isMain);
+  const main = isTold
+    ? []
+    : [now === null ? `${lackWords(program, tasks)}; without the setting: ${program.unset}` : now.text];
+  return [...main, ...values].join('; ');
+}
+
+function whereWords({ path, isChanged, pools }: SetValue, overrides: string | null): string {
+  if (path === null) return 'on its command line';
+  return [
+    pools > 1 ? `of ${pools} pools together, the last in ${path}` : `in ${path}`,
+    ...(isChanged ? ['its files were changed since it was started'] : []),
+    ...(overrides === null ? [] : [`${overrides} may override it`]),
+  ].join('; ');
+}
+
+/** Why the setting is not known. */
+function lackWords({ key, argument }: Program, { commandLine, settings }: Tasks): string {
+  const line = commandLine === null ? 'its command line is not known' : 'not on its command line';
+  if (settings === undefined)
+    return argument === null
       ? 'cannot be read from here'
-      : tasks.commandLine === null
+      : commandLine === null
         ? 'not known'
-        : 'not on its command line, as far as that is known';
-  return `${where}; without the setting: ${program.unset}`;
+        : `${line}, as far as that is known`;
+  if (settings === 'too-old')
+    return `${line}; its files were not read: oombot-host is too old for that (oombot check prints the line that upgrades it)`;
+  if (settings === 'no-answer') return `${line}; its files were not read: the host gave no answer`;
+  const { isInside, isUnnamed, unread, files } = settings;
+  if (CONFIG_FILES[key]?.form == null) return line;
+  if (isInside) return `${line}; it runs in a container, whose files cannot be read from here`;
+  if (unread.length > 0) return `${line}; ${unread.slice(0, 2).join(' and ')} cannot be read by the account of the bot`;
+  if (isUnnamed) return `${line}; which file it reads is not known`;
+  const read =
+    files.length > 2
+      ? `${files[0]?.path} and ${files.length - 1} files that it includes`
+      : files.map(({ path }) => path).join(' and ');
+  return files.length === 0 ? `${line}, and it has no file at its usual places` : `${line}, nor in ${read}`;
 }

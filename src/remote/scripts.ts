@@ -5,6 +5,7 @@ import { FILE_SCRIPT } from './file-script.ts';
 import { DMESG_SCRIPT, JOURNAL_SCRIPT, KMSG_SCRIPT } from './log-scripts.ts';
 import { LOOK_SCRIPT } from './look-script.ts';
 import { PROBE_SCRIPT } from './probe-script.ts';
+import { SETTINGS_SCRIPT } from './settings-script.ts';
 import { WHY_SCRIPT } from './why-script.ts';
 import { COUNTERS_SCRIPT, GROUPS_SCRIPT, LIMIT_SCRIPT, UNIT_SCRIPT } from './state-scripts.ts';
 
@@ -24,6 +25,7 @@ export const SCRIPTS = {
   groups: GROUPS_SCRIPT,
   limit: LIMIT_SCRIPT,
   why: WHY_SCRIPT,
+  settings: SETTINGS_SCRIPT,
   kmsg: KMSG_SCRIPT,
   journal: JOURNAL_SCRIPT,
   dmesg: DMESG_SCRIPT,

@@ -3,6 +3,7 @@ import type { ProcessFacts, ProcScan } from '../oom/proc/proc-scan.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { identifyCgroup, isWithin } from '../oom/proc/cgroup.ts';
 import { residentKiB } from '../oom/resident.ts';
+import type { NoSettings, ReadSettings } from './read-settings.ts';
 
 /** Tasks of one name in the place that ran out. */
 export interface Tasks {
@@ -13,6 +14,9 @@ export interface Tasks {
   /** Of the largest, secrets masked, at most 200 bytes; null: not known. */
   commandLine: string | null;
   unit: string | null;
+  /** What its command line and files say where that was asked, and for how long it has run (null: it does not, or not known). */
+  settings?: ReadSettings | NoSettings;
+  ageSeconds?: number | null;
 }
 
 /** What has to hold everything: the host, or the memory group whose limit counts. */

@@ -1,5 +1,7 @@
 import { placeOfRecord, type Place, type Tasks } from './place.ts';
+import { CONFIG_FILES } from './config-files.ts';
 import { PROGRAMS } from './programs.ts';
+import { settingOf, type SetValue } from './read-settings.ts';
 import type { Held, Program, Split } from './program.ts';
 import type { KillRecord } from '../oom/report.ts';
 
@@ -16,13 +18,23 @@ export interface Sizing {
   budgetKiB: number;
   instanceKiB: number;
   split: Split;
-  /** As its command line says; null: not there, cut off or masked. */
-  now: { value: number; text: string } | null;
+  /**
+   * As its command line or its files say; null: not there, no number, or not sure. `path`: the file; null: the command line.
+   * `undo`: as it is to be written again; null: several pools have one each.
+   */
+  now: { value: number; text: string; path: string | null; undo: string | null } | null;
+  /** All that was read of its settings, whether a number or not. */
+  told: readonly Told[];
   /**
    * `set`: this fits. `fits`: what is set now is no more than that. `no-room`: what is left is less than it needs to work.
    * `outside`: its memory is beside what its setting limits.
    */
   verdict: 'set' | 'fits' | 'no-room' | 'outside';
+}
+
+/** `isMain`: of the setting that is sized; else of one beside it. */
+export interface Told extends SetValue {
+  isMain: boolean;
 }
 
 /** A program is worth sizing from this share of the place on. */
@@ -108,7 +120,8 @@ export function sizeOf(program: Program, tasks: Tasks, place: Place, givenKiB: n
   const budgetKiB = Math.max(0, place.totalKiB - othersKiB - reserveKiB);
   const share = isOneOfMany(program, tasks) ? tasks.largestKiB / tasks.kiB : 1;
   const instanceKiB = budgetKiB * share;
-  const now = readNow(program, tasks.commandLine);
+  const told = toldOf(program, tasks);
+  const now = nowOf(program, tasks, told);
   const held: Held = {
     tasks: tasks.count,
     totalMiB: tasks.kiB / 1_024,
@@ -127,6 +140,7 @@ export function sizeOf(program: Program, tasks: Tasks, place: Place, givenKiB: n
     instanceKiB,
     split,
     now,
+    told,
     verdict: verdictOf(program, held, value, instanceKiB / 1_024),
   };
 }
@@ -150,15 +164,37 @@ function othersOf(tasks: Tasks, { usedKiB, kernelKiB, tasks: all, totalKiB }: Pl
   return Math.max(Math.min(byTasks, usedKiB - Math.min(tasks.largestKiB, usedKiB)), usedKiB - tasks.kiB, 0);
 }
 
-/** The last one given counts. A value at the very end of a line that was cut may lack digits, one that was masked is none. */
-function readNow({ argument, argumentUnitMiB }: Program, commandLine: string | null): Sizing['now'] {
+function toldOf({ key }: Program, { settings, ageSeconds = null }: Tasks): Told[] {
+  if (typeof settings !== 'object') return [];
+  const { keys = [], also = [] } = CONFIG_FILES[key] ?? {};
+  return [keys, ...also.map((name) => [name])].flatMap((names) => {
+    const value = settingOf(key, names, settings, ageSeconds);
+    return value === null ? [] : [{ ...value, isMain: names === keys }];
+  });
+}
+
+function nowOf(program: Program, tasks: Tasks, told: readonly Told[]): Sizing['now'] {
+  const read = told.find(({ isMain }) => isMain);
+  const given = read?.path === null ? read.text : argumentOf(program, tasks.commandLine);
+  const text = given ?? (read?.isChanged === false ? read.text : null);
+  const value = text === null ? null : valueOf(program, text);
+  if (text === null || value === null) return null;
+  const path = given === null ? (read?.path ?? null) : null;
+  return { value, text, path, undo: path !== null && read !== undefined && read.pools > 1 ? null : text };
+}
+
+/** The last one given counts. A value at the very end of a line that was cut may lack digits. */
+function argumentOf({ argument }: Program, commandLine: string | null): string | null {
   if (argument === null || commandLine === null) return null;
   const found = [...commandLine.matchAll(new RegExp(argument.source, `${argument.flags}g`))].at(-1);
-  const text = found?.[1];
-  if (found === undefined || text === undefined) return null;
-  const isCut = commandLine.length >= COMMAND_LINE_MAX && found.index + found[0].length >= commandLine.length;
+  const isCut =
+    commandLine.length >= COMMAND_LINE_MAX && (found?.index ?? 0) + (found?.[0].length ?? 0) >= commandLine.length;
+  return isCut ? null : (found?.[1] ?? null);
+}
+
+/** In MiB or as a count; null: it is none, or "no limit", which 0 is wherever it is allowed. */
+function valueOf({ argumentUnitMiB }: Program, text: string): number | null {
   const [, digits = '', unit] = /^([\d.]+) ?([kmgt])?b?$/i.exec(text) ?? [];
   const value = Number(digits) * (unit === undefined ? argumentUnitMiB : (UNITS_MIB[unit.toLowerCase()] ?? NaN));
-  // 0 is "no limit" wherever it is allowed.
-  return isCut || !Number.isFinite(value) || value <= 0 ? null : { value, text };
+  return !Number.isFinite(value) || value <= 0 ? null : value;
 }

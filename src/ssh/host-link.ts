@@ -5,7 +5,7 @@ import { openChangeAccess } from './change-requests.ts';
 import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
 import { readGroupKills } from './group-kills.ts';
-import { lookAtHost, lookWhy, readUnitState } from './host-look.ts';
+import { lookAtHost, lookWhy, readSettings, readUnitState } from './host-look.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { COMMANDS, SCRIPTS } from '../remote/scripts.ts';
 
@@ -71,6 +71,7 @@ export function openHostLink(
     unit: (name) => readUnitState(connection, name),
     collectFacts: (request) => lookAtHost(connection, request),
     why: (unit) => lookWhy(connection, unit),
+    settings: (ask) => readSettings(connection, ask),
     changes,
     close: async () => {
       await changes.close();

@@ -1,4 +1,4 @@
-import type { FactsRequest, UnitState } from '../app/host-link.ts';
+import type { FactsRequest, SettingsRequest, UnitState } from '../app/host-link.ts';
 import { decodeText } from '../oom/bytes.ts';
 import { COMMANDS } from '../remote/scripts.ts';
 import type { Connection } from './connection.ts';
@@ -10,6 +10,7 @@ const FACTS_MS = 2_000;
 /** systemd and the journal may be slower still. */
 const WHY_MS = 20_000;
 const UNIT_MS = 10_000;
+const SETTINGS_MS = 5_000;
 
 /** What the script says of a host; `cause/read-host-facts.ts` reads it. null: no answer. */
 export async function lookAtHost(connection: Connection, { unit, group }: FactsRequest): Promise<string | null> {
@@ -29,6 +30,16 @@ export async function lookWhy(connection: Connection, unit: string | null): Prom
     maxBytes: 256 * 1024,
   });
   return end.kind === 'exit' && stdout.length > 0 ? decodeText(stdout.toString('latin1')) : null;
+}
+
+/** How programs are set (`size/read-settings.ts` reads it); null: no answer. What a dispatcher refuses is an answer. */
+export async function readSettings(connection: Connection, ask: readonly SettingsRequest[]): Promise<string | null> {
+  const { stdout } = await connection.exec(COMMANDS.settings, {
+    stdin: ask.map(({ program, pid, files }) => `${program} ${pid} ${files}\n`).join(''),
+    timeoutMs: SETTINGS_MS,
+    maxBytes: 64 * 1024,
+  });
+  return stdout.length === 0 ? null : decodeText(stdout.toString('latin1'));
 }
 
 /** What systemd says of a unit. null: no systemd, no answer, or a name that is none. */

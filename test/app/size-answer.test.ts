@@ -106,6 +106,59 @@ describe('what fits on a host', () => {
     expect(unknown.buttons.map(({ value }) => value)).toEqual(['db01']);
   });
 
+  it('has what files of the host say, asked of the first process of each server', async () => {
+    const rows = [
+      ...ROWS,
+      {
+        pid: 23,
+        name: 'php-fpm8.2',
+        rssKiB: 9 * MIB,
+        commandLine: 'php-fpm: master process (/etc/php/8.2/fpm/php-fpm.conf)',
+      },
+      { pid: 40, name: 'redis-server', rssKiB: 600 * MIB },
+      { pid: 41, name: 'redis-server', rssKiB: 500 * MIB },
+      { pid: 50, name: 'nginx', rssKiB: 400 * MIB, cgroup: `/system.slice/docker-${'a'.repeat(64)}.scope` },
+    ].map((row) => (row.name === 'php-fpm8.2' && row.pid !== 23 ? { ...row, parentPid: 23 } : row));
+    const bot = await aBot(rows);
+    const asked: string[] = [];
+    bot.host('db01').settingsSay((asks) => {
+      asked.push(...asks.map(({ program, pid, files }) => `${program} ${pid} ${files}`));
+      return `#settings 1\nprogram php-fpm 23\nfile 9999 /p.conf\nset 1 www pm.max_children 7\nprogram nginx 50\ninside\n#end\n`;
+    });
+
+    const text = textOf(await bot.handlers.answerSize({ host: 'db01', what: null }, ASKER));
+
+    expect(asked.toSorted()).toEqual(['mysql 10 usual', 'nginx 50 inside', 'php-fpm 23 usual', 'redis 40 named']);
+    expect(text).toMatch(/pm\.max_children = \d+ \(7 in \/p\.conf\)/);
+    expect(text).toContain('it runs in a container, whose files cannot be read from here');
+    expect(text).toContain('its files were not read: the host gave no answer');
+  });
+
+  it('has what files say of a program that is down', async () => {
+    const bot = await aBot();
+    await bot.happen([aKill({ atMs: NOW_MS - 60_000 })]);
+    // Another server of the same program runs: whose the usual files are is not known.
+    const asked: unknown[] = [];
+    bot.host('db01').settingsSay((asks) => {
+      asked.push(...asks);
+      return '#settings 1\nprogram mysql 0\nfile 9 /etc/my.cnf\nset 1 mysqld innodb_buffer_pool_size 4G\n#end\n';
+    });
+
+    const text = textOf(await bot.handlers.answerSize({ host: 'db01', what: 'mysqld' }, ASKER));
+
+    expect(asked).toEqual([{ program: 'mysql', pid: 0, files: 'named' }]);
+    expect(text).toContain('innodb_buffer_pool_size = 3072M (4G in /etc/my.cnf)');
+  });
+
+  it('waits for a host that says nothing of its files for a while only', async () => {
+    const bot = await aBot();
+    bot.host('db01').settingsSay(() => new Promise(() => undefined));
+    const answer = bot.handlers.answerSize({ host: 'db01', what: 'php-fpm8.2' }, ASKER);
+    await bot.clock.advance(10_000);
+
+    expect(textOf(await answer)).toContain('its files were not read: the host gave no answer');
+  });
+
   it('stands in an incident’s message as one line', () => {
     const notice = describeIncident(anIncident({}), { nowMs: NOW_MS, protect: false });
     const lines = notice.parts.filter((part) => part.kind === 'text' && plainText(part.text).startsWith('Size: '));

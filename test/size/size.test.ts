@@ -1,8 +1,13 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judgeRecord } from '../../src/cause/cause.ts';
 import type { KillRecord } from '../../src/oom/report.ts';
+import { plainText } from '../../src/notice/render-text.ts';
+import { sizeParts, sizeSteps, sizeText } from '../../src/notice/size-text.ts';
+import { CONFIG_FILES } from '../../src/size/config-files.ts';
 import type { Place, Tasks } from '../../src/size/place.ts';
 import { PROGRAMS } from '../../src/size/programs.ts';
+import { parseSettings, settingOf, type ReadSettings } from '../../src/size/read-settings.ts';
 import { programOf, sizeOf, sizeOfRecord, sizesTogether, type Sizing } from '../../src/size/size.ts';
 import { aRecord } from '../support/a-kill.ts';
 import { ownCorpus, parseLines, publicCorpus, readLogFile, toLines } from '../support/corpus.ts';
@@ -74,6 +79,12 @@ describe('a program and what is set now', () => {
     expect(PROGRAMS.map(({ key }) => key).filter((key) => !keys.has(key))).toEqual([]);
   });
 
+  it('has files or arguments of no other program', () => {
+    const keys = PROGRAMS.map(({ key }) => key);
+
+    expect(Object.keys(CONFIG_FILES).filter((key) => !keys.includes(key))).toEqual([]);
+  });
+
   it.each(['python3', 'ruby', 'MainThread', 'bash', 'postgresql-runner', 'javac'])('is not guessed of %s', (name) => {
     expect(programOf(tasksOf(name, { commandLine: `/usr/bin/${name} /srv/run` }))).toBeNull();
   });
@@ -88,6 +99,102 @@ describe('a program and what is set now', () => {
 
   it('is not read from what was masked', () => {
     expect(sized(tasksOf('mysqld', { commandLine: 'mysqld --innodb-buffer-pool-size=***' })).now).toBeNull();
+  });
+});
+
+describe('what files say is set now', () => {
+  function read(lines: string[]): ReadSettings {
+    const found = parseSettings(['Welcome!', '#settings 1', 'program mysql 7', ...lines, '#end', ''].join('\n'));
+    return (typeof found === 'string' ? undefined : found.get('mysql 7')) ?? expect.fail(JSON.stringify(found));
+  }
+  function wordsOf(settings: Tasks['settings'], given: Partial<Tasks> = {}): string[] {
+    const tasks = tasksOf('mariadbd', {
+      commandLine: 'mariadbd',
+      ...given,
+      ...(settings === undefined ? {} : { settings }),
+    });
+    const sizing = sized(tasks);
+    return [plainText(sizeText(sizing)), sizeSteps(sizing).find((step) => step.startsWith('now: ')) ?? ''];
+  }
+  const FILE = ['file 900 /etc/my.cnf', 'file 900 /etc/own.cnf', 'set 2 mysqld innodb_buffer_pool_size 8G'];
+
+  it('counts, and is told with its file', () => {
+    expect(wordsOf(read(FILE))).toEqual([
+      'mariadbd fits here with innodb_buffer_pool_size = 5120M (8G in /etc/own.cnf).',
+      'now: innodb_buffer_pool_size = 8G (in /etc/own.cnf; SET GLOBAL or SET PERSIST may override it)',
+    ]);
+    expect(wordsOf(read([...FILE, 'set 1 server innodb_buffer_pool_size 2G']))[0]).toContain(
+      'innodb_buffer_pool_size = 2G (in /etc/my.cnf) of mariadbd already fits here (up to 5120M would)',
+    );
+  });
+
+  it('is less than the command line, and nothing where the section is another program’s', () => {
+    expect(wordsOf(read(['arg innodb_buffer_pool_size 6G', ...FILE]))[1]).toBe(
+      'now: innodb_buffer_pool_size = 6G (on its command line)',
+    );
+    expect(wordsOf(read(FILE), { commandLine: 'mariadbd --innodb-buffer-pool-size=6G' })[0]).toContain('(now 6G)');
+    expect(wordsOf(read([...FILE.slice(0, 2), 'set 2 mysqldump innodb_buffer_pool_size 8G']))[1]).toBe(
+      'now: not on its command line, nor in /etc/my.cnf and /etc/own.cnf; without the setting: 128 MiB',
+    );
+  });
+
+  it('is not taken for sure where a file was changed since, cannot be read, or says no number', () => {
+    const [sentence, now] = wordsOf(read(FILE), { ageSeconds: 1_000 });
+
+    expect(sentence).toBe('mariadbd fits here with innodb_buffer_pool_size = 5120M.');
+    expect(now).toMatch(/8G \(in \/etc\/own\.cnf; its files were changed since it was started;/);
+    expect(wordsOf(read(FILE), { ageSeconds: 800 })[0]).toContain('8G in /etc/own.cnf');
+    expect(wordsOf(read([...FILE, 'unread /etc/x.cnf']))).toEqual([
+      'mariadbd fits here with innodb_buffer_pool_size = 5120M.',
+      'now: not on its command line; /etc/x.cnf cannot be read by the account of the bot; without the setting: 128 MiB',
+    ]);
+    expect(wordsOf(read([...FILE, 'set 1 mysqld innodb_buffer_pool_size ?']))[1]).toContain('= no plain number (in');
+  });
+
+  it.each<[Tasks['settings'], string]>([
+    [undefined, 'not on its command line, as far as that is known'],
+    [
+      'too-old',
+      'its files were not read: oombot-host is too old for that (oombot check prints the line that upgrades it)',
+    ],
+    ['no-answer', 'its files were not read: the host gave no answer'],
+    [read(['inside']), 'it runs in a container, whose files cannot be read from here'],
+    [read(['unnamed']), 'which file it reads is not known'],
+    [read([]), 'not on its command line, and it has no file at its usual places'],
+  ])('is told as missing in one phrase: %j', (settings, phrase) => {
+    expect(wordsOf(settings)[1]).toContain(`${phrase}; without the setting: 128 MiB`);
+  });
+
+  it('has no undo where pools have a value each', () => {
+    const text = [
+      '#settings 1',
+      'program php-fpm 7',
+      'file 9 /a',
+      'set 1 a pm.max_children 900',
+      'set 1 b pm.max_children 5',
+      '#end',
+    ];
+    const found = parseSettings(text.join('\n'));
+    const settings = typeof found === 'string' ? found : found.get('php-fpm 7');
+    const sizing = sized({ ...tasksOf('php-fpm', { count: 40 }), ...(settings === undefined ? {} : { settings }) });
+
+    expect(sizing.now).toEqual({ value: 905, text: '905', path: '/a', undo: null });
+    expect(sizeParts(sizing)).toContainEqual(expect.objectContaining({ undo: 'pm.max_children = BEFORE' }));
+  });
+
+  it('is no answer, and throws nothing, for whatever a host says', () => {
+    expect(parseSettings('\n#oombot-host 1 refused name\n')).toBe('too-old');
+    for (const lines of [[], ['#settings 1', 'program mysql 1'], ['#end', '#settings 1']])
+      expect(parseSettings(lines.join('\n'))).toBe('no-answer');
+    fc.assert(
+      fc.property(
+        fc.array(fc.stringMatching(/^(?:program|set|file|arg|unread|inside)(?: [a-z0-9]{1,9}){0,4}$/)),
+        (lines) => {
+          const found = parseSettings(['#settings 1', ...lines, '#end'].join('\n'));
+          if (typeof found !== 'string') for (const one of found.values()) settingOf('mysql', ['a'], one, 1);
+        },
+      ),
+    );
   });
 });
 

@@ -2,6 +2,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { COMMANDS } from '../../src/app/answer/registry.ts';
 import { CONFIG_KEYS, ENVIRONMENT } from '../../src/config/config.ts';
+import { CONFIG_FILES } from '../../src/size/config-files.ts';
 import { PROGRAMS } from '../../src/size/programs.ts';
 import { SCOPES } from '../../src/slack/scopes.ts';
 
@@ -41,6 +42,20 @@ const TABLES: Record<string, () => string> = {
           one.also ?? '',
           `[${one.source.versions}](${one.source.url})`,
         ];
+      }),
+    ),
+  files: () =>
+    table(
+      ['program', 'files', 'named by', 'settings'],
+      PROGRAMS.flatMap(({ key, title }) => {
+        const files = CONFIG_FILES[key];
+        if (files === undefined || files.form === null) return [];
+        const { usual, reads, named, namedToo, keys, also } = files;
+        const paths = usual.map((path) => `\`${path}\``).join(reads === 'all' ? ', then ' : ', or ');
+        const options = [...named.map((option) => `\`${option}\``), ...(namedToo === null ? [] : [namedToo])].join(
+          ', ',
+        );
+        return [[title, paths, options, [...keys, ...also].map((name) => `\`${name}\``).join(', ')]];
       }),
     ),
   environment: () =>

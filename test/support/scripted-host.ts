@@ -12,6 +12,7 @@ import type {
   LogBatch,
   FactsRequest,
   RequestEnd,
+  SettingsRequest,
   UnitState,
 } from '../../src/app/host-link.ts';
 import type { Clock } from '../../src/app/ports.ts';
@@ -47,6 +48,8 @@ export interface ScriptedHost extends HostLink {
   lookSays: (answer: Promise<string | null> | string | null) => void;
   /** How it answers what it still knows of something that is gone, from now on; null: no answer. */
   whySays: (answer: (unit: string | null) => Promise<string | null> | string | null) => void;
+  /** How it answers how its programs are set, from now on; null: no answer. */
+  settingsSay: (answer: (ask: readonly SettingsRequest[]) => Promise<string | null> | string | null) => void;
   looks: () => readonly FactsRequest[];
   /** Requests to the helper, oldest first. */
   requests: () => string[];
@@ -80,6 +83,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   const units = new Map<string, UnitState | null>();
   let around: Promise<string | null> | string | null = null;
   let died: Parameters<ScriptedHost['whySays']>[0] | null = null;
+  let asked: Parameters<ScriptedHost['settingsSay']>[0] | null = null;
   const looks: FactsRequest[] = [];
   const requests: string[] = [];
   const limits = new Map<string, LimitedGroup>();
@@ -202,6 +206,8 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
     unit: (name) => Promise.resolve(units.get(name) ?? null),
     why: async (unit) => died?.(unit) ?? null,
     whySays: (answer) => void (died = answer),
+    settings: async (ask) => asked?.(ask) ?? null,
+    settingsSay: (answer) => void (asked = answer),
     collectFacts: (request) => {
       looks.push(request);
       return Promise.resolve(around);

@@ -2,7 +2,7 @@ import { describeNoSize, describeSizes } from '../../notice/answer/size-notice.t
 import { unitOf } from '../../change/find-target.ts';
 import { titleOf } from '../../cause/cause-facts.ts';
 import { sizingOf } from '../../notice/incident/incident-size.ts';
-import { placeOfScan, type Place } from '../../size/place.ts';
+import { placeOfScan, type Place, type Tasks } from '../../size/place.ts';
 import { programOf, sizeOf, sizesTogether } from '../../size/size.ts';
 import { isWithin } from '../../oom/proc/cgroup.ts';
 import type { ProcScan } from '../../oom/proc/proc-scan.ts';
@@ -12,6 +12,7 @@ import { nearest } from '../nearest.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Answer, Handlers } from './handlers.ts';
 import { scanRefusal } from './scan-refusal.ts';
+import { readSettings, type SettingsByName } from './size-settings.ts';
 import type { Targets } from './targets.ts';
 
 const WITHIN_MS = 10_000;
@@ -22,7 +23,7 @@ const INCIDENTS_MAX = 20;
 
 /** What of the settings of a host's programs fits there, live; of one that is down, by its last kill. */
 export function openSizeAnswer(
-  { store, clock }: Pick<AnswersWorld, 'store' | 'clock'>,
+  { store, clock, fleet }: Pick<AnswersWorld, 'store' | 'clock' | 'fleet'>,
   targets: Targets,
   scans: LiveScans,
 ): Handlers['answerSize'] {
@@ -35,20 +36,24 @@ export function openSizeAnswer(
     const { scan, atMs } = live;
     if (what === null) {
       const place = placeOfScan(scan, null);
-      const found = sizesTogether(place, SHARE_MIN);
-      if (found.length === 0) return { kind: 'notice', notice: describeNoSize(host, null) };
+      const asked = sizesTogether(place, SHARE_MIN);
+      if (asked.length === 0) return { kind: 'notice', notice: describeNoSize(host, null) };
+      const settings = await readSettings(fleet.link(host), clock, scan, asked.slice(0, SHOWN));
+      const found = sizesTogether({ ...place, tasks: place.tasks.map((one) => told(one, settings)) }, SHARE_MIN);
       const sizings = found.slice(0, SHOWN);
       return { kind: 'notice', notice: describeSizes({ host, atMs, sizings, more: found.length - SHOWN, kill: null }) };
     }
     const names = namesOf(scan, what);
     if (names.length === 0) return ofLastKill(host, what, scan);
-    const sizings = names.slice(0, SHOWN).flatMap((name) => {
+    const meant = names.slice(0, SHOWN).flatMap((name) => {
       const place = placeAround(scan, name, limits);
       const tasks = place.tasks.find((one) => one.name === name);
       const program = tasks === undefined ? null : programOf(tasks);
-      return tasks === undefined || program === null ? [] : [sizeOf(program, tasks, place)];
+      return tasks === undefined || program === null ? [] : [{ program, tasks, place }];
     });
-    if (sizings.length === 0) return { kind: 'notice', notice: describeNoSize(host, what) };
+    if (meant.length === 0) return { kind: 'notice', notice: describeNoSize(host, what) };
+    const settings = await readSettings(fleet.link(host), clock, scan, meant);
+    const sizings = meant.map(({ program, tasks, place }) => sizeOf(program, told(tasks, settings), place));
     return { kind: 'notice', notice: describeSizes({ host, atMs, sizings, more: 0, kill: null }) };
   };
 
@@ -58,11 +63,16 @@ export function openSizeAnswer(
     for (const incident of incidents) {
       const sizing = sizingOf(incident);
       const called = [sizing?.tasks.name, incident.service, incident.service.replace(/\.service$/, '')];
-      if (sizing !== null && called.includes(what))
-        return {
-          kind: 'notice',
-          notice: describeSizes({ host, atMs: incident.lastAtMs, sizings: [sizing], more: 0, kill: incident.id }),
-        };
+      if (sizing === null || !called.includes(what)) continue;
+      const { program, tasks, place } = sizing;
+      const inContainer = incident.kills.at(-1)?.record.identity?.container != null;
+      const asked = { program, tasks, inContainer };
+      const settings = await readSettings(fleet.link(host), clock, scan, [asked]);
+      const sizings = [sizeOf(program, told(tasks, settings), place)];
+      return {
+        kind: 'notice',
+        notice: describeSizes({ host, atMs: incident.lastAtMs, sizings, more: 0, kill: incident.id }),
+      };
     }
     const known = [...new Set(scan.processes.map(({ name }) => name))];
     return {
@@ -70,6 +80,10 @@ export function openSizeAnswer(
       refusal: { kind: 'change', why: { kind: 'no-such-process', host, what, nearest: nearest(what, known) } },
     };
   }
+}
+
+function told(tasks: Tasks, settings: SettingsByName): Tasks {
+  return { ...tasks, ...settings.get(tasks.name) };
 }
 
 /** Names of the processes that are meant: by name, by its beginning (`php-fpm` for `php-fpm8.2`), by unit or by pid. */
