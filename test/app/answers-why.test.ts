@@ -117,6 +117,32 @@ describe('why did it die, asked of a host', () => {
     expect(text).toContain('Victim:         java (pid 999');
   });
 
+  describe('after a group that died as a whole, of which the kernel counts the first one twice', () => {
+    function first(atMs: number): Kill {
+      const kill = killed(500, atMs);
+      const evidence = [1, 2].map((line) => ({ line, text: `Killed process 500 (java) total-vm:${line}kB` }));
+      return { ...kill, record: { ...kill.record, oomGroup: '/system.slice/java.service', evidence } };
+    }
+
+    it('is a no, for all of the time that is explained so', async () => {
+      bot.host('db01').whySays(() => died(3));
+      watch = { ...watch, facts: { ...watch.facts!, oomKills: 0 } };
+      await bot.happen([first(NOW_MS - MINUTE_MS / 2), killed(501, NOW_MS - MINUTE_MS / 2)]);
+
+      expect(await why('999')).toContain('No: the OOM killer did not kill 999 on db01');
+      expect(await why('999', MINUTE_MS)).toContain('No: the OOM killer did not kill 999 on db01');
+    });
+
+    it('is none where that was counted before the host was met, and one is missing since', async () => {
+      bot.host('db01').whySays(() => died(8));
+      await bot.happen([first(NOW_MS - 30 * MINUTE_MS)]);
+      const asked = why('999', MINUTE_MS);
+      await bot.clock.advance(7_000);
+
+      expect(await asked).toContain('I cannot tell whether the OOM killer took 999');
+    });
+  });
+
   it('waits six seconds for what no line tells', async () => {
     bot.host('db01').whySays(() => died(8));
     let text = '';

@@ -15,6 +15,7 @@ import type { HostLink } from '../host-link.ts';
 import { countedKills } from '../counted-kills.ts';
 import type { LiveScans } from '../live-scan.ts';
 import type { Snapshot } from '../store-port.ts';
+import { countedTimes } from '../watch/unexplained-cgroups.ts';
 import type { AnswersWorld } from './answers-world.ts';
 import type { Handlers } from './handlers.ts';
 import type { Targets } from './targets.ts';
@@ -88,7 +89,9 @@ export function openWhyAnswer(world: AnswersWorld, targets: Targets, scans: Live
       missingSinceWatched: counts.missingSinceWatched,
       watchedSinceMs: counts.watchedSinceMs,
       watching: watch?.kind === 'watching' ? { gaps: watch.gaps } : null,
-      unitKills: unit === null ? 0 : counts.kills.filter(({ record }) => record.identity?.unit === unit).length,
+      unitKills: counts.kills
+        .filter(({ record }) => unit !== null && record.identity?.unit === unit)
+        .reduce((sum, kill) => sum + countedTimes(kill), 0),
     };
     const verdict = decideWhy(ask, evidence);
     const incident = verdict.kind === 'yes' ? await incidentOf(host, verdict.kill) : null;

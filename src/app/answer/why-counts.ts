@@ -2,6 +2,7 @@ import type { DeathFacts } from '../../cause/death-facts.ts';
 import type { Kill } from '../../incident/incident.ts';
 import { countedAmong, countedKills, firstBase, KILLS_MAX } from '../counted-kills.ts';
 import { watchedSince } from '../watch/past.ts';
+import { countedTimes } from '../watch/unexplained-cgroups.ts';
 import type { AnswersWorld } from './answers-world.ts';
 
 /** What a host said, and when it was asked, by our clock. */
@@ -57,6 +58,7 @@ export async function readCounts(
   const present = countedAmong(kills, bootId).filter(({ source }) => source !== 'counter');
   // Seen since the counter was asked for: these would make up for others, that nobody told.
   const later = present.filter(({ seenAtMs }) => seenAtMs >= read.sinceMs).length;
+  const before = present.filter(({ seenAtMs }) => seenAtMs < read.sinceMs);
   const parsed = known - later;
   const watch = watchState(host);
   const seen = watch?.facts ?? null;
@@ -65,8 +67,14 @@ export async function readCounts(
     (seen === null || seen.bootId !== bootId || watchedSinceMs === null
       ? null
       : await firstBase(store, { host, bootId, counter, parsed, atMs: read.sinceMs }, seen, watchedSinceMs));
-  const missingSinceBoot = counter - parsed;
-  const missingSinceWatched = base === null ? null : counter - base.counter - (parsed - base.parsed);
+  const missingSinceBoot = counter - parsed - countedTwice(before);
+  const missingSinceWatched =
+    base === null
+      ? null
+      : counter -
+        base.counter -
+        (parsed - base.parsed) -
+        countedTwice(before.filter(({ atMs, atErrorMs }) => atMs - atErrorMs > base.atMs));
   const isReadMs = watch === null ? 0 : READ_BACK_MS + (watch.kind === 'starting' ? clock.nowMs() : watch.sinceMs);
   return {
     kills,
@@ -78,4 +86,9 @@ export async function readCounts(
     isOlder: later > 0,
     aheadUntilMs: (missingSinceWatched ?? 0) > 0 ? Infinity : missingSinceBoot > 0 ? isReadMs : 0,
   };
+}
+
+/** A group that dies as a whole: the kernel counts the one that it chose a second time. */
+function countedTwice(kills: readonly Kill[]): number {
+  return kills.reduce((sum, kill) => sum + countedTimes(kill) - 1, 0);
 }
