@@ -44,6 +44,9 @@ describe('the name of a container', () => {
 
   it('is what its keeper was started with, by Podman and by CRI-O', () => {
     expect(labelOf(BY_ROOT, `#conmon\t0\t${KEEPER}\t${ID}\tmetabase`)).toBe('metabase');
+    expect(labelOf(`/libpod_parent/libpod-${ID}`, `#conmon\t0\t/libpod_parent/conmon\t${ID}\tmetabase`)).toBe(
+      'metabase',
+    );
     const crio = `#conmon\t0\t/system.slice/crio-conmon-${ID}.scope\t${ID}\tk8s_nginx_web-1_shop_${UID}_2`;
     expect(labelOf(`${POD}/crio-${ID}.scope`, crio)).toBe('shop/web-1 (nginx)');
   });

@@ -73,6 +73,12 @@ const PARTS = {
     get: 'put its logs into ../shared/corpus',
     optional: true,
   },
+  podman: {
+    called: 'Podman',
+    isHere: () => ['podman', 'crun', 'newuidmap'].every((name) => isProgram(name)),
+    get: 'apt-get install podman crun uidmap',
+    optional: true,
+  },
   network: {
     called: 'an address beside the loopback',
     isHere: () => Object.values(networkInterfaces()).some((all) => all?.some(({ internal }) => !internal)),
