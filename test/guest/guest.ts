@@ -27,6 +27,8 @@ export interface RunOptions {
   /** Another key than the user's own, over a login of its own. */
   identityFile?: string;
   input?: string | Buffer;
+  /** Over a login of its own. */
+  alone?: boolean;
 }
 
 export interface GuestAnswer {
@@ -58,7 +60,7 @@ export async function openGuest(): Promise<Guest> {
   const qemu = boot(image, dir, port);
   const gone = new Promise((resolve) => qemu.once('exit', resolve));
 
-  function commandLine(script: string, options: RunOptions & { alone?: boolean }): string[] {
+  function commandLine(script: string, options: RunOptions): string[] {
     const { user = 'root' } = options;
     const key = options.identityFile ?? (user === 'root' ? path.join(image, 'id') : identityFile);
     const alone = options.alone ?? (options.identityFile !== undefined || !SHARING_USERS.includes(user));
@@ -95,7 +97,7 @@ export async function openGuest(): Promise<Guest> {
     return { status, stdout, stderr };
   }
 
-  function ask(script: string, options: RunOptions & { alone?: boolean } = {}): Promise<GuestAnswer> {
+  function ask(script: string, options: RunOptions = {}): Promise<GuestAnswer> {
     return new Promise((resolve) => {
       const child = execFile('ssh', commandLine(script, options), BOUNDS, (_, stdout, stderr) => {
         resolve({ status: child.exitCode, stdout, stderr });

@@ -33,7 +33,20 @@ const UNITS: Record<string, string> = {
   'why-together': `MemoryMax=24M\nMemorySwapMax=0\nOOMPolicy=kill\nExecStart=/bin/sh -c 'sleep 1000 & exec tail /dev/zero'`,
   'why-child': `MemoryMax=24M\nMemorySwapMax=0\nOOMPolicy=continue\nExecStart=/bin/sh -c 'tail /dev/zero; exec sleep 1000'`,
   'why-alive': 'ExecStart=/bin/sleep 1000',
+  'why-never': 'ExecStart=/bin/sleep 1000',
+  'why-host': 'OOMScoreAdjust=1000\nExecStart=/bin/sleep 1000',
+  'why-earlyoom': `User=nobody\nOOMScoreAdjust=500\nExecStart=/usr/bin/perl -e '$$x = "a" x 200_000_000; sleep 1000'`,
+  'why-oomd': `MemoryHigh=20M\nManagedOOMSwap=kill\nExecStart=/usr/bin/perl -e '$$x = "a" x 100_000_000; sleep 1000'`,
 };
+
+/** Of a process in a group of its own, which is gone with it, and in no unit. */
+const LOST_VICTIM = `mkdir -p /sys/fs/cgroup/lost; echo 8M >/sys/fs/cgroup/lost/memory.max; ln -sf /usr/bin/tail /run/lost-victim
+sh -c 'echo $$ >/sys/fs/cgroup/lost/cgroup.procs; exec /run/lost-victim /dev/zero' >/dev/null 2>&1 </dev/null
+rmdir /sys/fs/cgroup/lost`;
+/** Nothing in the host's logs tells of what was before it: the kernel's ring has gone round, and the journal begins anew. */
+const LOSE_LOGS = `echo on >/proc/sys/kernel/printk_devkmsg
+filler=$(printf '%0900d' 0); i=0; while [ $i -lt 2000 ]; do echo "filler $i $filler"; i=$((i+1)); done | while read -r l; do echo "$l" >/dev/kmsg; done
+sleep 3; journalctl -q --rotate; sleep 2; journalctl -q --vacuum-time=1s`;
 
 // One boot for all of them: run by `npm run test:guest`, not by `npm test`.
 describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () => {
@@ -50,7 +63,17 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
     for (const [name, lines] of Object.entries(UNITS))
       await root(`cat >/etc/systemd/system/${name}.service`, `[Service]\n${lines}\n`);
     await root('systemctl daemon-reload');
-    watched = await watchHosts({
+    watched = await watch();
+    handlers = askingOf(watched);
+  }, 900_000);
+  afterAll(async () => {
+    await watched?.close();
+    await guest?.close();
+  });
+
+  /** A bot with a record of its own, which meets the host now. */
+  async function watch(): Promise<WatchedHosts> {
+    const bot = await watchHosts({
       hosts: [
         hostConfig('guest', {
           name: 'guest',
@@ -66,29 +89,27 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
       keepaliveIntervalMs: 5_000,
       readyTimeoutMs: 20_000,
     });
-    await watched.fleet.watchOnly(null);
-    const deadline = Date.now() + WAIT_MS;
-    while (watched.fleet.watchState('guest')?.kind !== 'watching') {
-      if (Date.now() > deadline) throw new Error(`not watched: ${JSON.stringify(watched.warnings)}`);
-      await sleep(100);
+    await bot.fleet.watchOnly(null);
+    await until('the watch', () => bot.fleet.watchState('guest')?.kind === 'watching', 3 * WAIT_MS);
+    return bot;
+  }
+  async function until(what: string, holds: () => boolean | Promise<boolean>, patienceMs = WAIT_MS): Promise<void> {
+    const deadline = Date.now() + patienceMs;
+    while (!(await holds())) {
+      if (Date.now() > deadline) throw new Error(`${what} did not come: ${JSON.stringify(watched?.warnings)}`);
+      await sleep(200);
     }
-    handlers = askingOf(watched);
-  }, 900_000);
-  afterAll(async () => {
-    await watched?.close();
-    await guest?.close();
-  });
-
+  }
   async function root(script: string, input = ''): Promise<string> {
     const { status, stdout, stderr } = await guest.ask(script, { input });
     if (status !== 0) throw new Error(`${script}: ${status} ${stdout} ${stderr}`);
     return stdout;
   }
   /** The processor is emulated: it may not answer in time, and is asked again. */
-  async function why(what: string, when: When | null = null): Promise<string> {
+  async function why(what: string, when: When | null = null, asked = handlers): Promise<string> {
     const deadline = Date.now() + WAIT_MS;
     for (;;) {
-      const text = textOf(await handlers.answerWhy({ host: 'guest', what, when }, ASKER));
+      const text = textOf(await asked.answerWhy({ host: 'guest', what, when }, ASKER));
       if (!text.includes('did not answer, so') || Date.now() > deadline) return text;
       await sleep(1_000);
     }
@@ -161,6 +182,95 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
   it('is no question for a service that runs since before', async () => {
     await root('systemctl start why-alive; sleep 3');
     expect(await why('why-alive.service', { kind: 'last', forMs: 1_000 })).toContain('is running on guest');
+  });
+
+  it('is a no of what never ran, and "cannot tell" of a name that nobody knows while others were killed', async () => {
+    const never = await why('why-never.service');
+    const nobody = await why('why-nobody', { kind: 'last', forMs: 3_600_000 });
+    const since = await why('why-nobody', { kind: 'last', forMs: 1_000 });
+
+    expect(never).toContain('No: the OOM killer did not kill why-never.service on guest');
+    expect(never).toMatch(/does not run, and no failure of it is noted/);
+    expect(nobody).toContain('I cannot tell whether the OOM killer took why-nobody on guest');
+    expect(since).toContain('No: the OOM killer did not kill why-nobody on guest');
+  });
+
+  it('was the OOM killer, of the whole host', async () => {
+    // A guest whose memory really runs out does not answer for minutes: the kernel is asked to kill as if it had.
+    await over('why-host', 'sleep 1; echo f >/proc/sysrq-trigger;');
+    const text = await why('why-host.service');
+
+    expect(text.split('\n')[0]).toMatch(/Yes: sleep .*was killed by the kernel’s OOM killer on guest/);
+    expect(text).toContain('SysRq');
+  });
+
+  it('was earlyoom', async () => {
+    await root(`available=$(sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo)
+echo "EARLYOOM_ARGS=\\"-r 3600 -M $((available - 100 * 1024))\\"" >/etc/default/earlyoom; systemctl start earlyoom`);
+    await until('its journal', async () => (await guest.ask("pgrep -f '^journalctl .*earlyoom.* -f'")).status === 0);
+    await over('why-earlyoom');
+    let text = '';
+    await until('an answer', async () => !(text = await why('why-earlyoom.service')).includes('cannot tell'));
+    await root('systemctl stop earlyoom');
+
+    expect(text.split('\n')[0]).toMatch(/Yes: perl .*was killed by earlyoom on guest/);
+  });
+
+  it('was systemd-oomd', async () => {
+    await root(`dd if=/dev/zero of=/swap bs=1M count=128 status=none; chmod 600 /swap; mkswap -q /swap; swapon /swap
+mkdir -p /etc/systemd/oomd.conf.d; printf '[OOM]\\nSwapUsedLimit=10%%\\n' >/etc/systemd/oomd.conf.d/test.conf; systemctl start systemd-oomd`);
+    await until('its journal', async () => (await guest.ask("pgrep -f '^journalctl .*oomd.* -f'")).status === 0);
+    await over('why-oomd');
+    let text = '';
+    await until('an answer', async () => !(text = await why('why-oomd.service')).includes('cannot tell'));
+    await root('systemctl stop systemd-oomd; swapoff /swap');
+
+    expect(text.split('\n')[0]).toMatch(/Yes: .*was killed by systemd-oomd on guest/);
+  });
+
+  it('is a yes from before the bot’s time where the host’s log still has it', async () => {
+    const other = await watch();
+    let text = '';
+    await until('an answer', async () => {
+      text = await why('why-full.service', null, askingOf(other));
+      return !text.includes('cannot tell');
+    });
+    await other.close();
+
+    expect(text.split('\n')[0]).toMatch(/Yes: tail .*was killed by the kernel’s OOM killer on guest/);
+  });
+
+  it('cannot be told where the log has a gap', async () => {
+    await root('cat >/run/gap', `${LOST_VICTIM}\n${LOSE_LOGS}\n`);
+    // All connections end, ours too, and come back when the lines are gone.
+    await root(
+      `systemd-run -q --unit=gap sh -c 'sleep 1; systemctl stop ssh; for p in $(pgrep -x sshd); do kill $p; done; sh /run/gap; systemctl start ssh'`,
+    );
+    await until(
+      'the gap',
+      async () => (await guest.ask('systemctl is-active gap', { alone: true })).stdout === 'inactive\n',
+      2 * WAIT_MS,
+    );
+    await until('the watch', () => watched.fleet.watchState('guest')?.kind === 'watching', 3 * WAIT_MS);
+    const texts = [
+      await why('lost-victim', { kind: 'last', forMs: 600_000 }),
+      await why('999999', { kind: 'last', forMs: 600_000 }),
+    ];
+
+    for (const text of texts) expect(text).toContain('I cannot tell whether the OOM killer took');
+    expect(texts[0]).toMatch(/1 kill/);
+  });
+
+  it('cannot be told of the time before the bot’s where the log of then is gone, unless systemd knows', async () => {
+    const other = await watch();
+    const asked = askingOf(other);
+    const lost = await why('lost-victim', { kind: 'last', forMs: 3_600_000 }, asked);
+    const full = await why('why-full.service', null, asked);
+    await other.close();
+
+    expect(lost).toContain('I cannot tell whether the OOM killer took lost-victim on guest');
+    expect(lost).toContain('its kernel counted kills that I know nothing of');
+    expect(full).toContain('Yes: the OOM killer took a process of why-full.service on guest');
   });
 
   it('is not told of the time before a reboot', async () => {
