@@ -2,7 +2,7 @@ import { KIB_PER_MIB, sayKiB } from '../oom/units.ts';
 import { CONFIG_FILES } from '../size/config-files.ts';
 import type { Tasks } from '../size/place.ts';
 import type { Program } from '../size/program.ts';
-import type { SetValue } from '../size/read-settings.ts';
+import type { NoSettings, ReadSettings, SetValue } from '../size/read-settings.ts';
 import type { Sizing } from '../size/size.ts';
 import type { Part, Text } from './notice.ts';
 import { sayCount } from './units.ts';
@@ -127,25 +127,27 @@ function whereWords({ path, isChanged, pools }: SetValue, overrides: string | nu
 }
 
 /** Why the setting is not known. */
-function lackWords({ key, argument }: Program, { commandLine, settings }: Tasks): string {
+function lackWords(program: Program, { commandLine, settings }: Tasks): string {
+  const isRead = CONFIG_FILES[program.key]?.form != null;
+  if (program.argument === null) return settings === undefined ? 'cannot be read from here' : filesLack(settings);
+  if (commandLine === null && settings === undefined) return 'not known';
   const line = commandLine === null ? 'its command line is not known' : 'not on its command line';
-  if (settings === undefined)
-    return argument === null
-      ? 'cannot be read from here'
-      : commandLine === null
-        ? 'not known'
-        : `${line}, as far as that is known`;
+  if (settings === undefined || (typeof settings === 'string' && !isRead)) return `${line}, as far as that is known`;
+  return isRead ? `${line}; ${filesLack(settings)}` : line;
+}
+
+/** Why its files do not tell it. */
+function filesLack(settings: ReadSettings | NoSettings): string {
   if (settings === 'too-old')
-    return `${line}; its files were not read: oombot-host is too old for that (oombot check prints the line that upgrades it)`;
-  if (settings === 'no-answer') return `${line}; its files were not read: the host gave no answer`;
+    return 'its files were not read: oombot-host is too old for that (oombot check prints the line that upgrades it)';
+  if (settings === 'no-answer') return 'its files were not read: the host gave no answer';
   const { isInside, isUnnamed, unread, files } = settings;
-  if (CONFIG_FILES[key]?.form == null) return line;
-  if (isInside) return `${line}; it runs in a container, whose files cannot be read from here`;
-  if (unread.length > 0) return `${line}; ${unread.slice(0, 2).join(' and ')} cannot be read by the account of the bot`;
-  if (isUnnamed) return `${line}; which file it reads is not known`;
-  const read =
-    files.length > 2
-      ? `${files[0]?.path} and ${files.length - 1} files that it includes`
-      : files.map(({ path }) => path).join(' and ');
-  return files.length === 0 ? `${line}, and it has no file at its usual places` : `${line}, nor in ${read}`;
+  if (isInside) return 'it runs in a container, whose files cannot be read from here';
+  if (unread.length > 0) return `${unread.slice(0, 2).join(' and ')} cannot be read by the account of the bot`;
+  if (isUnnamed) return 'which file it reads is not known';
+  if (files.length === 0) return 'it has no file at its usual places';
+  const [first] = files;
+  return files.length > 2
+    ? `not in ${first?.path} and the ${files.length - 1} files that it includes`
+    : `not in ${files.map(({ path }) => path).join(' and ')}`;
 }

@@ -134,7 +134,7 @@ describe('what files say is set now', () => {
     );
     expect(wordsOf(read(FILE), { commandLine: 'mariadbd --innodb-buffer-pool-size=6G' })[0]).toContain('(now 6G)');
     expect(wordsOf(read([...FILE.slice(0, 2), 'set 2 mysqldump innodb_buffer_pool_size 8G']))[1]).toBe(
-      'now: not on its command line, nor in /etc/my.cnf and /etc/own.cnf; without the setting: 128 MiB',
+      'now: not on its command line; not in /etc/my.cnf and /etc/own.cnf; without the setting: 128 MiB',
     );
   });
 
@@ -160,7 +160,7 @@ describe('what files say is set now', () => {
     ['no-answer', 'its files were not read: the host gave no answer'],
     [read(['inside']), 'it runs in a container, whose files cannot be read from here'],
     [read(['unnamed']), 'which file it reads is not known'],
-    [read([]), 'not on its command line, and it has no file at its usual places'],
+    [read([]), 'not on its command line; it has no file at its usual places'],
   ])('is told as missing in one phrase: %j', (settings, phrase) => {
     expect(wordsOf(settings)[1]).toContain(`${phrase}; without the setting: 128 MiB`);
   });
