@@ -124,7 +124,7 @@ export function decideWhy(ask: WhyAsk, evidence: WhyEvidence): Verdict {
 function matchOf(
   what: string,
   kill: Kill,
-  { unit, gone, containers }: WhyEvidence,
+  { unit, gone, containers, facts }: WhyEvidence,
 ): 'pid' | 'name' | 'unit' | 'container' | null {
   const { record, who } = kill;
   if (/^\d+$/.test(what) && !isContainerWord(what, kill)) {
@@ -138,6 +138,9 @@ function matchOf(
   const units = [lower, `${lower}.service`, ...(unit === null ? [] : [unit.toLowerCase()])];
   const itsUnit = identity?.unit?.toLowerCase() ?? null;
   if (itsUnit !== null && units.includes(itsUnit)) return 'unit';
+  // Userspace killers name the process alone; systemd knows whose it was.
+  const main = facts?.unit?.name === unit ? (facts?.unit?.mainPid ?? null) : null;
+  if (unit !== null && main !== null && main === record.pid && kill.bootId === facts?.bootId) return 'unit';
   if (serviceOf(kill).toLowerCase() === lower) return 'unit';
   if (isContainerWord(what, kill)) return 'container';
   const ids = new Set(containers.filter((one) => [one.name, containerLabel(one)].includes(what)).map(({ id }) => id));

@@ -124,6 +124,22 @@ describe('yes, it was the OOM killer', () => {
     expect(told(verdict, known())).toContain('was killed by earlyoom on db01');
   });
 
+  it('by a userspace killer that names no unit, where systemd says that this was its main process', () => {
+    const kill = killed('perl');
+    const record = { ...kill.record, killer: 'earlyoom' as const, pid: 512, taskMemcg: null, identity: null };
+    const bootId = someFacts().bootId;
+    const ask = { ...ASK, what: 'mysql.service' };
+
+    expect(decideWhy(ask, known({ kills: [{ ...kill, bootId, who: null, record }] }))).toMatchObject({
+      kind: 'yes',
+      by: 'unit',
+    });
+    expect(
+      decideWhy(ask, known({ kills: [{ ...kill, bootId, who: null, record: { ...record, pid: 513 } }] })).kind,
+    ).not.toBe('yes');
+    expect(decideWhy(ask, known({ kills: [{ ...kill, bootId: 'another', who: null, record }] })).kind).not.toBe('yes');
+  });
+
   it('also where systemd alone noticed it', () => {
     const evidence = known({ facts: someFacts({ unit: { ...UNIT, result: 'oom-kill' } }) });
     const verdict = decideWhy(ASK, evidence);
