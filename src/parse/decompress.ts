@@ -9,6 +9,8 @@ const LAYERS_MAX = 3;
 export interface Opened {
   head: Buffer;
   whole: AsyncIterable<Buffer>;
+  /** They are not what the source holds. */
+  isDecoded: boolean;
 }
 
 /**
@@ -16,13 +18,13 @@ export interface Opened {
  * One may hold another.
  */
 export async function decompress(source: AsyncIterable<Buffer>, layers = LAYERS_MAX): Promise<Opened> {
-  const opened = await lookAt(source);
+  const opened = { ...(await lookAt(source)), isDecoded: layers < LAYERS_MAX };
   const decoded = layers > 0 ? decoderFor(opened) : null;
   return decoded === null ? opened : decompress(decoded, layers - 1);
 }
 
 /** Closes its source whenever it is left, also when nobody went on reading. */
-async function lookAt(source: AsyncIterable<Buffer>): Promise<Opened> {
+async function lookAt(source: AsyncIterable<Buffer>): Promise<Omit<Opened, 'isDecoded'>> {
   const chunks = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   while (head.length < MAGIC_LENGTH) {

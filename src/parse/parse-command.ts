@@ -7,8 +7,8 @@ import { summarizeKills } from '../notice/answer/kill-summary.ts';
 import { showHostText } from '../notice/host-text.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { onceEach, type MemberRecord } from './members.ts';
-import { UnreadableInput } from './read-log.ts';
 import { readFiles } from './read-parallel.ts';
+import { UnreadableInput } from './reading.ts';
 import { isWanted, type Selection } from './selection.ts';
 
 export const EXIT_FOUND = 0;

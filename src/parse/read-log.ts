@@ -1,27 +1,18 @@
+import { statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { HEAD_BYTES, openContainer } from '../oom/framing/container.ts';
 import type { Filter } from '../oom/framing/filter.ts';
 import { openLogParser } from '../oom/report/log-parser.ts';
-import { openLogScanner, SCAN_BUFFER } from '../oom/report/scan-log.ts';
+import { openLogScanner, SCAN_BUFFER, type LogScanner } from '../oom/report/scan-log.ts';
 import type { KillRecord } from '../oom/report.ts';
 import { decompress, prepend, type Opened } from './decompress.ts';
-import { isTar, readTar, type Member } from './tar.ts';
+import { openArchive, type ArchiveEnd } from './read-members.ts';
+import { faultOf, NESTED_MAX, UnreadableInput, type Reading } from './reading.ts';
+import { isWorthSearching, scanBlocks } from './search-ahead.ts';
+import { isTar, readTar } from './tar.ts';
 import { isZip, readZip } from './zip.ts';
 
-/** A sentence for a person: the input cannot be read, or only in part. */
-export class UnreadableInput extends Error {}
-
-export interface Reading {
-  /** `member` is the file's name in an archive; null: the input is a log itself. */
-  found: (records: KillRecord[], member: string | null) => void;
-  progress: (bytes: number) => void;
-  /** Waited for between chunks, so that a slow reader of the output slows the reading. */
-  drain: () => Promise<void>;
-}
-
 const CHUNK = 262_144;
-/** An archive in an archive, as a sosreport of several hosts is. */
-const NESTED_MAX = 3;
 const LATE_MAX = 100_000;
 
 /**
@@ -32,15 +23,15 @@ export async function readLog(file: string, reading: Reading): Promise<void> {
   const source = file === '-' ? process.stdin : await openFile(file, reading.progress);
   try {
     const opened = await decompress(source);
-    if (!(await readMembers(opened, file === '-' || !isZip(opened.head) ? null : file, '', NESTED_MAX, reading)))
+    if (!(await readOpened(opened, file === '-' || opened.isDecoded ? null : file, '', NESTED_MAX, reading)))
       throw new UnreadableInput(`${nameOf(file)} is a binary file, not a log`);
   } catch (error) {
     throw error instanceof UnreadableInput ? error : new UnreadableInput(`${nameOf(file)}: ${faultOf(error)}`);
   }
 }
 
-/** False: there is no text in it. */
-async function readMembers(
+/** Reads what was unpacked; `file` holds the same bytes, null: none does. False: there is no text in it. */
+async function readOpened(
   { head, whole }: Opened,
   file: string | null,
   path: string,
@@ -48,27 +39,36 @@ async function readMembers(
   reading: Reading,
 ): Promise<boolean> {
   const members = isTar(head) ? readTar(whole) : isZip(head) ? readZip(file, whole) : null;
-  if (members === null) return readText(whole, path === '' ? null : path, reading);
+  if (members === null) return readText(whole, file, path === '' ? null : path, reading);
   if (nested === 0) return false;
-  let isText = false;
-  const faults: string[] = [];
-  for await (const member of members) {
-    const name = path === '' ? member.name : `${path}!${member.name}`;
-    try {
-      isText = (await readMember(member, name, nested - 1, reading)) || isText;
-    } catch (error) {
-      faults.push(`${name}: ${faultOf(error)}`);
-    }
+  const archive = openArchive(reading, nested - 1, readMember);
+  let end: ArchiveEnd;
+  try {
+    for await (const member of members)
+      await archive.read(member, path === '' ? member.name : `${path}!${member.name}`);
+  } finally {
+    end = await archive.end();
   }
-  if (faults.length > 0) throw new Error(faults.slice(0, 3).join('; '));
-  return isText;
+  if (end.faults.length > 0) throw new Error(end.faults.slice(0, 3).join('; '));
+  return end.isText;
 }
 
-async function readMember(member: Member, name: string, nested: number, reading: Reading): Promise<boolean> {
-  return readMembers(await decompress(member.content), null, name, nested, reading);
+/** Reads a member of an archive, which may be an archive itself, `nested` deep at most. False: there is no text in it. */
+export async function readMember(
+  content: AsyncIterable<Buffer>,
+  name: string,
+  nested: number,
+  reading: Reading,
+): Promise<boolean> {
+  return readOpened(await decompress(content), null, name, nested, reading);
 }
 
-async function readText(whole: AsyncIterable<Buffer>, member: string | null, reading: Reading): Promise<boolean> {
+async function readText(
+  whole: AsyncIterable<Buffer>,
+  file: string | null,
+  member: string | null,
+  reading: Reading,
+): Promise<boolean> {
   const chunks = whole[Symbol.asyncIterator]();
   try {
     const parts: Buffer[] = [];
@@ -81,7 +81,17 @@ async function readText(whole: AsyncIterable<Buffer>, member: string | null, rea
     const head = Buffer.concat(parts);
     const container = openContainer(head.toString('latin1'));
     if (container === null && isBinary(head)) return false;
-    await scan(prepend(head, chunks), container, (records) => reading.found(records, member), reading.drain);
+
+    function found(records: KillRecord[]): void {
+      reading.found(records, member);
+    }
+
+    if (container !== null) await scanContained(prepend(head, chunks), container, found, reading.drain);
+    else if (file !== null && isWorthSearching(statSync(file).size)) {
+      // Opened anew by its name: what was opened to look at its first bytes is closed.
+      await chunks.return?.();
+      await scan(found, (scanner) => scanBlocks(file, scanner, reading));
+    } else await scan(found, (scanner) => pushAll(prepend(head, chunks), scanner, reading.drain));
     return true;
   } finally {
     // Closes the file when nothing of it is wanted.
@@ -89,33 +99,60 @@ async function readText(whole: AsyncIterable<Buffer>, member: string | null, rea
   }
 }
 
+/** An archive may have thousands of members, read one after the other. */
+let spareBuffer: Buffer | null = null;
+
+/** Opens a scanner, and closes it when it was fed. */
 async function scan(
+  found: (records: KillRecord[]) => void,
+  feed: (scanner: LogScanner) => Promise<void>,
+): Promise<void> {
+  const parser = openLogParser({ lastWordOnly: true });
+  const buffer = spareBuffer ?? Buffer.allocUnsafe(SCAN_BUFFER);
+  spareBuffer = null;
+  const scanner = openLogScanner({ parser, buffer, found: (events) => found(events.map(({ record }) => record)) });
+  try {
+    await feed(scanner);
+  } finally {
+    scanner.end();
+    spareBuffer = buffer;
+  }
+}
+
+async function pushAll(chunks: AsyncIterable<Buffer>, scanner: LogScanner, drain: () => Promise<void>): Promise<void> {
+  for await (const chunk of chunks) {
+    scanner.push(chunk);
+    await drain();
+  }
+}
+
+async function scanContained(
   chunks: AsyncIterable<Buffer>,
-  container: Filter | null,
+  container: Filter,
   found: (records: KillRecord[]) => void,
   drain: () => Promise<void>,
 ): Promise<void> {
   // Of a container that turns the lines round the numbers are known at the end.
   const late: KillRecord[] = [];
-  const parser = openLogParser({ lastWordOnly: true });
-  const scanner = openLogScanner({
-    parser,
-    buffer: Buffer.allocUnsafe(SCAN_BUFFER),
-    found: (events) => {
-      const records = events.map(({ record }) => record);
-      if (container === null || late.length > LATE_MAX) found(records);
-      else late.push(...records);
-    },
-  });
   try {
-    for await (const chunk of chunks) {
-      scanner.push(container === null ? chunk : Buffer.from(container.push(chunk.toString('latin1')), 'latin1'));
-      await drain();
-    }
+    await scan(
+      (records) => {
+        if (late.length > LATE_MAX) found(records);
+        else late.push(...records);
+      },
+      async (scanner) => {
+        try {
+          for await (const chunk of chunks) {
+            scanner.push(Buffer.from(container.push(chunk.toString('latin1')), 'latin1'));
+            await drain();
+          }
+        } finally {
+          scanner.push(Buffer.from(container.end(), 'latin1'));
+        }
+      },
+    );
   } finally {
-    if (container !== null) scanner.push(Buffer.from(container.end(), 'latin1'));
-    scanner.end();
-    const lineCount = container?.turnedLines?.() ?? null;
+    const lineCount = container.turnedLines?.() ?? null;
     if (late.length > 0) found(lineCount === null ? late : late.map((record) => turn(record, lineCount)));
   }
 }
@@ -174,24 +211,4 @@ function isBinary(head: Buffer): boolean {
 
 function nameOf(file: string): string {
   return file === '-' ? 'standard input' : file;
-}
-
-const FAULTS: Record<string, string> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'you may not read it: try as root, or as a member of the groups adm and systemd-journal',
-  EPERM: 'you may not read it: try as root',
-  EISDIR: 'it is a directory',
-  Z_BUF_ERROR: 'the compressed data ends too early; what could be read is shown',
-  Z_DATA_ERROR: 'the compressed data is damaged; what could be read is shown',
-  ZSTD_error_prefix_unknown: 'the compressed data is damaged; what could be read is shown',
-};
-
-function faultOf(error: unknown): string {
-  if (error instanceof UnreadableInput) return error.message;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (FAULTS[code] !== undefined) return FAULTS[code];
-  const message = error instanceof Error ? error.message : String(error);
-  return message.includes('what could be read is shown') || message.includes(': ')
-    ? message
-    : `cannot be read (${message})`;
 }

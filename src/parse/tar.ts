@@ -3,9 +3,20 @@
 const BLOCK = 512;
 const NAME_MAX = 65_536;
 
+/** A member of a zip on disk. */
+export interface ZipPlace {
+  file: string;
+  /** In the order in which its list has them. */
+  index: number;
+}
+
 export interface Member {
   name: string;
+  /** Unpacked from the archive, packed as it may be itself. */
+  size: number;
   content: AsyncIterable<Buffer>;
+  /** Where a thread can read it by itself; null: nowhere. */
+  place: ZipPlace | null;
 }
 
 /** Whether the first 512 bytes are a member's head: the sum of its bytes is in it. */
@@ -84,7 +95,7 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Me
         yield part;
       }
     }
-    if ((type === '0' || type === '\0') && size > 0) yield { name, content: content() };
+    if ((type === '0' || type === '\0') && size > 0) yield { name, size, content: content(), place: null };
     for await (const part of content()) void part;
     if (padding > 0 && (await exactly(padding)) === null) return;
   }

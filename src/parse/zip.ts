@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import yauzl from 'yauzl';
-import type { Member } from './tar.ts';
+import type { Member, ZipPlace } from './tar.ts';
 
 // A zip's list of members stands at its end: it is read from a file at any place, or kept in memory.
 
@@ -14,13 +14,40 @@ export function isZip(head: Buffer): boolean {
 export async function* readZip(file: string | null, whole: AsyncIterable<Buffer>): AsyncGenerator<Member> {
   const zip = file === null ? await fromBuffer(await keep(whole)) : await fromFile(file, whole);
   try {
-    const entries: yauzl.Entry[] = [];
-    for await (const entry of zip.eachEntry()) if (!entry.fileName.endsWith('/')) entries.push(entry);
-    entries.sort((a, b) => likelihood(b.fileName) - likelihood(a.fileName));
-    for (const entry of entries) yield { name: entry.fileName, content: readEntry(zip, entry) };
+    const entries = await listEntries(zip);
+    const likelyFirst = [...entries.entries()].toSorted(
+      ([, a], [, b]) => likelihood(b.fileName) - likelihood(a.fileName),
+    );
+    for (const [index, entry] of likelyFirst)
+      yield {
+        name: entry.fileName,
+        size: entry.uncompressedSize,
+        content: readEntry(zip, entry),
+        place: file === null ? null : { file, index },
+      };
   } finally {
     zip.close();
   }
+}
+
+let lastOpened: { file: string; zip: yauzl.ZipFile; entries: yauzl.Entry[] } | null = null;
+
+/** Opens one member of a zip; the file stays open for the next one. */
+export async function openZipMember({ file, index }: ZipPlace): Promise<AsyncIterable<Buffer>> {
+  if (lastOpened?.file !== file) {
+    const zip = await openPath(file);
+    lastOpened = { file, zip, entries: await listEntries(zip) };
+  }
+  const entry = lastOpened.entries[index];
+  if (entry === undefined) throw new Error('the archive has changed while it was read');
+  return readEntry(lastOpened.zip, entry);
+}
+
+/** Without its folders. */
+async function listEntries(zip: yauzl.ZipFile): Promise<yauzl.Entry[]> {
+  const entries: yauzl.Entry[] = [];
+  for await (const entry of zip.eachEntry()) if (!entry.fileName.endsWith('/')) entries.push(entry);
+  return entries;
 }
 
 const LOGS = /(?:^|[/._-])(?:kern|dmesg|messages|syslog|journal(?:ctl)?|console|kmsg|vmcore-dmesg)/i;
@@ -34,6 +61,10 @@ async function fromFile(file: string, whole: AsyncIterable<Buffer>): Promise<yau
   const chunks = whole[Symbol.asyncIterator]();
   await chunks.next();
   await chunks.return?.();
+  return openPath(file);
+}
+
+async function openPath(file: string): Promise<yauzl.ZipFile> {
   const open = promisify<string, yauzl.Options, yauzl.ZipFile>((path, options, done) => {
     yauzl.open(path, options, done);
   });

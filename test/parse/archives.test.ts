@@ -37,7 +37,11 @@ interface Parsed {
 }
 
 function parse(at: string, input?: Buffer): Parsed {
-  const run = spawnSync(node, ['--trace-warnings', cli, 'parse', '--json', at], { input, encoding: 'utf8' });
+  const run = spawnSync(node, ['--trace-warnings', cli, 'parse', '--json', at], {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
   const kills = run.stdout
     .split('\n')
     .filter((line) => line !== '')
@@ -148,6 +152,7 @@ describe('an archive', () => {
     ['tar.zst', zstdCompressSync(tar(SOS))],
     ['zip', zip(SOS)],
     ['a zip in a tar', tar([['host1.zip', zip(SOS)]])],
+    ['a zip in gzip', gzipSync(zip(SOS))],
   ])('gives each kill once, with the member that says most of it: %s', (name, bytes) => {
     const at = file(`sosreport ${name}`, bytes);
 
@@ -197,6 +202,56 @@ describe('an archive', () => {
     expect(status).toBe(2);
     expect(err).toContain('kern.log.gz');
     expect(kills).toMatchObject([{ pid: 18540 }]);
+  });
+});
+
+describe('a large archive', () => {
+  const filler = 'Aug 30 01:00:00 xxxxx sshd[4711]: Accepted publickey for deploy from 10.2.3.4\n'.repeat(60_000);
+  /** More kills than a thread may hold back. */
+  const storm = Array.from(
+    { length: 6_000 },
+    (_, at) =>
+      `Aug 30 01:35:08 xxxxx kernel: [${1_000 + at * 20}.000000] Out of memory: Killed process ${20_000 + at} (ruby) total-vm:7721568kB, anon-rss:6141916kB, file-rss:0kB, shmem-rss:0kB\n`,
+  ).join('');
+  function victim(pid: string): string {
+    return STORY.replaceAll('18540', pid).replaceAll('7189052', `71${pid}`);
+  }
+  const members: [string, Buffer | string][] = [
+    ['1.log', filler + victim('18541')],
+    ['2.log', victim('18542') + filler],
+    ['3.log', filler],
+    ['4.log', storm],
+    ['5.log', victim('18545')],
+    ['picture.png', Buffer.concat(Array.from({ length: 200 }, () => noise))],
+    ['6.log.gz', gzipSync(filler + victim('18546')).subarray(0, 3_000)],
+    ['7.zip', zip([['inner.log', filler + victim('18547')]])],
+    ['8.log', filler + victim('18548')],
+  ];
+
+  it.each([
+    ['tar', tar(members), ''],
+    ['tar.gz', gzipSync(tar(members)), ''],
+    ['zip', zip(members), ''],
+    ['torn tar', tar(members).subarray(0, -40_000), 'the archive ends too early'],
+  ])('is read by several threads, and told in its order: %s', (name, bytes, fault) => {
+    const at = file(`large ${name}`, bytes);
+
+    for (const { status, kills, err } of [parse(at), parse('-', bytes)]) {
+      expect(status).toBe(2);
+      expect(err).toContain(fault === '' ? '6.log.gz: the compressed data ends too early' : fault);
+      const alone = kills.filter(({ name: victimName }) => victimName === 'mysqld');
+      expect(alone.map(({ pid, member, line }) => [pid, member, line])).toEqual([
+        [18541, '1.log', 60_003],
+        [18542, '2.log', 3],
+        [18545, '5.log', 3],
+        ...(name === 'zip' ? [] : [[18547, '7.zip!inner.log', 60_003]]),
+        ...(fault === '' ? [[18548, '8.log', 60_003]] : []),
+        ...(name === 'zip' ? [[18547, '7.zip!inner.log', 60_003]] : []),
+      ]);
+      const inStorm = kills.filter(({ member }) => member === '4.log');
+      expect(inStorm.map(({ pid }) => pid)).toEqual(Array.from({ length: 6_000 }, (_, index) => 20_000 + index));
+      expect(kills.findIndex(({ member }) => member === '4.log')).toBe(2);
+    }
   });
 });
 

@@ -84,16 +84,8 @@ export interface AnchorSearch {
  * lets the window skip its whole width but one, so most bytes are never looked at.
  */
 export function openAnchorSearch(): AnchorSearch {
-  const skips = new Uint8Array(65_536).fill(ANCHOR_BYTES - 1);
-  const endings = new Map<number, Uint8Array[]>();
-  for (const anchor of ANCHORS) {
-    const needle = Uint8Array.from(anchor, (character) => character.charCodeAt(0));
-    for (let at = 0; at < ANCHOR_BYTES - 1; at += 1) {
-      const pair = (needle[at] ?? 0) | ((needle[at + 1] ?? 0) << 8);
-      skips[pair] = Math.min(skips[pair] ?? 0, ANCHOR_BYTES - 2 - at);
-      if (at === ANCHOR_BYTES - 2) endings.set(pair, [...(endings.get(pair) ?? []), needle]);
-    }
-  }
+  tables ??= buildTables();
+  const { skips, endings } = tables;
   /** Offset of the anchor whose last byte is at `at`, or -1. */
   function anchorAt(bytes: Uint8Array, at: number, pair: number): number {
     const start = at - ANCHOR_BYTES + 1;
@@ -139,6 +131,30 @@ export function openAnchorSearch(): AnchorSearch {
       return found >= 0 ? found : search(bytes, second, to);
     },
   };
+}
+
+interface Tables {
+  /** How far a pair of bytes lets the window move; 0: an anchor may end here. */
+  skips: Uint8Array;
+  /** The anchors that end in a pair. */
+  endings: Map<number, Uint8Array[]>;
+}
+
+/** The same for every search, and as dear as reading a small file. */
+let tables: Tables | null = null;
+
+function buildTables(): Tables {
+  const skips = new Uint8Array(65_536).fill(ANCHOR_BYTES - 1);
+  const endings = new Map<number, Uint8Array[]>();
+  for (const anchor of ANCHORS) {
+    const needle = Uint8Array.from(anchor, (character) => character.charCodeAt(0));
+    for (let at = 0; at < ANCHOR_BYTES - 1; at += 1) {
+      const pair = (needle[at] ?? 0) | ((needle[at + 1] ?? 0) << 8);
+      skips[pair] = Math.min(skips[pair] ?? 0, ANCHOR_BYTES - 2 - at);
+      if (at === ANCHOR_BYTES - 2) endings.set(pair, [...(endings.get(pair) ?? []), needle]);
+    }
+  }
+  return { skips, endings };
 }
 
 function startsAt(bytes: Uint8Array, start: number, needle: Uint8Array): boolean {

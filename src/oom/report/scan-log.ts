@@ -10,6 +10,10 @@ export interface ByteBuffer extends Uint8Array {
 export interface LogScanner {
   /** Takes the next bytes of the log, cut anywhere. They are copied. */
   push: (chunk: Uint8Array) => void;
+  /** Nothing is open: of what comes only that has to be pushed in which something can begin, and 64 KiB of whole lines before it. */
+  mayPass: () => boolean;
+  /** So many lines are not pushed, where that may be. The next push begins with a line. */
+  pass: (lineCount: number) => void;
   /** End of input: the last line, and the last word on every kill. */
   end: () => void;
 }
@@ -117,10 +121,13 @@ export function openLogScanner(options: {
     return false;
   }
 
+  function mayPass(): boolean {
+    return !isCut && whole <= 0 && next > until && parser.maySkip();
+  }
+
   function work(): void {
     for (;;) {
-      const mayPass = !isCut && whole <= 0 && next > until && parser.maySkip();
-      if (mayPass && !passOver()) break;
+      if (mayPass() && !passOver()) break;
       if (!readLine()) break;
     }
     if (isCut) moveTo(filled);
@@ -141,6 +148,12 @@ export function openLogScanner(options: {
         from += part.length;
         work();
       }
+    },
+    mayPass,
+    pass: (lineCount) => {
+      lines += countLineFeeds(buffer, next, filled) + lineCount;
+      filled = next = searched = 0;
+      until = -1;
     },
     end: () => {
       if (!isCut && filled > next && (next <= until || whole > 0 || !parser.maySkip())) give(filled);
