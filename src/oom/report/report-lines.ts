@@ -22,6 +22,7 @@ const ROADS: Record<string, 'memcg' | 'page-fault' | 'sysrq' | 'host'> = {
 // Up to 4.4 a line for each processor in each zone: `CPU    0: hi:  186, btch:  31 usd:   0`, `cpu 0 hot: low 2, high 6, batch 1`.
 const HEADINGS =
   /^ ?(?:Mem-[Ii]nfo:|Tasks state \(|Name +Used +Total|(?:CPU|cpu) +\d+:? (?:hi:|[Hh]ot:|cold:)|(?:Node \d+ )?\w+ per-cpu:)/;
+const HEADINGS_FIRST = new Set(Array.from('MTNCc', (letter) => letter.charCodeAt(0)));
 
 const MEMORY_MIDDLE =
   /^ ?(?:active_anon:\d{1,15} inactive_anon:\d|Node \d{1,4} (?:active_anon:\d|\w{1,8} free:\d{1,15}kB ))/;
@@ -94,7 +95,8 @@ export function readReportLine(report: ReportState, line: LogLine): boolean {
     report.slabsOpen = true;
     return true;
   }
-  return readTrace(report, text) || HEADINGS.test(text);
+  if (readTrace(report, text)) return true;
+  return (HEADINGS_FIRST.has(first) || text.includes(' per-cpu:')) && HEADINGS.test(text);
 }
 
 /** `kmalloc-512             1234KB       2048KB`; the name may hold blanks. Read from the end. */
