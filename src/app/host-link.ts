@@ -95,6 +95,15 @@ export interface GroupKills {
   kills: number;
 }
 
+/** How often systemd-oomd killed, as systemd counts it in each unit that it has loaded (ManagedOOMKills, systemd 259). */
+export interface OomdKills {
+  /** Falls when a unit goes. */
+  sum: number;
+  /** Those of which it is not 0; not all where there are many. */
+  units: readonly { unit: string; kills: number }[];
+  readAtMs: number;
+}
+
 export interface FollowRequest {
   positions: readonly Position[];
   /** Called in the same turn as the bytes arrive. */
@@ -160,6 +169,8 @@ export interface HostLink {
   counters: () => Promise<HostCounters | null>;
   /** Groups in which the kernel killed, at most 1,000; null: no answer. */
   groupKills: () => Promise<readonly GroupKills[] | null>;
+  /** null: no answer, no systemd-oomd, or a systemd that does not count; that is asked once for each connection. */
+  oomdKills: () => Promise<OomdKills | null>;
   /** The text of a process scan (`oom/proc/proc-scan.ts` reads it) or of a memory sample (`oom/proc/memory-sample.ts`); null: no answer. */
   scan: (which: 'all' | 'light' | 'sample') => Promise<string | null>;
   /** What systemd says of a unit now; null: it does not say. */

@@ -69,6 +69,7 @@ export interface HostKills {
 /** The kernel's own count (`oom_kill` in /proc/vmstat) beside ours, at one moment of one boot. */
 export interface CounterReading {
   host: string;
+  /** With a name behind it where it is another counter's. */
   bootId: string;
   counter: number;
   parsed: number;

@@ -48,6 +48,7 @@ export function openDemoCommands(
     [COMMANDS.probe, answerInput(() => probeText(machine, clock, helper))],
     [COMMANDS.groups, answerInput(() => '#groups 1\n#end\n')],
     [COMMANDS.counters, answerInput(() => `#counters 1 ${machine.bootId} ${machine.oomKills()} no\n`)],
+    [COMMANDS['oomd-kills'], answerInput(() => '#oomd-kills 1 off\n')],
     [COMMANDS.scan, answerInput(() => scanText(machine, clock, 0))],
     [COMMANDS['scan-light'], answerInput(() => scanText(machine, clock, 8_192))],
     [COMMANDS.sample, answerInput(() => sampleText(machine))],

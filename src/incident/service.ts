@@ -80,7 +80,8 @@ const UNKNOWN = '?';
  */
 export function problemOf(told: Kill): string {
   const kill = asLogged(told);
-  if (kill.source === 'counter') return `${UNKNOWN} counted`;
+  if (kill.source === 'counter')
+    return kill.record.killer === 'kernel' ? `${UNKNOWN} counted` : `${UNKNOWN} counted of ${kill.record.killer}`;
   const shortage = shortageOf(kill);
   if (shortage === 'host') return HOST_PROBLEM;
   return `${shortage ?? `${UNKNOWN} ${kill.record.domain ?? ''}`} | ${groupOf(kill)}`;

@@ -7,7 +7,7 @@ import { LOOK_SCRIPT } from './look-script.ts';
 import { PROBE_SCRIPT } from './probe-script.ts';
 import { SETTINGS_SCRIPT } from './settings-script.ts';
 import { WHY_SCRIPT } from './why-script.ts';
-import { COUNTERS_SCRIPT, GROUPS_SCRIPT, LIMIT_SCRIPT, UNIT_SCRIPT } from './state-scripts.ts';
+import { COUNTERS_SCRIPT, GROUPS_SCRIPT, LIMIT_SCRIPT, OOMD_KILLS_SCRIPT, UNIT_SCRIPT } from './state-scripts.ts';
 
 /** How a root-owned helper is called. */
 export type HelperWay = 'root' | 'sudo' | 'doas';
@@ -24,6 +24,7 @@ export const SCRIPTS = {
   look: LOOK_SCRIPT,
   groups: GROUPS_SCRIPT,
   limit: LIMIT_SCRIPT,
+  'oomd-kills': OOMD_KILLS_SCRIPT,
   why: WHY_SCRIPT,
   settings: SETTINGS_SCRIPT,
   kmsg: KMSG_SCRIPT,

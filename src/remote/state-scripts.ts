@@ -51,3 +51,17 @@ while read -r name value; do [ "$name" = oom_kill ] && k=$value; done < /proc/vm
 killers=no
 for u in ${KILLER_UNITS.join(' ')}; do ${HAS_GROUP} && killers=yes; done
 echo "#counters 1 $b $k $killers"`;
+
+/**
+ * How often systemd-oomd killed in each unit, as systemd tells it (ManagedOOMKills, systemd 259 and newer). `unknown`: this systemd does
+ * not know; `off`: no systemd-oomd runs. Properties come in any order, an empty line ends a unit.
+ */
+export const OOMD_KILLS_SCRIPT = `
+u=systemd-oomd
+${HAS_GROUP} && command -v systemctl >/dev/null 2>&1 || { echo '#oomd-kills 1 off'; exit 0; }
+systemctl show -p Id -p ManagedOOMKills -- '*.service' '*.scope' '*.slice' </dev/null 2>/dev/null | awk -F= '
+function done() { if (kills > 0) { sum += kills; if (shown++ < 200) print "unit " kills " " id }; kills = 0; id = "" }
+$1 == "" { done() }
+$1 == "Id" { id = $2 }
+$1 == "ManagedOOMKills" { isKnown = 1; kills = $2 ~ /^[0-9]+$/ && length($2) < 10 ? $2 + 0 : 0 }
+END { done(); print "#oomd-kills 1 " (isKnown ? sum + 0 : "unknown") }'`;

@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import { followHost, lookUpSpan } from './follow.ts';
 import { readGroupKills } from './group-kills.ts';
 import { lookAtHost, lookWhy, readSettings, readUnitState } from './host-look.ts';
+import { readOomdKills } from './oomd-kills.ts';
 import { probeHost, readCounters, type Probe } from './probe.ts';
 import { COMMANDS, SCRIPTS } from '../remote/scripts.ts';
 
@@ -21,6 +22,8 @@ export function openHostLink(
 ): HostLink {
   const { clock, logFiles } = options;
   let probe: Probe | null = null;
+  /** Whether systemd counts systemd-oomd's kills; not asked again before the next probe where it does not. */
+  let mayCountOomd = true;
   /** Ends the following, for the host to be looked at again. */
   let outdated = new AbortController();
   const changes = openChangeAccess(connection, {
@@ -40,6 +43,7 @@ export function openHostLink(
       const looked = await probeHost(connection, { logFiles, clock });
       if (looked.kind === 'failed') return { kind: 'failed', sentence: looked.sentence };
       ({ probe } = looked);
+      mayCountOomd = true;
       outdated = new AbortController();
       return { kind: 'facts', facts: { ...probe, hostKey: connection.hostKey() } };
     },
@@ -59,6 +63,12 @@ export function openHostLink(
       return seen;
     },
     groupKills: () => readGroupKills(connection),
+    oomdKills: async () => {
+      if (!mayCountOomd) return null;
+      const seen = await readOomdKills(connection, clock);
+      mayCountOomd = seen !== 'unknown';
+      return seen === 'unknown' ? null : seen;
+    },
     scan: async (which) => {
       const name = SCANS[which];
       const { stdout, end } = await connection.exec(COMMANDS[name], {

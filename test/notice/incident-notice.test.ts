@@ -426,6 +426,10 @@ describe('headlines', () => {
     expect(headlineOf([aKill({ source: 'counter', record: aRecord({ pid: null, name: null }) })])).toBe(
       '1 kill on db01 is not explained: the kernel counted, but it is not in its log',
     );
+    const record = aRecord({ killer: 'systemd-oomd', pid: null, name: null });
+    expect(headlineOf([aKill({ source: 'counter', record })])).toBe(
+      '1 kill by systemd-oomd on db01 is not explained: systemd counted it, but no log tells of it',
+    );
   });
 
   it('tell whom the reaper took when nothing else is in the log', () => {

@@ -84,6 +84,30 @@ describe(
       });
     }
 
+    it('tells how often systemd-oomd killed, and is asked again only after a new probe where systemd does not know', async () => {
+      const connection = connect();
+      await stateOf(connection, 'connected');
+      const link = openHostLink('db01', connection, { logFiles: null, clock: realClock, ownHelper });
+      await link.probe();
+      function systemctlSays(text: string): void {
+        host.run(
+          `mkdir -p /sys/fs/cgroup/system.slice/systemd-oomd.service && cat >/usr/bin/systemctl && chmod 755 /usr/bin/systemctl`,
+          { input: `#!/bin/sh\necho asked >>/tmp/systemctl-asked\nprintf '${text}'\n` },
+        );
+      }
+      host.run('mount -t tmpfs none /sys/fs/cgroup; : >/tmp/systemctl-asked; chmod 666 /tmp/systemctl-asked');
+
+      systemctlSays('ManagedOOMKills=2\\nId=shop.service\\n\\nManagedOOMKills=0\\nId=cron.service\\n');
+      expect(await link.oomdKills()).toMatchObject({ sum: 2, units: [{ unit: 'shop.service', kills: 2 }] });
+
+      systemctlSays('Id=shop.service\\n');
+      host.run(': >/tmp/systemctl-asked');
+      expect([await link.oomdKills(), await link.oomdKills()]).toEqual([null, null]);
+      expect(host.run('cat /tmp/systemctl-asked').stdout).toBe('asked\n');
+      host.run('umount /sys/fs/cgroup; rm -f /usr/bin/systemctl');
+      await connection.close();
+    });
+
     it('answers all that the bot asks', async () => {
       const connection = connect();
       await stateOf(connection, 'connected');

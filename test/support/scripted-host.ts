@@ -4,6 +4,7 @@ import type {
   FollowEnd,
   FollowRequest,
   GroupKills,
+  OomdKills,
   HostCounters,
   HostFacts,
   HostLink,
@@ -41,6 +42,7 @@ export interface ScriptedHost extends HostLink {
   countersSay: (counters: HostCounters | null) => void;
   /** What the kernel counted in its groups, from now on; null: no answer. */
   groupsSay: (groups: readonly GroupKills[] | null) => void;
+  oomdSays: (kills: OomdKills | null) => void;
   /** How often that was asked. */
   groupReads: () => number;
   unitSays: (name: string, state: UnitState | null) => void;
@@ -77,6 +79,7 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
   let scanCount = 0;
   let counters: HostCounters | null = { bootId: BOOT_ID, oomKills: 0, readAtMs: clock.nowMs() };
   let groups: readonly GroupKills[] | null = [];
+  let oomd: OomdKills | null = null;
   let groupReadCount = 0;
   let looked: () => Awaited<ReturnType<HostLink['probe']>> = lookingWith({});
   let following: { request: FollowRequest; end: (how: FollowEnd) => void } | null = null;
@@ -197,6 +200,8 @@ export function scriptedHost(host: string, clock: Clock): ScriptedHost {
       return Promise.resolve(groups);
     },
     groupsSay: (next) => (groups = next),
+    oomdKills: () => Promise.resolve(oomd),
+    oomdSays: (next) => (oomd = next),
     groupReads: () => groupReadCount,
     scan: (which) => {
       if (which === 'sample') return Promise.resolve(sample);

@@ -2,9 +2,10 @@ import type { HostFacts, HostLink, LogBatch } from '../host-link.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { Store } from '../store-port.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import { openKillCounter } from './kill-counter.ts';
+import { openKillCounter, type CounterWorld, type KillCounter } from './kill-counter.ts';
 import type { LineQueue } from './line-queue.ts';
 import { openKillLocator } from './locate-kills.ts';
+import { openOomdCounter } from './oomd-counter.ts';
 import type { SaveQueue } from './save-queue.ts';
 
 export interface CountingWorld {
@@ -26,7 +27,7 @@ export function openCounting(
 ): { look: (until: AbortSignal) => Promise<void> } {
   const { host } = link;
   const locator = openKillLocator(link, facts, { store, nowMs: clock.nowMs });
-  const counter = openKillCounter(link, facts, {
+  const world: CounterWorld = {
     store,
     clock,
     watchedSinceMs,
@@ -36,19 +37,23 @@ export function openCounting(
       await unlessAborted(lines.drained(), stop);
       await unlessAborted(saves.drained(), stop);
     },
-  });
+  };
+  const ofKernel = openKillCounter(link, facts, world);
+  const ofOomd = openOomdCounter(link, facts, world);
 
-  async function look(until: AbortSignal): Promise<void> {
-    saves.add({ kills: await unlessAborted(locator.complete(), until) });
+  async function compare(counter: KillCounter, sentence: string, until: AbortSignal): Promise<void> {
     const kills = await unlessAborted(counter.compare(until), until);
     if (kills.length === 0) return;
-    log.warn(
-      { host, bootId: facts.bootId, kills: kills.length },
-      'The kernel counted kills that its log does not explain',
-    );
+    log.warn({ host, bootId: facts.bootId, kills: kills.length }, sentence);
     saves.add({ kills });
     await unlessAborted(saves.drained(), until);
     await counter.settle(kills);
+  }
+
+  async function look(until: AbortSignal): Promise<void> {
+    saves.add({ kills: await unlessAborted(locator.complete(), until) });
+    await compare(ofKernel, 'The kernel counted kills that its log does not explain', until);
+    await compare(ofOomd, 'systemd counted kills by systemd-oomd that no log tells of', until);
   }
 
   return { look };

@@ -41,7 +41,7 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
   const { store, clock } = world;
   const { host } = link;
 
-  async function look(): Promise<{ base: CounterReading; missing: number; atMs: number } | null> {
+  async function look(): Promise<Missing | null> {
     const { bootId } = facts;
     if (bootId === null) return null;
     // Ours first: a kill in between is then counted but not read, which the next look puts right; the other way round it
@@ -75,23 +75,19 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
 
   return {
     compare: async (signal) => {
-      let seen = await look();
+      const seen = await lookUntilSure(look, world, signal);
       if (seen === null) return [];
-      await world.backfill(seen.base.atMs, signal);
-      let { missing } = seen;
-      for (let count = 0; count < LOOKS; count += 1) {
-        await clock.sleep(LOOK_AGAIN_MS, signal);
-        seen = await look();
-        if (seen === null) return [];
-        missing = Math.min(missing, seen.missing, UNEXPLAINED_MAX);
-      }
-      const { base, atMs } = seen;
-      const where = (await whereMissing(base, seen.missing)).slice(0, missing);
+      const { base, sure, atMs } = seen;
+      const where = (await whereMissing(base, seen.missing)).slice(0, sure);
       // The last one is what the incident says of all.
-      const unnamed = missing - where.length;
-      return Array.from({ length: missing }, (_, index) =>
-        unexplained(base, { index, readAtMs: atMs, nowMs: clock.nowMs(), group: where[index - unnamed] ?? null }),
-      );
+      const unnamed = sure - where.length;
+      return Array.from({ length: sure }, (_, index) => {
+        const group = where[index - unnamed] ?? null;
+        const place = group === null ? '' : ` in ${sayName(group.slice(1))}`;
+        const text = `The kernel counted a kill${place} that its log does not explain.`;
+        const record = counterRecord('kernel', group, text);
+        return unexplained(base, { index, readAtMs: atMs, nowMs: clock.nowMs(), record });
+      });
     },
     settle: async (kills) => {
       const base = facts.bootId === null ? null : await store.counter(host, facts.bootId);
@@ -101,33 +97,58 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
   };
 }
 
+/** What a look found: so many kills were counted since `base` that nobody told. */
+export interface Missing {
+  base: CounterReading;
+  missing: number;
+  atMs: number;
+}
+
+/** Looks, and where kills are missing reads the log once more and looks again; `sure`: what was missing all the time. */
+export async function lookUntilSure<Seen extends Missing>(
+  look: () => Promise<Seen | null>,
+  { backfill, clock }: Pick<CounterWorld, 'backfill' | 'clock'>,
+  signal: AbortSignal,
+): Promise<(Seen & { sure: number }) | null> {
+  let seen = await look();
+  if (seen === null) return null;
+  await backfill(seen.base.atMs, signal);
+  let sure = seen.missing;
+  for (let count = 0; count < LOOKS; count += 1) {
+    await clock.sleep(LOOK_AGAIN_MS, signal);
+    seen = await look();
+    if (seen === null) return null;
+    sure = Math.min(sure, seen.missing, UNEXPLAINED_MAX);
+  }
+  return { ...seen, sure };
+}
+
 /** The key names the count that is missing, so that a crash before `settle` does not tell it twice. */
-function unexplained(
+export function unexplained(
   base: CounterReading,
-  { index, readAtMs, nowMs, group }: { index: number; readAtMs: number; nowMs: number; group: string | null },
+  told: { index: number; readAtMs: number; nowMs: number; record: KillRecord; bootId?: string; of?: string },
 ): Kill {
+  const { index, readAtMs, nowMs, record, bootId = base.bootId, of = 'counter' } = told;
   return {
-    key: `${base.bootId}:counter:${base.counter + index + 1}`,
+    key: `${bootId}:${of}:${base.counter + index + 1}`,
     host: base.host,
-    bootId: base.bootId,
+    bootId,
     atMs: Math.round((base.atMs + readAtMs) / 2),
     atErrorMs: Math.round((readAtMs - base.atMs) / 2),
     seenAtMs: nowMs,
     source: 'counter',
     verified: true,
-    record: counterRecord(group),
+    record,
     who: null,
   };
 }
 
-/** A kill that nothing but the counter knows; and the counter of the group that it was in, if any. */
-function counterRecord(group: string | null): KillRecord {
-  const place = group === null ? '' : ` in ${sayName(group.slice(1))}`;
-  const text = `The kernel counted a kill${place} that its log does not explain.`;
+/** A kill that nothing but a counter knows; and the group that it was in, if any. `text` says so. */
+export function counterRecord(killer: KillRecord['killer'], group: string | null, text: string): KillRecord {
   return {
     line: 0,
     report: 0,
-    killer: 'kernel',
+    killer,
     domain: null,
     constraint: null,
     pid: null,

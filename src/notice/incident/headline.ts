@@ -87,11 +87,17 @@ function whatRanOut(incident: Incident, kill: Kill): Text {
 
 function withoutVictim(incident: Incident, kill: Kill, host: Text): Text | null {
   if (kill.source === 'counter') {
-    const [are, they] = incident.killCount === 1 ? ['is', 'it is'] : ['are', 'they are'];
+    const isOne = incident.killCount === 1;
+    const { killer } = kill.record;
+    const by = killer === 'kernel' ? '' : ` by ${killer}`;
+    const counted =
+      killer === 'kernel'
+        ? `the kernel counted, but ${isOne ? 'it is' : 'they are'} not in its log`
+        : `systemd counted ${isOne ? 'it' : 'them'}, but no log tells of ${isOne ? 'it' : 'them'}`;
     return [
-      { words: `${sayCount(incident.killCount, 'kill')} on ` },
+      { words: `${sayCount(incident.killCount, 'kill')}${by} on ` },
       ...host,
-      { words: ` ${are} not explained: the kernel counted, but ${they} not in its log` },
+      { words: ` ${isOne ? 'is' : 'are'} not explained: ${counted}` },
     ];
   }
   switch (kill.record.outcome) {

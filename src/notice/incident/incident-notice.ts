@@ -78,7 +78,9 @@ function atLastKill<P extends Part>(incident: Incident, part: P | null): P | nul
 export function causeText(cause: Cause): Text {
   const said = cause.text.trim();
   const ending = /[.!?]$/.test(said) ? ' ' : '. ';
-  return [{ prose: said }, { words: `${ending}${SURE[cause.sure]}` }];
+  // What only a counter knows stands in no log.
+  const sure = cause.code === 'not-explained' ? 'Confirmed by its counter.' : SURE[cause.sure];
+  return [{ prose: said }, { words: `${ending}${sure}` }];
 }
 
 /** What else was found, each with how sure it is; null: nothing. */
