@@ -7,7 +7,7 @@ import { openZipMember } from './zip.ts';
 // A thread that reads one input after the other (threads.ts).
 
 /** It waits at so many records that nobody has printed yet. */
-const UNREAD_MAX = 5_000;
+const UNREAD_MAX = 1_000;
 
 const port = parentPort;
 if (port === null) throw new Error('read-worker.ts is started by threads.ts');
