@@ -135,6 +135,8 @@ read_all() {
         continue;;
     esac
     [ "$left" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] || { echo "unread $p"; [ "$left" -gt 0 ] || return; continue; }
+    # What the kernel makes up is no configuration, and reading some of it takes it from others.
+    case $(readlink -f -- "$p" 2>/dev/null) in ''|/proc/*|/sys/*|/dev/*) echo "unread $p"; continue;; esac
     left=$((left - 1))
     { text=$(content "$p"); } 2>/dev/null || { [ "$?" != 124 ] || left=0; echo "unread $p"; continue; }
     [ "\${#text}" -le 262144 ] || { echo "unread $p"; continue; }

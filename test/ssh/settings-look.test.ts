@@ -305,7 +305,20 @@ describe('how programs are set, read on the host', () => {
     );
     write(dir, { 'many/a\nset 1 mysqld innodb_buffer_pool_size 9G.cnf': '' });
     execFileSync('mkfifo', [path.join(dir, 'pipe.cnf')]);
-    const names = ['loop', 'many', 'big', 'long', 'bytes', 'words', 'pipe', '$(touch x)', "'; touch x; '", 'a\nb'];
+    symlinkSync('/proc/version', path.join(dir, 'kernel.cnf'));
+    const names = [
+      'loop',
+      'many',
+      'big',
+      'long',
+      'bytes',
+      'words',
+      'pipe',
+      'kernel',
+      '$(touch x)',
+      "'; touch x; '",
+      'a\nb',
+    ];
     const began = Date.now();
     const values = names.map((name) => {
       const read = readOf('mysql', running('mysqld', `--defaults-file=${dir}/${name}.cnf`), { shell, cwd });
@@ -321,6 +334,7 @@ describe('how programs are set, read on the host', () => {
       ['bytes', '1G', 0],
       ['words', null, 6],
       ['pipe', null, 1],
+      ['kernel', null, 1],
       ['$(touch x)', null, 1],
       ["'; touch x; '", null, 1],
       ['a\nb', null, 1],
