@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -72,8 +72,11 @@ export function openFreshMachine(): FreshMachine {
     return child;
   }
 
+  /** Ends the first process in there, with which all others end: `--kill-child` loses its hold where that one becomes another user. */
   async function end(child: FreshProcess): Promise<void> {
-    child.kill('SIGKILL');
+    if (!running.has(child)) return;
+    const inside = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+    if (inside !== '') process.kill(Number(inside), 'SIGKILL');
     await running.get(child);
   }
 
