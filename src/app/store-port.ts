@@ -244,6 +244,8 @@ export interface SeenMachine {
 export interface LeaseStore {
   /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
   claimLeases: (request: LeaseRequest) => Promise<string[]>;
+  /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other. */
+  nextLeaseEnd: (owner: string, nowMs: number) => Promise<number | null>;
   /** Gives everything back at once, for a clean stop. */
   releaseLeases: (owner: string) => Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { Inventories } from './inventories.ts';
 
 const LEASE_MS = 15_000;
 const LEASE_EVERY_MS = 5_000;
+const LEASE_SOONEST_MS = 100;
 const TIDY_EVERY_MS = 60_000;
 const INVENTORIES_EVERY_MS = 10_000;
 /** Kills are kept for a year and a month, so that last year's pattern can be seen. */
@@ -34,6 +35,7 @@ export async function shareWork(world: {
   const { store, fleet, clock, log, owner, signal } = world;
   let held = false;
   while (!signal.aborted) {
+    let waitMs = LEASE_EVERY_MS;
     try {
       const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
       const names = fleet.hosts().map((host) => host.name);
@@ -42,13 +44,19 @@ export async function shareWork(world: {
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
       world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
       world.onRenewed(lease.nowMs);
+      waitMs = untilNext(await store.nextLeaseEnd(owner, clock.nowMs()), clock.nowMs());
     } catch (error) {
       log.error({ err: error }, 'The leases could not be renewed');
       // Nobody says who else would watch: all are, until the database answers.
       if (!held) await world.watchOnly(null);
     }
-    await clock.sleep(LEASE_EVERY_MS, signal).catch(() => undefined);
+    await clock.sleep(waitMs, signal).catch(() => undefined);
   }
+}
+
+/** Sooner where a process that does not renew will be gone by then: its hosts wait for nothing but that. */
+function untilNext(endMs: number | null, nowMs: number): number {
+  return endMs === null ? LEASE_EVERY_MS : Math.min(LEASE_EVERY_MS, Math.max(LEASE_SOONEST_MS, endMs - nowMs));
 }
 
 /** Reads the inventories again as they change, and has the hosts follow. Ends with the signal. */

@@ -50,7 +50,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   const { clock, random } = world;
   const closing = new AbortController();
   const listeners = new Set<(state: ConnectionState) => void>();
-  const extras = openExtraLogins(() => (client === null ? null : tryOnce()), clock);
+  const extras = openExtraLogins(() => (client === null ? null : tryOnce(closing.signal)), clock);
   const commands = openRemoteCommands(
     target.name,
     { now: () => (client === null ? [] : [client, ...extras.now()]), more: extras.more },
@@ -58,6 +58,8 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
   );
   let client: LoggedIn | null = null;
   let wake = new AbortController();
+  /** Gives up the try to connect that is under way or waits for its turn. */
+  let trying = new AbortController();
   let hangUp: (() => void) | null = null;
   let isKeptUp = true;
   /** Commands that wait for the connection or run. */
@@ -80,13 +82,13 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
     for (const listener of listeners) listener(current);
   }
 
-  function tryOnce(): Promise<DialResult> {
+  function tryOnce(signal: AbortSignal): Promise<DialResult> {
     const way = {
       jump,
       onJumpTrouble: ({ kind, sentence }: LinkState): void =>
         become(kind, `${target.name} waits for its jump host. ${sentence}`, { reason: 'jump-host' }),
     };
-    return dial(target, way, world, closing.signal);
+    return dial(target, way, world, signal);
   }
 
   async function run(): Promise<void> {
@@ -98,7 +100,13 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
         continue;
       }
       wake = new AbortController();
-      const result = await tryOnce();
+      trying = new AbortController();
+      const givenUp = trying.signal;
+      const result = await tryOnce(AbortSignal.any([closing.signal, givenUp])).catch((error: unknown) => {
+        if (givenUp.aborted) return null;
+        throw error;
+      });
+      if (result === null || (result.kind === 'failed' && givenUp.aborted)) continue;
       if (closing.signal.aborted) {
         if (result.kind === 'in') {
           await result.login.goodbye();
@@ -154,6 +162,8 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
 
   function rest(): void {
     isKeptUp = false;
+    // Another process has it: a thousand logins that wait for their turn would keep those waiting that are wanted.
+    if (!isWanted()) trying.abort();
     void hangUpIdle();
   }
 

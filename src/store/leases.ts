@@ -1,6 +1,6 @@
 import type { LeaseRequest } from '../app/store-port.ts';
 import { slicesOf } from './column-text.ts';
-import type { Database, Trx } from './schema.ts';
+import type { Database, Reader, Trx } from './schema.ts';
 
 const ROWS_PER_STATEMENT = 500;
 
@@ -51,6 +51,16 @@ export function claimLeases(database: Database, request: LeaseRequest): Promise<
     }
     return held.sort();
   });
+}
+
+export async function nextLeaseEnd(db: Reader, owner: string, nowMs: number): Promise<number | null> {
+  const { first } = await db
+    .selectFrom('owners')
+    .select((at) => at.fn.min('expires_ms').as('first'))
+    .where('owner', '!=', owner)
+    .where('expires_ms', '>', nowMs)
+    .executeTakeFirstOrThrow();
+  return first;
 }
 
 export function releaseLeases(database: Database, owner: string): Promise<void> {

@@ -701,6 +701,21 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.claimLeases(aClaim({ owner: 'b', kind: 'channel', names: ['#oom'] }))).toEqual(['#oom']);
     });
 
+    it('says when the first of the others will be gone', async () => {
+      const store = await openNew();
+      for (const [owner, nowMs] of [
+        ['a', 0],
+        ['b', 300],
+        ['c', 200],
+      ] as const)
+        await store.claimLeases(aClaim({ owner, nowMs }));
+
+      expect(await store.nextLeaseEnd('a', 400)).toBe(1200);
+      expect(await store.nextLeaseEnd('b', 400)).toBe(1000);
+      expect(await store.nextLeaseEnd('b', 1000)).toBe(1200);
+      expect(await store.nextLeaseEnd('b', 1200)).toBe(null);
+    });
+
     it('lets go of a name that is no longer asked for', async () => {
       const store = await openNew();
       await store.claimLeases(aClaim({ owner: 'a' }));

@@ -374,6 +374,25 @@ describe('a connection to a real sshd', needs('sshd'), () => {
     expect(proxy.connections()).toBe(2);
   });
 
+  it('gives up at once to connect where it is told to rest, and connects when it is wanted again', async () => {
+    const silent = createServer((socket) => void socket.on('error', () => {}).resume());
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    opened.push({ close: async () => void silent.close() });
+    const { port } = silent.address() as AddressInfo;
+    const ssh = anSsh({ readyTimeoutMs: 60_000 });
+    const behind = sshd.target({ name: 'behind', jump: sshd.target({ name: 'silent', user: 'other', port }) });
+    const connections = [ssh.connect(sshd.target({ port })), ...(IS_OPENSSH ? [] : [ssh.connect(behind)])];
+    await sleep(300);
+
+    for (const connection of connections) {
+      expect(connection.state().kind).toBe('connecting');
+      connection.rest();
+      await stateOf(connection, 'resting');
+      connection.keepUp();
+      expect((await stateOf(connection, 'connecting')).sentence).toMatch(/^Connecting to/);
+    }
+  });
+
   it('closes at once while it waits to try again', async () => {
     const ssh = anSsh({ random: () => 1 });
     const port = await freePort();

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import type { Fleet } from '../../src/app/host-link.ts';
+import type { Store } from '../../src/app/store-port.ts';
+import { shareWork } from '../../src/run/chores.ts';
+import { openStore } from '../../src/store/store.ts';
+import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
+
+const HOSTS = ['h1', 'h2', 'h3', 'h4'];
+const LEASE_MS = 15_000;
+
+/** One of several processes, on the same record and clock. `watched`: its hosts, as it was told last. */
+function share(store: Store, clock: FakeClock, owner: string) {
+  const stop = new AbortController();
+  const watched: { hosts: readonly string[] } = { hosts: [] };
+  const fleet = {
+    link: () => null,
+    hosts: () => HOSTS.map((name) => ({ name, tags: [], channel: null })),
+    watchState: () => null,
+  } as unknown as Fleet;
+  const running = shareWork({
+    store,
+    fleet,
+    clock,
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    owner,
+    watchOnly: (hosts) => Promise.resolve(void (watched.hosts = hosts ?? HOSTS)),
+    serveOnly: () => {},
+    onRenewed: () => {},
+    signal: stop.signal,
+  });
+  async function end(): Promise<void> {
+    stop.abort();
+    await running;
+  }
+  onTestFinished(end);
+  return { watched, end };
+}
+
+it('takes over the hosts of a process that is gone as soon as its lease ends, whenever it renewed last', async () => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-chores-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const store = await openStore(`sqlite:${dir}/oombot.db`);
+  onTestFinished(store.close);
+  const clock = fakeClock(0);
+  const gone = share(store, clock, 'gone');
+  await clock.advance(1_000);
+  const left = share(store, clock, 'left');
+  await clock.advance(19_000);
+  expect(left.watched.hosts).toHaveLength(2);
+
+  // It has just renewed, and the other one looks a second after it each time.
+  const killedAtMs = clock.nowMs();
+  await gone.end();
+  while (left.watched.hosts.length < HOSTS.length && clock.nowMs() < killedAtMs + 2 * LEASE_MS)
+    await clock.advance(100);
+
+  expect(clock.nowMs() - killedAtMs).toBeLessThanOrEqual(LEASE_MS + 200);
+  expect(left.watched.hosts).toEqual(HOSTS);
+});
