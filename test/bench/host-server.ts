@@ -7,12 +7,14 @@ import ssh2, { type Connection, type ServerChannel } from 'ssh2';
 export interface HostServerOptions {
   /** What a short command said on this machine, as the hosts shall say it. */
   answer: (text: string) => string;
+  /** What one of them makes of that, at each answer. `host`: who logs in. */
+  answerOfHost?: (text: string, host: string) => string;
   /** Takes the stream of the kernel's log. */
-  followKmsg: (channel: ServerChannel) => void;
+  followKmsg: (channel: ServerChannel, host: string) => void;
 }
 
 /** Listens on loopback and prints one line of JSON: its port and its host key. */
-export function serveHosts({ answer, followKmsg }: HostServerOptions): void {
+export function serveHosts({ answer, answerOfHost, followKmsg }: HostServerOptions): void {
   const answers = new Map<string, Buffer>();
   const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
 
@@ -26,13 +28,14 @@ export function serveHosts({ answer, followKmsg }: HostServerOptions): void {
     return text;
   }
 
-  function takeCommand(channel: ServerChannel, command: string): void {
+  function takeCommand(channel: ServerChannel, command: string, host: string): void {
     channel.on('error', () => {});
-    if (command.includes('cat /dev/kmsg')) return followKmsg(channel);
+    if (command.includes('cat /dev/kmsg')) return followKmsg(channel, host);
     let stdin = '';
     channel.on('data', (chunk: Buffer) => (stdin += chunk.toString('latin1')));
     channel.on('end', () => {
-      channel.write(answerOf(command, stdin));
+      const said = answerOf(command, stdin);
+      channel.write(answerOfHost === undefined ? said : answerOfHost(said.toString('latin1'), host));
       channel.exit(0);
       channel.end();
     });
@@ -40,9 +43,13 @@ export function serveHosts({ answer, followKmsg }: HostServerOptions): void {
 
   function takeClient(client: Connection): void {
     client.on('error', () => {});
-    client.on('authentication', (attempt) => attempt.accept());
+    let host = '';
+    client.on('authentication', (attempt) => {
+      host = attempt.username;
+      attempt.accept();
+    });
     client.on('session', (accept) => {
-      accept().on('exec', (acceptCommand, _, { command }) => takeCommand(acceptCommand(), command));
+      accept().on('exec', (acceptCommand, _, { command }) => takeCommand(acceptCommand(), command, host));
     });
   }
 

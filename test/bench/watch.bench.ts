@@ -2,7 +2,7 @@
 // beside a bare ssh2 client and beside one OpenSSH client process for each.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { openKillGroup } from '../support/kill-group.ts';
 import { makeKey, openSshd } from '../support/sshd.ts';
 import { has } from '../support/needs.ts';
 import { openFloor, spread } from './figures.ts';
+import { cpuSeconds, NODE_OPTIONS, rssMiB, START_ENV } from './process-cost.ts';
 
 export const name = 'watch';
 
@@ -23,14 +24,6 @@ const SIZES = (process.env['OOMBOT_BENCH_SIZES'] ?? '200,500,1000')
   .map(Number)
   .filter((size) => size > 0);
 const OPENSSH_CLIENTS = 20;
-/** The bot runs under Node as `npm start` runs it. */
-const START = (
-  JSON.parse(readFileSync(path.join(HERE, '../../package.json'), 'utf8')) as { scripts: { start: string } }
-).scripts.start;
-const NODE_OPTIONS = START.split(' ').filter((word) => word.startsWith('--'));
-const START_ENV = Object.fromEntries(
-  [...START.matchAll(/^(\w+)=(\S+) /g)].map(([, name = '', value]) => [name, value]),
-);
 const KMSG = `sh -c 'echo "#kmsg 1 - 0 0"; exec cat /dev/kmsg'`;
 
 export async function run(): Promise<void> {
@@ -209,17 +202,6 @@ async function costOfOpenSsh(base: {
   const sum = clients.reduce((total, one) => total + (one.exitCode === null ? rssMiB(one.pid ?? 0) : NaN), 0);
   await Promise.all(clients.map(endOf));
   return { rssMiB: sum };
-}
-
-function rssMiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024;
-}
-
-/** Time on a processor, of all threads. The ticks of /proc/PID/stat miss what is shorter than they are, as keep-alives are. */
-function cpuSeconds(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const times = threads.map((tid) => Number(readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8').split(' ')[0]));
-  return times.reduce((sum, one) => sum + one, 0) / 1e9;
 }
 
 function row({ rssMiB: mib, cpu, connectMs }: Cost, size: number): string {

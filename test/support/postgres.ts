@@ -18,8 +18,8 @@ export interface Postgres {
   stop: () => Promise<void>;
 }
 
-/** Starts Debian's PostgreSQL in a folder of its own on a free loopback port; null where it is not installed. */
-export async function startPostgres(): Promise<Postgres | null> {
+/** Starts Debian's PostgreSQL in a folder of its own on a free loopback port, with `settings` (`name=value`); null where it is not installed. */
+export async function startPostgres(settings: readonly string[] = []): Promise<Postgres | null> {
   const bin = globSync('/usr/lib/postgresql/*/bin/postgres')
     .map((file) => path.dirname(file))
     .sort()
@@ -27,14 +27,14 @@ export async function startPostgres(): Promise<Postgres | null> {
   if (bin === undefined) return null;
   const folder = mkdtempSync(path.join(tmpdir(), 'oombot-postgres-'));
   try {
-    return await start(bin, folder);
+    return await start(bin, folder, settings);
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function start(bin: string, folder: string): Promise<Postgres> {
+async function start(bin: string, folder: string, more: readonly string[]): Promise<Postgres> {
   const data = path.join(folder, 'data');
   const passwordFile = path.join(folder, 'password');
   const password = randomBytes(12).toString('hex');
@@ -59,7 +59,8 @@ async function start(bin: string, folder: string): Promise<Postgres> {
   }
   chmodSync(folder, 0o700);
   run('initdb', '-D', data, '-U', 'oombot', '-A', 'scram-sha-256', '--pwfile', passwordFile, '--no-sync', '-E', 'UTF8');
-  const settings = `-h 127.0.0.1 -p ${port} -c unix_socket_directories= -c fsync=off -c max_connections=50`;
+  const own = ['unix_socket_directories=', 'fsync=off', 'max_connections=50', ...more];
+  const settings = `-h 127.0.0.1 -p ${port} ${own.map((one) => `-c ${one}`).join(' ')}`;
   const begin: [string, ...string[]] = ['pg_ctl', '-D', data, '-w', '-l', path.join(folder, 'log'), '-o', settings];
   run(...begin, 'start');
 

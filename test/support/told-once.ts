@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Store } from '../../src/app/store-port.ts';
 import type { LocalWorkspace } from '../../src/local/workspace.ts';
+import { timesTold } from './times-told.ts';
 
 const ALL = { sinceMs: null, untilMs: null, service: null, limit: 100_000 };
 
@@ -19,11 +20,7 @@ export async function expectToldOnce(
     host,
   ).toEqual(pids.toSorted((a, b) => a - b));
 
-  const told = new Map<string, number>();
-  for (const { metadata } of workspace.messages('#oom')) {
-    const { id, also = [] } = (metadata?.event_payload ?? {}) as { id?: string; also?: string[] };
-    for (const one of id === undefined ? [] : [id, ...also]) told.set(one, (told.get(one) ?? 0) + 1);
-  }
+  const told = timesTold(workspace, '#oom');
   for (const incident of await store.incidents(host, 10_000)) {
     const its = await store.killsOfIncident(incident.id, 100_000);
     if (!its.some(({ record }) => ours.has(record.pid ?? -1))) continue;
