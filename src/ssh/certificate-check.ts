@@ -2,21 +2,23 @@ import type { Certificate } from './certificate.ts';
 import { fingerprintOf } from './known-hosts.ts';
 import { printable } from './login-failure.ts';
 
-export interface CertificateFile {
-  file: string;
+export interface FoundCertificate {
+  /** A file, or what the CA called it and where it is: words in a sentence. */
+  called: string;
   /** null: the file cannot be read, or holds no certificate. */
   certificate: Certificate | null;
+  isInAgent: boolean;
 }
 
 /** A certificate that may be offered, or null; and what to look at where the server refuses, in a sentence without its full stop. */
 export function judgeCertificate(
-  { file, certificate }: CertificateFile,
+  { called, certificate }: FoundCertificate,
   user: string,
   publicKey: Buffer,
   nowMs: number,
 ): { certificate: Certificate | null; hint: string } {
   function unusable(why: string): { certificate: null; hint: string } {
-    return { certificate: null, hint: `The certificate ${file} was not offered: ${why}` };
+    return { certificate: null, hint: `The certificate ${called} was not offered: ${why}` };
   }
   if (certificate === null) return unusable('it cannot be read, or is no OpenSSH certificate');
   if (certificate.kind === 'host')
@@ -31,7 +33,7 @@ export function judgeCertificate(
     principals.length > 0 && !principals.includes(user)
       ? `it is for ${names}, not for ${user}: have it signed with -n ${user}, or let the host map it (AuthorizedPrincipalsFile)`
       : `does the host trust its CA ${fingerprintOf(certificate.caBlob)} (TrustedUserCAKeys), and is it revoked there (RevokedKeys)?`;
-  return { certificate, hint: `The certificate ${file} (serial ${serial}) was refused: ${whom}` };
+  return { certificate, hint: `The certificate ${called} (serial ${serial}) was refused: ${whom}` };
 }
 
 function timeOf(ms: number): string {

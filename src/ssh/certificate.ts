@@ -92,7 +92,8 @@ export function sshString(bytes: Buffer): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-function openReader(bytes: Buffer) {
+/** Reads numbers and strings of SSH's binary form, one after the other; throws where it is cut off. */
+export function openReader(bytes: Buffer) {
   let at = 0;
   function take(length: number): Buffer {
     if (at + length > bytes.length) throw new RangeError('cut off');

@@ -2,23 +2,17 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-import ssh2, {
-  type AgentAuthMethod,
-  type BaseAgent,
-  type ParsedKey,
-  type SignCallback,
-  type SigningRequestOptions,
-  type PublicKeyAuthMethod,
-  type PublicKeyEntry,
-} from 'ssh2';
+import ssh2, { type AgentAuthMethod, type ParsedKey, type PublicKeyAuthMethod } from 'ssh2';
 
-import { judgeCertificate, type CertificateFile } from './certificate-check.ts';
+import { agentWith, readAgentCertificates, type AgentCertificate } from './agent.ts';
+import { judgeCertificate, type FoundCertificate } from './certificate-check.ts';
 import { certifiedKey } from './certificate-login.ts';
 import { parseCertificateFile, type Certificate } from './certificate.ts';
+import { printable } from './login-failure.ts';
 import type { SshTarget } from './target.ts';
 
 // A CommonJS package whose named exports Node cannot see.
-const { createAgent, utils } = ssh2;
+const { utils } = ssh2;
 
 /** What to offer a server, best first, and in words; or why there is nothing to offer. */
 export type Identity =
@@ -69,95 +63,121 @@ export function openIdentities(options: {
     const socket = settings.identityAgent === 'none' ? null : (settings.identityAgent ?? options.agentSocket);
     if (identityFile === null) return loadDefaults(user, settings.identitiesOnly === true ? null : socket);
     const files = [identityFile, ...(settings.moreIdentityFiles ?? [])].slice(0, OFFERS_MAX);
+    const held = socket === null ? [] : await readAgentCertificates(socket);
     return together(
-      await Promise.all(files.map((file) => loadFile(user, file, socket, settings.certificateFile ?? null))),
+      await Promise.all(files.map((file) => loadFile(user, file, socket, held, settings.certificateFile ?? null))),
     );
   }
 
   /** null: there is no such file. */
-  async function readCertificate(file: string, isNamed: boolean): Promise<CertificateFile | null> {
+  async function readCertificate(file: string, isNamed: boolean): Promise<FoundCertificate | null> {
     try {
       const text = await readFile(file, 'utf8');
-      return { file, certificate: text.length > CERTIFICATE_CHARS_MAX ? null : parseCertificateFile(text) };
+      const certificate = text.length > CERTIFICATE_CHARS_MAX ? null : parseCertificateFile(text);
+      return { called: file, certificate, isInAgent: false };
     } catch {
-      return isNamed ? { file, certificate: null } : null;
+      return isNamed ? { called: file, certificate: null, isInAgent: false } : null;
     }
   }
 
+  /** `held`: the certificates of the agent, of which those of this key count. */
   async function loadFile(
     username: string,
     file: string,
     agentSocket: string | null,
+    held: readonly Certificate[],
     certificateFile: string | null,
   ): Promise<Identity> {
     const key = await readKey(file);
-    const held = await readCertificate(certificateFile ?? `${file}-cert.pub`, certificateFile !== null);
-    if (key !== null && !(key instanceof Error)) {
-      const judged = held === null ? null : judgeCertificate(held, username, key.getPublicSSH(), options.nowMs());
-      const certificate = judged?.certificate ?? null;
-      return {
-        kind: 'usable',
-        // As OpenSSH: the certificate first, then the key alone.
-        methods: [...(certificate === null ? [] : [certifiedKey(key, certificate)]), key].map((one) => ({
-          type: 'publickey',
-          username,
-          key: one,
-        })),
-        words: certificate === null ? file : `${file} and its certificate`,
-        hint: judged?.hint ?? null,
-      };
-    }
+    const isUsable = key !== null && !(key instanceof Error);
     // As OpenSSH: the agent may hold the key whose public half lies beside an encrypted or absent private one.
-    const wanted = agentSocket === null ? null : await readPublicKey(`${file}.pub`);
-    if (agentSocket !== null && wanted !== null) {
-      const agent = agentWith(agentSocket, (blob) => blob.equals(wanted));
-      const judged = held === null ? null : judgeCertificate(held, username, wanted, options.nowMs());
-      if (judged?.certificate != null) offerCertificate(agent, wanted, judged.certificate);
-      return {
-        kind: 'usable',
-        methods: [{ type: 'agent', username, agent }],
-        words: `${file} (agent)${judged?.certificate == null ? '' : ' and its certificate'}`,
-        hint: judged?.hint ?? null,
-      };
-    }
-    if (key === null)
+    const publicKey = isUsable ? key.getPublicSSH() : agentSocket === null ? null : await readPublicKey(`${file}.pub`);
+    if (publicKey === null) {
+      if (key instanceof Error) return problemWith(file, key);
       return {
         kind: 'problem',
         reason: 'no-key',
         sentence: `the key file ${file} does not exist; make it with: ssh-keygen -t ed25519 -f ${file}`,
       };
-    return problemWith(file, key);
+    }
+    const beside = await readCertificate(certificateFile ?? `${file}-cert.pub`, certificateFile !== null);
+    const inAgent = held.filter(({ keyBlob }) => keyBlob.equals(publicKey)).map(asFound);
+    const found = [...(beside === null ? [] : [beside]), ...inAgent];
+    const { usable, hint } = judgeAll(found, username, publicKey);
+    const certified = usable.length === 0 ? '' : ` and its certificate${usable.length > 1 ? 's' : ''}`;
+    // As OpenSSH: certificates first, then the key alone.
+    if (isUsable)
+      return {
+        kind: 'usable',
+        methods: [...usable.map(({ certificate }) => certifiedKey(key, certificate)), key].map((one) => ({
+          type: 'publickey',
+          username,
+          key: one,
+        })),
+        words: `${file}${certified}`,
+        hint,
+      };
+    const agent = agentWith(agentSocket ?? '', usable, (blob) => blob.equals(publicKey));
+    return {
+      kind: 'usable',
+      methods: [{ type: 'agent', username, agent }],
+      words: `${file} (agent)${certified}`,
+      hint,
+    };
+  }
+
+  /** Those that may be offered, and what to look at where the server refuses. `publicKey`: whose they must be; null: anybody's. */
+  function judgeAll(
+    found: readonly FoundCertificate[],
+    username: string,
+    publicKey: Buffer | null,
+  ): { usable: AgentCertificate[]; hint: string | null } {
+    const judged = found.map((one) => ({
+      one,
+      ...judgeCertificate(one, username, publicKey ?? one.certificate?.keyBlob ?? Buffer.alloc(0), options.nowMs()),
+    }));
+    const usable = judged.flatMap(({ one, certificate }): AgentCertificate[] =>
+      certificate === null ? [] : [{ certificate, signsAs: one.isInAgent ? 'certificate' : 'key' }],
+    );
+    // The key alone is one offer more.
+    const offered = usable.slice(0, OFFERS_MAX - 1);
+    const why = judged.find(({ certificate }) => certificate !== null) ?? judged[0];
+    return { usable: offered, hint: why?.hint ?? null };
   }
 
   async function loadDefaults(username: string, agentSocket: string | null): Promise<Identity> {
-    const methods: (PublicKeyAuthMethod | AgentAuthMethod)[] = [];
-    const words: string[] = [];
-    let problem: Identity | null = null;
-    for (const name of DEFAULT_FILES) {
-      const file = path.join(homedir(), '.ssh', name);
-      const key = await readKey(file);
-      if (key instanceof Error) problem ??= problemWith(file, key);
-      if (key === null || key instanceof Error) continue;
-      methods.push({ type: 'publickey', username, key });
-      words.push(file);
-    }
+    const files = DEFAULT_FILES.map((name) => path.join(homedir(), '.ssh', name));
+    const loaded = await Promise.all(files.map((file) => loadFile(username, file, null, [], null)));
+    const usable = loaded.filter((one) => one.kind === 'usable');
+    const methods = usable.flatMap((one) => one.methods).slice(0, OFFERS_MAX - (agentSocket === null ? 0 : 1));
+    const words = usable.map((one) => one.words);
+    const hints = usable.map((one) => one.hint);
     if (agentSocket !== null) {
-      let offers = OFFERS_MAX - methods.length;
-      methods.unshift({ type: 'agent', username, agent: agentWith(agentSocket, () => offers-- > 0) });
-      words.unshift('the agent');
+      const held = (await readAgentCertificates(agentSocket)).map(asFound);
+      const { usable: certificates, hint } = judgeAll(held, username, null);
+      hints.unshift(hint);
+      const offered = certificates.slice(0, OFFERS_MAX - methods.length);
+      let left = OFFERS_MAX - methods.length - offered.length;
+      methods.unshift({ type: 'agent', username, agent: agentWith(agentSocket, offered, () => left-- > 0) });
+      words.unshift(offered.length === 0 ? 'the agent' : 'the agent and its certificates');
     }
-    if (methods.length === 0 && problem !== null) return problem;
-    if (methods.length === 0) {
-      return {
+    if (methods.length > 0)
+      return { kind: 'usable', methods, words: words.join(', '), hint: hints.find((one) => one !== null) ?? null };
+    const problem = loaded.find((one) => one.kind === 'problem' && one.reason !== 'no-key');
+    return (
+      problem ?? {
         kind: 'problem',
         reason: 'no-key',
         sentence: 'there is no key to log in with; set ssh.identityFile, or SSH_AUTH_SOCK to an agent',
-      };
-    }
-    return { kind: 'usable', methods, words: words.join(', '), hint: null };
+      }
+    );
   }
 
   return { load };
+}
+
+function asFound(certificate: Certificate): FoundCertificate {
+  return { called: `"${printable(certificate.keyId)}" in the agent`, certificate, isInAgent: true };
 }
 
 /** Those that can be used, in their order; where none can, what is wrong with the first. */
@@ -207,40 +227,4 @@ async function readPublicKey(file: string): Promise<Buffer | null> {
   } catch {
     return null;
   }
-}
-
-/** The certificate beside the key that the agent holds; what signs is the key. */
-function offerCertificate(agent: BaseAgent, wanted: Buffer, certificate: Certificate): void {
-  const identities = agent.getIdentities.bind(agent);
-  const sign = agent.sign.bind(agent);
-  const plain = utils.parseKey(`${certificate.keyType} ${wanted.toString('base64')}`);
-  if (plain instanceof Error) return;
-  const key = certifiedKey(plain, certificate);
-  agent.getIdentities = (done): void => identities((error, keys) => done(error, keys && [key, ...keys]));
-  agent.sign = ((of: ParsedKey, data: Buffer, how: SigningRequestOptions, done: SignCallback): void => {
-    if (of === key) sign(plain, data, certificate.keyType === 'ssh-rsa' ? { hash: 'sha512' } : {}, done);
-    else sign(of, data, how, done);
-  }) as BaseAgent['sign'];
-}
-
-/** An agent that shows only some of its keys: each one offered and refused counts against MaxAuthTries. */
-function agentWith(socket: string, wanted: (blob: Buffer) => boolean): BaseAgent {
-  const agent = createAgent(socket);
-  const all = agent.getIdentities.bind(agent);
-  agent.getIdentities = (done): void => {
-    all((error, keys) => {
-      done(
-        error,
-        keys?.filter((key) => wanted(publicBlob(key))),
-      );
-    });
-  };
-  return agent;
-}
-
-function publicBlob(key: string | Buffer | ParsedKey | PublicKeyEntry | PublicKeyEntry['pubKey']): Buffer {
-  if (Buffer.isBuffer(key)) return key;
-  if (typeof key === 'object' && 'pubKey' in key) return publicBlob(key.pubKey);
-  const parsed = typeof key === 'string' ? utils.parseKey(key) : key;
-  return parsed instanceof Error ? Buffer.alloc(0) : parsed.getPublicSSH();
 }

@@ -1,5 +1,7 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -117,6 +119,156 @@ describe('a login with an OpenSSH certificate', needs('sshd', 'ssh-keygen'), () 
       }
     },
   );
+
+  describe('that the agent alone has', needs('ssh-agent'), () => {
+    let socket: string;
+    let agent: ChildProcess;
+    beforeEach(async () => {
+      socket = path.join(dir, 'agent.sock');
+      agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+      await eventually(() => existsSync(socket), 'the agent');
+    });
+    afterEach(() => {
+      agent.kill();
+    });
+
+    function sshAdd(...words: string[]): void {
+      execFileSync('ssh-add', ['-q', ...words], { env: { SSH_AUTH_SOCK: socket }, stdio: 'ignore' });
+    }
+    /** Puts certificate and key into the agent, and takes the certificate's file away. */
+    function add(key: string): void {
+      sshAdd(key);
+      rmSync(`${key}-cert.pub`);
+    }
+    /** The certificate without the key, as Teleport and step do it. */
+    function addAlone(key: string): void {
+      add(key);
+      sshAdd('-d', `${key}.pub`);
+    }
+
+    describe.each(['ed25519', 'ecdsa', 'rsa'] as const)('of an %s key', (type) => {
+      ofSsh2('is let in where the agent has the certificate and no key', async () => {
+        const key = aKey(type);
+        sign(key);
+        addAlone(key);
+        rmSync(key);
+
+        await stateOf(connect(key, { identityAgent: socket }), 'connected');
+      });
+
+      ofSsh2('is let in where no key is named at all', async () => {
+        const key = aKey(type);
+        sign(key);
+        addAlone(key);
+
+        const target = sshd.target({ settings: { identityAgent: socket } });
+        await stateOf(ssh.connect({ ...target, identityFile: null }), 'connected');
+      });
+
+      ofSsh2('is let in where the key is a file', async () => {
+        const key = aKey(type);
+        sign(key);
+        add(key);
+
+        await stateOf(connect(key, { identityAgent: socket }), 'connected');
+      });
+    });
+
+    ofSsh2.each([
+      [
+        'expired',
+        { valid: '-2h:-1h' },
+        /The certificate "bot" in the agent was not offered: it expired at \S+Z; renew it\./,
+      ],
+      [
+        'not yet valid',
+        { valid: '+1h:+2h' },
+        /"bot" in the agent was not offered: it is not valid before \S+Z; is the clock/,
+      ],
+      [
+        'for somebody else',
+        { names: ['ops'] },
+        /"bot" in the agent \(serial 7\) was refused: it is for ops, not for root/,
+      ],
+      [
+        'of an unknown CA',
+        { ca: 'other_ca' },
+        /was refused: does the host trust its CA SHA256:\S+ \(TrustedUserCAKeys\)/,
+      ],
+    ])('says so where it is %s', async (_, how, sentence) => {
+      const key = aKey();
+      sign(key, how);
+      add(key);
+
+      const named = await stateOf(connect(key, { identityAgent: socket }), 'refused');
+      const target = sshd.target({ settings: { identityAgent: socket } });
+      const found = await stateOf(ssh.connect({ ...target, identityFile: null }), 'refused');
+
+      expect(named.sentence).toMatch(sentence);
+      expect(found.sentence).toMatch(sentence);
+    });
+
+    ofSsh2('is taken up when it is renewed in the agent, and open connections stay while it changes', async () => {
+      const key = aKey();
+      sign(key, { valid: '-2h:-1h' });
+      add(key);
+      const connection = connect(key, { identityAgent: socket });
+      await stateOf(connection, 'refused');
+
+      sshAdd('-D');
+      sign(key);
+      addAlone(key);
+      connection.reconnectNow();
+      const { sinceMs } = await stateOf(connection, 'connected');
+      for (let n = 0; n < 3; n++) {
+        sshAdd('-D');
+        sign(key, { valid: `-1m:+${n + 2}h` });
+        addAlone(key);
+      }
+      await connection.exec('true', { timeoutMs: 10_000, maxBytes: 10 });
+
+      expect(connection.state()).toMatchObject({ kind: 'connected', sinceMs });
+    });
+
+    ofSsh2('offers what is valid where the certificate beside the key is not', async () => {
+      const key = aKey();
+      sign(key);
+      add(key);
+      sign(key, { valid: '-2h:-1h' });
+
+      await stateOf(connect(key, { identityAgent: socket }), 'connected');
+    });
+  });
+
+  ofSsh2.each([
+    ['says nothing', () => {}],
+    ['hangs up', (client: Socket) => client.destroy()],
+    [
+      'says that it has more than it may',
+      (client: Socket) => client.write(Buffer.from([0x7f, 0, 0, 0, 12, 0, 0, 0, 1])),
+    ],
+    [
+      'has a list that is cut off',
+      (client: Socket) => client.write(Buffer.from([0, 0, 0, 9, 12, 0, 0, 0, 1, 0, 0, 1, 0])),
+    ],
+  ])('is let in with the key’s own certificate where the agent %s', async (_, answer) => {
+    const key = aKey();
+    sign(key);
+    const socket = path.join(dir, 'odd.sock');
+    const clients = new Set<Socket>();
+    const agent = createServer((client) => {
+      clients.add(client.on('error', () => {}));
+      client.once('data', () => void answer(client));
+    });
+    agent.listen(socket);
+    await once(agent, 'listening');
+    try {
+      await stateOf(connect(key, { identityAgent: socket }), 'connected');
+    } finally {
+      for (const client of clients) client.destroy();
+      agent.close();
+    }
+  });
 
   ofSsh2.each([
     ['expired', { valid: '-2h:-1h' }, /cert\.pub was not offered: it expired at \d{4}-\S+Z; renew it\./],
