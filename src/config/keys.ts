@@ -92,7 +92,7 @@ export const CONFIG_KEYS: readonly { key: string; default: string; meaning: stri
     key: 'ssh.allowSha1',
     default: 'false',
     meaning:
-      'take host keys that sign with SHA-1 (ssh-rsa), as servers before OpenSSH 7.2 do; it can be forged, at a price',
+      'take host keys that sign with SHA-1 (ssh-rsa), and log in with RSA keys that do, as servers before OpenSSH 7.2 need it; such signatures can be forged, at a price',
   },
   { key: 'hosts[].name', default: 'the sshConfig name', meaning: 'what people call the host' },
   { key: 'hosts[].address', default: 'the name', meaning: 'host name or IP address to connect to' },

@@ -152,7 +152,7 @@ export function openTargets(hosts: ReadonlyMap<string, WrittenHost>, { ssh, env,
       if (allowed) {
         const key = entry.allowSha1 === true ? `${label}.allowSha1` : 'ssh.allowSha1';
         warn(
-          `${key} takes host keys that sign with SHA-1, which can be forged, at a price. Leave it to hosts that have nothing better.`,
+          `${key} takes host keys that sign with SHA-1, and logs in with RSA keys that do; such signatures can be forged, at a price. Leave it to hosts that have nothing better.`,
         );
       }
       return allowed;

@@ -18,8 +18,10 @@ import {
   networkFailure,
   printable,
   refusalSentence,
+  SHA1_HINT,
   type LoginFailure,
 } from './login-failure.ts';
+import { askForSha1, judgeSha1 } from './sha1-login.ts';
 import type { SshTarget } from './target.ts';
 
 export interface LoginOptions {
@@ -56,12 +58,15 @@ export function login(options: LoginOptions): Promise<LoginResult> {
   let firstKey: Buffer | null = null;
   let accepted: Buffer | null = null;
   let settled = false;
+  let isSha1Refused = false;
 
   function fail(error: unknown): void {
     if (settled) return;
     settled = true;
     signal.removeEventListener('abort', onAbort);
-    done.resolve({ kind: 'failed', failure: refused ?? describeFault(target, identity, error) });
+    const { words, hint } = identity;
+    const offered = { words, hint: isSha1Refused ? SHA1_HINT : hint };
+    done.resolve({ kind: 'failed', failure: refused ?? describeFault(target, offered, error) });
     client.destroy();
     sock.destroy();
   }
@@ -130,7 +135,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     client.connect({
       sock,
       username: target.user,
-      authHandler: identity.methods,
+      authHandler: askForSha1(identity.methods),
       // Callback form: what a verifier returns is compared with `false` only, so a promise would let every key in.
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void): void => {
         const certificate = known.authorities.length > 0 ? parseCertificate(key) : null;
@@ -149,6 +154,7 @@ export function login(options: LoginOptions): Promise<LoginResult> {
       keepaliveCountMax: settings.keepaliveCountMax ?? 3,
     });
     useCertificates(client);
+    judgeSha1(client, { isAllowed: target.allowSha1 === true, onRefused: () => (isSha1Refused = true) });
     if (known.authorities.length > 0) offerHostCertificates(client);
     sock.on('data', count);
   } catch (error) {

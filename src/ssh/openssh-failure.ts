@@ -64,8 +64,15 @@ export function opensshFailure(
   if (refusal !== null && isOnTheWay) return jumpLoginFailure(target, refusal);
   if (refusal !== null) {
     const ofFile = lines.findLast((line) => KEY_FILE.test(line));
+    // What signature an old server would have wanted ssh says nowhere.
+    const old =
+      target.allowSha1 === true
+        ? ''
+        : '; if it is an RSA key and the server is older than OpenSSH 7.2, set allowSha1: true for this host';
     const hint =
-      ofFile === undefined ? 'If the key has a passphrase, load it into an agent' : `ssh said: "${lastWords(ofFile)}"`;
+      ofFile === undefined
+        ? `If the key has a passphrase, load it into an agent${old}`
+        : `ssh said: "${lastWords(ofFile)}"`;
     return authenticationFailure(target, { words: target.identityFile ?? 'the keys that ssh offers', hint });
   }
   const ofKey = lines.find((line) => HOST_KEY.test(line));

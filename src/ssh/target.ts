@@ -42,7 +42,7 @@ export interface SshTarget {
   /** Absolute path of the known_hosts file that takes the first key shown, where none is known. */
   trustFirstKey?: string;
   settings?: SshSettings;
-  /** A host key may sign with SHA-1 (`ssh-rsa`), as servers before OpenSSH 7.2 do. */
+  /** A host key, and an RSA key of the bot, may sign with SHA-1 (`ssh-rsa`), as servers before OpenSSH 7.2 need it. */
   allowSha1?: true;
   /** The system's `ssh` makes the connection, by its own configuration. Absent: ssh2 does. */
   openssh?: OpensshSettings;

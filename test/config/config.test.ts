@@ -318,7 +318,7 @@ describe('the transport', () => {
     const { hosts, warnings } = load('hosts: [{name: a}, {name: old, allowSha1: true}]\n');
 
     expect(hosts.map(({ target }) => target.allowSha1)).toEqual([undefined, true]);
-    expect(warnings).toEqual([expect.stringMatching(/^hosts\[1\]\.allowSha1 .*SHA-1, which can be forged/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^hosts\[1\]\.allowSha1 .*SHA-1.* can be forged/)]);
   });
 
   it('leaves to ssh what its own configuration says of an alias, Match exec too, and tells it what oombot.yaml says', () => {

@@ -1,10 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type AddressInfo } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
+import ssh2 from 'ssh2';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { fingerprintOf } from '../../src/ssh/known-hosts.ts';
 import { openSsh, type Ssh } from '../../src/ssh/open-ssh.ts';
 import { probeHost, type ProbeResult } from '../../src/ssh/probe.ts';
 import type { SshTarget } from '../../src/ssh/target.ts';
@@ -126,6 +129,93 @@ describe.each(TRANSPORTS)('by %s, a server', (_transport, by) => {
     expect(state.sentence).toContain('MaxStartups');
   });
 });
+
+describe('a server that takes RSA keys with SHA-1 alone', needs('sshd', 'ssh-agent'), () => {
+  const refusal = /takes the RSA key only with a SHA-1 signature \(ssh-rsa\).*set allowSha1: true for this host\./;
+  const guess = /if it is an RSA key and the server is older than OpenSSH 7.2, set allowSha1: true for this host\./;
+
+  async function openModern(): Promise<{ target: SshTarget; identityFile: string }> {
+    const sshd = await openSshd({ lines: ['PubkeyAcceptedAlgorithms ssh-rsa'] });
+    opened.push(sshd);
+    const identityFile = path.join(sshd.dir, 'rsa');
+    makeKey(identityFile, 'rsa');
+    appendFileSync(path.join(sshd.dir, 'authorized_keys'), readFileSync(`${identityFile}.pub`));
+    const { openssh: _, ...target } = sshd.target({ identityFile });
+    return { target, identityFile };
+  }
+
+  it('is logged in to where that is allowed, and named where it is not', async () => {
+    const { target } = await openModern();
+
+    const refused = await stateOf(anSsh().connect(target), 'refused');
+    await stateOf(anSsh().connect({ ...target, allowSha1: true }), 'connected');
+
+    expect(refused).toMatchObject({ reason: 'authentication', sentence: expect.stringMatching(refusal) });
+  });
+
+  it('is logged in to by the agent where that is allowed, and named where it is not', async () => {
+    const { target, identityFile } = await openModern();
+    const identityAgent = path.join(path.dirname(identityFile), 'agent.sock');
+    const agent = spawn('ssh-agent', ['-D', '-a', identityAgent], { stdio: 'ignore' });
+    opened.push({ close: async () => void agent.kill() });
+    await vi.waitFor(() => expect(existsSync(identityAgent)).toBe(true), 10_000);
+    execFileSync('ssh-add', ['-q', identityFile], { env: { SSH_AUTH_SOCK: identityAgent }, stdio: 'ignore' });
+    rmSync(identityFile);
+    const byAgent = { ...target, settings: { identityAgent } };
+
+    const refused = await stateOf(anSsh().connect(byAgent), 'refused');
+    await stateOf(anSsh().connect({ ...byAgent, allowSha1: true }), 'connected');
+
+    expect(refused).toMatchObject({ reason: 'authentication', sentence: expect.stringMatching(refusal) });
+  });
+
+  // As before OpenSSH 7.2: a client then knows of no other signature than SHA-1.
+  it.each(TRANSPORTS)('is the same by %s where it does not say which it takes', async (transport, by) => {
+    const identityFile = path.join(mkdtempSync(path.join(tmpdir(), 'oombot-old-')), 'rsa');
+    opened.push({ close: async () => rmSync(path.dirname(identityFile), { recursive: true }) });
+    makeKey(identityFile, 'rsa');
+    const { private: hostKey, public: line } = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
+    const asked: string[] = [];
+    const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
+      sayNoSignatures(client);
+      client.on('error', () => {});
+      client.on('authentication', (attempt) => {
+        if (attempt.method !== 'publickey') return attempt.reject(['publickey']);
+        asked.push(`${attempt.key.algo}${attempt.signature === undefined ? '' : ' signed'}`);
+        attempt.accept();
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    opened.push({ close: async () => void server.close() });
+    const { port } = server.address() as AddressInfo;
+    const fingerprints = [fingerprintOf(Buffer.from(line.split(' ')[1] ?? '', 'base64'))];
+    const base = { name: 'old', address: '127.0.0.1', port, user: 'root', knownHosts: [], jump: null };
+    const target = { ...base, identityFile, fingerprints };
+
+    const refused = await stateOf(anSsh().connect(by(target)), 'refused');
+    expect(asked.filter((one) => one.endsWith('signed'))).toEqual([]);
+    await stateOf(anSsh().connect(by({ ...target, allowSha1: true })), 'connected');
+
+    expect(asked).toContain('ssh-rsa signed');
+    expect(refused).toMatchObject({
+      reason: 'authentication',
+      sentence: expect.stringMatching(transport === 'ssh2' ? refusal : guess),
+    });
+  });
+});
+
+/** No `server-sig-algs` (RFC 8308), which ssh2's server would send. */
+function sayNoSignatures(client: ssh2.Connection): void {
+  const { _protocol: protocol } = client as unknown as { _protocol: object };
+  let exchange: object | undefined;
+  Object.defineProperty(protocol, '_kex', {
+    get: () => exchange,
+    set: (next: object) => {
+      exchange = Object.defineProperty(next, 'remoteExtInfoEnabled', { get: () => false, set: () => {} });
+    },
+  });
+}
 
 describe('dropbear', needs('namespaces', 'dropbear', 'ssh', 'ssh-keygen'), () => {
   it.each(TRANSPORTS)('is probed by %s, and only by its own key', { timeout: 30_000 }, async (_transport, by) => {
