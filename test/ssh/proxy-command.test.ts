@@ -40,6 +40,14 @@ describe('a host behind a local program', needs('sshd', 'ssh', 'busybox'), () =>
   function programs(): Map<number, string> {
     return processesWith(mark);
   }
+  /** One may have ended with another. */
+  function endIfThere(pid: number, signal: NodeJS.Signals): void {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has.
+    }
+  }
   function connect(...proxyCommand: string[]): Connection {
     // Nobody listens there: only the program knows the way.
     return ssh.connect(sshd.target({ address: 'db01.invalid', fingerprints: [fingerprint()], proxyCommand }));
@@ -110,7 +118,7 @@ describe('a host behind a local program', needs('sshd', 'ssh', 'busybox'), () =>
       if (end === 'server') {
         await sshd.stop();
         await sshd.start();
-      } else for (const [pid, line] of programs()) if (line.includes('nc')) process.kill(pid, end);
+      } else for (const [pid, line] of programs()) if (line.includes('nc')) endIfThere(pid, end);
       await lost.promise;
       stop();
     }

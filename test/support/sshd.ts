@@ -160,7 +160,7 @@ export function byOpenssh(target: SshTarget, change: Partial<OpensshSettings> = 
     ...target,
     openssh: {
       host: address,
-      configFile: '/nonexistent/ssh_config',
+      configFile: NO_CONFIG,
       allowPrograms: false,
       given: ['address', 'port', 'user', 'identityFile', 'knownHosts'],
       otherwise: { user, port, identityFile, knownHosts },
@@ -170,8 +170,11 @@ export function byOpenssh(target: SshTarget, change: Partial<OpensshSettings> = 
 }
 
 /** OOMBOT_TRANSPORT=openssh has the tests of all hosts go by the program ssh. */
+const IS_OPENSSH = process.env['OOMBOT_TRANSPORT'] === 'openssh';
+const NO_CONFIG = '/nonexistent/ssh_config';
+
 function byTransport(target: SshTarget): SshTarget {
-  return process.env['OOMBOT_TRANSPORT'] === 'openssh' ? byOpenssh(target) : target;
+  return IS_OPENSSH ? byOpenssh(target) : target;
 }
 
 /** A key pair, by ssh-keygen where it is there. */
@@ -245,8 +248,9 @@ export function hostYaml(
   { port, identityFile, knownHostsFile }: Sshd,
   { user = 'root', name = 'db01', more = '' } = {},
 ): string {
+  const transport = IS_OPENSSH ? `, transport: openssh, configFile: ${NO_CONFIG}` : '';
   return [
-    `ssh: { user: ${user}, identityFile: ${identityFile}, knownHosts: ${knownHostsFile} }`,
+    `ssh: { user: ${user}, identityFile: ${identityFile}, knownHosts: ${knownHostsFile}${transport} }`,
     'hosts:',
     `  - { name: ${name}, address: 127.0.0.1, port: ${port}${more} }`,
     '',
