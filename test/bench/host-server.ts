@@ -9,12 +9,14 @@ export interface HostServerOptions {
   answer: (text: string) => string;
   /** What one of them makes of that, at each answer. `host`: who logs in. */
   answerOfHost?: (text: string, host: string) => string;
+  /** Somebody connects. */
+  onClient?: () => void;
   /** Takes the stream of the kernel's log. */
   followKmsg: (channel: ServerChannel, host: string) => void;
 }
 
 /** Listens on loopback and prints one line of JSON: its port and its host key. */
-export function serveHosts({ answer, answerOfHost, followKmsg }: HostServerOptions): void {
+export function serveHosts({ answer, answerOfHost, onClient, followKmsg }: HostServerOptions): void {
   const answers = new Map<string, Buffer>();
   const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
 
@@ -43,6 +45,7 @@ export function serveHosts({ answer, answerOfHost, followKmsg }: HostServerOptio
 
   function takeClient(client: Connection): void {
     client.on('error', () => {});
+    onClient?.();
     let host = '';
     client.on('authentication', (attempt) => {
       host = attempt.username;

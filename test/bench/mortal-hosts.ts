@@ -13,7 +13,7 @@ export interface Death {
   name: string;
 }
 
-/** What the bench is sent: how many hosts have a reader of their kernel log, at most every 20 ms. */
+/** What the bench is sent: how many hosts have a reader of their kernel log, at most every 20 ms, from the first connection on. */
 export interface Followed {
   hosts: number;
   /** By the machine's clock. */
@@ -89,6 +89,10 @@ serveHosts({
       .replaceAll(bootId, host.bootId)
       .replace(/^oom-kill \d+$/m, `oom-kill ${kills}`)
       .replace(/^(#counters 1 \S+) \S+/m, `$1 ${kills}`);
+  },
+  onClient: () => {
+    // When it began is what the bench counts from.
+    if (hosts.size === 0) count(0);
   },
   followKmsg: follow,
 });
