@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { SeenMachine } from '../app/store-port.ts';
 import type { Rule } from '../change/rule.ts';
 import { appendAuditIn } from './audit.ts';
-import type { Database, Trx } from './schema.ts';
+import type { Database, Reader, Trx } from './schema.ts';
 
 /** With all that is kept under a host's name; leases are not, they end by themselves. */
 export const BY_HOST = [
@@ -25,7 +25,22 @@ const WITH_REVISION: readonly string[] = ['incidents', 'changes'];
  * more, all that is kept under the old name is the new one's from then on, in the same transaction, with its entry in the audit log. Gives
  * the old name, or null.
  */
-export function noteMachine(
+export async function noteMachine(
+  database: Database,
+  seen: SeenMachine,
+  configured: readonly string[],
+): Promise<string | null> {
+  const { host, bootId, hostKey } = seen;
+  // Nearly always there is nothing to rename, and thousands of hosts that are connected at once would wait for one lock.
+  const known = await database.db.selectFrom('machines').selectAll().where('host', '=', host).executeTakeFirst();
+  if (known?.boot_id === bootId && known.host_key === hostKey) return null;
+  if (known === undefined && (await oldNameOf(database.db, { host, bootId, hostKey }, configured)) !== null)
+    return renameMachine(database, seen, configured);
+  await database.transact((trx) => saveMachine(trx, seen));
+  return null;
+}
+
+function renameMachine(
   database: Database,
   { host, bootId, hostKey, atMs }: SeenMachine,
   configured: readonly string[],
@@ -44,14 +59,18 @@ export function noteMachine(
       await appendAuditIn(database, trx, entry);
       database.killCache?.clear();
     }
-    const row = { boot_id: bootId, host_key: hostKey, at_ms: atMs };
-    await trx
-      .insertInto('machines')
-      .values({ host, ...row })
-      .onConflict((on) => on.column('host').doUpdateSet(row))
-      .execute();
+    await saveMachine(trx, { host, bootId, hostKey, atMs });
     return formerly;
   });
+}
+
+async function saveMachine(trx: Trx, { host, bootId, hostKey, atMs }: SeenMachine): Promise<void> {
+  const row = { boot_id: bootId, host_key: hostKey, at_ms: atMs };
+  await trx
+    .insertInto('machines')
+    .values({ host, ...row })
+    .onConflict((on) => on.column('host').doUpdateSet(row))
+    .execute();
 }
 
 /** Nothing was ever read under this name. */
@@ -65,7 +84,7 @@ async function isNew(trx: Trx, host: string): Promise<boolean> {
 
 /** null where there is no such name, or several: then nobody can tell. */
 async function oldNameOf(
-  trx: Trx,
+  trx: Reader,
   { host, bootId, hostKey }: Pick<SeenMachine, 'host' | 'bootId' | 'hostKey'>,
   configured: readonly string[],
 ): Promise<string | null> {
