@@ -38,6 +38,8 @@ export interface ConnectionWorld extends DialWorld {
 
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 300_000;
+/** Where the login worked and the link was lost soon after: each wait is time in which no kill is seen. */
+const LOST_BACKOFF_MAX_MS = 30_000;
 /** A key or a login that was refused is not hammered: newer sshd shut out the whole source address for that. */
 const PERSON_MS = 600_000;
 /** A connection that lasted this long starts the back-off anew. */
@@ -132,7 +134,7 @@ export function openConnection(target: SshTarget, jump: Connection | null, world
           'connecting',
           `The connection to ${target.name} was lost${why === null ? '' : ` (${why})`}; connecting again.`,
         );
-        await pause(random() * backoffMs(failures++));
+        await pause(random() * Math.min(LOST_BACKOFF_MAX_MS, backoffMs(failures++)));
         continue;
       }
       const { kind, reason, sentence, hostKey } = result.failure;

@@ -341,6 +341,29 @@ describe('a connection to a real sshd', needs('sshd'), () => {
     expect(waits).toEqual([[50, false]]);
   });
 
+  it('waits half a minute at most where it logs in each time and the link is lost soon after', async () => {
+    const waits: number[] = [];
+    const clock = {
+      ...realClock,
+      sleep: (ms: number, signal?: AbortSignal) => {
+        waits.push(ms);
+        return realClock.sleep(0, signal);
+      },
+    };
+    const proxy = await openTcpProxy(sshd.port);
+    opened.unshift(proxy);
+    const fingerprints = [fingerprintOf(Buffer.from(sshd.publicKey('ed25519').split(' ')[1] ?? '', 'base64'))];
+    const connection = anSsh({ clock, random: () => 1 }).connect(sshd.target({ port: proxy.port, fingerprints }));
+    for (let losses = 0; losses < 8; losses += 1) {
+      await stateOf(connection, 'connected');
+      proxy.cut();
+      await stateOf(connection, 'connecting');
+    }
+    await stateOf(connection, 'connected');
+
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
   it('that rests dials for a command only, and hangs up when nothing more is asked', async () => {
     // Five minutes pass in half a second.
     const clock = {
