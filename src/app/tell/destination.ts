@@ -144,6 +144,8 @@ export function openDestination(
     const known = needs.get(row.key);
     if (known?.stamp === stamp) return known.needs;
     const found = row.kind === 'card' ? await needsOfCard(row) : await needsOfKills(row);
+    // It waits for the store, and is looked at again.
+    if (book.isGuess(row.key)) return NO_NEEDS;
     needs.set(row.key, { stamp, needs: found });
     return found;
   }
@@ -160,7 +162,7 @@ export function openDestination(
     const found = incident === null ? NO_NEEDS : needsOfIncident(incident, row);
     const told = incident === null ? row.told : { ...row.told, services: named(row.told, incident) };
     // Until it is on record nothing is known to be done.
-    if (isSatisfied(found) && !book.isUnrecorded(row.key))
+    if (isSatisfied(found) && book.isSure(row.key))
       await book.settle([patchOf(row, { told, doneUpTo: row.wanted })]);
     return found;
   }

@@ -20,6 +20,10 @@ export interface LedgerBook {
   hand: (incident: Incident, isOnRecord: boolean) => void;
   /** Told, or to be told, and not on record as far as is known. */
   isUnrecorded: (key: string) => boolean;
+  /** On record, but its incident was given from memory, since the store failed: it may be older than what is wanted. */
+  isGuess: (key: string) => boolean;
+  /** Neither: what is shown of it may be the last word. */
+  isSure: (key: string) => boolean;
   /** The store failed lately. */
   isFaulty: () => boolean;
   /** What waits for the store: nothing when all is written. */
@@ -53,6 +57,8 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
   /** Told, and not on record yet. */
   const unrecorded = new Set<string>();
   const handed = new Map<string, Handed>();
+  /** On record, and known from memory alone while the store fails. */
+  const guessed = new Set<string>();
   let known = new Map<string, LedgerRow>();
   let isFaulty = false;
   const openedAtMs = clock.nowMs();
@@ -224,6 +230,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
 
   async function incident(row: LedgerRow): Promise<Incident | null> {
     const one = handed.get(row.key);
+    guessed.delete(row.key);
     // On record when it was handed over, and nothing was asked since.
     const isCurrent = one !== undefined && one.incident.revision > 0 && row.wanted <= 1;
     if (one && (!one.isOnRecord || isCurrent)) return one.incident;
@@ -233,9 +240,14 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       return found;
     } catch (error) {
       failed(error);
-      if (one) return one.incident;
-      throw error;
+      if (one === undefined) throw error;
+      guessed.add(row.key);
+      return one.incident;
     }
+  }
+
+  function isUnrecorded(key: string): boolean {
+    return unrecorded.has(key) || handed.get(key)?.isOnRecord === false;
   }
 
   return {
@@ -253,7 +265,9 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       const oldest = handed.keys().next();
       if (handed.size > HANDED_MAX && !oldest.done) handed.delete(oldest.value);
     },
-    isUnrecorded: (key) => unrecorded.has(key) || handed.get(key)?.isOnRecord === false,
+    isUnrecorded,
+    isGuess: (key) => guessed.has(key),
+    isSure: (key) => !isUnrecorded(key) && !guessed.has(key),
     isFaulty: () => isFaulty,
     unwritten: () => pending.size + asked.length,
   };

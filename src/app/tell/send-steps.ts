@@ -190,7 +190,7 @@ export function openSteps(context: ChannelContext): Steps {
           after: {
             told: isMessage ? { ...told, alone: false, evidence: true } : told,
             shown: isMessage ? incident.revision : row.shown,
-            doneUpTo: isMessage && !book.isUnrecorded(row.key) ? row.wanted : null,
+            doneUpTo: isMessage && book.isSure(row.key) ? row.wanted : null,
           },
         };
       }),
@@ -261,7 +261,7 @@ export function openSteps(context: ChannelContext): Steps {
       revision: incident.revision,
       told: { ...row.told, services: named(row.told, incident) },
       isDone: (after: Pick<LedgerRow, 'ts' | 'shown' | 'told'>) =>
-        !book.isUnrecorded(row.key) && isSatisfied(needsOfIncident(incident, after)),
+        book.isSure(row.key) && isSatisfied(needsOfIncident(incident, after)),
     };
   }
 

@@ -55,7 +55,7 @@ async function ofIncident(rows: readonly LedgerRow[], { book }: World): Promise<
       };
     const count = incident.killCount - row.told.kills;
     if (count > 0) more.push({ row, incident, count });
-    else idle.push(row);
+    else if (book.isSure(row.key)) idle.push(row);
   }
   const [one] = more;
   if (one === undefined) return { said: null, idle };
@@ -73,7 +73,7 @@ async function ofIncident(rows: readonly LedgerRow[], { book }: World): Promise<
 
 function saidOf(row: LedgerRow, incident: Incident, mark: string, change: Partial<Told>, book: World['book']) {
   const told = { ...row.told, ...change };
-  const isDone = !book.isUnrecorded(row.key) && isSatisfied(needsOfIncident(incident, { ...row, told }));
+  const isDone = book.isSure(row.key) && isSatisfied(needsOfIncident(incident, { ...row, told }));
   return { row, mark, after: { told, doneUpTo: isDone ? row.wanted : null } };
 }
 

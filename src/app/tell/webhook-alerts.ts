@@ -126,6 +126,7 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
       const [message, after] = said;
       return { kind: 'send', step: { id: alert, message, rows: waiting, arrived: patchesOf(alert, seen, after) } };
     }
+    if (waiting.some((row) => book.isGuess(row.key))) return { kind: 'wait', untilMs: null };
     await book.settle(waiting.map((row) => patchOf(row, { ts: alert, attempt: null, doneUpTo: row.wanted })));
     return { kind: 'nothing' };
   }
@@ -174,7 +175,7 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
         attempts: 0,
         told: row.key === head?.key ? { ...row.told, alert: after } : row.told,
         shown: Math.max(row.shown, revisions.get(row.key) ?? row.shown),
-        doneUpTo: isDone ? row.wanted : null,
+        doneUpTo: isDone && !book.isGuess(row.key) ? row.wanted : null,
         sentAtMs: clock.nowMs(),
       });
     });

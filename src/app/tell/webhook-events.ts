@@ -27,13 +27,14 @@ export function openWebhookEvents({ clock }: Pick<TellWorld, 'clock'>, book: Led
     if (row === undefined) return { kind: 'wait', untilMs: rows.length === 0 ? null : Math.min(...rows.map(dueAtMs)) };
     const incident = await book.incident(row);
     const message = incident === null ? null : eventOf(incident, row, !book.isUnrecorded(row.key));
+    if (message === null && book.isGuess(row.key)) return { kind: 'wait', untilMs: null };
     if (incident === null || message === null) {
       await book.settle([patchOf(row, { doneUpTo: row.wanted })]);
       return { kind: 'nothing' };
     }
     // A receiver that got the first event twice kept the first of them: what was known later comes as an event of its own.
     const shown = message.type === 'opened' ? 1 : incident.revision;
-    const isDone = shown >= incident.revision && !book.isUnrecorded(row.key);
+    const isDone = shown >= incident.revision && book.isSure(row.key);
     const arrived = patchOf(row, {
       ts: incident.id,
       shown,
