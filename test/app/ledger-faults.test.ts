@@ -24,6 +24,8 @@ import { scriptedWebhook, type HookFate, type ScriptedWebhook } from '../support
 // Each seed is one life story of a store and a chat that fail at any step; `npm run test:faults` runs 10,000.
 const SEEDS = Number(process.env['OOMBOT_SEEDS'] ?? 15);
 const PG_SEEDS = Number(process.env['OOMBOT_PG_SEEDS'] ?? 2);
+/** Stories in which a message stayed "not on record yet". */
+const FAILED_ONCE = [3_768, 9_802];
 const FIRST_SEED = Number(process.env['OOMBOT_SEED'] ?? 1);
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
@@ -380,7 +382,7 @@ describe('under faults of the store and the chat at any step, and deaths of the 
 });
 
 describe('while the store fails from the first kill on, and is well again with requests on their way', () => {
-  it.each(Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at))(
+  it.each([...Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at), ...FAILED_ONCE])(
     'seed %i: every incident on record is announced exactly once, and nothing else is',
     async (seed) => {
       const { chat, store, kills } = await story(seed, { isSlow: true });

@@ -162,8 +162,7 @@ export function openDestination(
     const found = incident === null ? NO_NEEDS : needsOfIncident(incident, row);
     const told = incident === null ? row.told : { ...row.told, services: named(row.told, incident) };
     // Until it is on record nothing is known to be done.
-    if (isSatisfied(found) && book.isSure(row.key))
-      await book.settle([patchOf(row, { told, doneUpTo: row.wanted })]);
+    if (isSatisfied(found) && book.isSure(row.key)) await book.settle([patchOf(row, { told, doneUpTo: row.wanted })]);
     return found;
   }
 

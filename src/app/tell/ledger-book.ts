@@ -20,11 +20,11 @@ export interface LedgerBook {
   hand: (incident: Incident, isOnRecord: boolean) => void;
   /** Told, or to be told, and not on record as far as is known. */
   isUnrecorded: (key: string) => boolean;
-  /** On record, but its incident was given from memory, since the store failed: it may be older than what is wanted. */
+  /** What was said of its incident may be older than what is wanted: it came from memory, or the store was read before it was saved. */
   isGuess: (key: string) => boolean;
   /** Neither: what is shown of it may be the last word. */
   isSure: (key: string) => boolean;
-  /** The store failed lately. */
+  /** The store failed lately, or did not know what is on record by now. */
   isFaulty: () => boolean;
   /** What waits for the store: nothing when all is written. */
   unwritten: () => number;
@@ -57,7 +57,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
   /** Told, and not on record yet. */
   const unrecorded = new Set<string>();
   const handed = new Map<string, Handed>();
-  /** On record, and known from memory alone while the store fails. */
+  /** Those whose incident was a guess when it was last asked for. */
   const guessed = new Set<string>();
   let known = new Map<string, LedgerRow>();
   let isFaulty = false;
@@ -107,6 +107,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       const patch = pending.get(key)?.patch;
       if (patch) apply(patch);
     }
+    for (const key of guessed) if (!known.has(key)) guessed.delete(key);
     return [...known.values()];
   }
 
@@ -230,6 +231,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
 
   async function incident(row: LedgerRow): Promise<Incident | null> {
     const one = handed.get(row.key);
+    const wasUnrecorded = isUnrecorded(row.key);
     guessed.delete(row.key);
     // On record when it was handed over, and nothing was asked since.
     const isCurrent = one !== undefined && one.incident.revision > 0 && row.wanted <= 1;
@@ -237,6 +239,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     try {
       const found = await ask(() => store.incident(row.key));
       if (found !== null) recorded(row.key);
+      else if (wasUnrecorded) guessed.add(row.key);
       return found;
     } catch (error) {
       failed(error);
@@ -268,7 +271,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     isUnrecorded,
     isGuess: (key) => guessed.has(key),
     isSure: (key) => !isUnrecorded(key) && !guessed.has(key),
-    isFaulty: () => isFaulty,
+    isFaulty: () => isFaulty || guessed.size > 0,
     unwritten: () => pending.size + asked.length,
   };
 }

@@ -322,6 +322,7 @@ export function openSteps(context: ChannelContext): Steps {
   }
 
   async function close(row: LedgerRow): Promise<Done> {
+    if (book.isGuess(row.key)) return { kind: 'rest' };
     await book.settle([patchOf(row, { attempt: null, doneUpTo: row.wanted })]);
     return SETTLED;
   }

@@ -44,7 +44,7 @@ async function ofIncident(rows: readonly LedgerRow[], { book }: World): Promise<
   for (const row of rows) {
     const incident = await book.incident(row);
     if (incident === null) {
-      idle.push(row);
+      if (!book.isGuess(row.key)) idle.push(row);
       continue;
     }
     const [kill] = incident.kills;

@@ -34,6 +34,8 @@ interface Alert {
   waiting: readonly LedgerRow[];
   /** In whose row it is noted what the alert was told. null: that row cannot be read. */
   head: LedgerRow | null;
+  /** Some of it may be older than what is wanted. */
+  isGuess: boolean;
   words: () => AlertWords;
 }
 
@@ -54,12 +56,16 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
     const alerts = [...Map.groupBy(ready, alertOf)].flatMap(([alert, waiting]) =>
       alert === null ? [] : [{ alert, waiting, dueAtMs: dueAtMs(alert, waiting) }],
     );
-    const [one] = alerts
+    const due = alerts
       .filter((each) => each.dueAtMs <= nowMs)
       .toSorted((a, b) => tries(a.alert) - tries(b.alert) || a.dueAtMs - b.dueAtMs);
-    if (one !== undefined) return tell(one.alert, one.waiting);
+    for (const { alert, waiting } of due) {
+      const plan = await tell(alert, waiting);
+      if (plan !== null) return plan;
+    }
+    const later = alerts.filter((each) => each.dueAtMs > nowMs);
     const until = [placeAgainMs ?? Infinity, isHeldUp ? nowMs + NOTE_AGAIN_MS : Infinity];
-    return { kind: 'wait', untilMs: finite(Math.min(...until, ...alerts.map((each) => each.dueAtMs))) };
+    return { kind: 'wait', untilMs: finite(Math.min(...until, ...later.map((each) => each.dueAtMs))) };
   }
 
   /** Throws when the store fails or takes too long. */
@@ -114,20 +120,17 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
     return false;
   }
 
-  async function tell(alert: string, waiting: readonly LedgerRow[]): Promise<HookPlan> {
+  /** null: it waits for the store. */
+  async function tell(alert: string, waiting: readonly LedgerRow[]): Promise<HookPlan | null> {
     const seen = isStorm(alert) ? await lookAtStorm(alert, waiting) : await lookAtOne(waiting);
-    if (seen === null) {
-      await book.settle(waiting.map((row) => patchOf(row, { doneUpTo: row.wanted })));
-      return { kind: 'nothing' };
-    }
-    const state = seen.head?.told.alert ?? null;
-    const said = messageFor(alert, seen, state);
-    if (said !== null) {
+    const said = seen === null ? null : messageFor(alert, seen, seen.head?.told.alert ?? null);
+    if (seen !== null && said !== null) {
       const [message, after] = said;
       return { kind: 'send', step: { id: alert, message, rows: waiting, arrived: patchesOf(alert, seen, after) } };
     }
-    if (waiting.some((row) => book.isGuess(row.key))) return { kind: 'wait', untilMs: null };
-    await book.settle(waiting.map((row) => patchOf(row, { ts: alert, attempt: null, doneUpTo: row.wanted })));
+    if (seen?.isGuess ?? waiting.some((row) => book.isGuess(row.key))) return null;
+    const known = seen === null ? {} : { ts: alert, attempt: null };
+    await book.settle(waiting.map((row) => patchOf(row, { ...known, doneUpTo: row.wanted })));
     return { kind: 'nothing' };
   }
 
@@ -135,7 +138,13 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
     const [row] = waiting;
     const incident: Incident | null = row === undefined ? null : await book.incident(row);
     if (row === undefined || incident === null) return null;
-    return { incidents: [incident], waiting, head: row, words: () => describeAlert(incident) };
+    return {
+      incidents: [incident],
+      waiting,
+      head: row,
+      isGuess: book.isGuess(row.key),
+      words: () => describeAlert(incident),
+    };
   }
 
   async function lookAtStorm(alert: string, waiting: readonly LedgerRow[]): Promise<Alert | null> {
@@ -147,10 +156,12 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
     });
     const incidents = new Map(book.isFaulty() || book.unwritten() > 0 ? storms.get(alert) : []);
     for (const { incident } of known) incidents.set(incident.id, incident);
+    let isGuess = false;
     for (const row of waiting) {
       const isKnown = known.some(({ incident }) => incident.id === row.key);
       const incident = isKnown ? null : await book.incident(row);
       if (incident !== null) incidents.set(row.key, incident);
+      isGuess ||= !isKnown && book.isGuess(row.key);
     }
     if (incidents.size === 0) return null;
     keep(storms, alert, incidents, STORMS_MAX);
@@ -159,12 +170,12 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
       known.find(({ row }) => row.key === headOf(alert))?.row ??
       null;
     const all = [...incidents.values()];
-    return { incidents: all, waiting, head, words: () => describeStorm(all) };
+    return { incidents: all, waiting, head, isGuess, words: () => describeStorm(all) };
   }
 
   /** What is so once the alert says it. */
   function patchesOf(alert: string, seen: Alert, after: AlertState): LedgerPatch[] {
-    const { waiting, head, incidents } = seen;
+    const { waiting, head, incidents, isGuess } = seen;
     const revisions = new Map(incidents.map(({ id, revision }) => [id, revision]));
     const isDone = messageFor(alert, seen, after) === null;
     const rows = head === null || waiting.some(({ key }) => key === head.key) ? waiting : [...waiting, head];
@@ -175,7 +186,7 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
         attempts: 0,
         told: row.key === head?.key ? { ...row.told, alert: after } : row.told,
         shown: Math.max(row.shown, revisions.get(row.key) ?? row.shown),
-        doneUpTo: isDone && !book.isGuess(row.key) ? row.wanted : null,
+        doneUpTo: isDone && !isGuess ? row.wanted : null,
         sentAtMs: clock.nowMs(),
       });
     });

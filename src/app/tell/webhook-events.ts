@@ -23,11 +23,21 @@ export function openWebhookEvents({ clock }: Pick<TellWorld, 'clock'>, book: Led
     const nowMs = clock.nowMs();
     const due = rows.filter((row) => dueAtMs(row) <= nowMs);
     // What opened first, then what is to be completed.
-    const [row] = due.toSorted((a, b) => tries(a.key) - tries(b.key) || Number(a.shown >= 0) - Number(b.shown >= 0));
-    if (row === undefined) return { kind: 'wait', untilMs: rows.length === 0 ? null : Math.min(...rows.map(dueAtMs)) };
+    for (const row of due.toSorted(
+      (a, b) => tries(a.key) - tries(b.key) || Number(a.shown >= 0) - Number(b.shown >= 0),
+    )) {
+      const plan = await tell(row);
+      if (plan !== null) return plan;
+    }
+    const later = rows.map(dueAtMs).filter((atMs) => atMs > nowMs);
+    return { kind: 'wait', untilMs: later.length === 0 ? null : Math.min(...later) };
+  }
+
+  /** null: it waits for the store. */
+  async function tell(row: LedgerRow): Promise<HookPlan | null> {
     const incident = await book.incident(row);
     const message = incident === null ? null : eventOf(incident, row, !book.isUnrecorded(row.key));
-    if (message === null && book.isGuess(row.key)) return { kind: 'wait', untilMs: null };
+    if (message === null && book.isGuess(row.key)) return null;
     if (incident === null || message === null) {
       await book.settle([patchOf(row, { doneUpTo: row.wanted })]);
       return { kind: 'nothing' };
@@ -41,7 +51,7 @@ export function openWebhookEvents({ clock }: Pick<TellWorld, 'clock'>, book: Led
       attempt: null,
       attempts: 0,
       doneUpTo: isDone ? row.wanted : null,
-      sentAtMs: nowMs,
+      sentAtMs: clock.nowMs(),
     });
     return { kind: 'send', step: { id: row.key, message, rows: [row], arrived: [arrived] } };
   }
