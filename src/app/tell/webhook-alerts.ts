@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Incident } from '../../incident/incident.ts';
 import {
   describeAlert,
@@ -250,5 +251,8 @@ function saysOf(incidents: readonly Outline[]): string {
   );
   const counts = [...Map.groupBy(parts, (part) => part)].map(([part, all]) => `${all.length} ${part}`).toSorted();
   const kills = incidents.reduce((sum, { killCount }) => sum + killCount, 0);
-  return [`2^${Math.floor(Math.log2(Math.max(1, kills)))} kills`, ...counts].join(', ');
+  // Who, not only how many: one may go to an alert of its own while another comes.
+  const ids = incidents.map(({ id }) => id).toSorted();
+  const who = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16);
+  return [`of ${who}`, `2^${Math.floor(Math.log2(Math.max(1, kills)))} kills`, ...counts].join(', ');
 }
