@@ -35,7 +35,7 @@ const UNITS: Record<string, string> = {
   'why-alive': 'ExecStart=/bin/sleep 1000',
   'why-never': 'ExecStart=/bin/sleep 1000',
   'why-host': 'OOMScoreAdjust=1000\nExecStart=/bin/sleep 1000',
-  'why-earlyoom': `User=nobody\nOOMScoreAdjust=500\nExecStart=/usr/bin/perl -e '$$x = "a" x 200_000_000; sleep 1000'`,
+  'why-earlyoom': `User=games\nOOMScoreAdjust=500\nExecStart=/usr/bin/perl -e '$$x = "a" x 200_000_000; sleep 1000'`,
   'why-oomd': `MemoryHigh=20M\nManagedOOMSwap=kill\nExecStart=/usr/bin/perl -e '$$x = "a" x 100_000_000; sleep 1000'`,
 };
 
@@ -62,6 +62,8 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
     await root('cat >>/root/.ssh/authorized_keys', publicKey);
     for (const [name, lines] of Object.entries(UNITS))
       await root(`cat >/etc/systemd/system/${name}.service`, `[Service]\n${lines}\n`);
+    // As an enabled service is: systemd forgets the others once they end in order, as SIGTERM does for it.
+    await root('mkdir -p /etc/systemd/system/multi-user.target.wants; cd $_; ln -s ../why-earlyoom.service .');
     await root('systemctl daemon-reload');
     watched = await watch();
     handlers = askingOf(watched);
