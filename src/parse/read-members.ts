@@ -10,6 +10,8 @@ import { openThreads, type Job, type Threads } from './threads.ts';
 const THREADS_MAX = 8;
 /** So much is read here, since starting threads takes as long. */
 const ALONE_BYTES = 8_000_000;
+/** Where a kill has so little text, copying it from thread to thread takes longer than reading it. */
+const BARE_KILL_BYTES = 2_048;
 const PIECE_BYTES = 262_144;
 /** Unpacked and not read yet, in all threads together. */
 const WAITING_MAX = 33_554_432;
@@ -37,6 +39,7 @@ export function openArchive(
   const whole: ArchiveEnd = { isText: false, faults: [] };
   const threadCount = isMainThread && nested === NESTED_MAX - 1 ? Math.min(THREADS_MAX, availableParallelism()) : 1;
   let bytes = 0;
+  let kills = 0;
   let threads: Threads | null = null;
   const begun: { name: string; job: Job }[] = [];
 
@@ -45,9 +48,17 @@ export function openArchive(
     if (fault !== null) whole.faults.push(`${name}: ${fault}`);
   }
 
+  const counted: Reading = {
+    ...reading,
+    found: (records, member) => {
+      kills += records.length;
+      reading.found(records, member);
+    },
+  };
+
   async function readHere(member: Member, name: string): Promise<void> {
     try {
-      note(name, await readMember(member.content, name, nested, reading), null);
+      note(name, await readMember(member.content, name, nested, counted), null);
     } catch (error) {
       note(name, false, faultOf(error));
     }
@@ -110,7 +121,8 @@ export function openArchive(
   return {
     read: async (member, name) => {
       bytes += member.size;
-      if (threads === null && (threadCount < 2 || bytes < ALONE_BYTES)) return readHere(member, name);
+      const isWorthIt = threadCount > 1 && bytes >= ALONE_BYTES && kills * BARE_KILL_BYTES < bytes;
+      if (threads === null && !isWorthIt) return readHere(member, name);
       threads ??= openThreads(threadCount);
       return readThere(threads, member, name);
     },
