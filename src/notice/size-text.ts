@@ -144,7 +144,7 @@ function filesLack(settings: ReadSettings | NoSettings): string {
   const { isInside, isUnnamed, unread, files } = settings;
   if (isInside) return 'it runs in a container, whose files cannot be read from here';
   if (unread.length > 0) return `${unread.slice(0, 2).join(' and ')} cannot be read by the account of the bot`;
-  if (isUnnamed) return 'which file it reads is not known';
+  if (isUnnamed) return 'it is not known which file it reads';
   if (files.length === 0) return 'it has no file at its usual places';
   const [first] = files;
   return files.length > 2

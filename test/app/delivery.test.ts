@@ -300,7 +300,7 @@ describe('a backlog of words', () => {
     await clock.advance(60_000);
 
     expect(chat.messages.map((one) => one.text.split('\n')[0])).toEqual([
-      '2 changes at once',
+      '2 notes',
       expect.stringContaining('db01'),
       expect.stringContaining('db01'),
     ]);
@@ -327,9 +327,9 @@ describe('a backlog of words', () => {
     await clock.advance(60_000);
 
     expect(chat.messages).toHaveLength(1);
-    expect(chat.messages[0]?.text).toContain('150 changes at once');
+    expect(chat.messages[0]?.text).toContain('150 notes');
     expect(chat.messages[0]?.text).toContain('web0 is unreachable');
-    expect(chat.messages[0]?.text).toContain('and 120 more changes');
+    expect(chat.messages[0]?.text).toContain('and 120 more notes');
     expect(await isBusy(store)).toBe(false);
     await delivery.close();
   });
@@ -354,7 +354,7 @@ describe('a backlog of words', () => {
     const thread = chat.messages.filter((message) => message.threadTs === storm?.ts).map(({ text }) => text);
     expect(thread.map((text) => text.split('\n')[0])).toEqual([
       expect.stringMatching(/^\d+ incidents of this summary$/),
-      expect.stringMatching(/^\d+ notes at once$/),
+      expect.stringMatching(/^\d+ notes$/),
     ]);
     for (const message of topLevel(chat)) expect(message.edits).toEqual([]);
     expect(await isBusy(store)).toBe(false);

@@ -99,7 +99,7 @@ describe('what systemd counts of systemd-oomd’s kills', () => {
     expect(await find()).toEqual([]);
   });
 
-  it('is content with a kill that the log told, also when systemd counts it late', async () => {
+  it('reports nothing for a kill that the log has, also when systemd counts it late', async () => {
     count({});
     await find();
     await save([told('shop.service')]);
@@ -118,6 +118,33 @@ describe('what systemd counts of systemd-oomd’s kills', () => {
     count({ 'shop.service': 1, 'mail.service': 1 });
 
     expect((await find()).map(({ record }) => record.identity?.unit)).toEqual(['mail.service']);
+  });
+
+  it('tells a kill that is lost soon after one that the log told and systemd had counted', async () => {
+    count({});
+    await find();
+    await save([told('shop.service')]);
+    count({ 'shop.service': 1 });
+    await find();
+
+    count({ 'shop.service': 1, 'web.service': 1 });
+
+    expect((await find()).map(({ record }) => record.identity?.unit)).toEqual(['web.service']);
+  });
+
+  it('counts what the log told as told also after it has told one that the log lacks', async () => {
+    count({});
+    await find();
+    await save([told('shop.service')]);
+    await clock.advance(10 * 60_000);
+    count({ 'shop.service': 1, 'web.service': 1 });
+    const kills = await find();
+    await save(kills);
+    await counter.settle(kills);
+    await clock.advance(10 * 60_000);
+
+    expect(kills).toHaveLength(1);
+    expect(await find()).toEqual([]);
   });
 
   it('begins anew when a unit goes and takes its count with it', async () => {

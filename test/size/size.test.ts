@@ -159,7 +159,7 @@ describe('what files say is set now', () => {
     ],
     ['no-answer', 'its files were not read: the host gave no answer'],
     [read(['inside']), 'it runs in a container, whose files cannot be read from here'],
-    [read(['unnamed']), 'which file it reads is not known'],
+    [read(['unnamed']), 'it is not known which file it reads'],
     [read([]), 'not on its command line; it has no file at its usual places'],
   ])('is told as missing in one phrase: %j', (settings, phrase) => {
     expect(wordsOf(settings)[1]).toContain(`${phrase}; without the setting: 128 MiB`);

@@ -3,14 +3,14 @@ import { sayCount } from '../../notice/units.ts';
 
 const SHOWN_MAX = 30;
 
-/** What waited together as one message, newest last; with a single one, that one. */
-export function describeNews(first: Notice, others: readonly Notice[], noun: 'change' | 'note' = 'change'): Notice {
+/** What waited together as one message, newest last; with a single one, that one. `isThread`: it is about one incident, not about hosts. */
+export function describeNews(first: Notice, others: readonly Notice[], isThread = false): Notice {
   if (others.length === 0) return first;
   const all = [first, ...others];
   const more = all.length - SHOWN_MAX;
   return aNotice({
     tone: all.some(({ tone }) => tone === 'bad' || tone === 'warn') ? 'warn' : first.tone,
-    headline: [{ words: `${sayCount(all.length, noun)} at once` }],
+    headline: [{ words: sayCount(all.length, 'note') }],
     parts: [
       {
         kind: 'rows',
@@ -18,11 +18,11 @@ export function describeNews(first: Notice, others: readonly Notice[], noun: 'ch
           ...all
             .slice(0, SHOWN_MAX)
             .map(({ headline, sentence }) => ({ text: joinTexts([headline, sentence ?? []], '. ') })),
-          ...(more > 0 ? [{ text: [{ words: `and ${sayCount(more, `more ${noun}`)}` }] }] : []),
+          ...(more > 0 ? [{ text: [{ words: `and ${sayCount(more, 'more note')}` }] }] : []),
         ],
       },
     ],
-    buttons: noun === 'change' ? [{ id: 'run', label: 'Show hosts', value: 'hosts' }] : [],
+    buttons: isThread ? [] : [{ id: 'run', label: 'Show hosts', value: 'hosts' }],
   });
 }
 

@@ -78,11 +78,10 @@ export function openDestination(
     if (ripe.length > 0) return lookFor(ripe);
     const clear = rows.filter((row) => !doubtful.includes(row));
     const next = planStep(await view(clear), clock.nowMs());
-    if (next.kind === 'wait')
-      return earliest([
-        next.untilMs,
-        ...(doubtful.length + book.unwritten() > 0 || book.isFaulty() ? [clock.nowMs() + STORE_AGAIN_MS] : []),
-      ]);
+    if (next.kind === 'wait') {
+      const isForStore = book.unwritten() > 0 || book.isFaulty() || clear.some(({ key }) => book.isGuess(key));
+      return earliest([next.untilMs, ...(isForStore || doubtful.length > 0 ? [clock.nowMs() + STORE_AGAIN_MS] : [])]);
+    }
     return after(await perform(next, clear));
   }
 

@@ -22,9 +22,9 @@ export interface LedgerBook {
   isUnrecorded: (key: string) => boolean;
   /** What was said of its incident may be older than what is wanted: it came from memory, or the store was read before it was saved. */
   isGuess: (key: string) => boolean;
-  /** Neither: what is shown of it may be the last word. */
+  /** Its incident was read from the record: what is shown of it may be the last word. */
   isSure: (key: string) => boolean;
-  /** The store failed lately, or did not know what is on record by now. */
+  /** The store failed lately. */
   isFaulty: () => boolean;
   /** What waits for the store: nothing when all is written. */
   unwritten: () => number;
@@ -61,6 +61,8 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
   const guessed = new Set<string>();
   let known = new Map<string, LedgerRow>();
   let isFaulty = false;
+  /** An incident could not be read since the rows were: the next one is not waited for as long. */
+  let isUnread = false;
   const openedAtMs = clock.nowMs();
 
   /** Throws when the store fails or takes too long. */
@@ -88,6 +90,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
   }
 
   async function rows(): Promise<LedgerRow[]> {
+    isUnread = false;
     const isWritten = await attempted(flush);
     const isRead = await attempted(async () => {
       const loaded = await ask(() => store.ledger(destination, clock.nowMs()));
@@ -236,6 +239,10 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     // On record when it was handed over, and nothing was asked since.
     const isCurrent = one !== undefined && one.incident.revision > 0 && row.wanted <= 1;
     if (one && (!one.isOnRecord || isCurrent)) return one.incident;
+    if (one && isUnread) {
+      guessed.add(row.key);
+      return one.incident;
+    }
     try {
       const found = await ask(() => store.incident(row.key));
       if (found !== null) recorded(row.key);
@@ -243,6 +250,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
       return found;
     } catch (error) {
       failed(error);
+      isUnread = true;
       if (one === undefined) throw error;
       guessed.add(row.key);
       return one.incident;
@@ -271,7 +279,7 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
     isUnrecorded,
     isGuess: (key) => guessed.has(key),
     isSure: (key) => !isUnrecorded(key) && !guessed.has(key),
-    isFaulty: () => isFaulty || guessed.size > 0,
+    isFaulty: () => isFaulty,
     unwritten: () => pending.size + asked.length,
   };
 }

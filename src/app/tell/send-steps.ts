@@ -270,7 +270,7 @@ export function openSteps(context: ChannelContext): Steps {
     const words = await threadWords(rows, { store, book });
     if (words.idle.length > 0) await book.settle(words.idle.map((row) => patchOf(row, { doneUpTo: row.wanted })));
     const { said } = words;
-    if (said === null) return SETTLED;
+    if (said === null) return words.idle.length > 0 ? SETTLED : { kind: 'rest' };
     const done = await send({
       rows: said.rows.map((one) => ({ ...one, isMessage: one.row.kind === 'reply' })),
       notice: said.notice,

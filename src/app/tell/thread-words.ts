@@ -104,7 +104,7 @@ async function ofReplies(rows: readonly LedgerRow[], { store }: World): Promise<
   const together = nextTogether(rows.filter((row) => !idle.includes(row)));
   const [first, ...others] = together.flatMap((row) => readReply(row.body)?.notice ?? []);
   if (first === undefined) return { said: null, idle };
-  return { said: said(describeNews(first, others, 'note'), together.map(replied)), idle };
+  return { said: said(describeNews(first, others, true), together.map(replied)), idle };
 }
 
 function replied(row: LedgerRow) {

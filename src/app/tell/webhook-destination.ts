@@ -55,7 +55,7 @@ export function openWebhookDestination(destination: string, world: TellWorld, is
     const teller = tellers[hook.takes];
     const plan = await teller.next(rows, (id) => failed.get(id)?.tries ?? 0);
     if (plan.kind === 'nothing') return 'now';
-    if (plan.kind === 'wait') return whenAgain(plan.untilMs);
+    if (plan.kind === 'wait') return whenAgain(plan.untilMs, rows);
     const outcome = await hook.send(plan.step.message, signal);
     if (signal.aborted && outcome.kind !== 'sent') return null;
     if (outcome.kind !== 'sent') await notSent(plan.step, outcome);
@@ -69,8 +69,9 @@ export function openWebhookDestination(destination: string, world: TellWorld, is
     return 'now';
   }
 
-  function whenAgain(untilMs: number | null): number | null {
-    const again = book.unwritten() > 0 || book.isFaulty() ? clock.nowMs() + STORE_AGAIN_MS : Infinity;
+  function whenAgain(untilMs: number | null, rows: readonly LedgerRow[]): number | null {
+    const isForStore = book.unwritten() > 0 || book.isFaulty() || rows.some(({ key }) => book.isGuess(key));
+    const again = isForStore ? clock.nowMs() + STORE_AGAIN_MS : Infinity;
     const first = Math.min(again, untilMs ?? Infinity);
     return Number.isFinite(first) ? first : null;
   }

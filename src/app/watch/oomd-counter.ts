@@ -23,7 +23,9 @@ const KILLER = 'systemd-oomd';
 const TOLD_BEFORE_MS = 60_000;
 
 interface Seen extends Missing {
-  units: OomdKills['units'];
+  /** Where the missing ones were, one for each; null: not certain. */
+  where: readonly string[] | null;
+  now: OomdKills;
 }
 
 /** Compares systemd's count of systemd-oomd's kills with those on record, as `openKillCounter` does with the kernel's. */
@@ -34,7 +36,9 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
   /** The count of this boot stands beside the kernel's, under a name of its own. */
   const counted = `${bootId}/${KILLER}`;
   /** At the base; null: that was read by another process, or before a restart. */
-  let unitsAtBase: OomdKills['units'] | null = null;
+  let atBase: OomdKills | null = null;
+  /** What the last comparison found missing. */
+  let last: Seen | null = null;
 
   async function told(base: CounterReading): Promise<Kill[]> {
     const all = { hosts: [host], service: null, sinceMs: null, untilMs: null, limit: KILLS_MAX };
@@ -54,32 +58,39 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
     if (now === null) return null;
     const base = await store.counter(host, counted);
     const grown = base === null ? 0 : now.sum - base.counter;
-    const missing = base === null || grown <= 0 ? 0 : grown - (await told(base)).length;
-    if (base !== null && missing > 0) return { base, missing, atMs: now.readAtMs, units: now.units };
-    await store.saveCounter({ host, bootId: counted, counter: now.sum, parsed: 0, atMs: now.readAtMs });
-    unitsAtBase = now.units;
+    if (base !== null && grown > 0) {
+      const tellings = await told(base);
+      const where = whereMissing(now, tellings);
+      const missing = where?.length ?? grown - tellings.length;
+      if (missing > 0) return { base, missing, where, atMs: now.readAtMs, now };
+    }
+    await takeAsBase(now.sum, now);
     return null;
   }
 
-  /** The units whose count grew and of which nothing was told, one for each missing kill; none where that is not certain. */
-  async function whereMissing({ base, missing, units }: Seen): Promise<string[]> {
-    if (unitsAtBase === null) return [];
-    const before = new Map(unitsAtBase.map(({ unit, kills }) => [unit, kills]));
-    const tellings = (await told(base)).map(({ record }) => record.identity?.unit ?? null);
-    const grown = units.flatMap(({ unit, kills }) => {
-      const count = kills - (before.get(unit) ?? 0) - tellings.filter((one) => one === unit).length;
-      return Array.from({ length: Math.max(0, Math.min(count, missing)) }, () => unit);
+  async function takeAsBase(counter: number, now: OomdKills): Promise<void> {
+    await store.saveCounter({ host, bootId: counted, counter, parsed: 0, atMs: now.readAtMs });
+    atBase = counter === now.sum ? now : null;
+  }
+
+  /** The units whose count grew by more than was told of them. null: the units at the base, or of a telling, are not known. */
+  function whereMissing(now: OomdKills, tellings: readonly Kill[]): string[] | null {
+    const units = tellings.map(({ record }) => record.identity?.unit ?? null);
+    if (atBase === null || units.includes(null) || !isWhole(now) || !isWhole(atBase)) return null;
+    const before = new Map(atBase.units.map(({ unit, kills }) => [unit, kills]));
+    return now.units.flatMap(({ unit, kills }) => {
+      const untold = kills - (before.get(unit) ?? 0) - units.filter((one) => one === unit).length;
+      return Array.from({ length: Math.max(0, untold) }, () => unit);
     });
-    return grown.length === missing ? grown : [];
   }
 
   return {
     compare: async (signal) => {
       const seen = await lookUntilSure(look, world, signal);
+      last = seen;
       if (seen === null || bootId === null) return [];
-      const where = await whereMissing(seen);
       return Array.from({ length: seen.sure }, (_, index) => {
-        const unit = where[index] ?? null;
+        const unit = seen.where?.[index] ?? null;
         const place = unit === null ? '' : ` in ${sayName(unit)}`;
         const text = `systemd counted a kill by ${KILLER}${place} that no log tells of.`;
         const record = counterRecord(KILLER, null, text);
@@ -94,10 +105,14 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
         });
       });
     },
+    // All that grew is told now, by a log or by these.
     settle: async (kills) => {
-      const base = bootId === null ? null : await store.counter(host, counted);
-      if (base !== null)
-        await store.saveCounter({ ...base, counter: base.counter + kills.length, atMs: clock.nowMs() });
+      if (last !== null) await takeAsBase(last.now.sum - (last.missing - kills.length), last.now);
     },
   };
+}
+
+/** Not all units are listed where they are very many. */
+function isWhole({ sum, units }: OomdKills): boolean {
+  return units.reduce((total, { kills }) => total + kills, 0) === sum;
 }
