@@ -30,18 +30,18 @@ export interface AgentCertificate {
 /** The user certificates that an agent holds, in its order; ssh2 leaves them out. None where it does not answer within three seconds. */
 export async function readAgentCertificates(socket: string): Promise<Certificate[]> {
   const answer = await readIdentities(socket);
+  const found: Certificate[] = [];
   try {
     const read = openReader(answer ?? Buffer.alloc(0));
-    const found: Certificate[] = [];
     for (let left = read.uint32(); left > 0; left--) {
       const certificate = parseCertificate(read.string());
       read.string(); // the comment
       if (certificate?.kind === 'user') found.push(certificate);
     }
-    return found;
   } catch {
-    return []; // it is cut off
+    // It is cut off: what came before counts.
   }
+  return found;
 }
 
 /** What follows the type of the agent's answer; null: there is none. */

@@ -149,7 +149,13 @@ export function openIdentities(options: {
     const files = DEFAULT_FILES.map((name) => path.join(homedir(), '.ssh', name));
     const loaded = await Promise.all(files.map((file) => loadFile(username, file, null, [], null)));
     const usable = loaded.filter((one) => one.kind === 'usable');
-    const methods = usable.flatMap((one) => one.methods).slice(0, OFFERS_MAX - (agentSocket === null ? 0 : 1));
+    // Each key for certain, its certificates as far as there is room.
+    let room = OFFERS_MAX - (agentSocket === null ? 0 : 1) - usable.length;
+    const methods = usable.flatMap(({ methods: all }) => {
+      const certified = all.slice(0, -1).slice(0, room);
+      room -= certified.length;
+      return [...certified, ...all.slice(-1)];
+    });
     const words = usable.map((one) => one.words);
     const hints = usable.map((one) => one.hint);
     if (agentSocket !== null) {

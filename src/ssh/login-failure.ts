@@ -67,7 +67,7 @@ export function certificateSentence(
 
 /** Where the server would take an RSA key by no other signature; without its full stop. */
 export const SHA1_HINT =
-  'The server takes the RSA key only with a SHA-1 signature (ssh-rsa), which was not given: log in with an ed25519 or ecdsa key, or, if the server is older than OpenSSH 7.2, set allowSha1: true for this host';
+  'The server takes this RSA key only with a SHA-1 signature (ssh-rsa), and oombot is not allowed to make one: log in with an ed25519 or ecdsa key, or, if the server is older than OpenSSH 7.2, set allowSha1: true for this host';
 
 /** The server takes none of what it was offered. `words`: what that was; `hint`: what to look at first. */
 export function authenticationFailure(

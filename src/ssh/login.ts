@@ -65,7 +65,8 @@ export function login(options: LoginOptions): Promise<LoginResult> {
     settled = true;
     signal.removeEventListener('abort', onAbort);
     const { words, hint } = identity;
-    const offered = { words, hint: isSha1Refused ? SHA1_HINT : hint };
+    const hints = [...(isSha1Refused ? [SHA1_HINT] : []), ...(hint === null ? [] : [hint])];
+    const offered = { words, hint: hints.length === 0 ? null : hints.join('. ') };
     done.resolve({ kind: 'failed', failure: refused ?? describeFault(target, offered, error) });
     client.destroy();
     sock.destroy();

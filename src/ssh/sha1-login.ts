@@ -8,32 +8,46 @@ interface Protocol {
 type Method = PublicKeyAuthMethod | AgentAuthMethod;
 
 const SHA1 = 'ssh-rsa';
-// sshd ends a connection after 6 refused keys (MaxAuthTries).
+// sshd ends a connection after 6 refused keys (MaxAuthTries), some after fewer: these come when all others were refused.
 const OFFERS_MAX = 5;
 /** RSA keys as they are asked about once more, by their SHA-1 name. */
 const twins = new WeakSet<object>();
 
 /**
- * Adds to what is offered each RSA key once more, by its SHA-1 name and after all others: an sshd that takes no other signature says of
- * itself that it does (OpenSSH 9.2 with `PubkeyAcceptedAlgorithms ssh-rsa`), and refuses the key without a reason.
+ * Adds to what is offered its RSA keys once more, by their SHA-1 name, after all others and as far as there is room: an sshd that takes no
+ * other signature says of itself that it does (OpenSSH 9.2 with `PubkeyAcceptedAlgorithms ssh-rsa`), and refuses the key without a reason.
  */
 export function askForSha1(methods: readonly Method[]): Method[] {
+  let offers = 0;
   const again: Method[] = [];
   for (const method of methods) {
     if (method.type === 'publickey') {
+      offers += 1;
       if (isRsa(method.key)) again.push({ ...method, key: twinOf(method.key) });
       continue;
     }
     const { agent } = method;
     if (typeof agent === 'string') continue;
     const identities = agent.getIdentities.bind(agent);
-    agent.getIdentities = (done): void => {
-      identities((error, keys) =>
-        done(error, keys && [...keys, ...keys.filter(isRsa).map(twinOf)].slice(0, OFFERS_MAX)),
-      );
+    let rsa: ParsedKey[] = [];
+    agent.getIdentities = (done): void =>
+      identities((error, keys) => {
+        offers += keys?.length ?? 0;
+        rsa = keys?.filter(isRsa) ?? [];
+        done(error, keys);
+      });
+    const later = Object.create(agent) as typeof agent;
+    later.getIdentities = (done): void => {
+      const left = Math.max(0, OFFERS_MAX - offers);
+      offers += Math.min(left, rsa.length);
+      done(null, rsa.slice(0, left).map(twinOf));
     };
+    again.push({ ...method, agent: later });
   }
-  return [...methods, ...again].slice(0, OFFERS_MAX);
+  const files = again.filter(({ type }) => type === 'publickey');
+  const room = Math.max(0, OFFERS_MAX - offers);
+  offers += Math.min(room, files.length);
+  return [...methods, ...files.slice(0, room), ...again.filter(({ type }) => type !== 'publickey')];
 }
 
 /** Has nothing signed with SHA-1 unless that is allowed. `onRefused`: it would have let the bot in. Call it after `connect`, which makes the protocol. */

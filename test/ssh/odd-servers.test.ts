@@ -131,7 +131,7 @@ describe.each(TRANSPORTS)('by %s, a server', (_transport, by) => {
 });
 
 describe('a server that takes RSA keys with SHA-1 alone', needs('sshd', 'ssh-agent'), () => {
-  const refusal = /takes the RSA key only with a SHA-1 signature \(ssh-rsa\).*set allowSha1: true for this host\./;
+  const refusal = /takes this RSA key only with a SHA-1 signature \(ssh-rsa\).*set allowSha1: true for this host\./;
   const guess = /if it is an RSA key and the server is older than OpenSSH 7.2, set allowSha1: true for this host\./;
 
   async function openModern(): Promise<{ target: SshTarget; identityFile: string }> {
@@ -167,6 +167,29 @@ describe('a server that takes RSA keys with SHA-1 alone', needs('sshd', 'ssh-age
     await stateOf(anSsh().connect({ ...byAgent, allowSha1: true }), 'connected');
 
     expect(refused).toMatchObject({ reason: 'authentication', sentence: expect.stringMatching(refusal) });
+  });
+
+  it('costs no try of a server that has few for the keys that are better', async () => {
+    const sshd = await openSshd({ lines: ['MaxAuthTries 4'] });
+    opened.push(sshd);
+    const { openssh: _, ...base } = sshd.target();
+    const identityAgent = path.join(sshd.dir, 'agent.sock');
+    const agent = spawn('ssh-agent', ['-D', '-a', identityAgent], { stdio: 'ignore' });
+    opened.push({ close: async () => void agent.kill() });
+    await vi.waitFor(() => expect(existsSync(identityAgent)).toBe(true), 10_000);
+    const files = ['a', 'b', 'c', 'd'].map((name) => path.join(sshd.dir, name));
+    for (const file of files) {
+      makeKey(file, 'rsa');
+      execFileSync('ssh-add', ['-q', file], { env: { SSH_AUTH_SOCK: identityAgent }, stdio: 'ignore' });
+      rmSync(file);
+    }
+    appendFileSync(path.join(sshd.dir, 'authorized_keys'), readFileSync(`${files.at(-1)}.pub`));
+    const [identityFile = '', ...moreIdentityFiles] = files;
+
+    await stateOf(
+      anSsh().connect({ ...base, identityFile, settings: { identityAgent, moreIdentityFiles } }),
+      'connected',
+    );
   });
 
   // As before OpenSSH 7.2: a client then knows of no other signature than SHA-1.
