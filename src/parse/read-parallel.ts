@@ -16,37 +16,35 @@ const WORTH_A_THREAD_BYTES = 8_000_000;
 
 /** The files as they are to be printed, one after the other; several large ones are read at once on the cores there are. */
 export function readFiles(files: readonly string[], sizeOf: (file: string) => number): FileReading[] {
-  const large = files.filter((file) => file !== '-' && sizeOf(file) >= WORTH_A_THREAD_BYTES);
-  const threadCount = Math.min(THREADS_MAX, availableParallelism(), large.length);
+  const isLarge = files.map((file) => file !== '-' && sizeOf(file) >= WORTH_A_THREAD_BYTES);
+  const large = isLarge.filter(Boolean).length;
+  const threadCount = Math.min(THREADS_MAX, availableParallelism(), large);
   if (threadCount < 2) return files.map((file) => ({ file, read: (reading) => readLog(file, reading) }));
   const threads = openThreads(threadCount);
-  const waiting = new Set(large);
-  const running = new Map<string, Job>();
-
-  function start(file: string): Job {
-    waiting.delete(file);
-    const job = threads.start({ kind: 'file', file });
-    running.set(file, job);
-    return job;
-  }
+  /** By their place among the files: one may be named twice. */
+  const running = new Map<number, Job>();
+  let begun = 0;
+  let left = large;
 
   /** The next files begin while the ones before are still printed. */
   function startMore(): void {
-    for (const file of waiting) {
-      if (running.size >= threadCount) return;
-      start(file);
+    for (; begun < files.length && running.size < threadCount; begun += 1) {
+      const file = files[begun];
+      if (file !== undefined && isLarge[begun] === true) running.set(begun, threads.start({ kind: 'file', file }));
     }
   }
 
-  async function readInThread(file: string, reading: Reading): Promise<void> {
+  async function readInThread(at: number, reading: Reading): Promise<void> {
     startMore();
-    const job = running.get(file) ?? start(file);
+    const job = running.get(at);
+    if (job === undefined) throw new Error('the files are read in their order');
     for (;;) {
       const end = await threads.handOn(job, reading);
       if (end !== null) {
-        running.delete(file);
+        running.delete(at);
+        left -= 1;
         startMore();
-        if (running.size === 0) threads.stop();
+        if (left === 0) threads.stop();
         if (end.fault !== null) throw new UnreadableInput(end.fault);
         return;
       }
@@ -54,12 +52,12 @@ export function readFiles(files: readonly string[], sizeOf: (file: string) => nu
     }
   }
 
-  return files.map((file) => ({
+  return files.map((file, at) => ({
     file,
     read: async (reading) => {
-      if (!large.includes(file)) return readLog(file, reading);
+      if (isLarge[at] !== true) return readLog(file, reading);
       try {
-        await readInThread(file, reading);
+        await readInThread(at, reading);
       } catch (error) {
         // Nobody reads on: the output is closed, or a thread has failed.
         if (!(error instanceof UnreadableInput)) threads.stop();

@@ -13,11 +13,12 @@ const port = parentPort;
 if (port === null) throw new Error('read-worker.ts is started by threads.ts');
 const inbox: ToThread[] = [];
 let unread = 0;
-let wake: (() => void) | null = null;
+/** Reader and printing may wait at the same time. */
+const waiting: (() => void)[] = [];
 port.on('message', (message: ToThread) => {
   if (message.kind === 'printed') unread -= message.count;
   else inbox.push(message);
-  wake?.();
+  for (const wake of waiting.splice(0)) wake();
 });
 
 function send(message: FromThread): void {
@@ -25,7 +26,7 @@ function send(message: FromThread): void {
 }
 
 function news(): Promise<void> {
-  return new Promise((resolve) => (wake = resolve));
+  return new Promise((resolve) => waiting.push(resolve));
 }
 
 async function next(): Promise<ToThread> {

@@ -33,15 +33,16 @@ export function isWorthSearching(sizeBytes: number): boolean {
 export async function scanBlocks(file: string, scanner: LogScanner, reading: Omit<Reading, 'found'>): Promise<void> {
   const handle = await open(file);
   // What is written from now on is read at the end, as it comes.
-  const blocks = Math.floor((await handle.stat()).size / BLOCK_BYTES);
-  const search = openSearch(file, blocks);
+  let search: Search | null = null;
   try {
+    const blocks = Math.floor((await handle.stat()).size / BLOCK_BYTES);
+    search = openSearch(file, blocks);
     let at = 0;
 
     async function push(end: number): Promise<void> {
       for (; at < end; at += 1) {
         scanner.push(await readAt(handle, at * BLOCK_BYTES));
-        reading.progress(at * BLOCK_BYTES);
+        reading.progress((at + 1) * BLOCK_BYTES);
         await reading.drain();
       }
     }
@@ -56,7 +57,6 @@ export async function scanBlocks(file: string, scanner: LogScanner, reading: Omi
         lines += linesOfLast;
         linesOfLast = inBlock;
         end += 1;
-        reading.progress(end * BLOCK_BYTES);
       }
       // The last of them is read: some lines before an anchor may belong to it.
       if (end - at > 1) {
@@ -66,6 +66,7 @@ export async function scanBlocks(file: string, scanner: LogScanner, reading: Omi
           scanner.pass(lines + 1);
           scanner.push(last.subarray(feed + 1));
           at = end;
+          reading.progress(at * BLOCK_BYTES);
         }
       }
       await push(Math.min(blocks, Math.max(end, at) + 1));
@@ -78,7 +79,7 @@ export async function scanBlocks(file: string, scanner: LogScanner, reading: Omi
       await reading.drain();
     }
   } finally {
-    search.stop();
+    search?.stop();
     await handle.close();
   }
 }

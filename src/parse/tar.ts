@@ -44,6 +44,15 @@ function readText(head: Buffer, start: number, length: number): string {
 /** The regular files of an archive, in its order. Each must be read, or left, before the next one is asked for. */
 export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Member> {
   const chunks = source[Symbol.asyncIterator]();
+  try {
+    yield* membersOf(chunks);
+  } finally {
+    // What follows its end is not read: the source is to close its file.
+    await chunks.return?.();
+  }
+}
+
+async function* membersOf(chunks: AsyncIterator<Buffer>): AsyncGenerator<Member> {
   let held: Buffer = Buffer.alloc(0);
 
   /** At most `length` bytes; none: the archive has ended. */

@@ -66,6 +66,7 @@ export function openThreads(most: number): Threads {
   const jobs = new Map<number, Job>();
   let started = 0;
   let fault: Error | null = null;
+  let isStopped = false;
   let wake: (() => void) | null = null;
 
   function idlest(): Thread {
@@ -83,6 +84,10 @@ export function openThreads(most: number): Threads {
     });
     worker.on('error', (error) => {
       fault = error instanceof Error ? error : new Error(String(error));
+      wake?.();
+    });
+    worker.on('exit', () => {
+      if (!isStopped) fault ??= new Error('a thread ended before its work did');
       wake?.();
     });
     threads.push(thread);
@@ -137,6 +142,7 @@ export function openThreads(most: number): Threads {
       return null;
     },
     stop: () => {
+      isStopped = true;
       for (const { worker } of threads) void worker.terminate();
     },
   };

@@ -1,8 +1,10 @@
 // What logs are packed in: compressed files, archives of them, and files that are no logs at all.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -255,7 +257,63 @@ describe('a large archive', () => {
   });
 });
 
+describe('an archive over a slow pipe', () => {
+  it('is read to its end, without a warning of ours or of Node', { timeout: 60_000 }, async () => {
+    const kills = (first: number): string =>
+      Array.from(
+        { length: 60_000 },
+        (_, at) =>
+          `Aug 30 01:35:08 xxxxx kernel: [${first + at}.000000] Out of memory: Killed process ${first + at} (a) total-vm:9kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB\n`,
+      ).join('');
+    const filler = 'Aug 30 01:00:00 xxxxx sshd[4711]: Accepted publickey for deploy from 10.2.3.4\n'.repeat(130_000);
+    const archive = tar([
+      ['0.log', filler],
+      ['1.log.gz', gzipSync(kills(100_000))],
+      ['2.log.gz', gzipSync(kills(200_000))],
+    ]);
+    const run = spawn(node, ['--trace-warnings', cli, 'parse', '--json', '-'], { timeout: 45_000 });
+    let out = '';
+    let err = '';
+    run.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    run.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    const slowFrom = filler.length;
+    run.stdin.write(archive.subarray(0, slowFrom));
+    for (let at = slowFrom; at < archive.length; at += 16_384) {
+      run.stdin.write(archive.subarray(at, at + 16_384));
+      await sleep(25);
+    }
+    run.stdin.end();
+    await once(run, 'close');
+
+    expect(out.trimEnd().split('\n')).toHaveLength(120_000);
+    expect(err).toBe('');
+  });
+
+  it('leaves no file open', () => {
+    const at = file(
+      'closed.tar',
+      tar([
+        ['1.log', 'x\n'.repeat(5_000_000)],
+        ['2.log', STORY],
+      ]),
+    );
+
+    expect(parse(at)).toMatchObject({ kills: [{ pid: 18_540 }], err: '' });
+  });
+});
+
 describe('several large files', () => {
+  it('are each read as often as they are named', () => {
+    const filler = 'Aug 30 01:00:00 xxxxx sshd[4711]: Accepted publickey for deploy from 10.2.3.4\n'.repeat(120_000);
+    const twice = file('twice.log', `${filler}${STORY}`);
+
+    const run = spawnSync(node, [cli, 'parse', '--json', twice, twice], { encoding: 'utf8' });
+
+    expect(run.stderr).toBe('');
+    expect(run.stdout.trim().split('\n').length).toBeGreaterThanOrEqual(1);
+    expect(run.status).toBe(0);
+  });
+
   it('are read at once, and told in their order as if one after the other', () => {
     const filler = 'Aug 30 01:00:00 xxxxx sshd[4711]: Accepted publickey for deploy from 10.2.3.4\n'.repeat(120_000);
     const files = ['18540', '18541', '18542'].map((pid) =>
