@@ -100,14 +100,14 @@ function setOf(name: string, text: string): string {
 
 function nowText({ text, path }: NonNullable<Sizing['now']>): Text {
   if (path === null) return [{ words: ` (now ${text}).` }];
-  return [{ words: ` (${text} in ` }, { hostText: path }, { words: ').' }];
+  return [{ words: ` (now ${text}, in ` }, { hostText: path }, { words: ').' }];
 }
 
 function nowWords({ program, tasks, now, told, split }: Sizing): string {
   const { overrides = null } = CONFIG_FILES[program.key] ?? {};
   const [{ name }] = split.values;
   const values = told.map((one) => {
-    const what = setOf(one.isMain ? name : one.key, one.text === '?' ? 'no plain number' : one.text);
+    const what = setOf(one.isMain ? name : one.key, one.text === '?' ? 'not a plain number' : one.text);
     return `${what} (${whereWords(one, overrides)})`;
   });
   const isTold = told.some(({ isMain }) => isMain);
@@ -117,11 +117,12 @@ function nowWords({ program, tasks, now, told, split }: Sizing): string {
   return [...main, ...values].join('; ');
 }
 
-function whereWords({ path, isChanged, pools }: SetValue, overrides: string | null): string {
+function whereWords({ path, doubt, pools }: SetValue, overrides: string | null): string {
   if (path === null) return 'on its command line';
   return [
-    pools > 1 ? `of ${pools} pools together, the last in ${path}` : `in ${path}`,
-    ...(isChanged ? ['its files were changed since it was started'] : []),
+    pools > 1 ? `total of ${pools} pools, the last one in ${path}` : `in ${path}`,
+    ...(doubt === 'changed' ? ['changed since it started, so what it runs with may differ'] : []),
+    ...(doubt === 'version' ? ['for one version of the server, which may be another'] : []),
     ...(overrides === null ? [] : [`${overrides} may override it`]),
   ].join('; ');
 }
@@ -143,11 +144,11 @@ function filesLack(settings: ReadSettings | NoSettings): string {
   if (settings === 'no-answer') return 'its files were not read: the host gave no answer';
   const { isInside, isUnnamed, unread, files } = settings;
   if (isInside) return 'it runs in a container, whose files cannot be read from here';
-  if (unread.length > 0) return `${unread.slice(0, 2).join(' and ')} cannot be read by the account of the bot`;
+  if (unread.length > 0) return `${unread.slice(0, 2).join(' and ')} could not be read`;
   if (isUnnamed) return 'it is not known which file it reads';
-  if (files.length === 0) return 'it has no file at its usual places';
+  if (files.length === 0) return 'no file in the usual places';
   const [first] = files;
   return files.length > 2
-    ? `not in ${first?.path} and the ${files.length - 1} files that it includes`
-    : `not in ${files.map(({ path }) => path).join(' and ')}`;
+    ? `not set in ${first?.path} or ${files.length - 1} other files`
+    : `not set in ${files.map(({ path }) => path).join(' or ')}`;
 }

@@ -22,7 +22,7 @@ const PROGRAMS = Object.entries(CONFIG_FILES)
  *   unread /etc/redis/redis.conf    it may not be read, is no ordinary file, too large, or one too many
  *   unnamed                         nothing says which file is its own
  *
- * At most 64 files of 256 KiB, 2 s for each and 10 s of processor time. Paths stand in double quotes or in the environment, never in
+ * At most 64 files of 256 KiB, 200 settings and 200 includes of each, 2 s for each. Paths stand in double quotes or in the environment, never in
  * the text of a script; a pattern counts in the last part of a path alone.
  */
 export const SETTINGS_SCRIPT = `
@@ -33,6 +33,8 @@ nl='
 now=$(date +%s) left=64 bounded=
 timeout 2 true 2>/dev/null && bounded=yes
 set -f
+# Some shells' echo reads backslashes.
+say() { printf '%s\\n' "$1"; }
 content() {
   if [ -n "$bounded" ]; then timeout 2 head -c 262145 "$1"; else head -c 262145 "$1"; fi 2>/dev/null
 }
@@ -47,10 +49,21 @@ function put(k, v) {
   k = tolower(trim(k)); gsub(/-/, "_", k); sub(/^loose_/, "", k)
   if (k == "" || index(keys, " " k " ") == 0) return
   v = bare(v)
-  print "set " ENVIRON["NUMBER"] " " section " " k " " (length(v) < 30 && v ~ /^([0-9][0-9.]* ?[A-Za-z]*|auto)$/ ? v : "?")
+  where = section " " k
+  if (where in at) line[at[where]] = ""
+  else if (++different > 200) return
+  at[where] = ++lines
+  line[lines] = "set " ENVIRON["NUMBER"] " " where " " (length(v) < 30 && v ~ /^([0-9][0-9.]* ?[A-Za-z]*|auto)$/ ? v : "?")
+}
+# Of what is set again only the last counts.
+function flush(  i) {
+  for (i = 1; i <= lines; i++) if (line[i] != "") print line[i]
+  lines = 0; split("", at)
 }
 function include(how, p) {
+  flush()
   p = bare(p)
+  if (++includes > 200) { if (includes == 201) print "many " p; return }
   if (p !~ /^\\//) p = (base == "" ? "./" : base "/") p
   print how " " p
 }
@@ -103,7 +116,8 @@ form == "nginx" {
     depth += (c == "{") - (c == "}"); said = ""
   }
   said = trim(said " " s); if (length(said) > 4096) said = ""
-}'
+}
+END { flush() }'
 }
 # Files in the order in which the program reads them: what a file includes comes in its place.
 read_all() {
@@ -113,10 +127,10 @@ read_all() {
     case $todo in *"$nl"*) todo=\${todo#*"$nl"};; *) todo=;; esac
     p=\${l#* }
     case $l in
-      'set '*) echo "$l"; continue;;
+      'set '*) say "$l"; continue;;
       'open /'*|'maybe /'*|'dir /'*|'glob /'*) ;;
       # Beside which folder it is meant is not known.
-      *' '*) echo "unread $p"; continue;;
+      *' '*) say "unread $p"; continue;;
       *) continue;;
     esac
     case $l in
@@ -124,24 +138,24 @@ read_all() {
       'dir '*|'glob '*)
         d=\${p%/*} g=\${p##*/}
         case $l in 'dir '*) d=\${p%/} g=*.conf; [ "$form" != cnf ] || g=*.cnf;; esac
-        case $l:$d in 'glob '*:*[*?[]*) echo "unread $p"; continue;; esac
+        case $l:$d in 'glob '*:*[*?[]*) say "unread $p"; continue;; esac
         case $g in *[*?[]*) ;; *) todo="open $p$nl$todo"; continue;; esac
         [ -d "$d" ] || continue
-        [ -r "$d" ] && [ -x "$d" ] || { echo "unread $d"; continue; }
+        [ -r "$d" ] && [ -x "$d" ] || { say "unread $d"; continue; }
         found=; set +f; IFS=
         for f in "$d"/$g; do case $f in *"$nl"*) ;; *) [ ! -e "$f" ] || found="\${found}open $f$nl";; esac; done
         unset IFS; set -f
         todo=$found$todo
         continue;;
     esac
-    [ "$left" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] || { echo "unread $p"; [ "$left" -gt 0 ] || return; continue; }
+    [ "$left" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] || { say "unread $p"; [ "$left" -gt 0 ] || return; continue; }
     # What the kernel makes up is no configuration, and reading some of it takes it from others.
-    case $(readlink -f -- "$p" 2>/dev/null) in ''|/proc/*|/sys/*|/dev/*) echo "unread $p"; continue;; esac
+    case $(readlink -f -- "$p" 2>/dev/null) in ''|/proc/*|/sys/*|/dev/*) say "unread $p"; continue;; esac
     left=$((left - 1))
-    { text=$(content "$p"); } 2>/dev/null || { [ "$?" != 124 ] || left=0; echo "unread $p"; continue; }
-    [ "\${#text}" -le 262144 ] || { echo "unread $p"; continue; }
+    { text=$(content "$p"); } 2>/dev/null || { [ "$?" != 124 ] || left=0; say "unread $p"; continue; }
+    [ "\${#text}" -le 262144 ] || { say "unread $p"; continue; }
     t=$(stat -L -c %Y "$p" 2>/dev/null) || t=$now
-    echo "file $((now - t)) $p"
+    say "file $((now - t)) $p"
     number=$((number + 1))
     base=; case $form in postgres) base=\${p%/*};; nginx) base=\${first%/*};; esac
     more=$(printf '%s\\n' "$text" | KEYS=$keys FORM=$form BASE=$base NUMBER=$number settings)
@@ -195,7 +209,7 @@ ${PROGRAMS}
   IFS=$nl
   for l in $said; do
     case $l in
-      'arg '*) echo "$l";;
+      'arg '*) say "$l";;
       'only '*) todo="open \${l#only }";;
       'data '*) data="open \${l#data }";;
       none|unlike) none=$l;;

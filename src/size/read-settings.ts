@@ -24,8 +24,8 @@ export interface SetValue {
   text: string;
   /** null: on the command line. */
   path: string | null;
-  /** The file was changed after the program was started: what counts now is not known. */
-  isChanged: boolean;
+  /** Why it may not be what counts: a file changed after the program started, or the section is for one version of it. */
+  doubt: 'changed' | 'version' | null;
   /** Pools of workers that have one each: `text` is all of them together. */
   pools: number;
 }
@@ -80,16 +80,17 @@ export function settingOf(
 ): SetValue | null {
   const names = keys.map((key) => key.toLowerCase());
   const given = args.findLast(({ key }) => names.includes(key));
-  if (given !== undefined) return { ...given, path: null, isChanged: false, pools: 1 };
+  if (given !== undefined) return { ...given, path: null, doubt: null, pools: 1 };
   const { sections, form } = CONFIG_FILES[program] ?? { sections: null, form: null };
   const own = sets.filter(({ key, section }) => names.includes(key) && (sections?.test(section) ?? true));
   const last = own.at(-1);
   if (last === undefined || unread.length > 0) return null;
   const { key, path } = last;
   const isChanged = ageSeconds !== null && files.some((file) => file.ageSeconds < ageSeconds);
+  const doubt = /-\d/.test(last.section) && form === 'cnf' ? 'version' : isChanged ? 'changed' : null;
   const pools = form === 'fpm' ? new Map(own.map(({ section, text }) => [section, text])) : new Map([['', last.text]]);
   const counts = [...pools.values()].map((text) => (/^\d{1,6}$/.test(text) ? Number(text) : NaN));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const text = pools.size === 1 ? last.text : Number.isNaN(total) ? '?' : String(total);
-  return { key, text, path, isChanged, pools: pools.size };
+  return { key, text, path, doubt, pools: pools.size };
 }

@@ -176,7 +176,7 @@ function toldOf({ key }: Program, { settings, ageSeconds = null }: Tasks): Told[
 function nowOf(program: Program, tasks: Tasks, told: readonly Told[]): Sizing['now'] {
   const read = told.find(({ isMain }) => isMain);
   const given = read?.path === null ? read.text : argumentOf(program, tasks.commandLine);
-  const text = given ?? (read?.isChanged === false ? read.text : null);
+  const text = given ?? (read?.doubt === null ? read.text : null);
   const value = text === null ? null : valueOf(program, text);
   if (text === null || value === null) return null;
   const path = given === null ? (read?.path ?? null) : null;

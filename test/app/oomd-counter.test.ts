@@ -89,7 +89,7 @@ describe('what systemd counts of systemd-oomd’s kills', () => {
           killer: 'systemd-oomd',
           outcome: 'killed',
           identity: { unit: 'mail.service' },
-          cause: { text: 'systemd counted a kill by systemd-oomd in mail.service that no log tells of.' },
+          cause: { text: 'systemd counted a kill by systemd-oomd in mail.service that is in no log.' },
         },
       },
     ]);

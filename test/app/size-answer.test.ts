@@ -129,7 +129,7 @@ describe('what fits on a host', () => {
     const text = textOf(await bot.handlers.answerSize({ host: 'db01', what: null }, ASKER));
 
     expect(asked.toSorted()).toEqual(['mysql 10 usual', 'nginx 50 inside', 'php-fpm 23 usual', 'redis 40 named']);
-    expect(text).toMatch(/pm\.max_children = \d+ \(7 in \/p\.conf\)/);
+    expect(text).toMatch(/pm\.max_children = \d+ \(now 7, in \/p\.conf\)/);
     expect(text).toContain('it runs in a container, whose files cannot be read from here');
     expect(text).toContain('its files were not read: the host gave no answer');
   });
@@ -147,7 +147,7 @@ describe('what fits on a host', () => {
     const text = textOf(await bot.handlers.answerSize({ host: 'db01', what: 'mysqld' }, ASKER));
 
     expect(asked).toEqual([{ program: 'mysql', pid: 0, files: 'named' }]);
-    expect(text).toContain('innodb_buffer_pool_size = 3072M (4G in /etc/my.cnf)');
+    expect(text).toContain('innodb_buffer_pool_size = 3072M (now 4G, in /etc/my.cnf)');
   });
 
   it('waits for a host that says nothing of its files for a while only', async () => {

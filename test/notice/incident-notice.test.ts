@@ -428,7 +428,7 @@ describe('headlines', () => {
     );
     const record = aRecord({ killer: 'systemd-oomd', pid: null, name: null });
     expect(headlineOf([aKill({ source: 'counter', record })])).toBe(
-      '1 kill by systemd-oomd on db01 is not explained: systemd counted it, but no log tells of it',
+      '1 kill by systemd-oomd on db01 is not explained: systemd counted it, but it is in no log',
     );
   });
 

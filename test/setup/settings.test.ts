@@ -164,12 +164,12 @@ describe(
       );
       run('i=0; until [ -S /home/pg/.s.PGSQL.5432 ] || [ $i = 100 ]; do sleep 0.1; i=$((i+1)); done');
       expect(await size('postgres')).toContain(
-        'now: not on its command line; /home/pg/data/postgresql.conf cannot be read by the account of the bot; without the setting: 4 MiB',
+        'now: not on its command line; /home/pg/data/postgresql.conf could not be read; without the setting: 4 MiB',
       );
       stopAgain();
     });
 
-    it('are PHP-FPM’s, of all its pools together', async () => {
+    it('are PHP-FPM’s, the total of all its pools', async () => {
       const tested = host.run(`${phpFpm()} -tt`).stderr;
       run(`mkdir -p /run/php; ${phpFpm()} --daemonize`);
 
@@ -177,11 +177,11 @@ describe(
 
       expect(tested.match(/pm\.max_children = \d+/g)).toEqual(['pm.max_children = 20', 'pm.max_children = 5']);
       expect(text).toMatch(
-        /pm\.max_children = 25 .*of 2 pools together, the last in \/etc\/php\/[\d.]+\/fpm\/pool\.d\/www\.conf/s,
+        /pm\.max_children = 25 .*total of 2 pools, the last one in \/etc\/php\/[\d.]+\/fpm\/pool\.d\/www\.conf/s,
       );
       // A file that was changed since says what the next start takes, not what runs.
       run('sleep 2; touch /etc/php/*/fpm/pool.d/www.conf');
-      expect(await size('php-fpm')).toContain('its files were changed since it was started');
+      expect(await size('php-fpm')).toContain('changed since it started');
       run('kill $(cat /run/php/php*-fpm.pid)');
     });
 
@@ -189,7 +189,7 @@ describe(
       const stop = startAs('redis-server');
 
       expect(await size('redis-server')).toContain(
-        'now: not on its command line; /etc/redis/redis.conf cannot be read by the account of the bot; without the setting: no limit',
+        'now: not on its command line; /etc/redis/redis.conf could not be read; without the setting: no limit',
       );
       stop();
     });

@@ -120,7 +120,7 @@ describe('what files say is set now', () => {
 
   it('counts, and is told with its file', () => {
     expect(wordsOf(read(FILE))).toEqual([
-      'mariadbd fits here with innodb_buffer_pool_size = 5120M (8G in /etc/own.cnf).',
+      'mariadbd fits here with innodb_buffer_pool_size = 5120M (now 8G, in /etc/own.cnf).',
       'now: innodb_buffer_pool_size = 8G (in /etc/own.cnf; SET GLOBAL or SET PERSIST may override it)',
     ]);
     expect(wordsOf(read([...FILE, 'set 1 server innodb_buffer_pool_size 2G']))[0]).toContain(
@@ -134,7 +134,7 @@ describe('what files say is set now', () => {
     );
     expect(wordsOf(read(FILE), { commandLine: 'mariadbd --innodb-buffer-pool-size=6G' })[0]).toContain('(now 6G)');
     expect(wordsOf(read([...FILE.slice(0, 2), 'set 2 mysqldump innodb_buffer_pool_size 8G']))[1]).toBe(
-      'now: not on its command line; not in /etc/my.cnf and /etc/own.cnf; without the setting: 128 MiB',
+      'now: not on its command line; not set in /etc/my.cnf or /etc/own.cnf; without the setting: 128 MiB',
     );
   });
 
@@ -142,13 +142,13 @@ describe('what files say is set now', () => {
     const [sentence, now] = wordsOf(read(FILE), { ageSeconds: 1_000 });
 
     expect(sentence).toBe('mariadbd fits here with innodb_buffer_pool_size = 5120M.');
-    expect(now).toMatch(/8G \(in \/etc\/own\.cnf; its files were changed since it was started;/);
-    expect(wordsOf(read(FILE), { ageSeconds: 800 })[0]).toContain('8G in /etc/own.cnf');
+    expect(now).toMatch(/8G \(in \/etc\/own\.cnf; changed since it started, so what it runs with may differ;/);
+    expect(wordsOf(read(FILE), { ageSeconds: 800 })[0]).toContain('now 8G, in /etc/own.cnf');
     expect(wordsOf(read([...FILE, 'unread /etc/x.cnf']))).toEqual([
       'mariadbd fits here with innodb_buffer_pool_size = 5120M.',
-      'now: not on its command line; /etc/x.cnf cannot be read by the account of the bot; without the setting: 128 MiB',
+      'now: not on its command line; /etc/x.cnf could not be read; without the setting: 128 MiB',
     ]);
-    expect(wordsOf(read([...FILE, 'set 1 mysqld innodb_buffer_pool_size ?']))[1]).toContain('= no plain number (in');
+    expect(wordsOf(read([...FILE, 'set 1 mysqld innodb_buffer_pool_size ?']))[1]).toContain('= not a plain number (in');
   });
 
   it.each<[Tasks['settings'], string]>([
@@ -160,7 +160,7 @@ describe('what files say is set now', () => {
     ['no-answer', 'its files were not read: the host gave no answer'],
     [read(['inside']), 'it runs in a container, whose files cannot be read from here'],
     [read(['unnamed']), 'it is not known which file it reads'],
-    [read([]), 'not on its command line; it has no file at its usual places'],
+    [read([]), 'not on its command line; no file in the usual places'],
   ])('is told as missing in one phrase: %j', (settings, phrase) => {
     expect(wordsOf(settings)[1]).toContain(`${phrase}; without the setting: 128 MiB`);
   });

@@ -256,6 +256,25 @@ describe('how programs are set, read on the host', () => {
     expect(stdout.replace('hunter2?x', '')).not.toContain(secret);
   });
 
+  it('is one program’s alone: a name that a shell would take for lines tells nothing of another', () => {
+    const name = String.raw`/nope\nprogram postgres 812\nfile 9 /etc/x\nset 1 - work_mem 1GB`;
+    for (const shell of SHELLS) {
+      const { stdout } = ask(`mysql ${running('mysqld', `--defaults-file=${name}`)} named\n`, { shell });
+
+      expect(stdout.split('\n').filter((line) => line.startsWith('program '))).toHaveLength(1);
+    }
+  });
+
+  it('is the last of many values, in an answer of one line for each', () => {
+    const lines = Array.from({ length: 5_000 }, (_, at) => `innodb_buffer_pool_size=${at}M`).join('\n');
+    const dir = folder({ 'my.cnf': `[mysqld]\n${lines}\n` });
+    const { stdout } = ask(`mysql ${running('mysqld', `--defaults-file=${dir}/my.cnf`)} named\n`);
+
+    expect(stdout.split('\n').filter((line) => line.startsWith('set '))).toEqual([
+      'set 1 mysqld innodb_buffer_pool_size 4999M',
+    ]);
+  });
+
   it('names what this account may not read, and takes no value from before it', needs('root'), () => {
     const dir = folder({
       'my.cnf': '[mysqld]\ninnodb_buffer_pool_size=1G\n!include @/closed.cnf\n!includedir @/shut\n',

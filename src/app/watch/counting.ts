@@ -53,7 +53,7 @@ export function openCounting(
   async function look(until: AbortSignal): Promise<void> {
     saves.add({ kills: await unlessAborted(locator.complete(), until) });
     await compare(ofKernel, 'The kernel counted kills that its log does not explain', until);
-    await compare(ofOomd, 'systemd counted kills by systemd-oomd that no log tells of', until);
+    await compare(ofOomd, 'systemd counted kills by systemd-oomd that are in no log', until);
   }
 
   return { look };

@@ -92,7 +92,7 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
       return Array.from({ length: seen.sure }, (_, index) => {
         const unit = seen.where?.[index] ?? null;
         const place = unit === null ? '' : ` in ${sayName(unit)}`;
-        const text = `systemd counted a kill by ${KILLER}${place} that no log tells of.`;
+        const text = `systemd counted a kill by ${KILLER}${place} that is in no log.`;
         const record = counterRecord(KILLER, null, text);
         if (unit !== null) record.identity = identifyCgroup(`/${unit}`);
         return unexplained(seen.base, {

@@ -93,7 +93,7 @@ function withoutVictim(incident: Incident, kill: Kill, host: Text): Text | null 
     const counted =
       killer === 'kernel'
         ? `the kernel counted, but ${isOne ? 'it is' : 'they are'} not in its log`
-        : `systemd counted ${isOne ? 'it' : 'them'}, but no log tells of ${isOne ? 'it' : 'them'}`;
+        : `systemd counted ${isOne ? 'it' : 'them'}, but ${isOne ? 'it is' : 'they are'} in no log`;
     return [
       { words: `${sayCount(incident.killCount, 'kill')}${by} on ` },
       ...host,

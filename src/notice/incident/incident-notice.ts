@@ -79,7 +79,7 @@ export function causeText(cause: Cause): Text {
   const said = cause.text.trim();
   const ending = /[.!?]$/.test(said) ? ' ' : '. ';
   // What only a counter knows stands in no log.
-  const sure = cause.code === 'not-explained' ? 'Confirmed by its counter.' : SURE[cause.sure];
+  const sure = cause.code === 'not-explained' ? 'Counted, but not in the log.' : SURE[cause.sure];
   return [{ prose: said }, { words: `${ending}${sure}` }];
 }
 
