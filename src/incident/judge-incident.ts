@@ -9,7 +9,7 @@ import { serviceOf } from './service.ts';
 export function judgeIncident(incident: Incident): Cause | null {
   const newest = incident.kills.toReversed();
   for (const kill of newest) {
-    // What only the kernel's counter tells has its cause already.
+    // What only a counter tells has its cause already.
     const cause =
       kill.source === 'counter'
         ? kill.record.cause

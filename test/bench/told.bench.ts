@@ -79,6 +79,7 @@ async function benchTold(place: string): Promise<void> {
       return (asked ?? Number.NaN) - (arrivedAtMs.get(pid) ?? Number.NaN);
     });
     const told = over.filter((one) => !Number.isNaN(one));
+    if (told.length < KILLS) process.exitCode = 1;
     say(`record in ${place}; one commit of as much by bare SQLite, between the kills: ${spread(commits)}`);
     say(
       `raw line over SSH to HTTP request at Slack, real sshd, ${told.length} of ${KILLS} kills, one a second on ${HOSTS} hosts: ${spread(told)} (goal p50 2 ms, p99 two such commits)`,
