@@ -259,12 +259,14 @@ describe('a large archive', () => {
 
 describe('an archive over a slow pipe', () => {
   it('is read to its end, without a warning of ours or of Node', { timeout: 60_000 }, async () => {
-    const kills = (first: number): string =>
-      Array.from(
+    function kills(first: number): string {
+      const lines = Array.from(
         { length: 60_000 },
         (_, at) =>
           `Aug 30 01:35:08 xxxxx kernel: [${first + at}.000000] Out of memory: Killed process ${first + at} (a) total-vm:9kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB\n`,
-      ).join('');
+      );
+      return lines.join('');
+    }
     const filler = 'Aug 30 01:00:00 xxxxx sshd[4711]: Accepted publickey for deploy from 10.2.3.4\n'.repeat(130_000);
     const archive = tar([
       ['0.log', filler],
