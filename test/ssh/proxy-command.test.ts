@@ -33,12 +33,16 @@ describe('a host behind a local program', needs('sshd', 'ssh', 'busybox'), () =>
   });
   afterEach(async () => {
     await ssh.close();
-    expect([...programs().values()]).toEqual([]);
+    await noProgramIsLeft();
     await sshd.close();
   });
 
   function programs(): Map<number, string> {
     return processesWith(mark);
+  }
+  /** The kernel takes a moment to end what was killed. */
+  async function noProgramIsLeft(): Promise<void> {
+    await expect.poll(() => [...programs().values()], { timeout: 5_000 }).toEqual([]);
   }
   /** One may have ended with another. */
   function endIfThere(pid: number, signal: NodeJS.Signals): void {
@@ -171,7 +175,7 @@ describe('a host behind a local program', needs('sshd', 'ssh', 'busybox'), () =>
 
     await ssh.close();
 
-    expect([...programs().values()]).toEqual([]);
+    await noProgramIsLeft();
   });
 
   it('is a jump host for others', async () => {

@@ -196,13 +196,14 @@ export function makeKey(file: string, type: KeyType, passphrase = ''): void {
   chmodSync(file, 0o600);
 }
 
-/** Pids by command line of all processes that find `NAME=value` set. */
+/** Command lines by pid of all processes that find `NAME=value` set; one that is just ending has none, and is left out. */
 export function processesWith(variable: string): Map<number, string> {
   const found = new Map<number, string>();
   for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
     try {
       if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(variable)) continue;
-      found.set(Number(name), readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' '));
+      const line = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ');
+      if (line !== '') found.set(Number(name), line);
     } catch {
       // It is gone.
     }
