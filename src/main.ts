@@ -135,7 +135,7 @@ function startTelling(base: Base, { mentionOf }: Hosts, { slack }: Front, opened
   const { settings, log, owner, store, saved, unsaved, outbox, changed } = base;
   // Shared channels are nobody's before their lease is held.
   const isShared = settings.now().database.kind === 'postgres';
-  let mine: ReadonlySet<string> = new Set();
+  let mine: { channels: ReadonlySet<string>; untilMs: number } = { channels: new Set(), untilMs: 0 };
   const telling: Telling = openTelling({
     store,
     workspace: slack,
@@ -145,7 +145,7 @@ function startTelling(base: Base, { mentionOf }: Hosts, { slack }: Front, opened
     describe: describer(base),
     mentionOf,
     webhook: openWebhooks({ receivers: () => receiversOf(settings.now()), nowMs: clock.nowMs }),
-    isMine: (channel) => !isShared || mine.has(channel),
+    isMine: (channel) => !isShared || (mine.channels.has(channel) && clock.nowMs() < mine.untilMs),
   });
   opened.push(telling.close);
   saved.hear(telling.see);
@@ -154,8 +154,8 @@ function startTelling(base: Base, { mentionOf }: Hosts, { slack }: Front, opened
   changed.hear(telling.wake);
   return {
     telling,
-    serveOnly: (channels: readonly string[]) => {
-      mine = new Set(channels);
+    serveOnly: (channels: readonly string[], untilMs: number) => {
+      mine = { channels: new Set(channels), untilMs };
       telling.wake();
     },
   };

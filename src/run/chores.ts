@@ -27,7 +27,8 @@ export async function shareWork(world: {
   owner: string;
   /** null: all. */
   watchOnly: (hosts: readonly string[] | null) => Promise<void>;
-  serveOnly: (channels: readonly string[]) => void;
+  /** Until then nobody else serves these channels. */
+  serveOnly: (channels: readonly string[], untilMs: number) => void;
   /** The leases are held again for a while. */
   onRenewed: (atMs: number) => void;
   signal: AbortSignal;
@@ -42,7 +43,7 @@ export async function shareWork(world: {
       await world.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
       held = true;
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
-      world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
+      world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }), lease.nowMs + LEASE_MS);
       world.onRenewed(lease.nowMs);
       waitMs = untilNext(await store.nextLeaseEnd(owner, clock.nowMs()), clock.nowMs());
     } catch (error) {

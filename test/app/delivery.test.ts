@@ -334,6 +334,53 @@ describe('a backlog of words', () => {
     await delivery.close();
   });
 
+  it('that a process cannot save is told by it only where the channel does not show that another one told it', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const able = start('able');
+    await happen([on('web1', 1)]);
+    await clock.advance(10_000);
+    const fails = () => Promise.reject(new Error('no database'));
+    const cut = start('cut', () => false, { ledger: fails, saveLedger: fails, incident: fails });
+
+    for (const kill of [on('web1', 1), on('web2', 2)]) {
+      const { incidents } = groupKills([], [kill], clock.nowMs(), ({ key }) => `i-${key}`);
+      for (const incident of incidents) cut.hand({ ...incident, firstAtMs: clock.nowMs() }, '#oom', false);
+    }
+    await clock.advance(30_000);
+
+    expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 1).key}`, `i-${on('web2', 2).key}`]);
+    expect(await isBusy(store)).toBe(false);
+    await able.close();
+    await cut.close();
+  });
+
+  it('is not what a new kill waits for while the database cannot be read', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const failing = new Set<string>();
+    const unless = <Given extends unknown[], T>(name: string, ask: (...given: Given) => Promise<T>) => {
+      return (...given: Given) => (failing.has(name) ? Promise.reject(new Error('no database')) : ask(...given));
+    };
+    const delivery = start('one', () => true, {
+      ledger: unless('ledger', store.ledger),
+      saveLedger: unless('saveLedger', store.saveLedger),
+      incident: unless('incident', store.incident),
+    });
+    await happen([on('web1', 0)]);
+    await clock.advance(500);
+    // The database goes away between reading what is to be edited and what it should say.
+    failing.add('incident');
+    await happen([on('web1', 0, 2)]);
+    await clock.advance(500);
+    for (const name of ['ledger', 'saveLedger']) failing.add(name);
+
+    const { incidents } = groupKills([], [on('web2', 1)], clock.nowMs(), ({ key }) => `i-${key}`);
+    for (const incident of incidents) delivery.hand(incident, '#oom', false);
+    await clock.advance(10_000);
+
+    expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 0).key}`, `i-${on('web2', 1).key}`]);
+    await delivery.close();
+  });
+
   it('of a storm is one message in its thread for all that happens to its incidents', async () => {
     const { chat, clock, happen, start, store } = await aBench();
     const delivery = start('one');

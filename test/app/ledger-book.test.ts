@@ -35,7 +35,7 @@ function aBook() {
     },
   } as unknown as TellWorld['store'];
   const log = { info: () => {}, warn: () => {}, error: () => {} };
-  const book = openLedgerBook('#oom', { store, clock, log, owner: 'me' } as unknown as TellWorld);
+  const book = openLedgerBook('#oom', { store, clock, log, owner: 'me' } as unknown as TellWorld, () => true);
 
   /** It cannot be saved, is told all the same, and its thread is to hear more. */
   async function tellFromMemory(incident: Incident): Promise<void> {

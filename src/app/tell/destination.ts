@@ -45,7 +45,7 @@ export function openDestination(
 ): Destination {
   const { store, clock, log } = world;
   const memory = openChannelMemory(clock.nowMs);
-  const book = openLedgerBook(destination, world);
+  const book = openLedgerBook(destination, world, isMine);
   const context = { ...world, destination, book, memory, edits, repeats: openRepeats() };
   const looking = openLooking(context);
   const steps = openSteps(context);
@@ -142,9 +142,13 @@ export function openDestination(
     const stamp = `${row.wanted} ${row.ts} ${row.shown} ${JSON.stringify(row.told)} ${book.isUnrecorded(row.key)}`;
     const known = needs.get(row.key);
     if (known?.stamp === stamp) return known.needs;
-    const found = row.kind === 'card' ? await needsOfCard(row) : await needsOfKills(row);
+    const found = await (row.kind === 'card' ? needsOfCard(row) : needsOfKills(row)).catch((error: unknown) => {
+      // What stands there already must not hold up what nobody heard of.
+      if (book.isFaulty()) return null;
+      throw error;
+    });
     // It waits for the store, and is looked at again.
-    if (book.isGuess(row.key)) return NO_NEEDS;
+    if (found === null || book.isGuess(row.key)) return NO_NEEDS;
     needs.set(row.key, { stamp, needs: found });
     return found;
   }

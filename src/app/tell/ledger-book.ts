@@ -47,8 +47,8 @@ interface Handed {
   isOnRecord: boolean;
 }
 
-/** An empty book of one destination. */
-export function openLedgerBook(destination: string, world: TellWorld): LedgerBook {
+/** An empty book of one destination. `isMine`: false while another process may serve it. */
+export function openLedgerBook(destination: string, world: TellWorld, isMine: () => boolean): LedgerBook {
   const { store, clock, log, owner } = world;
   const pending = new Map<string, { patch: LedgerPatch; sinceMs: number }>();
   let asked: NewDelivery[] = [];
@@ -145,9 +145,9 @@ export function openLedgerBook(destination: string, world: TellWorld): LedgerBoo
   }
 
   function rowOf(key: string, { atMs, incident }: Handed): LedgerRow {
-    // A process before this one may have told of it and not written that down.
+    // A process before this one may have told of it and not written that down, or another one that can reach the store.
     const sinceMs = incident.firstAtMs - LOOK_BACK_MS;
-    const mayBeTold = incident.firstAtMs < openedAtMs;
+    const mayBeTold = incident.firstAtMs < openedAtMs || !isMine();
     const attempt = mayBeTold ? { owner: '', mark: key, threadTs: null, sinceMs, after: null } : null;
     return {
       destination,

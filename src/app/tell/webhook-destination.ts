@@ -21,7 +21,7 @@ const POISON_AFTER_MS = 60 * 60_000;
  */
 export function openWebhookDestination(destination: string, world: TellWorld, isMine: () => boolean): Destination {
   const { clock, log, webhook: find = () => null } = world;
-  const book = openLedgerBook(destination, world);
+  const book = openLedgerBook(destination, world, isMine);
   const tellers: Record<Webhook['takes'], HookTeller> = {
     events: openWebhookEvents(world, book),
     alerts: openWebhookAlerts(destination, world, book),
