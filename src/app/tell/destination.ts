@@ -142,11 +142,7 @@ export function openDestination(
     const stamp = `${row.wanted} ${row.ts} ${row.shown} ${JSON.stringify(row.told)} ${book.isUnrecorded(row.key)}`;
     const known = needs.get(row.key);
     if (known?.stamp === stamp) return known.needs;
-    const found = await (row.kind === 'card' ? needsOfCard(row) : needsOfKills(row)).catch((error: unknown) => {
-      // What stands there already must not hold up what nobody heard of.
-      if (book.isFaulty()) return null;
-      throw error;
-    });
+    const found = await book.unlessUnread(() => (row.kind === 'card' ? needsOfCard(row) : needsOfKills(row)));
     // It waits for the store, and is looked at again.
     if (found === null || book.isGuess(row.key)) return NO_NEEDS;
     needs.set(row.key, { stamp, needs: found });

@@ -16,6 +16,8 @@ export interface LedgerBook {
   sentSince: (sinceMs: number) => Promise<number[]>;
   /** The incident of a row, from what the watch handed over or from the store. null: gone. Throws when it cannot be read. */
   incident: (row: LedgerRow) => Promise<Incident | null>;
+  /** What `read` gives; null: it cannot be read while the store fails, and must not hold up what nobody heard of. */
+  unlessUnread: <T>(read: () => Promise<T>) => Promise<T | null>;
   /** An incident that people must hear of, as it is now. `isOnRecord`: false while it could not be saved. */
   hand: (incident: Incident, isOnRecord: boolean) => void;
   /** Told, or to be told, and not on record as far as is known. */
@@ -257,6 +259,15 @@ export function openLedgerBook(destination: string, world: TellWorld, isMine: ()
     }
   }
 
+  async function unlessUnread<T>(read: () => Promise<T>): Promise<T | null> {
+    try {
+      return await read();
+    } catch (error) {
+      if (isFaulty) return null;
+      throw error;
+    }
+  }
+
   function isUnrecorded(key: string): boolean {
     return unrecorded.has(key) || handed.get(key)?.isOnRecord === false;
   }
@@ -267,6 +278,7 @@ export function openLedgerBook(destination: string, world: TellWorld, isMine: ()
     note,
     settle,
     incident,
+    unlessUnread,
     hand: (incident, isOnRecord) => {
       if (isOnRecord) recorded(incident.id);
       // What was told and is written needs no help; a save may have succeeded meanwhile.
