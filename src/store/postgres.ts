@@ -5,6 +5,8 @@ import { openReceipts } from './receipts.ts';
 import type { Database, Tables, Trx } from './schema.ts';
 
 const POOL_MAX = 8;
+/** Beside the others: what people wait for, and the leases, must not queue behind what thousands of hosts save when they are connected. */
+const URGENT_POOL_MAX = 4;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** A server that is silent for longer than a statement may take is gone. */
@@ -14,11 +16,34 @@ const KEEP_ALIVE_AFTER_MS = 10_000;
 const TRIES_MAX = 4;
 const INT8 = 20;
 
-/** Opens a pool on a `postgres://` address. The address, which holds a password, never gets into a message. */
+type Session = Pick<Database, 'db' | 'transact' | 'close'>;
+
+/** Opens pools on a `postgres://` address. The address, which holds a password, never gets into a message. */
 export function openPostgres(url: string, readOnly: boolean): Database {
+  const everything = openSession(url, readOnly, POOL_MAX);
+  // Opens no connection before it is used.
+  const urgent = openSession(url, readOnly, URGENT_POOL_MAX);
+  return {
+    ...everything,
+    urgent,
+    lock: async (trx, name) => {
+      await sql`select pg_advisory_xact_lock(hashtextextended(${`oombot ${name}`}, 0))`.execute(trx);
+    },
+    hasRowLocks: true,
+    faultOfDisk: () => Promise.resolve(null),
+    killCache: null,
+    auditKey: null,
+    countingKey: 'bigint generated always as identity primary key',
+    close: async () => {
+      await Promise.all([everything.close(), urgent.close()]);
+    },
+  };
+}
+
+function openSession(url: string, readOnly: boolean, max: number): Session {
   const pool = new pg.Pool({
     connectionString: url,
-    max: POOL_MAX,
+    max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: SILENT_MS,
@@ -38,7 +63,6 @@ export function openPostgres(url: string, readOnly: boolean): Database {
   pool.on('connect', (client) => client.on('error', () => undefined));
   const closing = new AbortController();
   const db = new Kysely<Tables>({ dialect: postgresDialect(pool, closing.signal) });
-
   const receipts = openReceipts(db, closing.signal);
   const running = new Set<Promise<unknown>>();
 
@@ -79,14 +103,6 @@ export function openPostgres(url: string, readOnly: boolean): Database {
   return {
     db,
     transact,
-    lock: async (trx, name) => {
-      await sql`select pg_advisory_xact_lock(hashtextextended(${`oombot ${name}`}, 0))`.execute(trx);
-    },
-    hasRowLocks: true,
-    faultOfDisk: () => Promise.resolve(null),
-    killCache: null,
-    auditKey: null,
-    countingKey: 'bigint generated always as identity primary key',
     close: async () => {
       closing.abort();
       await Promise.all(running);

@@ -53,6 +53,7 @@ export function openReceipts(db: Reader, signal: AbortSignal): { take: () => Rec
   }
 
   async function close(): Promise<void> {
+    if (made === 0) return;
     const before = Date.now() - KEEP_MS;
     const gone = sql`delete from receipts where slot like ${`${owner} %`} or at_ms < ${before}::bigint`.execute(db);
     await Promise.race([gone, sleep(CLOSE_MS, undefined, { ref: false })]).catch(() => undefined);

@@ -66,6 +66,7 @@ function databaseOf(
   return {
     db,
     transact,
+    urgent: null,
     // Transactions run one after the other in the one process that writes.
     lock: () => Promise.resolve(),
     hasRowLocks: false,

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Batch } from '../app/ports.ts';
 import type { RecordStore, Store } from '../app/store-port.ts';
 import { verifyAudit } from './audit-check.ts';
 import { appendAudit, loadAudit, loadHead } from './audit.ts';
@@ -71,6 +72,9 @@ import { prune } from './retention.ts';
 import type { Database } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
 
+/** From a death to its being read: what is older is news no more. */
+const RECENT_MS = 10 * 60_000;
+
 /**
  * Opens the record at `sqlite:PATH` or `postgres://…` and brings its tables up to date. With `readOnly` nothing is made or
  * changed, and it works beside a running bot. Throws one sentence that says what is wrong and what to do.
@@ -81,17 +85,22 @@ export async function openStore(
 ): Promise<Store> {
   const [opened, place] = openDatabase(url, readOnly);
   let refusal: string | null = null;
-  const database: Database = {
-    ...opened,
-    auditKey,
-    transact: async (work) => {
+  function noting(transact: Database['transact']): Database['transact'] {
+    return async (work) => {
       try {
-        return await opened.transact(work);
+        return await transact(work);
       } catch (error) {
         if (isRecordFault(error)) refusal = reasonOf(sentenceOf(place, error));
         throw error;
       }
-    },
+    };
+  }
+  const { urgent } = opened;
+  const database: Database = {
+    ...opened,
+    auditKey,
+    transact: noting(opened.transact),
+    urgent: urgent === null ? null : { db: urgent.db, transact: noting(urgent.transact) },
   };
   try {
     await migrate(database, place, readOnly);
@@ -141,10 +150,16 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : 'unknown reason';
 }
 
+/** Somebody waits to hear of it: it is not the past of a host that is watched for the first time. */
+function isUrgent({ kills }: Batch): boolean {
+  return kills.some(({ atMs, seenAtMs }) => seenAtMs - atMs < RECENT_MS);
+}
+
 function storeOf(database: Database): Omit<Store, keyof RecordStore> {
   const { db, transact } = database;
+  const urgent: Database = { ...database, ...database.urgent };
   return {
-    saveBatch: (batch, decide) => saveBatch(database, batch, decide),
+    saveBatch: (batch, decide) => saveBatch(isUrgent(batch) ? urgent : database, batch, decide),
     positions: (host) => loadPositions(db, host),
 
     kills: (query) => loadKills(db, query),
@@ -160,7 +175,7 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     saveCounter: (reading) => transact((trx) => saveCounter(trx, reading)),
     counter: (host, bootId) => loadCounter(db, host, bootId),
 
-    incident: (id) => loadIncident(database, db, id),
+    incident: (id) => loadIncident(urgent, urgent.db, id),
     incidentsCalled: (prefix, limit) => loadIncidentsCalled(database, prefix, limit),
     incidents: (host, limit) => loadIncidents(database, host, limit),
     hostsWithOpenIncidents: () => hostsWithOpenIncidents(db),
@@ -168,18 +183,18 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     updateIncident: (incident, deliveries) => updateIncident(database, incident, deliveries),
 
     enqueue: (deliveries) => transact((trx) => insertDeliveries(trx, deliveries)),
-    ledger: (destination, nowMs) => loadLedger(db, destination, nowMs),
-    saveLedger: (owner, nowMs, patches, more = []) => saveLedger(database, owner, nowMs, patches, more),
-    sentSince: (destination, sinceMs) => sentSince(db, destination, sinceMs),
-    queueLengths: () => queueLengths(db),
+    ledger: (destination, nowMs) => loadLedger(urgent.db, destination, nowMs),
+    saveLedger: (owner, nowMs, patches, more = []) => saveLedger(urgent, owner, nowMs, patches, more),
+    sentSince: (destination, sinceMs) => sentSince(urgent.db, destination, sinceMs),
+    queueLengths: () => queueLengths(urgent.db),
     failedDeliveries: (limit) => failedDeliveries(db, limit),
     postedOf: (incidentId) => loadPosted(db, incidentId),
-    alertMembers: (destination, alert, limit) => alertMembers(db, destination, alert, limit),
-    alertsSince: (destination, sinceMs, limit) => alertsSince(db, destination, sinceMs, limit),
+    alertMembers: (destination, alert, limit) => alertMembers(urgent.db, destination, alert, limit),
+    alertsSince: (destination, sinceMs, limit) => alertsSince(urgent.db, destination, sinceMs, limit),
 
     putMute: (mute) => transact((trx) => putMute(trx, mute)),
     removeMute: (target) => transact((trx) => removeMute(trx, target)),
-    mutes: (nowMs) => loadMutes(db, nowMs),
+    mutes: (nowMs) => loadMutes(urgent.db, nowMs),
     putHost: (host) => transact((trx) => putHost(trx, host)),
     removeHost: (name) => transact((trx) => removeHost(trx, name)),
     addedHosts: () => loadAddedHosts(db),
@@ -203,13 +218,13 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     marker: (name, atMs) => transact((trx) => readMarker(trx, name, atMs)),
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),
 
-    claimLeases: (request) => claimLeases(database, request),
-    nextLeaseEnd: (owner, nowMs) => nextLeaseEnd(db, owner, nowMs),
+    claimLeases: (request) => claimLeases(urgent, request),
+    nextLeaseEnd: (owner, nowMs) => nextLeaseEnd(urgent.db, owner, nowMs),
     releaseLeases: (owner) => releaseLeases(database, owner),
 
     addChange: (change, entry, people = []) => addChange(database, change, entry, people),
     updateChange: (change, entries, deliveries = []) => updateChange(database, change, entries, deliveries),
-    change: (id) => loadChange(db, id),
+    change: (id) => loadChange(urgent.db, id),
     changes: (host, limit) => loadChanges(db, host, limit),
     openChanges: () => loadOpenChanges(db),
     repairCard: (changeId) => transact((trx) => showChange(trx, changeId, true)),

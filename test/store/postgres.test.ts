@@ -61,6 +61,30 @@ describe('on PostgreSQL', needs('postgres'), () => {
       expect(held.map((mine) => mine.length)).toEqual([30, 30]);
     });
 
+    it('keep their leases, and save and tell kills, while all else waits for the server', async () => {
+      const url = await createDatabase();
+      const store = await openTested(url);
+      const client = new pg.Client(url);
+      await client.connect();
+      await client.query('begin; lock table snapshots');
+      const waiting = Array.from({ length: 40 }, (_, at) =>
+        store.saveSnapshot({ host: `host${at}`, bootId: 'b', atMs: 0, processes: [], containers: [] }),
+      );
+      let isOver = false;
+      void Promise.all(waiting).then(() => (isOver = true));
+
+      const names = ['host1', 'host2'];
+      expect(await store.claimLeases(aClaim({ owner: 'p', names, nowMs: 0, ttlMs: 3_000 }))).toEqual(names);
+      const batch = batchOf([aKill({ key: 'k1' })]);
+      await store.saveBatch(batch, ({ fresh }) => openOneAs('i1', fresh, [anEdit('i1')]));
+      expect(await store.queueLengths()).toMatchObject([{ channel: '#oom', waiting: 1 }]);
+      expect(isOver).toBe(false);
+
+      await client.query('commit');
+      await client.end();
+      await Promise.all(waiting);
+    });
+
     it('never try one row at once: who notes it first sends it', async () => {
       const url = await createDatabase();
       const stores = await Promise.all([1, 2, 3].map(() => openTested(url)));
