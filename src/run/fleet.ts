@@ -1,4 +1,5 @@
 import type { HostLink, WatchedHosts } from '../app/host-link.ts';
+import { openLooks } from '../app/watch/looks.ts';
 import { openTurns } from '../app/watch/turns.ts';
 import { watchHost, type HostWatch, type WatchWorld } from '../app/watch/watch-host.ts';
 import { checkConnection, readSetupLine } from './check-connection.ts';
@@ -38,6 +39,7 @@ interface Member {
 export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): WatchedFleet {
   const members = new Map<string, Member>();
   const turns = openTurns();
+  const looks = openLooks(world.clock);
   let mine: ReadonlySet<string> | null = new Set();
 
   function add(config: HostConfig): void {
@@ -70,7 +72,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       const wanted = mine === null || mine.has(name);
       if (wanted && member.watch === null) {
         member.connection.keepUp();
-        member.watch = watchHost(member.link, { ...world, turns, configured: () => [...members.keys()] });
+        member.watch = watchHost(member.link, { ...world, turns, looks, configured: () => [...members.keys()] });
       }
       if (!wanted && member.watch !== null) {
         ended.push(member.watch.close());

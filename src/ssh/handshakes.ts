@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
+import { inPlace } from '../app/in-place.ts';
 
 export interface Handshakes {
   /**
@@ -18,19 +20,12 @@ export function openHandshakes(): Handshakes {
   const all = new PQueue({ concurrency: IN_ALL });
   const bastions = new Map<string, PQueue>();
 
-  async function pass<T>(bastion: string | null, attempt: () => Promise<T>): Promise<T> {
-    const started = Promise.withResolvers<{ result: Promise<T> }>();
-    async function hold(): Promise<void> {
-      const late = Promise.withResolvers<void>();
-      const timer = setTimeout(late.resolve, ROOM_MS);
-      const result = attempt();
-      started.resolve({ result });
-      await Promise.race([result.catch(() => {}), late.promise]);
-      clearTimeout(timer);
-    }
-    if (bastion === null) void all.add(hold);
-    else void queueOf(bastion).add(() => all.add(hold));
-    return (await started.promise).result;
+  function pass<T>(bastion: string | null, attempt: () => Promise<T>): Promise<T> {
+    return inPlace(
+      (hold) => void (bastion === null ? all.add(hold) : queueOf(bastion).add(() => all.add(hold))),
+      attempt,
+      (signal) => sleep(ROOM_MS, undefined, { signal }),
+    );
   }
 
   function queueOf(bastion: string): PQueue {

@@ -339,7 +339,9 @@ describe('a backlog of words', () => {
     const able = start('able');
     await happen([on('web1', 1)]);
     await clock.advance(10_000);
-    const fails = () => Promise.reject(new Error('no database'));
+    async function fails(): Promise<never> {
+      throw new Error('no database');
+    }
     const cut = start('cut', () => false, { ledger: fails, saveLedger: fails, incident: fails });
 
     for (const kill of [on('web1', 1), on('web2', 2)]) {
@@ -357,9 +359,9 @@ describe('a backlog of words', () => {
   it('is not what a new kill waits for while the database cannot be read', async () => {
     const { chat, clock, happen, start, store } = await aBench();
     const failing = new Set<string>();
-    const unless = <Given extends unknown[], T>(name: string, ask: (...given: Given) => Promise<T>) => {
+    function unless<Given extends unknown[], T>(name: string, ask: (...given: Given) => Promise<T>) {
       return (...given: Given) => (failing.has(name) ? Promise.reject(new Error('no database')) : ask(...given));
-    };
+    }
     const delivery = start('one', () => true, {
       ledger: unless('ledger', store.ledger),
       saveLedger: unless('saveLedger', store.saveLedger),

@@ -20,7 +20,9 @@ import { spread } from './spread.ts';
 import type { Store } from '../store-port.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { WebhookRoute } from '../webhook.ts';
+import { openPeriodic } from './periodic.ts';
 import { readPositions, watchWithoutRecord } from './without-record.ts';
+import { openLooks, type Looks } from './looks.ts';
 import { openTurns, type Turns } from './turns.ts';
 
 export interface WatchWorld {
@@ -41,6 +43,7 @@ export interface WatchWorld {
   configured?: () => readonly string[];
   /** What all hosts share; absent: this one is alone. */
   turns?: Turns;
+  looks?: Looks;
   /** Keeps the lines of reports for those who ask for all of it; absent: they are let go. */
   reports?: Pick<ReportKeeper, 'keep'>;
   /** Knows kills on purpose; absent: there are none. */
@@ -78,7 +81,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const { host } = link;
   const closing = new AbortController();
   const { signal } = closing;
-  const { sampleEveryMs = () => null, turns = openTurns() } = world;
+  const { sampleEveryMs = () => null, turns = openTurns(), looks = openLooks(clock) } = world;
   const snapshots = openSnapshots(host, link, store, clock, () => sampleEveryMs() !== null);
   const { channelOf, webhooksOf } = world;
   const placing = { newId: incidentIdOf, isHistory, channelOf, webhooksOf, aliveSinceMs: clock.nowMs() };
@@ -99,7 +102,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       // First what people wait for.
       world.onSaved(saved);
       past.see(saved.fresh.filter(isHistory));
-      if (saved.fresh.length > 0) killed.abort();
+      if (saved.fresh.length > 0) killed();
     },
   });
   const past = openPast(host, { store, clock, log, channel: () => world.channelOf({ host }), saves });
@@ -116,8 +119,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   const beside = { store, clock, saves, snapshots, turns, drills: world.drills, signal, onGap, onLines: noteLines };
   /** Since when it is read while the record does not answer; null: it answered. */
   let withoutRecordSinceMs: number | null = null;
-  /** Aborts when a kill was recorded. */
-  let killed = new AbortController();
+  const { repeat, killed } = openPeriodic(host, world);
 
   function isHistory(kill: Kill): boolean {
     return isPast(kill, watchedSinceMs);
@@ -130,10 +132,11 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     const { facts } = looked;
     const known = await unlessAborted(readPositions(host, beside), signal);
     if (known === null) return ended(await readWithoutRecord(facts));
-    const formerly = await recogniseHost(host, facts, { store, clock, log, configured: world.configured?.() ?? [] });
+    const formerly = await unlessAborted(
+      looks(() => remember(facts), signal),
+      signal,
+    );
     const positions = formerly === null ? known : await store.positions(host);
-    await snapshots.load();
-    await world.drills?.load(host);
     const begun = beginWatching(positions, withoutRecordSinceMs ?? clock.nowMs());
     withoutRecordSinceMs = null;
     watchedSinceMs = begun.sinceMs;
@@ -186,6 +189,15 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       lines.close();
     }
     await ended(end);
+  }
+
+  /** What the record knows of the machine is known from then on. Gives the name that it had before; null: it has that name still. */
+  async function remember(facts: HostFacts): Promise<string | null> {
+    const configured = world.configured?.() ?? [];
+    const formerly = await recogniseHost(host, facts, { store, clock, log, configured });
+    await snapshots.load();
+    await world.drills?.load(host);
+    return formerly;
   }
 
   /** The record cannot be read: what dies meanwhile is told from memory. */
@@ -241,7 +253,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       () => waitMs,
       async () => {
         waitMs = spread(host, COUNTER_EVERY_MS);
-        await counting.look(until);
+        await looks(() => counting.look(until), until);
       },
       COUNTER_AFTER_KILL_MS,
     );
@@ -254,7 +266,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       () => waitMs,
       async () => {
         waitMs = spread(host, SNAPSHOT_EVERY_MS);
-        await unlessAborted(snapshots.take(), until);
+        await looks(() => unlessAborted(snapshots.take(), until), until);
       },
       SNAPSHOT_AFTER_MS,
     );
@@ -270,30 +282,6 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     });
     const around = { link, store, clock, log, signal: until };
     return keepSampling({ ...around, everyMs: sampleEveryMs, isHurried: warning.isOn, onSample: warning.see });
-  }
-
-  /** Does it again and again until the signal aborts; sooner, `afterKillMs` behind it, when a kill was recorded. */
-  async function repeat(
-    until: AbortSignal,
-    waitMs: () => number,
-    work: () => Promise<void> | void,
-    afterKillMs: number | null = null,
-  ): Promise<void> {
-    while (!until.aborted) {
-      const kill = killed.signal;
-      const wake = afterKillMs === null ? until : AbortSignal.any([until, kill]);
-      await clock.sleep(waitMs(), wake).catch(() => undefined);
-      if (afterKillMs !== null && kill.aborted && !until.aborted) {
-        await clock.sleep(afterKillMs, until).catch(() => undefined);
-        if (killed.signal === kill) killed = new AbortController();
-      }
-      if (until.aborted) return;
-      try {
-        await work();
-      } catch (error) {
-        if (!until.aborted) log.warn({ err: error, host }, 'A periodic task of a host failed; retrying');
-      }
-    }
   }
 
   async function failed(sentence: string): Promise<void> {
