@@ -383,6 +383,35 @@ describe('a backlog of words', () => {
     await delivery.close();
   });
 
+  it('of an incident that only the database knows does not hold up one that only this process knows', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    let isAway = false;
+    function unlessAway<Given extends unknown[], T>(ask: (...given: Given) => Promise<T>) {
+      return (...given: Given) => (isAway ? Promise.reject(new Error('no database')) : ask(...given));
+    }
+    async function rowsAndGone(...given: Parameters<Store['ledger']>) {
+      const rows = await store.ledger(...given);
+      // The last that it says.
+      if (rows.length > 0) isAway = true;
+      return rows;
+    }
+    const delivery = start('one', () => true, {
+      ledger: unlessAway(rowsAndGone),
+      saveLedger: unlessAway(store.saveLedger),
+      incident: unlessAway(store.incident),
+    });
+    await happen([on('web1', 0)]);
+    await clock.advance(500);
+
+    const { incidents } = groupKills([], [on('web2', 1)], clock.nowMs(), ({ key }) => `i-${key}`);
+    for (const incident of incidents) delivery.hand(incident, '#oom', false);
+    await clock.advance(10_000);
+
+    expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web2', 1).key}`]);
+    isAway = false;
+    await delivery.close();
+  });
+
   it('of a storm is one message in its thread for all that happens to its incidents', async () => {
     const { chat, clock, happen, start, store } = await aBench();
     const delivery = start('one');

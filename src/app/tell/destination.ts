@@ -116,8 +116,9 @@ export function openDestination(
       }
       if (row.kind === 'reply' || row.kind === 'news') continue;
       const need = await needsOf(row);
-      if (need.announce && row.kind === 'incident') announce.push(row);
-      else if (need.announce) cards.push(row.key);
+      if (need.announce && row.kind === 'incident') {
+        if (await mayAnnounce(row)) announce.push(row);
+      } else if (need.announce) cards.push(row.key);
       if (row.ts === null) continue;
       if (need.edit) behind.push({ key: row.key, ...memory.changeOf(row.ts) });
       const pace = row.kind === 'incident' && row.told.evidence ? memory.restsUntil(row.ts) : 0;
@@ -134,6 +135,11 @@ export function openDestination(
       hasNews,
       editFreeAtMs: edits.freeAtMs,
     };
+  }
+
+  /** What cannot be read while the store fails waits for it, and is no part of what is told from memory. */
+  async function mayAnnounce(row: LedgerRow): Promise<boolean> {
+    return !book.isFaulty() || (await book.unlessUnread(() => book.incident(row))) !== null;
   }
 
   /** What a message needs; one that needs nothing is settled. */

@@ -241,7 +241,8 @@ export function openLedgerBook(destination: string, world: TellWorld, isMine: ()
     // On record when it was handed over, and nothing was asked since.
     const isCurrent = one !== undefined && one.incident.revision > 0 && row.wanted <= 1;
     if (one && (!one.isOnRecord || isCurrent)) return one.incident;
-    if (one && isUnread) {
+    if (isUnread) {
+      if (one === undefined) throw new Error('the store did not answer just now');
       guessed.add(row.key);
       return one.incident;
     }
