@@ -86,6 +86,8 @@ export interface LeaseRequest {
   /** Clocks of processes that share a database must agree to well within `ttlMs`. */
   nowMs: number;
   ttlMs: number;
+  /** How many may be taken that this owner does not hold; missing: all up to its share. */
+  takeMax?: number;
 }
 
 /** The newest scan of a host's processes. */
@@ -242,7 +244,10 @@ export interface SeenMachine {
 
 /** Who works on what, where several processes share one database. */
 export interface LeaseStore {
-  /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
+  /**
+   * Renews, gives back and claims, so that live owners hold fair shares; while somebody else does, it may only renew. Returns what `owner`
+   * holds now: let go of everything else.
+   */
   claimLeases: (request: LeaseRequest) => Promise<string[]>;
   /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other. */
   nextLeaseEnd: (owner: string, nowMs: number) => Promise<number | null>;

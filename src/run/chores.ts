@@ -8,6 +8,8 @@ import type { Inventories } from './inventories.ts';
 const LEASE_MS = 15_000;
 const LEASE_EVERY_MS = 5_000;
 const LEASE_SOONEST_MS = 100;
+/** So many hosts at once: taking up thousands in one go would keep the process, and others that start just then, from their leases. */
+const HOSTS_AT_ONCE = 200;
 const TIDY_EVERY_MS = 60_000;
 const INVENTORIES_EVERY_MS = 10_000;
 /** Kills are kept for a year and a month, so that last year's pattern can be seen. */
@@ -34,22 +36,25 @@ export async function shareWork(world: {
   signal: AbortSignal;
 }): Promise<void> {
   const { store, fleet, clock, log, owner, signal } = world;
-  let held = false;
+  let held: readonly string[] | null = null;
   while (!signal.aborted) {
     let waitMs = LEASE_EVERY_MS;
     try {
       const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
       const names = fleet.hosts().map((host) => host.name);
-      await world.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
-      held = true;
+      const before = held?.length ?? 0;
+      held = await store.claimLeases({ ...lease, kind: 'host', names, takeMax: HOSTS_AT_ONCE });
+      // What was given back takes a while to close: the leases on the rest do not wait for it.
+      world.watchOnly(held).catch((error: unknown) => log.error({ err: error }, 'Hosts could not be given back'));
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
       world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }), lease.nowMs + LEASE_MS);
       world.onRenewed(lease.nowMs);
-      waitMs = untilNext(await store.nextLeaseEnd(owner, clock.nowMs()), clock.nowMs());
+      const nextEndMs = await store.nextLeaseEnd(owner, clock.nowMs());
+      waitMs = held.length >= before + HOSTS_AT_ONCE ? LEASE_SOONEST_MS : untilNext(nextEndMs, clock.nowMs());
     } catch (error) {
       log.error({ err: error }, 'The leases could not be renewed');
       // Nobody says who else would watch: all are, until the database answers.
-      if (!held) await world.watchOnly(null);
+      if (held === null) await world.watchOnly(null);
     }
     await clock.sleep(waitMs, signal).catch(() => undefined);
   }

@@ -29,6 +29,13 @@ export function openPostgres(url: string, readOnly: boolean): Database {
     lock: async (trx, name) => {
       await sql`select pg_advisory_xact_lock(hashtextextended(${`oombot ${name}`}, 0))`.execute(trx);
     },
+    tryLock: async (trx, name) => {
+      const key = `oombot ${name}`;
+      const { rows } = await sql<{
+        got: boolean;
+      }>`select pg_try_advisory_xact_lock(hashtextextended(${key}, 0)) as got`.execute(trx);
+      return rows[0]?.got === true;
+    },
     hasRowLocks: true,
     faultOfDisk: () => Promise.resolve(null),
     killCache: null,

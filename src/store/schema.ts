@@ -123,6 +123,8 @@ export interface Database {
   urgent: Pick<Database, 'db' | 'transact'> | null;
   /** Makes others who lock the same name wait until this transaction ends. */
   lock: (trx: Trx, name: string) => Promise<void>;
+  /** False: somebody else has locked it. */
+  tryLock: (trx: Trx, name: string) => Promise<boolean>;
   /** Whether rows can and must be locked with `for update`. */
   hasRowLocks: boolean;
   /** Column type of a number that counts up by itself and is never given twice. */
