@@ -12,7 +12,7 @@ import type { SshTarget } from '../../src/ssh/target.ts';
 import { openSetUpHost } from '../setup/unshared-host.ts';
 import { openFidoDevice, type FidoDevice } from '../support/fido-device.ts';
 import { needs } from '../support/needs.ts';
-import { byOpenssh, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { byOpenssh, openSshd, processesWith, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'oombot-fido-'));
 const ask = { timeoutMs: 10_000, maxBytes: 10_000 };
@@ -48,12 +48,13 @@ describe('a FIDO key', needs('sshd', 'ssh', 'ssh-keygen', 'C compiler'), () => {
     return file;
   }
 
-  function connect(target: SshTarget, agentSocket: string | null = null): Connection {
+  function connect(target: SshTarget, agentSocket: string | null = null, readyTimeoutMs = 20_000): Connection {
     const ssh = openSsh({
       clock: realClock,
       random: () => 0.05,
       passphrase: null,
       agentSocket,
+      readyTimeoutMs,
       proxyEnvironment: { PATH: process.env['PATH'], ...device.env },
     });
     opened.push(ssh);
@@ -64,6 +65,12 @@ describe('a FIDO key', needs('sshd', 'ssh', 'ssh-keygen', 'C compiler'), () => {
     const configFile = path.join(mkdtempSync(path.join(dir, 'config-')), 'config');
     writeFileSync(configFile, `SecurityKeyProvider ${provider}\n`);
     return byOpenssh(to.target({ identityFile, user }), { configFile });
+  }
+
+  /** Of ssh, that wait for the device. */
+  function helpers(): string[] {
+    const all = [...processesWith(`SOFTWARE_FIDO_DEVICE=${device.env['SOFTWARE_FIDO_DEVICE']}`).values()];
+    return all.filter((line) => line.includes('ssh-sk-helper'));
   }
 
   async function check(connection: Connection): Promise<{ what: string | undefined; fix: unknown }> {
@@ -134,6 +141,21 @@ describe('a FIDO key', needs('sshd', 'ssh', 'ssh-keygen', 'C compiler'), () => {
     expect(state.sentence).toContain(words);
     expect(state.sentence).not.toContain('authorized_keys');
     expect(await check(connection)).toEqual({ what: state.sentence, fix: null });
+  });
+
+  it('that waits to be touched is tried again and again, leaves nothing behind, and logs in by a touch', async () => {
+    const target = byKey(allow(aKey('ed25519-sk')));
+    device.plugIn(true);
+    const connection = connect(target, null, 1_500);
+
+    const state = await stateOf(connection, 'unreachable');
+    const left = helpers();
+    await vi.waitFor(() => expect(helpers()).toHaveLength(1), 8_000);
+    await device.touch();
+
+    expect(state.sentence).toContain('answers, but the login takes too long. Does a key wait to be touched?');
+    expect(left).toEqual([]);
+    await stateOf(connection, 'connected');
   });
 
   it('logs in again once its device is back', async () => {

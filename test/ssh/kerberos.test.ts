@@ -7,11 +7,23 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { checkConnection } from '../../src/run/check-connection.ts';
 import type { Connection } from '../../src/ssh/connection.ts';
 import { openSsh } from '../../src/ssh/open-ssh.ts';
+import { renderSetup } from '../../src/setup/setup-script.ts';
+import { setupOptions } from '../setup/options.ts';
+import { openUnsharedHost } from '../setup/unshared-host.ts';
+import { runCommand, type Ran } from '../support/command.ts';
 import { openRealm, REALM, type Realm } from '../support/kerberos.ts';
 import { needs } from '../support/needs.ts';
-import { byOpenssh, makeKey, openSshd, realClock, stateOf, type Sshd } from '../support/sshd.ts';
+import { byOpenssh, makeKey, openSshd, processesWith, realClock, stateOf, type Sshd } from '../support/sshd.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'oombot-kerberos-'));
+/** The host's own name is no matter: its keytab has one for localhost alone. */
+const LINES = ['GSSAPIAuthentication yes', 'GSSAPIStrictAcceptorCheck no'];
+/** As docs/hosts.md has it. */
+const FORCED = `Match User oombot
+  ForceCommand /usr/local/bin/oombot-host watch change
+  DisableForwarding yes
+  PermitTTY no
+  PermitUserRC no`.split('\n');
 const ask = { timeoutMs: 10_000, maxBytes: 1_000 };
 
 describe('a host by Kerberos', needs('sshd', 'ssh', 'ssh-keygen', 'krb5kdc', 'kadmin.local', 'kinit'), () => {
@@ -19,14 +31,14 @@ describe('a host by Kerberos', needs('sshd', 'ssh', 'ssh-keygen', 'krb5kdc', 'ka
   let realm: Realm;
   let sshd: Sshd;
   let both: Sshd;
+  let through: string[];
   beforeAll(async () => {
     realm = await openRealm(['oombot', 'stranger']);
     realm.allow('root', ['oombot']);
-    const through = ['env', `KRB5_CONFIG=${realm.env['KRB5_CONFIG']}`, `KRB5_KTNAME=${realm.hostKeytab}`];
-    const lines = ['GSSAPIAuthentication yes', 'GSSAPIStrictAcceptorCheck no'];
+    through = ['env', `KRB5_CONFIG=${realm.env['KRB5_CONFIG']}`, `KRB5_KTNAME=${realm.hostKeytab}`];
     [sshd, both] = await Promise.all([
-      openSshd({ through, lines: [...lines, 'PubkeyAuthentication no'] }),
-      openSshd({ through, lines }),
+      openSshd({ through, lines: [...LINES, 'PubkeyAuthentication no'] }),
+      openSshd({ through, lines: LINES }),
     ]);
   });
   afterEach(async () => {
@@ -40,14 +52,22 @@ describe('a host by Kerberos', needs('sshd', 'ssh', 'ssh-keygen', 'krb5kdc', 'ka
   /** db01, whose ssh_config says all of it; `key` is of oombot.yaml. */
   function connect(
     ticket: string | null,
-    { to = sshd, name = 'localhost', more = '', key = null as string | null, kerberos = 'yes', env = realm.env } = {},
+    {
+      to = sshd,
+      name = 'localhost',
+      more = '',
+      key = null as string | null,
+      kerberos = 'yes',
+      env = realm.env,
+      user = 'root',
+    } = {},
   ): Connection {
     const folder = mkdtempSync(path.join(dir, 'config-'));
     const [config, known] = [path.join(folder, 'config'), path.join(folder, 'known_hosts')];
     writeFileSync(known, `[${name}]:${to.port} ${to.publicKey('ed25519')}\n`);
     writeFileSync(
       config,
-      `Host db01\n HostName ${name}\n Port ${to.port}\n User root\n UserKnownHostsFile ${known} ${both.knownHostsFile}\n IdentityFile ${key ?? '/none'}\n GSSAPIAuthentication ${kerberos}\n${more}`,
+      `Host db01\n HostName ${name}\n Port ${to.port}\n User ${user}\n UserKnownHostsFile ${known} ${both.knownHostsFile}\n IdentityFile ${key ?? '/none'}\n GSSAPIAuthentication ${kerberos}\n${more}`,
     );
     const ssh = openSsh({
       clock: realClock,
@@ -62,7 +82,7 @@ describe('a host by Kerberos', needs('sshd', 'ssh', 'ssh-keygen', 'krb5kdc', 'ka
     });
     opened.push(ssh);
     const settings = { host: 'db01', configFile: config, given: key === null ? [] : (['identityFile'] as const) };
-    return ssh.connect(byOpenssh(to.target({ name: 'db01', identityFile: key }), settings));
+    return ssh.connect(byOpenssh(to.target({ name: 'db01', user, identityFile: key }), settings));
   }
 
   async function found(connection: Connection): Promise<{ what: string | undefined; fix: unknown }> {
@@ -114,6 +134,56 @@ describe('a host by Kerberos', needs('sshd', 'ssh', 'ssh-keygen', 'krb5kdc', 'ka
     await stateOf(connection, 'connected');
   });
 
+  it('is checked by the command line with what Kerberos finds in its environment: no ticket, then a keytab', async () => {
+    const [known, yaml] = [path.join(dir, 'known_hosts'), path.join(dir, 'oombot.yaml')];
+    writeFileSync(known, `[localhost]:${sshd.port} ${sshd.publicKey('ed25519')}\n`);
+    writeFileSync(path.join(dir, 'ssh_config'), 'Host localhost\n GSSAPIAuthentication yes\n');
+    writeFileSync(
+      yaml,
+      `ssh: { user: root, knownHosts: ${known}, configFile: ${path.join(dir, 'ssh_config')}, transport: openssh }
+hosts: [{ name: db01, address: localhost, port: ${sshd.port} }]\n`,
+    );
+    function check(env: Record<string, string>): Promise<Ran> {
+      return runCommand(['check', 'db01', '--config', yaml], { cwd: dir, env: { HOME: dir, ...realm.env, ...env } });
+    }
+
+    const none = await check({});
+    const byKeytab = await check({ KRB5_CLIENT_KTNAME: realm.keytab, KRB5CCNAME: `FILE:${path.join(dir, 'own')}` });
+
+    expect(none.out).toMatch(/takes no key: "No Kerberos credentials available[^]*\bkinit\n/);
+    expect(byKeytab.out).not.toContain('Kerberos');
+    expect(byKeytab.out).toMatch(/^db01 +log in: yes/m);
+  });
+
+  it(
+    'gets no more than a key does where sshd forces the command of the set-up',
+    needs('namespaces', 'sudo'),
+    async () => {
+      const host = await openUnsharedHost();
+      opened.push(host);
+      const { status } = host.run(renderSetup(setupOptions()));
+      const to = await openSshd({
+        through: [...host.through, ...through],
+        lines: [...LINES, ...FORCED],
+      });
+      opened.push(to);
+      realm.allow('oombot', ['oombot']);
+      const connection = connect(realm.ticket('oombot'), { to, user: 'oombot' });
+      await stateOf(connection, 'connected');
+
+      const refused = await connection.exec('id', ask);
+      const config = { name: 'db01', tags: [], channel: null, logFiles: null, target: connection.target };
+      const findings = await checkConnection(config, connection, realClock);
+
+      expect(status).toBe(0);
+      expect(refused.stdout.toString()).toContain('#oombot-host 1 refused');
+      // What there is beside is of the machine.
+      expect(
+        findings.map(({ code }) => code).filter((code) => !/^no-(?:kernel-entries|capability)$/.test(code)),
+      ).toEqual([]);
+    },
+  );
+
   it.each([
     ['the principal may not log in', () => connect(realm.ticket('stranger')), '~root/.k5login on the host names'],
     ['ssh is not to use it', () => connect(realm.ticket('oombot'), { kerberos: 'no' }), 'GSSAPIAuthentication yes'],
@@ -158,22 +228,21 @@ describe('a host by Kerberos', needs('sshd', 'ssh', 'ssh-keygen', 'krb5kdc', 'ka
     await stateOf(connect(realm.ticket('oombot'), { to: both, more: jump }), 'connected');
   });
 
-  it('does not quote what Kerberos said at the login as the reason of a loss', async () => {
-    const own = await openSshd({
-      through: ['env', `KRB5_CONFIG=${realm.env['KRB5_CONFIG']}`, `KRB5_KTNAME=${realm.hostKeytab}`],
-      lines: ['GSSAPIAuthentication yes', `Banner ${path.join(dir, 'banner')}`],
-    });
+  it('takes nothing that was said at the login for the reason of a loss: ssh was killed', async () => {
+    const own = await openSshd({ through, lines: [...LINES, `Banner ${path.join(dir, 'banner')}`] });
     opened.push(own);
     writeFileSync(path.join(dir, 'banner'), 'For members only\n');
-    const connection = connect(null, { to: own, key: own.identityFile });
+    const ticket = `FILE:${path.join(dir, 'nobody')}`;
+    const connection = connect(ticket, { to: own, key: own.identityFile });
     await stateOf(connection, 'connected');
     const lost: string[] = [];
     connection.onState(({ kind, sentence }) => kind === 'connecting' && lost.push(sentence));
 
-    await own.stop();
+    for (const [pid, line] of processesWith(`KRB5CCNAME=${ticket}`))
+      if (line.startsWith('ssh ')) process.kill(pid, 'SIGKILL');
     await vi.waitFor(() => expect(lost).toHaveLength(1), 8_000);
 
-    expect(lost[0]).not.toMatch(/Kerberos|members/);
+    expect(lost).toEqual(['The connection to db01 was lost; connecting again.']);
   });
 
   it('tries again by itself where no KDC answers', async () => {

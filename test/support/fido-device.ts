@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -11,7 +12,10 @@ export interface FidoDevice {
   env: Record<string, string>;
   /** Makes a key on it, whose halves then lie in files as those of any other. */
   makeKey: (file: string, type: 'ed25519-sk' | 'ecdsa-sk', options?: readonly string[]) => void;
-  plugIn: () => void;
+  /** `isWaiting`: it waits to be touched. */
+  plugIn: (isWaiting?: boolean) => void;
+  /** Resolves once somebody has waited for it. */
+  touch: () => Promise<void>;
   unplug: () => void;
   close: () => void;
 }
@@ -23,8 +27,10 @@ export function openFidoDevice(): FidoDevice {
   execFileSync('cc', ['-shared', '-fPIC', '-Wall', '-Wextra', '-Werror', '-o', provider, source, '-lcrypto']);
   const env = { SOFTWARE_FIDO_DEVICE: device };
 
-  function plugIn(): void {
-    writeFileSync(device, '');
+  function plugIn(isWaiting = false): void {
+    rmSync(device, { force: true });
+    if (isWaiting) execFileSync('mkfifo', [device]);
+    else writeFileSync(device, '');
   }
   plugIn();
   return {
@@ -35,6 +41,7 @@ export function openFidoDevice(): FidoDevice {
       execFileSync('ssh-keygen', words, { env: { ...process.env, ...env }, stdio: 'pipe' });
     },
     plugIn,
+    touch: () => writeFile(device, ''),
     unplug: () => rmSync(device),
     close: () => rmSync(dir, { recursive: true, force: true }),
   };

@@ -14,6 +14,8 @@ export interface Realm {
   env: Record<string, string>;
   /** The key of `host/localhost`, for KRB5_KTNAME. */
   hostKeytab: string;
+  /** The keys of all principals, for KRB5_CLIENT_KTNAME: it stands for the first of them. */
+  keytab: string;
   /** A ticket for a principal, in a cache of its own; what KRB5CCNAME is to be. */
   ticket: (principal: string, lifetimeSeconds?: number) => string;
   /** Lets these principals, and no others, log in as that user. */
@@ -100,6 +102,7 @@ export async function openRealm(principals: readonly string[]): Promise<Realm> {
     dir,
     env,
     hostKeytab,
+    keytab,
     ticket: (principal, lifetimeSeconds = 3_600) => {
       const cache = `FILE:${path.join(dir, `ticket-${++tickets}`)}`;
       run('kinit', '-c', cache, '-k', '-t', keytab, '-l', `${lifetimeSeconds}s`, principal);

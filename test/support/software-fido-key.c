@@ -2,6 +2,7 @@
 // the file that SOFTWARE_FIDO_DEVICE names: without it, it is unplugged. The handle of a key is the whole private key, so that nothing
 // needs to be kept; a real device would encrypt it. Whoever calls frees what is returned, and checks that nothing is missing.
 
+#include <fcntl.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ECDSA = 0, VERIFIED = 4, FAILED = -1, UNSUPPORTED = -2, NO_PIN = -3, NO_DEVICE = -4, HASH_BYTES = 32 };
+enum { ECDSA = 0, TOUCHED = 1, VERIFIED = 4, FAILED = -1, UNSUPPORTED = -2, NO_PIN = -3, NO_DEVICE = -4, HASH_BYTES = 32 };
 
 struct enrolled {
   uint8_t flags;
@@ -39,6 +40,9 @@ static int is_plugged_in(void) {
   const char *device = getenv("SOFTWARE_FIDO_DEVICE");
   return device != NULL && access(device, R_OK) == 0;
 }
+
+// Of a plain file the touch has come already; a named pipe is waited for until somebody writes to it.
+static void wait_for_touch(void) { close(open(getenv("SOFTWARE_FIDO_DEVICE"), O_RDONLY)); }
 
 uint32_t sk_api_version(void) { return 0x000a0000; }
 
@@ -72,12 +76,13 @@ int sk_sign(uint32_t alg, const uint8_t *data, size_t data_len, const char *appl
   (void)options;
   if (!is_plugged_in()) return NO_DEVICE;
   if ((flags & VERIFIED) && pin == NULL) return NO_PIN;
+  if (flags & TOUCHED) wait_for_touch();
   EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &handle, handle_len);
   EVP_MD_CTX *context = EVP_MD_CTX_new();
   struct sealed *made = calloc(1, sizeof *made);
   if (key == NULL || context == NULL || made == NULL) return FAILED;
 
-  // What is signed: the hash of the application, the flags (1: it was touched), a counter, and the hash of the data.
+  // What is signed: the hash of the application, the flags, a counter, and the hash of the data.
   made->flags = flags;
   made->counter = 1;
   uint8_t message[HASH_BYTES + 1 + 4 + HASH_BYTES] = {[HASH_BYTES] = flags, [HASH_BYTES + 4] = 1};
