@@ -20,7 +20,7 @@ export interface LoginTrouble {
   /**
    * `no-key`: there is no file with one. `locked-key`: it wants another passphrase. `jump-host`: the way there fails, not the host.
    * `fido-key`: the program ssh alone can use it. `no-ssh`: that program is not here, or too old. `local-program`: ssh would run a program
-   * of its configuration, which is not allowed.
+   * of its configuration, which is not allowed. `no-ticket`: Kerberos has none, or it has expired. `kerberos`: that fails in another way.
    */
   reason:
     | 'network'
@@ -31,6 +31,8 @@ export interface LoginTrouble {
     | 'unusable-key'
     | 'fido-key'
     | 'no-ssh'
+    | 'no-ticket'
+    | 'kerberos'
     | 'local-program'
     | 'jump-host'
     | 'unknown-host-key'

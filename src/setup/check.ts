@@ -47,6 +47,9 @@ function loginFix(host: CheckedHost, trouble: LoginTrouble): Finding['fix'] {
     case 'algorithms':
     case 'fido-key':
       return host.transport === 'openssh' ? null : { where: 'configuration', line: 'transport: openssh' };
+    case 'no-ticket':
+      return { where: 'bot', line: 'kinit' };
+    case 'kerberos':
     case 'local-program':
     case 'no-ssh':
     case 'network':

@@ -94,10 +94,14 @@ key_lines() {
     OpenSSH_[1-6].* | OpenSSH_7.[01]*) limits=no-pty,no-agent-forwarding,no-X11-forwarding,no-user-rc$([ -n "$3" ] || printf ',no-port-forwarding') ;;
   esac
   for target in $3; do limits=$limits,permitopen=\"$target\"; done
-  say "$1" | while IFS= read -r key; do say "$limits${FROM:+,from=\"$FROM\"},command=\"$2\" $key"; done
+  say "$1" | while IFS= read -r key; do
+    # Nobody is there to touch a FIDO key when the bot logs in.
+    case $key in sk-*) touch=,no-touch-required ;; *) touch= ;; esac
+    say "$limits$touch${FROM:+,from=\"$FROM\"},command=\"$2\" $key"
+  done
 }
 # The keys of a file of ours, without what restricts them.
-keys_in() { sed -n -E 's/^(.*[ ,"])?((ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp[0-9]*) AAAA.*)$/\2/p' "$1"; }
+keys_in() { sed -n -E 's/^(.*[ ,"])?((ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp[0-9]*|sk-[a-z0-9-]*@openssh\.com) AAAA.*)$/\2/p' "$1"; }
 check_keys() {
   if [ "$1" = "$PASTE" ]; then
     if [ ! -s "$2" ] || [ -z "$(keys_in "$2")" ]; then
@@ -107,7 +111,7 @@ check_keys() {
   fi
   say "$1" | while IFS= read -r key; do
     case $key in
-      'ssh-ed25519 AAAA'* | 'ssh-rsa AAAA'* | 'ecdsa-sha2-nistp'*' AAAA'*) ;;
+      'ssh-ed25519 AAAA'* | 'ssh-rsa AAAA'* | 'ecdsa-sha2-nistp'*' AAAA'* | 'sk-'*'@openssh.com AAAA'*) ;;
       *) exit 1 ;;
     esac
   done || die 'The key is not a public key of OpenSSH, such as "ssh-ed25519 AAAA... oombot"'

@@ -180,7 +180,9 @@ function hereDocument(text: string): string {
 }
 
 // ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl bot@example
-const PUBLIC_KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) (AAAA[A-Za-z0-9+/]+={0,2})(?: (.*))?$/;
+// sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIMwS/MWnmeUTvnOMgQ4kTGVtbkXwxBaU0qUmQlREYMVTAAAABHNzaDo= FIDO
+const PUBLIC_KEY =
+  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) (AAAA[A-Za-z0-9+/]+={0,2})(?: (.*))?$/;
 
 /** A public key as one line, its comment cut to what cannot mean anything. */
 function publicKeyLine(text: string): string {

@@ -19,6 +19,8 @@ const REQUEST_IDENTITIES = Buffer.from([0, 0, 0, 1, 11]);
 const IDENTITIES_ANSWER = 12;
 const ANSWER_BYTES_MAX = 256 * 1024;
 const ANSWER_MS = 3_000;
+/** sk-ssh-ed25519@openssh.com, and its certificates. */
+const FIDO_TYPE = /^sk-(?:ssh|ecdsa)-/;
 
 /** A certificate to offer for a key of the agent. */
 export interface AgentCertificate {
@@ -27,21 +29,33 @@ export interface AgentCertificate {
   signsAs: 'certificate' | 'key';
 }
 
-/** The user certificates that an agent holds, in its order; ssh2 leaves them out. None where it does not answer within three seconds. */
-export async function readAgentCertificates(socket: string): Promise<Certificate[]> {
+/** What ssh2 leaves out of an agent's keys. */
+export interface AgentKeys {
+  /** Of users, in its order. */
+  certificates: Certificate[];
+  /** Whether it holds keys that only the program ssh can use, and no other. */
+  fido: 'none' | 'some' | 'alone';
+}
+
+/** Nothing where it does not answer within three seconds. */
+export async function readAgentKeys(socket: string): Promise<AgentKeys> {
   const answer = await readIdentities(socket);
-  const found: Certificate[] = [];
+  const certificates: Certificate[] = [];
+  let [fidoKeys, otherKeys] = [0, 0];
   try {
     const read = openReader(answer ?? Buffer.alloc(0));
     for (let left = read.uint32(); left > 0; left--) {
-      const certificate = parseCertificate(read.string());
+      const blob = read.string();
+      const certificate = parseCertificate(blob);
       read.string(); // the comment
-      if (certificate?.kind === 'user') found.push(certificate);
+      if (certificate?.kind === 'user') certificates.push(certificate);
+      if (FIDO_TYPE.test(openReader(blob).string().toString('latin1'))) fidoKeys++;
+      else otherKeys++;
     }
   } catch {
     // It is cut off: what came before counts.
   }
-  return found;
+  return { certificates, fido: fidoKeys === 0 ? 'none' : otherKeys === 0 ? 'alone' : 'some' };
 }
 
 /** What follows the type of the agent's answer; null: there is none. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import ssh2, { type AgentAuthMethod, type ParsedKey, type PublicKeyAuthMethod } from 'ssh2';
 
-import { agentWith, readAgentCertificates, type AgentCertificate } from './agent.ts';
+import { agentWith, readAgentKeys, type AgentCertificate } from './agent.ts';
 import { judgeCertificate, type FoundCertificate } from './certificate-check.ts';
 import { certifiedKey } from './certificate-login.ts';
 import { parseCertificateFile, type Certificate } from './certificate.ts';
@@ -63,7 +63,7 @@ export function openIdentities(options: {
     const socket = settings.identityAgent === 'none' ? null : (settings.identityAgent ?? options.agentSocket);
     if (identityFile === null) return loadDefaults(user, settings.identitiesOnly === true ? null : socket);
     const files = [identityFile, ...(settings.moreIdentityFiles ?? [])].slice(0, OFFERS_MAX);
-    const held = socket === null ? [] : await readAgentCertificates(socket);
+    const held = socket === null ? [] : (await readAgentKeys(socket)).certificates;
     return together(
       await Promise.all(files.map((file) => loadFile(user, file, socket, held, settings.certificateFile ?? null))),
     );
@@ -93,6 +93,7 @@ export function openIdentities(options: {
     // As OpenSSH: the agent may hold the key whose public half lies beside an encrypted or absent private one.
     const publicKey = isUsable ? key.getPublicSSH() : agentSocket === null ? null : await readPublicKey(`${file}.pub`);
     if (publicKey === null) {
+      if (await isFidoKey(file)) return fidoProblem(`the key file ${file} holds a FIDO key, which needs`);
       if (key instanceof Error) return problemWith(file, key);
       return {
         kind: 'problem',
@@ -159,9 +160,11 @@ export function openIdentities(options: {
     const words = usable.map((one) => one.words);
     const hints = usable.map((one) => one.hint);
     if (agentSocket !== null) {
-      const held = (await readAgentCertificates(agentSocket)).map(asFound);
-      const { usable: certificates, hint } = judgeAll(held, username, null);
-      hints.unshift(hint);
+      const held = await readAgentKeys(agentSocket);
+      if (held.fido === 'alone' && usable.length === 0)
+        return fidoProblem('all keys of the agent are FIDO keys, which need');
+      const { usable: certificates, hint } = judgeAll(held.certificates.map(asFound), username, null);
+      hints.unshift(hint ?? (held.fido === 'none' ? null : `The agent has a FIDO key, which needs ${FIDO_FIX}`));
       const offered = certificates.slice(0, OFFERS_MAX - methods.length);
       let left = OFFERS_MAX - methods.length - offered.length;
       methods.unshift({ type: 'agent', username, agent: agentWith(agentSocket, offered, () => left-- > 0) });
@@ -208,14 +211,24 @@ function parsePrivateKey(text: Buffer, passphrase: string | null): ParsedKey | E
   return key;
 }
 
+const FIDO_FIX = 'this machine’s own ssh: set transport: openssh for this host';
+
+function fidoProblem(what: string): Identity {
+  return { kind: 'problem', reason: 'fido-key', sentence: `${what} ${FIDO_FIX}` };
+}
+
+/** By its public half: the file itself says what it is in the open, whatever encrypts the private one, and `.pub` does where there is no file. */
+async function isFidoKey(file: string): Promise<boolean> {
+  const [own, beside] = await Promise.all(
+    [file, `${file}.pub`].map((one) => readFile(one, 'latin1').catch(() => null)),
+  );
+  if (own === null || own === undefined) return /^sk-(?:ssh|ecdsa)-/.test(beside ?? '');
+  const base64 = /^-----BEGIN OPENSSH PRIVATE KEY-----\s+([\w+/=\s]{1,1000})/.exec(own)?.[1] ?? '';
+  return /sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@/.test(Buffer.from(base64, 'base64').toString('latin1'));
+}
+
 /** A file that is there, and holds no key that can be used. */
 function problemWith(file: string, { message }: Error): Identity {
-  if (/\bsk-(?:ssh|ecdsa)-/.test(message))
-    return {
-      kind: 'problem',
-      reason: 'fido-key',
-      sentence: `the key file ${file} holds a FIDO key, which needs this machine’s own ssh: set transport: openssh for this host`,
-    };
   const isLocked = /encrypted|passphrase|decrypt/i.test(message);
   const hint = isLocked ? '; set OOMBOT_SSH_PASSPHRASE to its passphrase' : '';
   return {

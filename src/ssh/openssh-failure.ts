@@ -5,7 +5,6 @@ import { judgeHostCertificate } from './host-certificate.ts';
 import { fingerprintOf, hostKeyType, knownHostsLine, type KnownKeys } from './known-hosts.ts';
 import {
   algorithmFailure,
-  authenticationFailure,
   certificateSentence,
   networkFailure,
   placeOf,
@@ -13,6 +12,7 @@ import {
   refusalSentence,
   type LoginFailure,
 } from './login-failure.ts';
+import { kerberosFix, kerberosWords, quotable, refusalFailure } from './openssh-refusal.ts';
 import type { SshTarget } from './target.ts';
 
 /** What the program ssh said before it ended without a login. */
@@ -37,9 +37,7 @@ const NETWORK: readonly (readonly [RegExp, string])[] = [
 
 const HOST_KEY = /you have requested strict checking|is marked as revoked|Host key verification failed/;
 const LOGIN =
-  /^(?:\S+@(?<host>\S+): Permission denied \(|Received disconnect from (?<address>\S+) port \d+:\d+: Too many authentication failures)/;
-
-const KEY_FILE = /^(?:no such identity|Load key|Permissions \d+ for|sign_and_send_pubkey|provider )/;
+  /^(?:\S+@(?<host>\S+): Permission denied \((?<methods>[^)]*)|Received disconnect from (?<address>\S+) port \d+:\d+: Too many authentication failures)/;
 
 // What ssh says after the reason: that it gives up, or that the program on the way has ended, such as the ssh of a ProxyJump.
 const AFTERWORDS =
@@ -61,20 +59,8 @@ export function opensshFailure(
   // Until the host has shown its key, all that is said is about the way to it.
   const isOnTheWay = shown === null && /\bUNKNOWN port 65535$/.test(lines.at(-1) ?? '');
   const refusal = LOGIN.exec(lines.findLast((line) => LOGIN.test(line)) ?? '');
-  if (refusal !== null && isOnTheWay) return jumpLoginFailure(target, refusal);
-  if (refusal !== null) {
-    const ofFile = lines.findLast((line) => KEY_FILE.test(line));
-    // What signature an old server would have wanted ssh says nowhere.
-    const old =
-      target.allowSha1 === true
-        ? ''
-        : '; if it is an RSA key and the server is older than OpenSSH 7.2, set allowSha1: true for this host';
-    const hint =
-      ofFile === undefined
-        ? `If the key has a passphrase, load it into an agent${old}`
-        : `ssh said: "${lastWords(ofFile)}"`;
-    return authenticationFailure(target, { words: target.identityFile ?? 'the keys that ssh offers', hint });
-  }
+  if (refusal !== null && isOnTheWay) return jumpLoginFailure(target, refusal, lines);
+  if (refusal !== null) return refusalFailure(target, refusal.groups?.['methods'] ?? '', lines);
   const ofKey = lines.find((line) => HOST_KEY.test(line));
   if (ofKey !== undefined) return hostKeyFailure(target, known, shown, lastWords(ofKey));
   const isForAlgorithms = /no matching|no mutual/i.test(last);
@@ -98,12 +84,18 @@ function wayWords(last: string): string {
   return AFTERWORDS.test(last) ? `the connection through ${way} closed before the login` : `${way} failed: "${last}"`;
 }
 
-function jumpLoginFailure(target: SshTarget, { input, groups }: RegExpExecArray): LoginFailure {
+function jumpLoginFailure(
+  target: SshTarget,
+  { input, groups }: RegExpExecArray,
+  lines: readonly string[],
+): LoginFailure {
   const jump = printable(groups?.['host'] ?? groups?.['address'] ?? '');
+  const kerberos = kerberosWords(groups?.['methods'] ?? '', lines);
+  const ticket = kerberos === null ? '' : ` Kerberos said: "${kerberos}". ${kerberosFix(kerberos)}.`;
   return {
     kind: 'person',
     reason: 'jump-host',
-    sentence: `${placeOf(target)} cannot be reached: its jump host ${jump} refuses the login (ssh said: "${lastWords(input)}"). Add the public key to ~/.ssh/authorized_keys on the jump host, and check its User and IdentityFile in ssh_config.`,
+    sentence: `${placeOf(target)} cannot be reached: its jump host ${jump} refuses the login (ssh said: "${lastWords(input)}").${ticket} Add the public key to ~/.ssh/authorized_keys on the jump host, and check its User and IdentityFile in ssh_config.`,
     hostKey: null,
   };
 }
@@ -133,9 +125,7 @@ export function keyShown(target: SshTarget, key: Buffer): HostKey {
 /** The last line that ssh said for a reason, as far as it can be shown. */
 export function lastWords(said: string): string {
   const lines = linesOf(said);
-  return printable(lines.findLast((line) => !AFTERWORDS.test(line)) ?? lines.at(-1) ?? '')
-    .replace(/\.$/, '')
-    .replaceAll('"', "'");
+  return quotable(lines.findLast((line) => !AFTERWORDS.test(line)) ?? lines.at(-1) ?? '');
 }
 
 function linesOf(said: string): string[] {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import type { KnownHostLine } from './known-hosts.ts';
+import { SAY_KERBEROS } from './openssh-refusal.ts';
 import type { OpensshSettings, SshTarget } from './target.ts';
 
 /** What one `ssh` process has for itself, in a folder that only its user can enter. */
@@ -57,6 +58,7 @@ RemoteCommand none
 EscapeChar none
 ConnectionAttempts 1
 LogLevel INFO
+${SAY_KERBEROS}
 `;
 
 // A Unix socket's path has 108 bytes, and ssh first makes one with 17 more. For a hop of its ProxyJump, ssh gives the path of the file to

@@ -235,6 +235,8 @@ export function openOpenssh(options: { environment: NodeJS.ProcessEnv; agentSock
       if (fault !== '') return { ...noRoom(target, fault), shown };
       return { kind: 'failed', failure: opensshFailure(target, known, { said, shown, isLate }), shown };
     }
+    // What it said on its way in, such as a banner, is not why it ends later.
+    said = '';
     const key = await folder.shownKey();
     const removed = gone.promise.then(folder.remove);
 

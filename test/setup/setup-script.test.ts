@@ -172,6 +172,22 @@ describe('on Debian', needs('namespaces', 'sudo'), () => {
     expect(on.run('cat /home/oombot/.ssh/authorized_keys').stdout).toBe(`${FORCED} ${ANOTHER_KEY}\n`);
   });
 
+  it.each([
+    'sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIMwS/MWnmeUTvnOMgQ4kTGVtbkXwxBaU0qUmQlREYMVTAAAABHNzaDo= bot',
+    'sk-ecdsa-sha2-nistp256@openssh.com AAAAInNrLWVjZHNhLXNoYTItbmlzdHAyNTZAb3BlbnNzaC5jb20AAAAIbmlzdHAyNTYAAABBBLKyQKZ/lMOhi33ogzbTET2vF7DnydaihmQ9fA7+lD31vYfrvBa7H9mmHeaT4rOtDWa16EOvqWTT3/bJs5r37tgAAAAEc3NoOg== bot',
+  ])('asks for no touch of the FIDO key %s, beside a plain key, and keeps both', async (key) => {
+    const on = await machine();
+    const lines = `${FORCED} ${A_KEY}\n${FORCED.replace('restrict,', 'restrict,no-touch-required,')} ${key}\n`;
+
+    const first = run(on, { publicKeys: [A_KEY, key] });
+    const made = on.run('cat /home/oombot/.ssh/authorized_keys').stdout;
+    const again = run(on, { publicKeys: [] });
+
+    expect(first.status).toBe(0);
+    expect(made).toBe(lines);
+    expect(again.stdout).toContain('Nothing was changed');
+  });
+
   it('mends what was bent, and leaves nothing half written', async () => {
     const on = await machine();
     run(on);

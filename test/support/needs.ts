@@ -101,10 +101,18 @@ const PARTS = {
     isHere: () => !isRoot || spawnSync('runuser', ['-u', 'nobody', '--', process.execPath, '-e', '0']).status === 0,
     get: 'clone it into a folder that is open to others, not into /root',
   },
+  'C compiler': {
+    called: 'a C compiler, with the headers of OpenSSL',
+    isHere: () => isProgram('cc') && existsSync('/usr/include/openssl/evp.h'),
+    get: 'apt-get install gcc libc6-dev libssl-dev',
+  },
   ...programs({
     'ssh-keygen': 'openssh-client',
     'ssh-agent': 'openssh-client',
     ssh: 'openssh-client',
+    krb5kdc: 'krb5-kdc',
+    'kadmin.local': 'krb5-admin-server',
+    kinit: 'krb5-user',
     sudo: 'sudo',
     doas: 'opendoas',
     ps: 'procps',
