@@ -13,7 +13,8 @@ export async function inPlace<T>(
     const result = work();
     started.resolve({ result });
     await Promise.race([result, patience(done.signal)].map((one) => one.catch(() => undefined)));
-    done.abort();
+    // Without a reason it would make an error with a stack each time.
+    done.abort('done');
   });
   return (await started.promise).result;
 }

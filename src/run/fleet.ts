@@ -17,6 +17,8 @@ export interface FleetWorld extends WatchWorld {
 export interface WatchedFleet extends WatchedHosts {
   /** Takes up a new list of hosts: what did not change goes on undisturbed. */
   replace: (hosts: readonly HostConfig[]) => Promise<void>;
+  /** The host of this name; undefined: there is none. Cheap for any number of hosts. */
+  host: (name: string) => Pick<HostConfig, 'name' | 'tags' | 'channel'> | undefined;
   /** Watches these and leaves the others to other processes. null: all. */
   watchOnly: (names: readonly string[] | null) => Promise<void>;
   /** What is off on a host, one sentence each, with what would mend it. */
@@ -114,6 +116,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
   return {
     link: (host) => members.get(host)?.link ?? null,
     hosts: () => [...members.values()].map(({ config: { name, tags, channel } }) => ({ name, tags, channel })),
+    host: (name) => members.get(name)?.config,
     check: async (host) => {
       const member = members.get(host);
       if (member === undefined) return [];

@@ -25,15 +25,11 @@ export interface Hosts {
 
 export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }: Base, opened: Opened): Hosts {
   function channelOf({ host }: { host: string }): string {
-    return channelFor(settings.now(), hostCalled(host));
+    return channelFor(settings.now(), fleet.host(host));
   }
 
   function mentionOf(host: string): string | null {
-    return mentionFor(settings.now(), hostCalled(host));
-  }
-
-  function hostCalled(name: string) {
-    return fleet.hosts().find((one) => one.name === name);
+    return mentionFor(settings.now(), fleet.host(host));
   }
 
   const reports = openReportKeeper({ store, clock, log });
@@ -47,11 +43,11 @@ export function openHosts({ settings, log, metrics, store, ssh, saved, unsaved }
     clock,
     log,
     channelOf,
-    webhooksOf: ({ host }) => webhooksFor(settings.now(), hostCalled(host)),
+    webhooksOf: ({ host }) => webhooksFor(settings.now(), fleet.host(host)),
     onLines: (count) => metrics.lines.inc(count),
     onGap: (host) => metrics.gaps.inc({ host }),
     sampleEveryMs: () => settings.now().sampleEveryMs,
-    warnWithinMs: (host) => warningFor(settings.now(), hostCalled(host)),
+    warnWithinMs: (host) => warningFor(settings.now(), fleet.host(host)),
     onSaved: saved.ring,
     onUnsaved: (incident, channel) => unsaved.ring({ incident, channel }),
   });
