@@ -116,7 +116,8 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     facts: null,
   };
   let watchedSinceMs = clock.nowMs();
-  const beside = { store, clock, saves, snapshots, turns, drills: world.drills, signal, onGap, onLines: noteLines };
+  const { drills } = world;
+  const beside = { store, clock, saves, snapshots, turns, looks, drills, signal, onGap, onLines: noteLines };
   /** Since when it is read while the record does not answer; null: it answered. */
   let withoutRecordSinceMs: number | null = null;
   const { repeat, killed } = openPeriodic(host, world);

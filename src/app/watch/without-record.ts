@@ -5,6 +5,7 @@ import { unlessAborted } from '../unless-aborted.ts';
 import { withTimeout } from '../with-timeout.ts';
 import type { DrillWatch } from './drill-watch.ts';
 import { openLineQueue } from './line-queue.ts';
+import type { Looks } from './looks.ts';
 import { openLogReader } from './log-reader.ts';
 import { isPast } from './past.ts';
 import type { SaveQueue } from './save-queue.ts';
@@ -21,6 +22,7 @@ export interface WithoutRecordWorld {
   /** Knows kills on purpose; absent: there are none. */
   drills?: Pick<DrillWatch, 'tellApart'> | undefined;
   turns: Turns;
+  looks: Looks;
   /** What died before is read when the record answers. */
   sinceMs: number;
   onLines: (batch: LogBatch) => void;
@@ -55,7 +57,7 @@ export async function readPositions(
  * log is not kept, so that all is read again, from where the record says. Until the record answers, or the host is lost.
  */
 export async function watchWithoutRecord(link: HostLink, world: WithoutRecordWorld): Promise<FollowEnd> {
-  const { facts, clock, saves, snapshots, turns, sinceMs, onGap } = world;
+  const { facts, clock, saves, snapshots, turns, looks, sinceMs, onGap } = world;
   const { host } = link;
   const answered = new AbortController();
   const until = AbortSignal.any([world.signal, answered.signal]);
@@ -75,7 +77,10 @@ export async function watchWithoutRecord(link: HostLink, world: WithoutRecordWor
   async function keepAsking(): Promise<void> {
     while (!until.aborted) {
       await clock.sleep(spread(host, ASK_EVERY_MS), until).catch(() => undefined);
-      if (!until.aborted && (await readPositions(host, world)) !== null) answered.abort();
+      if (until.aborted) return;
+      // Thousands that asked at once would keep it from answering any of them.
+      const known = await looks(() => readPositions(host, world), until).catch(() => null);
+      if (known !== null) answered.abort();
     }
   }
 
