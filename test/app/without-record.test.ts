@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Store } from '../../src/app/store-port.ts';
+import { openLooks } from '../../src/app/watch/looks.ts';
 import { openDrillWatch } from '../../src/app/watch/drill-watch.ts';
 import { watchHost } from '../../src/app/watch/watch-host.ts';
 import { readPositions } from '../../src/app/watch/without-record.ts';
@@ -47,6 +48,7 @@ describe('a host whose record does not answer', () => {
     let asked = 0;
     const world = {
       clock,
+      looks: openLooks(clock),
       saves: { drained: () => saved.promise } as Parameters<typeof readPositions>[1]['saves'],
       store: { positions: () => Promise.resolve((asked += 1) > 0 ? [] : []) },
     };
@@ -60,6 +62,34 @@ describe('a host whose record does not answer', () => {
     expect(await readPositions('db01', world)).toEqual([]);
 
     expect(asked).toBe(1);
+  });
+
+  it('is asked for one host alone until it answers, and the others begin without it at once', async () => {
+    const clock = fakeClock(NOW);
+    let isAway = true;
+    let asked = 0;
+    const world = {
+      clock,
+      looks: openLooks(clock),
+      saves: { drained: () => Promise.resolve() } as Parameters<typeof readPositions>[1]['saves'],
+      store: {
+        positions: () => {
+          asked += 1;
+          return isAway ? new Promise<never>(() => {}) : Promise.resolve([]);
+        },
+      },
+    };
+    const first = readPositions('db01', world);
+    await clock.advance(3_000);
+    expect(await first).toBeNull();
+    for (let host = 0; host < 100; host += 1) expect(await readPositions(`web${host}`, world)).toBeNull();
+    expect(asked).toBe(1);
+
+    isAway = false;
+    await clock.advance(5_000);
+
+    expect(await readPositions('db01', world)).toEqual([]);
+    expect(await readPositions('web1', world)).toEqual([]);
   });
 });
 

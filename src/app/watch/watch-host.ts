@@ -128,16 +128,11 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
 
   async function followOnce(): Promise<void> {
     await link.whenConnected(signal);
-    const looked = await unlessAborted(link.probe(), signal);
+    const looked = await unlessAborted(looks.inTurn(takeUp, signal), signal);
     if (looked.kind === 'failed') return failed(looked.sentence);
-    const { facts } = looked;
-    const known = await unlessAborted(readPositions(host, beside), signal);
-    if (known === null) return ended(await readWithoutRecord(facts));
-    const formerly = await unlessAborted(
-      looks(() => remember(facts), signal),
-      signal,
-    );
-    const positions = formerly === null ? known : await store.positions(host);
+    const { facts, remembered } = looked;
+    if (remembered === null) return ended(await readWithoutRecord(facts));
+    const { positions, formerly } = remembered;
     const begun = beginWatching(positions, withoutRecordSinceMs ?? clock.nowMs());
     withoutRecordSinceMs = null;
     watchedSinceMs = begun.sinceMs;
@@ -192,13 +187,20 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
     await ended(end);
   }
 
-  /** What the record knows of the machine is known from then on. Gives the name that it had before; null: it has that name still. */
-  async function remember(facts: HostFacts): Promise<string | null> {
-    const configured = world.configured?.() ?? [];
-    const formerly = await recogniseHost(host, facts, { store, clock, log, configured });
+  /** What the host is, and what the record knows of it; `remembered` null: the record does not answer. */
+  async function takeUp() {
+    const looked = await unlessAborted(link.probe(), signal);
+    return looked.kind === 'failed' ? looked : { ...looked, remembered: await remember(looked.facts) };
+  }
+
+  async function remember(facts: HostFacts) {
+    const known = await unlessAborted(readPositions(host, beside), signal);
+    if (known === null) return null;
+    const formerly = await recogniseHost(host, facts, { store, clock, log, configured: world.configured?.() ?? [] });
+    const positions = formerly === null ? known : await store.positions(host);
     await snapshots.load();
-    await world.drills?.load(host);
-    return formerly;
+    await drills?.load(host);
+    return { positions, formerly };
   }
 
   /** The record cannot be read: what dies meanwhile is told from memory. */
@@ -254,7 +256,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       () => waitMs,
       async () => {
         waitMs = spread(host, COUNTER_EVERY_MS);
-        await looks(() => counting.look(until), until);
+        await looks.inTurn(() => counting.look(until), until);
       },
       COUNTER_AFTER_KILL_MS,
     );
@@ -267,7 +269,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       () => waitMs,
       async () => {
         waitMs = spread(host, SNAPSHOT_EVERY_MS);
-        await looks(() => unlessAborted(snapshots.take(), until), until);
+        await looks.inTurn(() => unlessAborted(snapshots.take(), until), until);
       },
       SNAPSHOT_AFTER_MS,
     );

@@ -38,16 +38,21 @@ const NO_PAST = { source: 'past', value: 'read' };
 /** Up to where each source was read, once nothing waits for the record. null: the record does not take or tell it now. */
 export async function readPositions(
   host: string,
-  { store, saves, clock }: Pick<WithoutRecordWorld, 'store' | 'saves' | 'clock'>,
+  { store, saves, clock, looks }: Pick<WithoutRecordWorld, 'store' | 'saves' | 'clock' | 'looks'>,
 ): Promise<Awaited<ReturnType<Store['positions']>> | null> {
+  if (looks.isRecordSilent()) return null;
+  let isAsked = false;
   try {
     // What waits belongs to the positions: reading goes on behind it.
     const read = await withTimeout(clock, RECORD_WITHIN_MS, async (signal) => {
       await unlessAborted(saves.drained(), signal);
+      isAsked = true;
       return store.positions(host);
     });
+    if (isAsked) looks.recordAnswered(read.kind === 'done');
     return read.kind === 'done' ? read.value : null;
   } catch {
+    looks.recordAnswered(false);
     return null;
   }
 }
@@ -79,7 +84,7 @@ export async function watchWithoutRecord(link: HostLink, world: WithoutRecordWor
       await clock.sleep(spread(host, ASK_EVERY_MS), until).catch(() => undefined);
       if (until.aborted) return;
       // Thousands that asked at once would keep it from answering any of them.
-      const known = await looks(() => readPositions(host, world), until).catch(() => null);
+      const known = await looks.inTurn(() => readPositions(host, world), until).catch(() => null);
       if (known !== null) answered.abort();
     }
   }
