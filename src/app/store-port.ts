@@ -76,6 +76,13 @@ export interface CounterReading {
   atMs: number;
 }
 
+export interface Leases {
+  /** Names that the owner holds now: it lets go of everything else. */
+  held: string[];
+  /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other. */
+  othersEndMs: number | null;
+}
+
 export interface LeaseRequest {
   /** Hosts are shared among processes, and so are channels: one sender each keeps Slack's rate. */
   kind: 'host' | 'channel';
@@ -242,10 +249,8 @@ export interface SeenMachine {
 
 /** Who works on what, where several processes share one database. */
 export interface LeaseStore {
-  /** Claims, renews and gives back in one step, so that live owners hold fair shares. Returns what `owner` holds now: let go of everything else. */
-  claimLeases: (request: LeaseRequest) => Promise<string[]>;
-  /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other. */
-  nextLeaseEnd: (owner: string, nowMs: number) => Promise<number | null>;
+  /** Claims, renews and gives back in one step, so that live owners hold fair shares. */
+  claimLeases: (request: LeaseRequest) => Promise<Leases>;
   /** Gives everything back at once, for a clean stop. */
   releaseLeases: (owner: string) => Promise<void>;
 }

@@ -39,12 +39,14 @@ export async function shareWork(world: {
     try {
       const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
       const names = fleet.hosts().map((host) => host.name);
-      await world.watchOnly(await store.claimLeases({ ...lease, kind: 'host', names }));
+      const hosts = await store.claimLeases({ ...lease, kind: 'host', names });
+      await world.watchOnly(hosts.held);
       held = true;
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
-      world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }));
+      const channels = await store.claimLeases({ ...lease, kind: 'channel', names: waiting });
+      world.serveOnly(channels.held);
       world.onRenewed(lease.nowMs);
-      waitMs = untilNext(await store.nextLeaseEnd(owner, clock.nowMs()), clock.nowMs());
+      waitMs = untilNext(channels.othersEndMs, clock.nowMs());
     } catch (error) {
       log.error({ err: error }, 'The leases could not be renewed');
       // Nobody says who else would watch: all are, until the database answers.

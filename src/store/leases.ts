@@ -1,26 +1,27 @@
-import type { LeaseRequest } from '../app/store-port.ts';
+import type { LeaseRequest, Leases } from '../app/store-port.ts';
 import { slicesOf } from './column-text.ts';
-import type { Database, Reader, Trx } from './schema.ts';
+import type { Database, Trx } from './schema.ts';
 
 /** Others wait for each round trip: one statement for all but a crowd. SQLite takes 32,766 values in one, PostgreSQL 65,535. */
 const ROWS_PER_STATEMENT = 5_000;
 
 /** Gives back what is over this owner's fair share, renews the rest, takes what is free or expired up to the share. */
-export function claimLeases(database: Database, request: LeaseRequest): Promise<string[]> {
+export function claimLeases(database: Database, request: LeaseRequest): Promise<Leases> {
   const { kind, owner, nowMs, ttlMs } = request;
   return database.transact(async (trx) => {
     // Shares are counted one owner at a time. That no name ever has two owners is kept by the conditional upsert alone.
     await database.lock(trx, 'leases');
     await saveOwner(trx, request);
-    const owners = await trx
+    const others = await trx
       .selectFrom('owners')
-      .select((at) => at.fn.countAll<number>().as('live'))
+      .select((at) => [at.fn.countAll<number>().as('live'), at.fn.min('expires_ms').as('endMs')])
+      .where('owner', '!=', owner)
       .where('expires_ms', '>', nowMs)
       .executeTakeFirstOrThrow();
     const rows = await trx.selectFrom('leases').selectAll().where('kind', '=', kind).execute();
     const holderOf = new Map(rows.map((row) => [row.name, row]));
     const names = [...new Set(request.names)].sort();
-    const share = Math.ceil(names.length / owners.live);
+    const share = Math.ceil(names.length / (others.live + 1));
 
     const mine = names.filter((name) => holderOf.get(name)?.owner === owner);
     const free = names.filter((name) => {
@@ -59,18 +60,8 @@ export function claimLeases(database: Database, request: LeaseRequest): Promise<
         .execute();
       held.push(...taken.map((row) => row.name));
     }
-    return held.sort();
+    return { held: held.sort(), othersEndMs: others.endMs };
   });
-}
-
-export async function nextLeaseEnd(db: Reader, owner: string, nowMs: number): Promise<number | null> {
-  const { first } = await db
-    .selectFrom('owners')
-    .select((at) => at.fn.min('expires_ms').as('first'))
-    .where('owner', '!=', owner)
-    .where('expires_ms', '>', nowMs)
-    .executeTakeFirstOrThrow();
-  return first;
 }
 
 export function releaseLeases(database: Database, owner: string): Promise<void> {

@@ -49,7 +49,7 @@ import {
   saveCounter,
 } from './kills.ts';
 import { beat, enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
-import { claimLeases, nextLeaseEnd, releaseLeases } from './leases.ts';
+import { claimLeases, releaseLeases } from './leases.ts';
 import { noteMachine } from './machines.ts';
 import { migrate } from './migrations.ts';
 import {
@@ -204,7 +204,6 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),
 
     claimLeases: (request) => claimLeases(database, request),
-    nextLeaseEnd: (owner, nowMs) => nextLeaseEnd(db, owner, nowMs),
     releaseLeases: (owner) => releaseLeases(database, owner),
 
     addChange: (change, entry, people = []) => addChange(database, change, entry, people),
