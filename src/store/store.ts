@@ -158,7 +158,7 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     countKernelKills: (host, bootId) => countKernelKills(db, host, bootId),
     countDrillKills: (host, bootId) => countDrillKills(db, host, bootId),
     saveCounter: (reading) => transact((trx) => saveCounter(trx, reading)),
-    counter: (host, bootId) => loadCounter(db, host, bootId),
+    counter: (host, bootId, killer) => loadCounter(db, host, bootId, killer),
 
     incident: (id) => loadIncident(database, db, id),
     incidentsCalled: (prefix, limit) => loadIncidentsCalled(database, prefix, limit),

@@ -365,14 +365,16 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.countKernelKills('db03', 'boot-1')).toBe(0);
     });
 
-    it('remembers the last counter of a boot', async () => {
+    it('remembers the last count of each counter of a boot', async () => {
       const store = await openNew();
-      const reading = { host: 'db01', bootId: 'boot-1', counter: 4, parsed: 3, atMs: 10 };
+      const reading = { host: 'db01', bootId: 'boot-1', killer: 'kernel' as const, counter: 4, parsed: 3, atMs: 10 };
       await store.saveCounter(reading);
       await store.saveCounter({ ...reading, counter: 5, atMs: 20 });
+      await store.saveCounter({ ...reading, killer: 'systemd-oomd', counter: 1 });
 
-      expect(await store.counter('db01', 'boot-1')).toEqual({ ...reading, counter: 5, atMs: 20 });
-      expect(await store.counter('db01', 'boot-2')).toBeNull();
+      expect(await store.counter('db01', 'boot-1', 'kernel')).toEqual({ ...reading, counter: 5, atMs: 20 });
+      expect(await store.counter('db01', 'boot-1', 'systemd-oomd')).toMatchObject({ counter: 1 });
+      expect(await store.counter('db01', 'boot-2', 'kernel')).toBeNull();
     });
   });
 
@@ -770,7 +772,7 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       await store.saveSamples([899_999, 900_000].map((atMs) => aSample(atMs)));
       await store.putMute({ target: 'db01', untilMs: 5, by: 'U1' });
       await store.saveSnapshot({ host: 'db01', bootId: 'b', atMs: 2, processes: [] });
-      await store.saveCounter({ host: 'db01', bootId: 'b', counter: 1, parsed: 1, atMs: 2 });
+      await store.saveCounter({ host: 'db01', bootId: 'b', killer: 'kernel', counter: 1, parsed: 1, atMs: 2 });
       await store.appendAudit(anEntry({ atMs: 1 }));
 
       const count = await store.prune(RETENTION);
@@ -785,15 +787,23 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.samples('db01', 0, RETENTION.nowMs)).toEqual([aSample(900_000)]);
       expect(await store.mutes(0)).toEqual([]);
       expect(await store.snapshot('db01')).toBeNull();
-      expect(await store.counter('db01', 'b')).toBeNull();
+      expect(await store.counter('db01', 'b', 'kernel')).toBeNull();
       expect(await store.audit(null, 9)).toHaveLength(1);
       expect(await store.prune(RETENTION)).toBe(0);
     });
 
     it('still counts the kills that it dropped, for the kernel counts them too', async () => {
       const store = await openNew();
-      const reading = { host: 'db01', bootId: 'boot-1', counter: 30, parsed: 28, atMs: 700_000 };
+      const reading = {
+        host: 'db01',
+        bootId: 'boot-1',
+        killer: 'kernel' as const,
+        counter: 30,
+        parsed: 28,
+        atMs: 700_000,
+      };
       await store.saveCounter(reading);
+      await store.saveCounter({ ...reading, killer: 'systemd-oomd' });
       const kills = Array.from({ length: 30 }, (_, at) => aKill({ key: `k${at}`, atMs: 600_000 + at }));
       const others = [
         aKill({ key: 'counter', atMs: 600_000, source: 'counter' }),
