@@ -4,6 +4,7 @@ import type { Moment } from '../incident/growth.ts';
 import type { Drill } from '../incident/drill.ts';
 import type { OddAdj } from '../incident/odd-adj.ts';
 import type { Change } from '../change/change.ts';
+import type { Killer } from '../oom/report.ts';
 import type { ContainerName } from '../oom/proc/container-name.ts';
 import type { Rule } from '../change/rule.ts';
 import type { LedgerStore } from './ledger.ts';
@@ -66,14 +67,21 @@ export interface HostKills {
   count: number;
 }
 
-/** The kernel's own count (`oom_kill` in /proc/vmstat) beside ours, at one moment of one boot. */
+/** What a killer's own counter says (the kernel's `oom_kill` in /proc/vmstat) beside our count, at one moment of one boot. */
 export interface CounterReading {
   host: string;
-  /** With a name behind it where it is another counter's. */
   bootId: string;
+  killer: Killer;
   counter: number;
   parsed: number;
   atMs: number;
+}
+
+export interface Leases {
+  /** Names that the owner holds now: it lets go of everything else. */
+  held: string[];
+  /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other. */
+  othersEndMs: number | null;
 }
 
 export interface LeaseRequest {
@@ -173,7 +181,7 @@ export interface KillStore {
   /** Kills of drills in one boot: they are not on record as kills, and the kernel counts them all the same. */
   countDrillKills: (host: string, bootId: string) => Promise<number>;
   saveCounter: (reading: CounterReading) => Promise<void>;
-  counter: (host: string, bootId: string) => Promise<CounterReading | null>;
+  counter: (host: string, bootId: string, killer: Killer) => Promise<CounterReading | null>;
 }
 
 /** A report as the kernel printed it, by the key of its first kill. */
@@ -244,13 +252,8 @@ export interface SeenMachine {
 
 /** Who works on what, where several processes share one database. */
 export interface LeaseStore {
-  /**
-   * Renews, gives back and claims, so that live owners hold fair shares; while somebody else does, it may only renew. Returns what `owner`
-   * holds now: let go of everything else.
-   */
-  claimLeases: (request: LeaseRequest) => Promise<string[]>;
-  /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other. */
-  nextLeaseEnd: (owner: string, nowMs: number) => Promise<number | null>;
+  /** Renews, gives back and claims, so that live owners hold fair shares; while somebody else does, it may only renew. */
+  claimLeases: (request: LeaseRequest) => Promise<Leases>;
   /** Gives everything back at once, for a clean stop. */
   releaseLeases: (owner: string) => Promise<void>;
 }

@@ -1,15 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
-import { faultOf, NESTED_MAX, type Reading } from './reading.ts';
-import type { Member } from './tar.ts';
-import { openThreads, type Job, type Threads } from './threads.ts';
+import { faultOf, NESTED_MAX, type Member, type Reading } from './reading.ts';
+import { openThreads, THREADS_MAX, WORTH_A_THREAD_BYTES, type Job, type Threads } from './threads.ts';
 
 // The members of an archive, several at once: a tar is unpacked here and its members are read in threads, those of a zip are also
 // unpacked there. What they held is handed on in the order of the archive.
 
-const THREADS_MAX = 8;
-/** So much is read here, since starting threads takes as long. */
-const ALONE_BYTES = 8_000_000;
 /** Where a kill has so little text, copying it from thread to thread takes longer than reading it. */
 const BARE_KILL_BYTES = 2_048;
 const PIECE_BYTES = 262_144;
@@ -121,7 +117,7 @@ export function openArchive(
   return {
     read: async (member, name) => {
       bytes += member.size;
-      const isWorthIt = threadCount > 1 && bytes >= ALONE_BYTES && kills * BARE_KILL_BYTES < bytes;
+      const isWorthIt = threadCount > 1 && bytes >= WORTH_A_THREAD_BYTES && kills * BARE_KILL_BYTES < bytes;
       if (threads === null && !isWorthIt) return readHere(member, name);
       threads ??= openThreads(threadCount);
       return readThere(threads, member, name);

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { readLog } from './read-log.ts';
 import { UnreadableInput, type Reading } from './reading.ts';
-import { openThreads, type Job } from './threads.ts';
+import { openThreads, THREADS_MAX, WORTH_A_THREAD_BYTES, type Job } from './threads.ts';
 
 /** A file that is read: what it held comes in the order of the files. */
 export interface FileReading {
@@ -9,10 +9,6 @@ export interface FileReading {
   /** Reads it to its end, as `readLog` does. */
   read: (reading: Reading) => Promise<void>;
 }
-
-const THREADS_MAX = 8;
-/** Starting a thread takes as long as reading so much. */
-const WORTH_A_THREAD_BYTES = 8_000_000;
 
 /** The files as they are to be printed, one after the other; several large ones are read at once on the cores there are. */
 export function readFiles(files: readonly string[], sizeOf: (file: string) => number): FileReading[] {

@@ -1,4 +1,5 @@
 import type { KillRecord } from '../oom/report.ts';
+import type { ZipPlace } from './zip.ts';
 
 /** A sentence for a person: the input cannot be read, or only in part. */
 export class UnreadableInput extends Error {}
@@ -9,6 +10,16 @@ export interface Reading {
   progress: (bytes: number) => void;
   /** Waited for between chunks, so that a slow reader of the output slows the reading. */
   drain: () => Promise<void>;
+}
+
+/** A file in an archive. */
+export interface Member {
+  name: string;
+  /** Unpacked from the archive, packed as it may be itself. */
+  size: number;
+  content: AsyncIterable<Buffer>;
+  /** Where a thread can read it by itself; null: nowhere. */
+  place: ZipPlace | null;
 }
 
 /** An archive in an archive, as a sosreport of several hosts is. */

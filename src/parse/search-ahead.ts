@@ -1,9 +1,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
-import { isMainThread, Worker } from 'node:worker_threads';
+import { isMainThread } from 'node:worker_threads';
 import { LINE_BYTES_MAX, type LogScanner } from '../oom/report/scan-log.ts';
 import type { Reading } from './reading.ts';
+import { startThread } from './threads.ts';
 
 // A large file is looked through by all cores: threads tell of each block whether something can begin in it, and how many lines it
 // has. Only the scanner reads lines, in their order and by itself, so that what it finds is the same; it just need not see the blocks
@@ -12,7 +12,7 @@ import type { Reading } from './reading.ts';
 export const BLOCK_BYTES = 262_144;
 /** Starting threads takes as long as looking through so much. */
 const WORTH_THREADS_BYTES = 134_217_728;
-const THREADS_MAX = 4;
+const SEARCHERS_MAX = 4;
 
 /** What a thread is given. Both arrays are shared. */
 export interface SearchTask {
@@ -101,10 +101,8 @@ function openSearch(file: string, blocks: number): Search {
   const task: SearchTask = { file, blocks, taken: new Int32Array(new SharedArrayBuffer(4)), results };
   let running = 0;
   let wake: (() => void) | null = null;
-  const workers = Array.from({ length: Math.min(THREADS_MAX, availableParallelism()) }, () => {
-    // The same file is TypeScript in the sources and JavaScript in the package.
-    const script = new URL(`./search-worker${path.extname(import.meta.filename)}`, import.meta.url);
-    const worker = new Worker(script, { workerData: task });
+  const workers = Array.from({ length: Math.min(SEARCHERS_MAX, availableParallelism()) }, () => {
+    const worker = startThread('search-worker', task);
     running += 1;
     worker.on('message', () => wake?.());
     // A fault of the file is met again by whoever reads the block.

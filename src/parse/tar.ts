@@ -1,23 +1,9 @@
+import type { Member } from './reading.ts';
+
 // Tar archives (POSIX ustar and pax, GNU long names), read from one end to the other: no member is kept in memory.
 
 const BLOCK = 512;
 const NAME_MAX = 65_536;
-
-/** A member of a zip on disk. */
-export interface ZipPlace {
-  file: string;
-  /** In the order in which its list has them. */
-  index: number;
-}
-
-export interface Member {
-  name: string;
-  /** Unpacked from the archive, packed as it may be itself. */
-  size: number;
-  content: AsyncIterable<Buffer>;
-  /** Where a thread can read it by itself; null: nowhere. */
-  place: ZipPlace | null;
-}
 
 /** Whether the first 512 bytes are a member's head: the sum of its bytes is in it. */
 export function isTar(head: Buffer): boolean {

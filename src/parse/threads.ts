@@ -2,9 +2,18 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { KillRecord } from '../oom/report.ts';
 import type { Reading } from './reading.ts';
-import type { ZipPlace } from './tar.ts';
+import type { ZipPlace } from './zip.ts';
 
 // Threads that read logs (read-worker.ts). Each reads one input after the other; whoever started them prints in the order that it wants.
+
+export const THREADS_MAX = 8;
+/** Starting a thread takes as long as reading so much. */
+export const WORTH_A_THREAD_BYTES = 8_000_000;
+
+/** The same file is TypeScript in the sources and JavaScript in the package. */
+export function startThread(script: 'read-worker' | 'search-worker', workerData?: unknown): Worker {
+  return new Worker(new URL(`./${script}${path.extname(import.meta.filename)}`, import.meta.url), { workerData });
+}
 
 /** What a thread is to read: a file, a member of a zip, or bytes that are sent in pieces. */
 export type Source =
@@ -75,8 +84,7 @@ export function openThreads(most: number): Threads {
   }
 
   function open(): Thread {
-    // The same file is TypeScript in the sources and JavaScript in the package.
-    const worker = new Worker(new URL(`./read-worker${path.extname(import.meta.filename)}`, import.meta.url));
+    const worker = startThread('read-worker');
     const thread: Thread = { worker, jobs: 0, waitingBytes: 0 };
     worker.on('message', (message: FromThread) => {
       take(thread, message);

@@ -43,14 +43,16 @@ export async function shareWork(world: {
       const lease = { owner, nowMs: clock.nowMs(), ttlMs: LEASE_MS };
       const names = fleet.hosts().map((host) => host.name);
       const before = held?.length ?? 0;
-      held = await store.claimLeases({ ...lease, kind: 'host', names, takeMax: HOSTS_AT_ONCE });
+      const hosts = await store.claimLeases({ ...lease, kind: 'host', names, takeMax: HOSTS_AT_ONCE });
+      held = hosts.held;
       // What was given back takes a while to close: the leases on the rest do not wait for it.
       world.watchOnly(held).catch((error: unknown) => log.error({ err: error }, 'Hosts could not be given back'));
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
-      world.serveOnly(await store.claimLeases({ ...lease, kind: 'channel', names: waiting }), lease.nowMs + LEASE_MS);
+      const channels = await store.claimLeases({ ...lease, kind: 'channel', names: waiting });
+      world.serveOnly(channels.held, lease.nowMs + LEASE_MS);
       world.onRenewed(lease.nowMs);
-      const nextEndMs = await store.nextLeaseEnd(owner, clock.nowMs());
-      waitMs = held.length >= before + HOSTS_AT_ONCE ? LEASE_SOONEST_MS : untilNext(nextEndMs, clock.nowMs());
+      const isCut = held.length >= before + HOSTS_AT_ONCE;
+      waitMs = isCut ? LEASE_SOONEST_MS : untilNext(hosts.othersEndMs, clock.nowMs());
     } catch (error) {
       log.error({ err: error }, 'The leases could not be renewed');
       // Nobody says who else would watch: all are, until the database answers.

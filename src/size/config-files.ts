@@ -6,8 +6,9 @@ export interface ConfigFiles {
   also: readonly string[];
   /** How its files are written; null: only its command line is read. */
   form: 'cnf' | 'fpm' | 'postgres' | 'redis' | 'mongod' | 'nginx' | null;
-  /** Options that name its file: `--config FILE` or `--config=FILE`. Others that the script reads are in `namedToo`. */
+  /** Options that name its file: `--config FILE` or `--config=FILE`. */
   named: readonly string[];
+  /** What else names it, as the documentation says it; the script `settings` knows where to look. null: nothing. */
   namedToo: string | null;
   /** Files that it reads by itself; `all` of them in this order, or the first that is there. */
   usual: readonly string[];
@@ -56,7 +57,7 @@ export const CONFIG_FILES: Readonly<Record<string, ConfigFiles>> = {
     also: ['shared_buffers'],
     form: 'postgres',
     named: ['config_file', '--config_file', '--config-file'],
-    namedToo: '`postgresql.conf` in `-D`',
+    namedToo: '`-D` (the `postgresql.conf` in that directory)',
     usual: [],
     reads: 'first',
     sections: null,
@@ -68,7 +69,7 @@ export const CONFIG_FILES: Readonly<Record<string, ConfigFiles>> = {
     also: [],
     form: 'redis',
     named: [],
-    namedToo: 'its first argument',
+    namedToo: 'the first argument',
     usual: ['/etc/redis/redis.conf', '/etc/redis.conf', '/etc/valkey/valkey.conf', '/etc/valkey.conf'],
     reads: 'first',
     sections: null,
@@ -91,7 +92,7 @@ export const CONFIG_FILES: Readonly<Record<string, ConfigFiles>> = {
     also: [],
     form: 'fpm',
     named: [],
-    namedToo: 'the title of its first process',
+    namedToo: 'the title of the master process',
     usual: [],
     reads: 'first',
     sections: /^(?!global$)/,

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { CounterReading, HostKills, KillCount, KillTime } from '../app/store-port.ts';
 import type { KillQuery, Position } from '../app/ports.ts';
+import type { Killer } from '../oom/report.ts';
 import type { Kill } from '../incident/incident.ts';
 import { columnText } from './column-text.ts';
 import type { Reader, Tables } from './schema.ts';
@@ -109,6 +110,7 @@ export async function countKernelKills(db: Reader, host: string, bootId: string)
         .select('pruned')
         .where('counters.host', '=', host)
         .where('counters.boot_id', '=', bootId)
+        .where('counters.killer', '=', 'kernel')
         .as('pruned'),
     ])
     .where('host', '=', host)
@@ -127,20 +129,26 @@ export async function loadPositions(db: Reader, host: string): Promise<Position[
 }
 
 export async function saveCounter(db: Reader, reading: CounterReading): Promise<void> {
-  const { host, bootId, counter, parsed, atMs } = reading;
+  const { host, bootId, killer, counter, parsed, atMs } = reading;
   await db
     .insertInto('counters')
-    .values({ host, boot_id: bootId, counter, parsed, at_ms: atMs })
-    .onConflict((on) => on.columns(['host', 'boot_id']).doUpdateSet({ counter, parsed, at_ms: atMs }))
+    .values({ host, boot_id: bootId, killer, counter, parsed, at_ms: atMs })
+    .onConflict((on) => on.columns(['host', 'boot_id', 'killer']).doUpdateSet({ counter, parsed, at_ms: atMs }))
     .execute();
 }
 
-export async function loadCounter(db: Reader, host: string, bootId: string): Promise<CounterReading | null> {
+export async function loadCounter(
+  db: Reader,
+  host: string,
+  bootId: string,
+  killer: Killer,
+): Promise<CounterReading | null> {
   const row = await db
     .selectFrom('counters')
-    .select(['host', 'boot_id as bootId', 'counter', 'parsed', 'at_ms as atMs'])
+    .select(['host', 'boot_id as bootId', 'killer', 'counter', 'parsed', 'at_ms as atMs'])
     .where('host', '=', host)
     .where('boot_id', '=', bootId)
+    .where('killer', '=', killer)
     .executeTakeFirst();
   return row ?? null;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LeaseRequest } from '../app/store-port.ts';
+import type { LeaseRequest, Leases } from '../app/store-port.ts';
 import { slicesOf } from './column-text.ts';
-import type { Database, Reader, Trx } from './schema.ts';
+import type { Database, Trx } from './schema.ts';
 
 /** Others wait for each round trip: one statement for all but a crowd. SQLite takes 32,766 values in one, PostgreSQL 65,535. */
 const ROWS_PER_STATEMENT = 5_000;
@@ -11,7 +11,7 @@ const COUNT_AGAIN_MS = 100;
 const COUNT_TRIES = 20;
 
 /** Renews what this owner holds; then gives back what is over its fair share, and takes what is free or expired up to the share. */
-export async function claimLeases(database: Database, request: LeaseRequest): Promise<string[]> {
+export async function claimLeases(database: Database, request: LeaseRequest): Promise<Leases> {
   // Beside the lock: while an owner that counts its share stands still, the others must not lose what they have.
   const renewed = await database.transact(async (trx) => {
     await saveOwner(trx, request);
@@ -19,26 +19,27 @@ export async function claimLeases(database: Database, request: LeaseRequest): Pr
   });
   for (let tried = 0; tried < COUNT_TRIES; tried += 1) {
     if (tried > 0) await sleep(COUNT_AGAIN_MS);
-    const held = await database.transact(async (trx) => {
+    const shared = await database.transact(async (trx) => {
       // Shares are counted one owner at a time. That no name ever has two owners is kept by the conditional upsert alone.
       return (await database.tryLock(trx, 'leases')) ? shareOut(trx, request) : null;
     });
-    if (held !== null) return held;
+    if (shared !== null) return shared;
   }
-  return renewed.sort();
+  return { held: renewed.sort(), othersEndMs: null };
 }
 
-async function shareOut(trx: Trx, request: LeaseRequest): Promise<string[]> {
+async function shareOut(trx: Trx, request: LeaseRequest): Promise<Leases> {
   const { kind, owner, nowMs, ttlMs, takeMax = Infinity } = request;
-  const owners = await trx
+  const others = await trx
     .selectFrom('owners')
-    .select((at) => at.fn.countAll<number>().as('live'))
+    .select((at) => [at.fn.countAll<number>().as('live'), at.fn.min('expires_ms').as('endMs')])
+    .where('owner', '!=', owner)
     .where('expires_ms', '>', nowMs)
     .executeTakeFirstOrThrow();
   const rows = await trx.selectFrom('leases').selectAll().where('kind', '=', kind).execute();
   const holderOf = new Map(rows.map((row) => [row.name, row]));
   const names = [...new Set(request.names)].sort();
-  const share = Math.ceil(names.length / owners.live);
+  const share = Math.ceil(names.length / (others.live + 1));
 
   const mine = names.filter((name) => holderOf.get(name)?.owner === owner);
   const free = names.filter((name) => {
@@ -69,7 +70,7 @@ async function shareOut(trx: Trx, request: LeaseRequest): Promise<string[]> {
       .execute();
     held.push(...taken.map((row) => row.name));
   }
-  return held.sort();
+  return { held: held.sort(), othersEndMs: others.endMs };
 }
 
 async function renew(trx: Trx, { kind, owner, nowMs, ttlMs }: LeaseRequest): Promise<string[]> {
@@ -81,16 +82,6 @@ async function renew(trx: Trx, { kind, owner, nowMs, ttlMs }: LeaseRequest): Pro
     .returning('name')
     .execute();
   return renewed.map((row) => row.name);
-}
-
-export async function nextLeaseEnd(db: Reader, owner: string, nowMs: number): Promise<number | null> {
-  const { first } = await db
-    .selectFrom('owners')
-    .select((at) => at.fn.min('expires_ms').as('first'))
-    .where('owner', '!=', owner)
-    .where('expires_ms', '>', nowMs)
-    .executeTakeFirstOrThrow();
-  return first;
 }
 
 export function releaseLeases(database: Database, owner: string): Promise<void> {

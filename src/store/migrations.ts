@@ -33,6 +33,7 @@ function migrations(countingKey: string): Record<string, Migration> {
         );
       },
     },
+    '014-counters': { up: nameCounters },
   };
 }
 
@@ -142,6 +143,21 @@ async function createDrills(db: Kysely<unknown>): Promise<void> {
        kill_key text, body text not null)`,
     `create index drills_by_host on drills (host, at_ms)`,
     `create index drills_by_state on drills (state) where state in ('waiting', 'running')`,
+  ];
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+/** systemd-oomd's count of a boot stood under the boot's id and its name. */
+async function nameCounters(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    `alter table counters rename to unnamed_counters`,
+    `create table counters (host text not null, boot_id text not null, killer text not null, counter bigint not null,
+       parsed bigint not null, pruned bigint not null default 0, at_ms bigint not null, primary key (host, boot_id, killer))`,
+    `insert into counters (host, boot_id, killer, counter, parsed, pruned, at_ms)
+       select host, replace(boot_id, '/systemd-oomd', ''),
+         case when boot_id like '%/systemd-oomd' then 'systemd-oomd' else 'kernel' end, counter, parsed, pruned, at_ms
+       from unnamed_counters`,
+    `drop table unnamed_counters`,
   ];
   for (const statement of statements) await sql.raw(statement).execute(db);
 }

@@ -107,6 +107,7 @@ async function rememberKills(trx: Trx, gone: readonly GoneKill[]): Promise<void>
       .set((at) => ({ pruned: at('pruned', '+', kills.length) }))
       .where('host', '=', one.host)
       .where('boot_id', '=', one.boot_id)
+      .where('killer', '=', 'kernel')
       .execute();
   }
 }

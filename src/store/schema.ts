@@ -1,4 +1,5 @@
 import type { Generated, Kysely, Transaction } from 'kysely';
+import type { Killer } from '../oom/report.ts';
 import type { KillCache } from './kill-cache.ts';
 
 // Columns are what is asked for; the whole value is JSON in `body`. Times are milliseconds since 1970, flags are 0 or 1.
@@ -25,6 +26,7 @@ export interface Tables {
   counters: {
     host: string;
     boot_id: string;
+    killer: Killer;
     counter: number;
     parsed: number;
     pruned: Generated<number>;

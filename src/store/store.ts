@@ -50,7 +50,7 @@ import {
   saveCounter,
 } from './kills.ts';
 import { beat, enqueueOnce, loadHostProfiles, readMarker, saveHostProfile } from './host-profile.ts';
-import { claimLeases, nextLeaseEnd, releaseLeases } from './leases.ts';
+import { claimLeases, releaseLeases } from './leases.ts';
 import { noteMachine } from './machines.ts';
 import { migrate } from './migrations.ts';
 import {
@@ -173,7 +173,7 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     countKernelKills: (host, bootId) => countKernelKills(db, host, bootId),
     countDrillKills: (host, bootId) => countDrillKills(db, host, bootId),
     saveCounter: (reading) => transact((trx) => saveCounter(trx, reading)),
-    counter: (host, bootId) => loadCounter(db, host, bootId),
+    counter: (host, bootId, killer) => loadCounter(db, host, bootId, killer),
 
     incident: (id) => loadIncident(urgent, urgent.db, id),
     incidentsCalled: (prefix, limit) => loadIncidentsCalled(database, prefix, limit),
@@ -219,7 +219,6 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),
 
     claimLeases: (request) => claimLeases(urgent, request),
-    nextLeaseEnd: (owner, nowMs) => nextLeaseEnd(urgent.db, owner, nowMs),
     releaseLeases: (owner) => releaseLeases(database, owner),
 
     addChange: (change, entry, people = []) => addChange(database, change, entry, people),

@@ -170,7 +170,14 @@ describe('a check', () => {
 
   it('compares the kernel’s counter with the record, from the first look on', async () => {
     const bot = await anAnsweringBot();
-    await bot.store.saveCounter({ host: 'db01', bootId: BOOT_ID, counter: 5, parsed: 0, atMs: NOW_MS });
+    await bot.store.saveCounter({
+      host: 'db01',
+      bootId: BOOT_ID,
+      killer: 'kernel',
+      counter: 5,
+      parsed: 0,
+      atMs: NOW_MS,
+    });
     bot.host('db01').countersSay({ bootId: BOOT_ID, oomKills: 8, readAtMs: NOW_MS });
     await bot.happen([aKill({ bootId: BOOT_ID })]);
 
@@ -181,7 +188,14 @@ describe('a check', () => {
 
   it('knows the kills of drills in that counter, which are not on record as kills', async () => {
     const bot = await anAnsweringBot();
-    await bot.store.saveCounter({ host: 'db01', bootId: BOOT_ID, counter: 5, parsed: 0, atMs: NOW_MS });
+    await bot.store.saveCounter({
+      host: 'db01',
+      bootId: BOOT_ID,
+      killer: 'kernel',
+      counter: 5,
+      parsed: 0,
+      atMs: NOW_MS,
+    });
     bot.host('db01').countersSay({ bootId: BOOT_ID, oomKills: 6, readAtMs: NOW_MS });
     await bot.store.putDrill(aDrill({ id: 'a' }));
     const drilled = [{ id: 'a', host: 'db01', bootId: BOOT_ID, key: `${BOOT_ID}:5:7` }];

@@ -178,10 +178,10 @@ describe('what systemd counts of systemd-oomd’s kills', () => {
   });
 
   it('leaves the kernel’s own count alone', async () => {
-    await store.saveCounter({ host: 'db01', bootId: BOOT_ID, counter: 7, parsed: 3, atMs: 1 });
+    await store.saveCounter({ host: 'db01', bootId: BOOT_ID, killer: 'kernel', counter: 7, parsed: 3, atMs: 1 });
     count({ 'shop.service': 1 });
     await find();
 
-    expect(await store.counter('db01', BOOT_ID)).toMatchObject({ counter: 7, parsed: 3, atMs: 1 });
+    expect(await store.counter('db01', BOOT_ID, 'kernel')).toMatchObject({ counter: 7, parsed: 3, atMs: 1 });
   });
 });

@@ -81,7 +81,14 @@ export function describeDrills(openNew: () => Promise<Store>): void {
     it('are still counted in their boot when they are dropped, however many: the kernel counts them too', async () => {
       const store = await openNew();
       const nowMs = NOW + 400 * DAY_MS;
-      const reading = { host: 'db01', bootId: 'boot-1', counter: 503, parsed: 502, atMs: nowMs };
+      const reading = {
+        host: 'db01',
+        bootId: 'boot-1',
+        killer: 'kernel' as const,
+        counter: 503,
+        parsed: 502,
+        atMs: nowMs,
+      };
       await store.saveCounter(reading);
       for (let at = 0; at < 503; at++) await store.putDrill(aDrill({ id: `d${at}`, state: 'worked' }));
       const drilled = Array.from({ length: 502 }, (_, at) => ({

@@ -23,7 +23,7 @@ export function describeMachines(openNew: () => Promise<Store>): void {
     it('gives the record of a renamed host to its new name, all at once and once', async () => {
       const store = await watched('db01');
       const entry = { atMs: 1, actor: 'U1', action: 'propose', host: 'db01', details: {} };
-      await store.saveCounter({ host: 'db01', bootId: 'boot-1', counter: 3, parsed: 1, atMs: 5 });
+      await store.saveCounter({ host: 'db01', bootId: 'boot-1', killer: 'kernel', counter: 3, parsed: 1, atMs: 5 });
       await store.saveSnapshot({ host: 'db01', bootId: 'boot-1', atMs: 5, processes: [] });
       await store.addChange(aChange({ host: 'db01' }), entry);
       await store.putRule(aRule({ hosts: ['web1', 'db01'], widened: [{ host: 'db01', changeId: 'c', uids: [7] }] }));
@@ -38,7 +38,7 @@ export function describeMachines(openNew: () => Promise<Store>): void {
       // Its kill is the renamed host's too, and whoever works on it under the old name must read it anew.
       expect(incident).toMatchObject({ ...anIncident({ kills: [aKill({ host: 'pg-main' })] }), revision: 2 });
       expect(await store.positions('pg-main')).toEqual([{ source: 'kmsg', value: '7' }]);
-      expect(await store.counter('pg-main', 'boot-1')).toMatchObject({ counter: 3 });
+      expect(await store.counter('pg-main', 'boot-1', 'kernel')).toMatchObject({ counter: 3 });
       expect(await store.snapshot('pg-main')).toMatchObject({ host: 'pg-main' });
       expect(await store.changes('pg-main', 10)).toMatchObject([{ host: 'pg-main' }]);
       expect(await store.rules()).toMatchObject([{ hosts: ['web1', 'pg-main'], widened: [{ host: 'pg-main' }] }]);

@@ -13,7 +13,7 @@ import { describeDrills } from './drills.ts';
 import { describeLedger } from './ledger.ts';
 import { describeMachines } from './machines.ts';
 import { aKill, anIncident } from '../support/a-stored-kill.ts';
-import { aClaim, anEdit, batchOf, openOneAs, saveMany } from '../support/store-steps.ts';
+import { aClaim, anEdit, batchOf, held, openOneAs, saveMany } from '../support/store-steps.ts';
 
 const HOUR_MS = 3_600_000;
 const EVERYTHING: KillQuery = { hosts: null, sinceMs: null, untilMs: null, service: null, limit: 10_000 };
@@ -365,14 +365,16 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.countKernelKills('db03', 'boot-1')).toBe(0);
     });
 
-    it('remembers the last counter of a boot', async () => {
+    it('remembers the last count of each counter of a boot', async () => {
       const store = await openNew();
-      const reading = { host: 'db01', bootId: 'boot-1', counter: 4, parsed: 3, atMs: 10 };
+      const reading = { host: 'db01', bootId: 'boot-1', killer: 'kernel' as const, counter: 4, parsed: 3, atMs: 10 };
       await store.saveCounter(reading);
       await store.saveCounter({ ...reading, counter: 5, atMs: 20 });
+      await store.saveCounter({ ...reading, killer: 'systemd-oomd', counter: 1 });
 
-      expect(await store.counter('db01', 'boot-1')).toEqual({ ...reading, counter: 5, atMs: 20 });
-      expect(await store.counter('db01', 'boot-2')).toBeNull();
+      expect(await store.counter('db01', 'boot-1', 'kernel')).toEqual({ ...reading, counter: 5, atMs: 20 });
+      expect(await store.counter('db01', 'boot-1', 'systemd-oomd')).toMatchObject({ counter: 1 });
+      expect(await store.counter('db01', 'boot-2', 'kernel')).toBeNull();
     });
   });
 
@@ -657,37 +659,37 @@ export function describeStore(createDatabase: () => Promise<string>): void {
     it('gives all names to one owner alone', async () => {
       const store = await openNew();
 
-      expect(await store.claimLeases(aClaim({ owner: 'a' }))).toEqual(['h1', 'h2', 'h3', 'h4', 'h5']);
+      expect(await held(store, { owner: 'a' })).toEqual(['h1', 'h2', 'h3', 'h4', 'h5']);
     });
 
     it('shares fairly with one who joins, and no name has two owners at any step', async () => {
       const store = await openNew();
-      const held = new Map<string, string[]>();
+      const names = new Map<string, string[]>();
 
       for (const owner of ['a', 'b', 'a', 'b', 'c', 'a', 'b', 'c', 'a', 'b', 'c']) {
-        held.set(owner, await store.claimLeases(aClaim({ owner })));
-        const all = [...held.values()].flat();
+        names.set(owner, await held(store, { owner }));
+        const all = [...names.values()].flat();
         expect(new Set(all).size).toBe(all.length);
       }
 
-      expect([...held.values()].map((names) => names.length).toSorted((a, b) => a - b)).toEqual([1, 2, 2]);
+      expect([...names.values()].map((some) => some.length).toSorted((a, b) => a - b)).toEqual([1, 2, 2]);
     });
 
     it('takes over when an owner stops renewing, not before', async () => {
       const store = await openNew();
       await store.claimLeases(aClaim({ owner: 'a', nowMs: 0 }));
 
-      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 999 }))).toEqual([]);
-      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 1000 }))).toHaveLength(5);
-      expect(await store.claimLeases(aClaim({ owner: 'a', nowMs: 1001 }))).toEqual([]);
+      expect(await held(store, { owner: 'b', nowMs: 999 })).toEqual([]);
+      expect(await held(store, { owner: 'b', nowMs: 1000 })).toHaveLength(5);
+      expect(await held(store, { owner: 'a', nowMs: 1001 })).toEqual([]);
     });
 
     it('keeps what is renewed', async () => {
       const store = await openNew();
       await store.claimLeases(aClaim({ owner: 'a', nowMs: 0 }));
 
-      expect(await store.claimLeases(aClaim({ owner: 'a', nowMs: 900 }))).toHaveLength(5);
-      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 1500 }))).toEqual([]);
+      expect(await held(store, { owner: 'a', nowMs: 900 })).toHaveLength(5);
+      expect(await held(store, { owner: 'b', nowMs: 1500 })).toEqual([]);
     });
 
     it('gives everything back at a clean stop', async () => {
@@ -697,31 +699,30 @@ export function describeStore(createDatabase: () => Promise<string>): void {
 
       await store.releaseLeases('a');
 
-      expect(await store.claimLeases(aClaim({ owner: 'b' }))).toHaveLength(5);
-      expect(await store.claimLeases(aClaim({ owner: 'b', kind: 'channel', names: ['#oom'] }))).toEqual(['#oom']);
+      expect(await held(store, { owner: 'b' })).toHaveLength(5);
+      expect(await held(store, { owner: 'b', kind: 'channel', names: ['#oom'] })).toEqual(['#oom']);
     });
 
     it('says when the first of the others will be gone', async () => {
       const store = await openNew();
-      for (const [owner, nowMs] of [
-        ['a', 0],
-        ['b', 300],
-        ['c', 200],
-      ] as const)
-        await store.claimLeases(aClaim({ owner, nowMs }));
+      async function othersEnd(owner: string, nowMs: number): Promise<number | null> {
+        return (await store.claimLeases(aClaim({ owner, nowMs }))).othersEndMs;
+      }
 
-      expect(await store.nextLeaseEnd('a', 400)).toBe(1200);
-      expect(await store.nextLeaseEnd('b', 400)).toBe(1000);
-      expect(await store.nextLeaseEnd('b', 1000)).toBe(1200);
-      expect(await store.nextLeaseEnd('b', 1200)).toBe(null);
+      expect(await othersEnd('a', 0)).toBeNull();
+      expect(await othersEnd('b', 300)).toBe(1000);
+      expect(await othersEnd('c', 400)).toBe(1000);
+      expect(await othersEnd('a', 400)).toBe(1300);
+      expect(await othersEnd('b', 1300)).toBe(1400);
+      expect(await othersEnd('b', 1400)).toBeNull();
     });
 
     it('lets go of a name that is no longer asked for', async () => {
       const store = await openNew();
       await store.claimLeases(aClaim({ owner: 'a' }));
 
-      expect(await store.claimLeases(aClaim({ owner: 'a', names: ['h1', 'h6'] }))).toEqual(['h1', 'h6']);
-      expect(await store.claimLeases(aClaim({ owner: 'b', nowMs: 2000, names: ['h1', 'h2'] }))).toEqual(['h1', 'h2']);
+      expect(await held(store, { owner: 'a', names: ['h1', 'h6'] })).toEqual(['h1', 'h6']);
+      expect(await held(store, { owner: 'b', nowMs: 2000, names: ['h1', 'h2'] })).toEqual(['h1', 'h2']);
     });
   });
 
@@ -771,7 +772,7 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       await store.saveSamples([899_999, 900_000].map((atMs) => aSample(atMs)));
       await store.putMute({ target: 'db01', untilMs: 5, by: 'U1' });
       await store.saveSnapshot({ host: 'db01', bootId: 'b', atMs: 2, processes: [] });
-      await store.saveCounter({ host: 'db01', bootId: 'b', counter: 1, parsed: 1, atMs: 2 });
+      await store.saveCounter({ host: 'db01', bootId: 'b', killer: 'kernel', counter: 1, parsed: 1, atMs: 2 });
       await store.appendAudit(anEntry({ atMs: 1 }));
 
       const count = await store.prune(RETENTION);
@@ -786,15 +787,23 @@ export function describeStore(createDatabase: () => Promise<string>): void {
       expect(await store.samples('db01', 0, RETENTION.nowMs)).toEqual([aSample(900_000)]);
       expect(await store.mutes(0)).toEqual([]);
       expect(await store.snapshot('db01')).toBeNull();
-      expect(await store.counter('db01', 'b')).toBeNull();
+      expect(await store.counter('db01', 'b', 'kernel')).toBeNull();
       expect(await store.audit(null, 9)).toHaveLength(1);
       expect(await store.prune(RETENTION)).toBe(0);
     });
 
     it('still counts the kills that it dropped, for the kernel counts them too', async () => {
       const store = await openNew();
-      const reading = { host: 'db01', bootId: 'boot-1', counter: 30, parsed: 28, atMs: 700_000 };
+      const reading = {
+        host: 'db01',
+        bootId: 'boot-1',
+        killer: 'kernel' as const,
+        counter: 30,
+        parsed: 28,
+        atMs: 700_000,
+      };
       await store.saveCounter(reading);
+      await store.saveCounter({ ...reading, killer: 'systemd-oomd' });
       const kills = Array.from({ length: 30 }, (_, at) => aKill({ key: `k${at}`, atMs: 600_000 + at }));
       const others = [
         aKill({ key: 'counter', atMs: 600_000, source: 'counter' }),

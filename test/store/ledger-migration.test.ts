@@ -48,6 +48,13 @@ async function onPostgres(url: string, sql: string): Promise<void> {
   await client.end();
 }
 
+async function write(url: string, sql: string): Promise<void> {
+  if (!url.startsWith('sqlite:')) return onPostgres(url, sql);
+  const raw = new DatabaseSync(url.slice('sqlite:'.length));
+  raw.exec(sql);
+  raw.close();
+}
+
 async function open(url: string): Promise<Store> {
   const store = await openStore(url);
   onTestFinished(() => store.close());
@@ -66,6 +73,34 @@ describe.each([
   ['SQLite', anOldSqlite, true],
   ['PostgreSQL', anOldPostgres, postgres !== null],
 ] as const)('a %s database of the version before', (_, anOld, canRun) => {
+  it.skipIf(!canRun)('knows what each counter of a boot last said', async () => {
+    const url = await anOld();
+    await write(
+      url,
+      `insert into counters (host, boot_id, counter, parsed, pruned, at_ms)
+         values ('db01', 'boot-1', 9, 7, 3, 10), ('db01', 'boot-1/systemd-oomd', 2, 0, 0, 20)`,
+    );
+
+    const store = await open(url);
+
+    const boot = { host: 'db01', bootId: 'boot-1' };
+    expect(await store.counter('db01', 'boot-1', 'kernel')).toEqual({
+      ...boot,
+      killer: 'kernel',
+      counter: 9,
+      parsed: 7,
+      atMs: 10,
+    });
+    expect(await store.counter('db01', 'boot-1', 'systemd-oomd')).toEqual({
+      ...boot,
+      killer: 'systemd-oomd',
+      counter: 2,
+      parsed: 0,
+      atMs: 20,
+    });
+    expect(await store.countKernelKills('db01', 'boot-1')).toBe(3);
+  });
+
   describe.skipIf(!canRun)('becomes one ledger', () => {
     it('which knows where each message stands, what waits, and what may have been sent', async () => {
       const store = await open(await anOld());

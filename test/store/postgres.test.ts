@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/store.ts';
 import { describeStore, openTested } from '../contract/store.ts';
-import { aClaim, anEdit, batchOf, openOneAs, saveMany } from '../support/store-steps.ts';
+import { held as heldBy, anEdit, batchOf, openOneAs, saveMany } from '../support/store-steps.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { needs } from '../support/needs.ts';
@@ -38,9 +38,7 @@ describe('on PostgreSQL', needs('postgres'), () => {
         // From round 8 on the third process is silent, as if it had died; its leases last 3 rounds.
         const alive = round < 8 ? stores : stores.slice(0, 2);
         held = await Promise.all(
-          alive.map((store, at) =>
-            store.claimLeases(aClaim({ owner: `p${at}`, names, nowMs: round * 1000, ttlMs: 3000 })),
-          ),
+          alive.map((store, at) => heldBy(store, { owner: `p${at}`, names, nowMs: round * 1000, ttlMs: 3000 })),
         );
         const client = new pg.Client(url);
         await client.connect();
@@ -74,7 +72,7 @@ describe('on PostgreSQL', needs('postgres'), () => {
       void Promise.all(waiting).then(() => (isOver = true));
 
       const names = ['host1', 'host2'];
-      expect(await store.claimLeases(aClaim({ owner: 'p', names, nowMs: 0, ttlMs: 3_000 }))).toEqual(names);
+      expect(await heldBy(store, { owner: 'p', names, nowMs: 0, ttlMs: 3_000 })).toEqual(names);
       const batch = batchOf([aKill({ key: 'k1' })]);
       await store.saveBatch(batch, ({ fresh }) => openOneAs('i1', fresh, [anEdit('i1')]));
       expect(await store.queueLengths()).toMatchObject([{ channel: '#oom', waiting: 1 }]);

@@ -20,7 +20,7 @@ import { deathKey } from '../../src/incident/death-key.ts';
 import { BY_HOST } from '../../src/store/machines.ts';
 import { openStore } from '../../src/store/store.ts';
 import { describeStore, nothing, openTested } from '../contract/store.ts';
-import { aClaim, batchOf, openOneAs } from '../support/store-steps.ts';
+import { aClaim, held, batchOf, openOneAs } from '../support/store-steps.ts';
 import { aKill } from '../support/a-stored-kill.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'oombot-sqlite-'));
@@ -99,7 +99,7 @@ describe('the file', () => {
 
     const store = await openTested(`sqlite:${file}`);
 
-    expect(await store.claimLeases(aClaim({ owner: 'after', nowMs: 1 }))).toHaveLength(5);
+    expect(await held(store, { owner: 'after', nowMs: 1 })).toHaveLength(5);
   });
 
   it('waits for another program that holds it, and says so when that takes too long', { timeout: 20_000 }, async () => {

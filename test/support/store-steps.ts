@@ -29,3 +29,7 @@ export function anEdit(incidentId: string, facts: Partial<NewDelivery> = {}): Ne
 export function aClaim(facts: Partial<LeaseRequest> = {}): LeaseRequest {
   return { kind: 'host', owner: 'a', names: ['h1', 'h2', 'h3', 'h4', 'h5'], nowMs: 0, ttlMs: 1000, ...facts };
 }
+
+export async function held(store: Store, facts: Partial<LeaseRequest>): Promise<string[]> {
+  return (await store.claimLeases(aClaim(facts))).held;
+}

@@ -18,7 +18,8 @@ for (;;) {
   if (!url.startsWith('sqlite:')) {
     const names = hosts.map((host) => host.name);
     const nowMs = Date.now();
-    await fleet.watchOnly(await store.claimLeases({ kind: 'host', owner, names, nowMs, ttlMs: LEASE_MS }));
+    const { held } = await store.claimLeases({ kind: 'host', owner, names, nowMs, ttlMs: LEASE_MS });
+    await fleet.watchOnly(held);
   }
   for (const { name } of hosts) {
     const isWatching = fleet.watchState(name)?.kind === 'watching';

@@ -145,7 +145,7 @@ export function openHostsAnswers(
   async function uncounted(host: string): Promise<string[]> {
     const now = await fleet.link(host)?.counters();
     if (!now || now.oomKills === null) return [];
-    const before = await store.counter(host, now.bootId);
+    const before = await store.counter(host, now.bootId, 'kernel');
     if (before === null) return [];
     const parsed = await countedKills(store, host, now.bootId);
     const missing = now.oomKills - before.counter - (parsed - before.parsed);

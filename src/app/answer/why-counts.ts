@@ -63,10 +63,15 @@ export async function readCounts(
   const watch = watchState(host);
   const seen = watch?.facts ?? null;
   const base =
-    (await store.counter(host, bootId)) ??
+    (await store.counter(host, bootId, 'kernel')) ??
     (seen === null || seen.bootId !== bootId || watchedSinceMs === null
       ? null
-      : await firstBase(store, { host, bootId, counter, parsed, atMs: read.sinceMs }, seen, watchedSinceMs));
+      : await firstBase(
+          store,
+          { host, bootId, killer: 'kernel', counter, parsed, atMs: read.sinceMs },
+          seen,
+          watchedSinceMs,
+        ));
   const missingSinceBoot = counter - parsed - countedTwice(before);
   const missingSinceWatched =
     base === null

@@ -49,8 +49,15 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
     const parsed = await countedKills(store, host, bootId);
     const counters = await link.counters();
     if (counters === null || counters.oomKills === null || counters.bootId !== bootId) return null;
-    const now = { host, bootId, counter: counters.oomKills, parsed, atMs: counters.readAtMs };
-    const known = await store.counter(host, bootId);
+    const now = {
+      host,
+      bootId,
+      killer: 'kernel' as const,
+      counter: counters.oomKills,
+      parsed,
+      atMs: counters.readAtMs,
+    };
+    const known = await store.counter(host, bootId, 'kernel');
     const base = known ?? (await firstBase(store, now, facts, world.watchedSinceMs));
     const difference = now.counter - base.counter - (parsed - base.parsed);
     const missing = difference <= 0 ? difference : difference - (await countedTwice(base));
@@ -90,7 +97,7 @@ export function openKillCounter(link: HostLink, facts: HostFacts, world: Counter
       });
     },
     settle: async (kills) => {
-      const base = facts.bootId === null ? null : await store.counter(host, facts.bootId);
+      const base = facts.bootId === null ? null : await store.counter(host, facts.bootId, 'kernel');
       if (base !== null)
         await store.saveCounter({ ...base, counter: base.counter + kills.length, atMs: clock.nowMs() });
     },
@@ -126,12 +133,14 @@ export async function lookUntilSure<Seen extends Missing>(
 /** The key names the count that is missing, so that a crash before `settle` does not tell it twice. */
 export function unexplained(
   base: CounterReading,
-  told: { index: number; readAtMs: number; nowMs: number; record: KillRecord; bootId?: string; of?: string },
+  told: { index: number; readAtMs: number; nowMs: number; record: KillRecord },
 ): Kill {
-  const { index, readAtMs, nowMs, record, bootId = base.bootId, of = 'counter' } = told;
+  const { index, readAtMs, nowMs, record } = told;
+  const { host, bootId } = base;
+  const of = base.killer === 'kernel' ? 'counter' : 'oomd-counter';
   return {
     key: `${bootId}:${of}:${base.counter + index + 1}`,
-    host: base.host,
+    host,
     bootId,
     atMs: Math.round((base.atMs + readAtMs) / 2),
     atErrorMs: Math.round((readAtMs - base.atMs) / 2),

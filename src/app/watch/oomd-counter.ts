@@ -33,8 +33,6 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
   const { store, clock } = world;
   const { host } = link;
   const { bootId } = facts;
-  /** The count of this boot stands beside the kernel's, under a name of its own. */
-  const counted = `${bootId}/${KILLER}`;
   /** At the base; null: that was read by another process, or before a restart. */
   let atBase: OomdKills | null = null;
   /** What the last comparison found missing. */
@@ -56,7 +54,7 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
     if (bootId === null) return null;
     const now = await link.oomdKills();
     if (now === null) return null;
-    const base = await store.counter(host, counted);
+    const base = await store.counter(host, bootId, KILLER);
     const grown = base === null ? 0 : now.sum - base.counter;
     if (base !== null && grown > 0) {
       const tellings = await told(base);
@@ -64,12 +62,12 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
       const missing = where?.length ?? grown - tellings.length;
       if (missing > 0) return { base, missing, where, atMs: now.readAtMs, now };
     }
-    await takeAsBase(now.sum, now);
+    await takeAsBase(bootId, now.sum, now);
     return null;
   }
 
-  async function takeAsBase(counter: number, now: OomdKills): Promise<void> {
-    await store.saveCounter({ host, bootId: counted, counter, parsed: 0, atMs: now.readAtMs });
+  async function takeAsBase(boot: string, counter: number, now: OomdKills): Promise<void> {
+    await store.saveCounter({ host, bootId: boot, killer: KILLER, counter, parsed: 0, atMs: now.readAtMs });
     atBase = counter === now.sum ? now : null;
   }
 
@@ -88,26 +86,19 @@ export function openOomdCounter(link: HostLink, facts: HostFacts, world: Counter
     compare: async (signal) => {
       const seen = await lookUntilSure(look, world, signal);
       last = seen;
-      if (seen === null || bootId === null) return [];
+      if (seen === null) return [];
       return Array.from({ length: seen.sure }, (_, index) => {
         const unit = seen.where?.[index] ?? null;
         const place = unit === null ? '' : ` in ${sayName(unit)}`;
         const text = `systemd counted a kill by ${KILLER}${place} that is in no log.`;
         const record = counterRecord(KILLER, null, text);
         if (unit !== null) record.identity = identifyCgroup(`/${unit}`);
-        return unexplained(seen.base, {
-          index,
-          readAtMs: seen.atMs,
-          nowMs: clock.nowMs(),
-          record,
-          bootId,
-          of: 'oomd-counter',
-        });
+        return unexplained(seen.base, { index, readAtMs: seen.atMs, nowMs: clock.nowMs(), record });
       });
     },
     // All that grew is told now, by a log or by these.
     settle: async (kills) => {
-      if (last !== null) await takeAsBase(last.now.sum - (last.missing - kills.length), last.now);
+      if (last !== null) await takeAsBase(last.base.bootId, last.now.sum - (last.missing - kills.length), last.now);
     },
   };
 }
