@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
-import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import type { Incident } from '../../src/incident/incident.ts';
 import { aKill } from '../support/a-kill.ts';
 import { type ChatMessage } from '../support/scripted-chat.ts';
 import { tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { PLACING } from '../support/placing.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 
 /** One host that ran out of memory, and its channel, on a clock moved by hand. */
 async function aHost() {
   const { store, clock, chat, telling } = await tellingOnFakeClock(T0);
-  const placing = { newId: incidentIdOf, isHistory: () => false, channelOf: () => '#oom', mutes: [] };
   let pid = 0;
   return {
     clock,
@@ -20,7 +19,7 @@ async function aHost() {
       pid += 1;
       const kill = aKill({ name, pid, atMs: clock.nowMs() });
       await store.saveBatch({ host: kill.host, kills: [kill], positions: [] }, (view) =>
-        assignIncidents(view, { ...placing, nowMs: clock.nowMs() }),
+        assignIncidents(view, { ...PLACING, nowMs: clock.nowMs() }),
       );
       telling.wake();
       await clock.advance(100);

@@ -11,6 +11,7 @@ import { anAnsweringBot, NOW_MS, refusalOf, textOf } from '../support/an-answeri
 import { fakeClock } from '../support/fake-clock.ts';
 import { HOSTILE_NAMES } from '../support/hostile-names.ts';
 import { scriptedFleet, scriptedHost } from '../support/scripted-host.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const TERMINAL = { userId: 'terminal', channelId: null };
 
@@ -58,7 +59,7 @@ it('a terminal is answered from a record that it may only read, beside a running
     fleet,
     scans: openLiveScans(fleet, clock),
     clock,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: QUIET,
     settings: () => ({ admins: [], hosts: [] }),
     watchState: () => null,
     checkHost: () => Promise.resolve([]),

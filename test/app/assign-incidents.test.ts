@@ -8,6 +8,7 @@ import type { BatchDecision, BatchView } from '../../src/app/store-port.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';
+import { PLACING } from '../support/placing.ts';
 
 it('has the message of an incident edited where it was posted, once it has been quiet and closes', () => {
   const incident = anIncident();
@@ -25,13 +26,7 @@ it('has the message of an incident edited where it was posted, once it has been 
 const kill = aKill();
 
 function decide(view: BatchView): BatchDecision {
-  return assignIncidents(view, {
-    nowMs: kill.atMs,
-    newId: () => 'i-1',
-    isHistory: () => false,
-    mutes: [],
-    channelOf: () => '#oom',
-  });
+  return assignIncidents(view, { ...PLACING, nowMs: kill.atMs, newId: () => 'i-1' });
 }
 
 it('has whoever serves the channel look for the message of an incident that was told from memory', () => {

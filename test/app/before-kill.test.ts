@@ -9,6 +9,7 @@ import { aKill, aRecord } from '../support/a-kill.ts';
 import { aSampleText, type SampleGiven } from '../support/a-sample.ts';
 import { anAnsweringBot, type AnsweringBot } from '../support/an-answering-bot.ts';
 import { takeAsked } from '../support/taken.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -20,7 +21,7 @@ async function sampled(bot: AnsweringBot, answers: readonly SampleGiven[]): Prom
     link: host,
     store: bot.store,
     clock: bot.clock,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: QUIET,
     everyMs: () => MINUTE_MS,
     isHurried: () => false,
     onSample: () => Promise.resolve(),

@@ -12,6 +12,8 @@ import { aKill, aRecord } from '../support/a-kill.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedFleet, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
 import { takeAsked } from '../support/taken.ts';
+import { QUIET } from '../support/quiet-log.ts';
+import { PLACING } from '../support/placing.ts';
 
 const DIED_AT_MS = Date.UTC(2026, 10, 22, 12);
 const GROUP = '/system.slice/mysql.service';
@@ -33,7 +35,7 @@ async function aScene(): Promise<Scene> {
   const clock = fakeClock(DIED_AT_MS);
   const host = scriptedHost('db01', clock);
   const fleet = scriptedFleet(new Map([['db01', { link: host, tags: [] }]]));
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const log = QUIET;
   const watch = openCauseWatch({ store, fleet, clock, log, channelOf: () => '#oom', wake: () => {} });
   onTestFinished(async () => {
     await watch.close();
@@ -69,13 +71,7 @@ async function aScene(): Promise<Scene> {
     });
     const kills = [aKill({ host: 'db01', atMs: clock.nowMs(), record })];
     const saved: SavedBatch = await store.saveBatch({ host: 'db01', kills, positions: [] }, (view) =>
-      assignIncidents(view, {
-        nowMs: clock.nowMs(),
-        newId: () => 'i1',
-        isHistory: () => false,
-        mutes: [],
-        channelOf: () => '#oom',
-      }),
+      assignIncidents(view, { ...PLACING, nowMs: clock.nowMs(), newId: () => 'i1' }),
     );
     if (told) for (let round = 0; round < 3; round += 1) await waiting();
     watch.see(saved);
@@ -110,13 +106,7 @@ describe('a look at the record after a kill', () => {
     });
     for (const [at, kill] of kills.entries()) {
       await store.saveBatch({ host: 'db01', kills: [kill], positions: [] }, (view) =>
-        assignIncidents(view, {
-          nowMs: clock.nowMs(),
-          newId: () => `before-${at}`,
-          isHistory: () => true,
-          mutes: [],
-          channelOf: () => '#oom',
-        }),
+        assignIncidents(view, { ...PLACING, nowMs: clock.nowMs(), newId: () => `before-${at}`, isHistory: () => true }),
       );
     }
     await happen();

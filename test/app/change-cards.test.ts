@@ -9,6 +9,7 @@ import { openStore } from '../../src/store/store.ts';
 import { aChange, PROPOSED_AT_MS } from '../support/a-change.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { scriptedChat, type Fate } from '../support/scripted-chat.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const ENTRY = { atMs: PROPOSED_AT_MS, actor: 'UANN', action: 'propose', host: 'db01', details: {} };
 const UNKNOWN = { kind: 'unknown', reason: 'timeout' } as const;
@@ -18,7 +19,7 @@ async function aBench(owner = 'me') {
   const store = await openStore(`sqlite:${path.join(folder, 'test.db')}`);
   const clock = fakeClock(PROPOSED_AT_MS);
   const chat = scriptedChat(clock);
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const log = QUIET;
   function start(as: string, isMine = () => true) {
     return openTelling({
       store,

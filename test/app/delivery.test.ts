@@ -15,10 +15,10 @@ import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedChat, type Fate, type ScriptedChat } from '../support/scripted-chat.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const MOMENTS = Number(process.env['OOMBOT_MOMENTS'] ?? 25);
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const cleanUps: (() => Promise<void> | void)[] = [];
 
 interface Bench {

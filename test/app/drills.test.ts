@@ -8,7 +8,8 @@ import { openDrillWatch } from '../../src/app/watch/drill-watch.ts';
 import { watchHost } from '../../src/app/watch/watch-host.ts';
 import type { Drill } from '../../src/incident/drill.ts';
 import { BOOT_ID, scriptedHost } from '../support/scripted-host.ts';
-import { QUIET, tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const DAY_MS = 24 * 60 * 60_000;

@@ -8,6 +8,7 @@ import type { Incident } from '../../src/incident/incident.ts';
 import { aKill } from '../support/a-kill.ts';
 import { anIncident } from '../support/an-incident.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 const HOUR_MS = 60 * 60_000;
@@ -34,8 +35,8 @@ function aBook() {
       return patches.map(({ key }) => (onRecord.has(key) ? 'saved' : 'missing'));
     },
   } as unknown as TellWorld['store'];
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
-  const book = openLedgerBook('#oom', { store, clock, log, owner: 'me' } as unknown as TellWorld, () => true);
+  const world = { store, clock, log: QUIET, owner: 'me' } as unknown as TellWorld;
+  const book = openLedgerBook('#oom', world, () => true);
 
   /** It cannot be saved, is told all the same, and its thread is to hear more. */
   async function tellFromMemory(incident: Incident): Promise<void> {

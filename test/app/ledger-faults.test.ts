@@ -20,6 +20,7 @@ import { needs } from '../support/needs.ts';
 import { startPostgres, type Postgres } from '../support/postgres.ts';
 import { scriptedChat, type Fate, type ScriptedChat } from '../support/scripted-chat.ts';
 import { scriptedWebhook, type HookFate, type ScriptedWebhook } from '../support/scripted-webhook.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 // Each seed is one life story of a store and a chat that fail at any step; `npm run test:faults` runs 10,000.
 const SEEDS = Number(process.env['OOMBOT_SEEDS'] ?? 15);
@@ -28,7 +29,6 @@ const PG_SEEDS = Number(process.env['OOMBOT_PG_SEEDS'] ?? 2);
 const FAILED_ONCE = [3_768, 9_802, 20_013];
 const FIRST_SEED = Number(process.env['OOMBOT_SEED'] ?? 1);
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const STEP_MS = 250;
 const MEMORY_FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 

@@ -10,6 +10,7 @@ import { plainText } from '../../src/notice/render-text.ts';
 import { openStore } from '../../src/store/store.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const SHOP = '/system.slice/shop.service';
 const MAIL = '/system.slice/mail.service';
@@ -28,7 +29,7 @@ async function aScene() {
   const watch = watchHost(host, {
     store,
     clock,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: QUIET,
     channelOf: () => '#oom',
     onSaved: () => {},
     onLines: () => {},

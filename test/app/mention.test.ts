@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { assignIncidents } from '../../src/app/watch/assign-incidents.ts';
-import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import type { Kill } from '../../src/incident/incident.ts';
 import type { Notice } from '../../src/notice/notice.ts';
 import { renderContent } from '../../src/slack/blocks.ts';
 import { aKill } from '../support/a-kill.ts';
 import { tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { PLACING } from '../support/placing.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 const MENTIONS: Record<string, string> = { db: 'S0614TZR7', web: 'U024BE7LH' };
@@ -18,13 +18,7 @@ async function aBench() {
   async function happen(...kills: Kill[]): Promise<void> {
     for (const [host, ofHost] of Map.groupBy(kills, (kill) => kill.host))
       await store.saveBatch({ host, kills: ofHost, positions: [] }, (view) =>
-        assignIncidents(view, {
-          nowMs: clock.nowMs(),
-          newId: incidentIdOf,
-          isHistory: () => false,
-          mutes: [],
-          channelOf: () => '#oom',
-        }),
+        assignIncidents(view, { ...PLACING, nowMs: clock.nowMs() }),
       );
     telling.wake();
   }

@@ -14,11 +14,11 @@ import { openStore } from '../../src/store/store.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { scriptedChat, type ChatMessage } from '../support/scripted-chat.ts';
 import { scriptedHost } from '../support/scripted-host.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 // OOMBOT_ORDERS=120 plays all; a few of them, spread over all, are in each run.
 const ORDERS = Number(process.env['OOMBOT_ORDERS'] ?? 6);
 const T0 = Date.UTC(2026, 10, 22, 12);
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const BUTTONS = ['host', 'container', 'storm', 'group', 'oomd'];
 const CLICK_EVERY_MS = 2_000;
 const KILLS_OF_ALL = 1 + 1 + 25 + 4 + 1;

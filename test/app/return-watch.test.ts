@@ -13,6 +13,8 @@ import { aScan } from '../support/a-scan.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedFleet, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
 import { takeAsked } from '../support/taken.ts';
+import { QUIET } from '../support/quiet-log.ts';
+import { PLACING } from '../support/placing.ts';
 
 const BOOT_AT_MS = Date.UTC(2026, 10, 22, 12);
 const DIED_AT_MS = BOOT_AT_MS + 600_000;
@@ -48,7 +50,7 @@ async function aScene(learnedAfterMs = 0): Promise<Scene> {
       fleet,
       scans: openLiveScans(fleet, clock),
       clock,
-      log: { info: () => {}, warn: () => {}, error: () => {} },
+      log: QUIET,
       channelOf: () => '#oom',
       bootAtMs: () => BOOT_AT_MS,
       wake: () => {},
@@ -61,13 +63,7 @@ async function aScene(learnedAfterMs = 0): Promise<Scene> {
     const kill = aKill({ host: 'db01', pid: 7, atMs: DIED_AT_MS });
     const kills = [{ ...kill, record: { ...kill.record, uid: 0 } }];
     const saved = await store.saveBatch({ host: 'db01', kills, positions: [] }, (view) =>
-      assignIncidents(view, {
-        nowMs: clock.nowMs(),
-        newId: () => 'i1',
-        isHistory: () => false,
-        mutes: [],
-        channelOf: () => '#oom',
-      }),
+      assignIncidents(view, { ...PLACING, nowMs: clock.nowMs(), newId: () => 'i1' }),
     );
     await takeAsked(store, '#oom', { nowMs: clock.nowMs() });
     return saved;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { keepSampling } from '../../src/app/watch/sampling.ts';
 import { aSampleText } from '../support/a-sample.ts';
 import { anAnsweringBot } from '../support/an-answering-bot.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -16,7 +17,7 @@ async function pauses(isHurried: boolean): Promise<number[]> {
     link: host,
     store: bot.store,
     clock: bot.clock,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: QUIET,
     everyMs: () => MINUTE_MS,
     isHurried: () => isHurried,
     onSample: ({ atMs }) => Promise.resolve(void times.push(atMs)),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Store } from '../../src/app/store-port.ts';
 import { openSaveQueue } from '../../src/app/watch/save-queue.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 function aStore(saved: string[]): Store {
   return {
@@ -19,7 +20,7 @@ describe('what is to be saved', () => {
     const queue = openSaveQueue('db01', {
       store: aStore(saved),
       clock: fakeClock(0),
-      log: { info: () => {}, warn: () => {}, error: () => {} },
+      log: QUIET,
       decide: () => ({ incidents: [], placed: {}, deliveries: [] }),
       isHistory: () => false,
       onSaved: () => {},

@@ -4,7 +4,8 @@ import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import { openSaveQueue, type SaveQueue } from '../../src/app/watch/save-queue.ts';
 import { aKill, aRecord } from '../support/a-kill.ts';
 import { type ChatMessage } from '../support/scripted-chat.ts';
-import { QUIET, tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
 const HOSTS = 100;

@@ -5,11 +5,10 @@ import { openUnsavedKills } from '../../src/app/watch/unsaved-kills.ts';
 import type { Incident, Kill } from '../../src/incident/incident.ts';
 import { aKill } from '../support/a-kill.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { PLACING } from '../support/placing.ts';
 
 const NOW_MS = Date.UTC(2026, 7, 30, 1, 35, 8);
 const BOOT = '3c0f9a52-7d0e-4b57-9d0a-0a3f1c6b2e11';
-
-const placing = { newId: incidentIdOf, isHistory: () => false, channelOf: () => '#oom', mutes: [] };
 
 /** What is told from memory of one host whose record answers nothing, or this. */
 function aMemory(record: { open: Incident[]; kills: Kill[] } | null = null) {
@@ -17,7 +16,7 @@ function aMemory(record: { open: Incident[]; kills: Kill[] } | null = null) {
   function answer<T>(of: T[] | undefined): Promise<T[]> {
     return of === undefined ? Promise.reject(new Error('the database is away')) : Promise.resolve(of);
   }
-  const unsaved = openUnsavedKills('db01', placing, {
+  const unsaved = openUnsavedKills('db01', PLACING, {
     store: {
       openIncidents: () => answer(record?.open),
       kills: () => answer(record?.kills),
@@ -58,7 +57,7 @@ describe('kills that the record does not take', () => {
     function hang(): Promise<never> {
       return new Promise(() => undefined);
     }
-    const unsaved = openUnsavedKills('db01', placing, {
+    const unsaved = openUnsavedKills('db01', PLACING, {
       store: { openIncidents: hang, kills: hang, mutes: hang },
       clock,
       onUnsaved: (incident) => void told.push(incident),
@@ -78,7 +77,7 @@ describe('kills that the record does not take', () => {
     const { live, again } = toldTwice('java', 7);
     const decided = assignIncidents(
       { host: 'db01', nowOpen: [], fresh: [live], amended: [] },
-      { ...placing, nowMs: NOW_MS },
+      { ...PLACING, nowMs: NOW_MS },
     );
     const { unsaved, told } = aMemory(answers ? { open: [], kills: [live] } : null);
     unsaved.see(savedAs([live], decided.incidents));
@@ -93,7 +92,7 @@ describe('kills that the record does not take', () => {
     const before = aKill({ name: 'java', pid: 7 });
     const { incidents } = assignIncidents(
       { host: 'db01', nowOpen: [], fresh: [before], amended: [] },
-      { ...placing, nowMs: NOW_MS },
+      { ...PLACING, nowMs: NOW_MS },
     );
     unsaved.see(savedAs([before], incidents));
 
@@ -107,14 +106,14 @@ describe('kills that the record does not take', () => {
     const [earlier, later] = [10_000, 20_000].map((ms, at) => aKill({ name: 'java', pid: 8 + at, atMs: NOW_MS + ms }));
     const opened = assignIncidents(
       { host: 'db01', nowOpen: [], fresh: [aKill({ name: 'java', pid: 7 })], amended: [] },
-      { ...placing, nowMs: NOW_MS },
+      { ...PLACING, nowMs: NOW_MS },
     );
     await unsaved.tell([later!]);
     await unsaved.tell([later!, earlier!]);
 
     const decided = assignIncidents(
       { host: 'db01', nowOpen: opened.incidents, fresh: [earlier!, later!], amended: [] },
-      { ...placing, nowMs: NOW_MS + 60_000, toldAs: unsaved.toldAs },
+      { ...PLACING, nowMs: NOW_MS + 60_000, toldAs: unsaved.toldAs },
     );
 
     expect(new Set(told.map(({ id }) => id))).toEqual(new Set([incidentIdOf(later!)]));

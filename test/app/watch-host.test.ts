@@ -17,6 +17,7 @@ import { aSampleText } from '../support/a-sample.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { BOOT_ID, scriptedHost, type ScriptedHost } from '../support/scripted-host.ts';
 import { takeAsked } from '../support/taken.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const MINUTE_MS = 60_000;
@@ -51,7 +52,7 @@ async function aScene(
     return watchHost(host, {
       store: record,
       clock,
-      log: { info: () => {}, warn: () => {}, error: () => {} },
+      log: QUIET,
       channelOf: () => '#oom',
       onSaved: () => {},
       onLines: () => {},

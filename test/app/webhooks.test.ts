@@ -15,9 +15,10 @@ import { aKill, aRecord } from '../support/a-kill.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { scriptedChat, type ScriptedChat } from '../support/scripted-chat.ts';
 import { scriptedWebhook, type ScriptedWebhook } from '../support/scripted-webhook.ts';
+import { QUIET } from '../support/quiet-log.ts';
+import { PLACING } from '../support/placing.ts';
 
 const T0 = Date.UTC(2026, 7, 30, 1, 35, 8);
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 const MEMORY_FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const MOMENTS = Number(process.env['OOMBOT_MOMENTS'] ?? 25);
 const EVENTS = webhookDestination('events');
@@ -95,11 +96,9 @@ async function aBench(): Promise<Bench> {
     for (const [host, ofHost] of Map.groupBy(kills, (kill) => kill.host))
       await store.saveBatch({ host, kills: ofHost, positions: [] }, (view) =>
         assignIncidents(view, {
+          ...PLACING,
           nowMs: clock.nowMs(),
-          newId: incidentIdOf,
-          isHistory: () => false,
           mutes,
-          channelOf: () => '#oom',
           webhooksOf: () => [
             { destination: EVENTS, hearsMuted: true },
             { destination: PAGER, hearsMuted: false },

@@ -7,7 +7,8 @@ import { readPositions } from '../../src/app/watch/without-record.ts';
 import { aDrill } from '../contract/drills.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { scriptedHost } from '../support/scripted-host.ts';
-import { QUIET, tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { tellingOnFakeClock } from '../support/telling-on-fake-clock.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const ID = 'a'.repeat(32);

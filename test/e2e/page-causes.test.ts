@@ -1,11 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/config.ts';
-import { run, type Running } from '../../src/main.ts';
 import { openBrowser, type TestBrowser } from '../support/browser.ts';
+import { openLocalBot, type LocalBot } from '../support/local-bot.ts';
 import { eventually } from '../support/whole-bot.ts';
 import { needs } from '../support/needs.ts';
 
@@ -18,41 +16,24 @@ const SCREEN_PX = 1_080;
 
 describe('messages with different causes in the local workspace', { ...needs('chromium'), timeout: 120_000 }, () => {
   let browser: TestBrowser;
-  let running: Running;
-  let dir: string;
+  let running: LocalBot;
   let page: Page;
-  const stop = new AbortController();
 
   beforeAll(async () => {
-    dir = mkdtempSync(path.join(tmpdir(), 'oombot-causes-'));
     if (PICTURES !== null) mkdirSync(PICTURES, { recursive: true });
-    const config = loadConfig({ env: { DATABASE_URL: `sqlite:${path.join(dir, 'oombot.db')}`, LOG_LEVEL: 'error' } });
-    running = await run({
-      // Kills of this very machine, which other tests make, go elsewhere.
-      load: () => ({
-        ...config,
-        http: { host: '127.0.0.1', port: 0, token: null },
-        routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
-      }),
-      print: () => {},
-      signal: stop.signal,
-    });
+    running = await openLocalBot();
     browser = await openBrowser();
-    await eventually(() => running.fleet.watchState('demo-db01')?.kind === 'watching', 'a watch on demo-db01');
-    await eventually(async () => (await running.store.incidents('demo-db01', 1)).length > 0, 'the story of demo-db01');
   }, 90_000);
 
   afterEach(() => browser.closePages());
 
   afterAll(async () => {
     await browser?.close();
-    stop.abort();
-    await running.close();
-    rmSync(dir, { recursive: true, force: true });
+    await running?.close();
   });
 
   async function open(): Promise<void> {
-    const opened = await browser.open(running.local?.pageUrl ?? '', {
+    const opened = await browser.open(running.pageUrl, {
       viewport: { width: 1120, height: 1900 },
       colorScheme: 'light',
       deviceScaleFactor: 1,

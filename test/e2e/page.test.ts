@@ -1,12 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/config.ts';
-import { run, type Running } from '../../src/main.ts';
 import { tabTo, unnamed } from '../support/accessibility.ts';
 import { openBrowser, type TestBrowser } from '../support/browser.ts';
+import { openLocalBot, type LocalBot } from '../support/local-bot.ts';
 import { eventually } from '../support/whole-bot.ts';
 import { needs } from '../support/needs.ts';
 
@@ -17,28 +15,13 @@ const SLOW = { timeout: 45_000 };
 
 describe('the bot in its local workspace, as npm start opens it', { ...needs('chromium'), timeout: 120_000 }, () => {
   let browser: TestBrowser;
-  let running: Running;
-  let dir: string;
-  const stop = new AbortController();
+  let running: LocalBot;
   const faults: string[][] = [];
 
   beforeAll(async () => {
-    dir = mkdtempSync(path.join(tmpdir(), 'oombot-page-'));
     if (PICTURES !== null) mkdirSync(PICTURES, { recursive: true });
-    const config = loadConfig({ env: { DATABASE_URL: `sqlite:${path.join(dir, 'oombot.db')}`, LOG_LEVEL: 'error' } });
-    running = await run({
-      // Kills of this very machine, which other tests make, go elsewhere.
-      load: () => ({
-        ...config,
-        http: { host: '127.0.0.1', port: 0, token: null },
-        routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
-      }),
-      print: () => {},
-      signal: stop.signal,
-    });
+    running = await openLocalBot();
     browser = await openBrowser();
-    await eventually(() => running.fleet.watchState('demo-db01')?.kind === 'watching', 'a watch on demo-db01');
-    await eventually(async () => (await running.store.incidents('demo-db01', 1)).length > 0, 'the story of demo-db01');
   }, 90_000);
 
   afterEach(async () => {
@@ -48,13 +31,11 @@ describe('the bot in its local workspace, as npm start opens it', { ...needs('ch
 
   afterAll(async () => {
     await browser?.close();
-    stop.abort();
-    await running.close();
-    rmSync(dir, { recursive: true, force: true });
+    await running?.close();
   });
 
   async function open(options?: BrowserContextOptions): Promise<Page> {
-    const opened = await browser.open(running.local?.pageUrl ?? '', options);
+    const opened = await browser.open(running.pageUrl, options);
     faults.push(opened.faults);
     await opened.page.getByRole('heading', { level: 1, name: '# oom' }).waitFor();
     await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });

@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/config.ts';
-import { run, type Running } from '../../src/main.ts';
 import { parseProcScan, type ProcessFacts } from '../../src/oom/proc/proc-scan.ts';
 import { openBrowser, type TestBrowser } from '../support/browser.ts';
+import { openLocalBot, type LocalBot } from '../support/local-bot.ts';
 import { eventually } from '../support/whole-bot.ts';
 import { needs } from '../support/needs.ts';
 
@@ -15,25 +12,12 @@ const SLOW = { timeout: 45_000 };
 
 describe('protecting a process in the local workspace', { ...needs('chromium'), timeout: 120_000 }, () => {
   let browser: TestBrowser;
-  let running: Running;
-  let dir: string;
-  const stop = new AbortController();
+  let running: LocalBot;
   const faults: string[][] = [];
 
   beforeAll(async () => {
-    dir = mkdtempSync(path.join(tmpdir(), 'oombot-protect-'));
-    const config = loadConfig({ env: { DATABASE_URL: `sqlite:${path.join(dir, 'oombot.db')}`, LOG_LEVEL: 'error' } });
-    running = await run({
-      load: () => ({
-        ...config,
-        http: { host: '127.0.0.1', port: 0, token: null },
-        routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
-      }),
-      print: () => {},
-      signal: stop.signal,
-    });
+    running = await openLocalBot();
     browser = await openBrowser();
-    await eventually(() => running.fleet.watchState('demo-db01')?.kind === 'watching', 'a watch on demo-db01');
   }, 90_000);
 
   afterEach(async () => {
@@ -43,13 +27,11 @@ describe('protecting a process in the local workspace', { ...needs('chromium'), 
 
   afterAll(async () => {
     await browser?.close();
-    stop.abort();
-    await running.close();
-    rmSync(dir, { recursive: true, force: true });
+    await running?.close();
   });
 
   async function open(): Promise<Page> {
-    const opened = await browser.open(running.local?.pageUrl ?? '', { viewport: { width: 1280, height: 1600 } });
+    const opened = await browser.open(running.pageUrl, { viewport: { width: 1280, height: 1600 } });
     faults.push(opened.faults);
     await opened.page.getByText('oombot is connected').waitFor({ state: 'attached' });
     return opened.page;

@@ -12,6 +12,8 @@ import { fakeClock } from '../support/fake-clock.ts';
 import { openScenario } from '../support/provoked.ts';
 import { scriptedFleet } from '../support/scripted-host.ts';
 import { needs } from '../support/needs.ts';
+import { QUIET } from '../support/quiet-log.ts';
+import { PLACING } from '../support/placing.ts';
 
 const STARTED_AT_MS = Date.UTC(2026, 10, 21, 6);
 /** The first death only says when the next life began. */
@@ -51,7 +53,7 @@ describe('a real leak over five lives', needs('kills', 'perl'), () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'oombot-leak-'));
     const store = await openStore(`sqlite:${path.join(folder, 'a.db')}`);
     const clock = fakeClock(STARTED_AT_MS);
-    const log = { info: () => {}, warn: () => {}, error: () => {} };
+    const log = QUIET;
     const fleet = scriptedFleet(new Map());
     const watch = openCauseWatch({ store, fleet, clock, log, channelOf: () => '#oom', wake: () => {} });
     onTestFinished(async () => {
@@ -64,13 +66,7 @@ describe('a real leak over five lives', needs('kills', 'perl'), () => {
     for (const [at, kill] of kills.entries()) {
       await clock.advance(kill.atMs - clock.nowMs());
       const saved = await store.saveBatch({ host: 'db01', kills: [kill], positions: [] }, (view) =>
-        assignIncidents(view, {
-          nowMs: clock.nowMs(),
-          newId: () => `life-${at}`,
-          isHistory: () => false,
-          mutes: [],
-          channelOf: () => '#oom',
-        }),
+        assignIncidents(view, { ...PLACING, nowMs: clock.nowMs(), newId: () => `life-${at}` }),
       );
       watch.see(saved);
       await clock.advance(10_000);

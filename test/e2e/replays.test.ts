@@ -1,14 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/config.ts';
 import type { Incident } from '../../src/incident/incident.ts';
-import { run } from '../../src/main.ts';
 import { headlineOf } from '../../src/notice/incident/headline.ts';
 import { plainText } from '../../src/notice/render-text.ts';
 import { openBrowser } from '../support/browser.ts';
+import { openLocalBot } from '../support/local-bot.ts';
 import { needs } from '../support/needs.ts';
 import { eventually } from '../support/whole-bot.ts';
 
@@ -86,28 +84,11 @@ describe('the five replay buttons, one after the other', { ...needs('chromium'),
 });
 
 async function aLocalBot() {
-  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-replays-'));
-  const stop = new AbortController();
-  const config = loadConfig({ env: { DATABASE_URL: `sqlite:${path.join(dir, 'oombot.db')}`, LOG_LEVEL: 'error' } });
-  const running = await run({
-    load: () => ({
-      ...config,
-      http: { host: '127.0.0.1', port: 0, token: null },
-      routes: [{ tags: ['local'], channel: '#this-machine', mention: null }],
-    }),
-    print: () => {},
-    signal: stop.signal,
-  });
-  toClose.push(async () => {
-    stop.abort();
-    await running.close();
-    rmSync(dir, { recursive: true, force: true });
-  });
-  await eventually(() => running.fleet.watchState('demo-db01')?.kind === 'watching', 'a watch on demo-db01');
-  await eventually(async () => (await running.store.incidents('demo-db01', 1)).length > 0, 'the story of demo-db01');
+  const running = await openLocalBot();
+  toClose.push(running.close);
   const sinceMs = Date.now();
   return {
-    url: running.local?.pageUrl ?? '',
+    url: running.pageUrl,
     incidents: async () =>
       (await running.store.incidents('demo-db01', 100)).filter(({ lastAtMs }) => lastAtMs >= sinceMs - 1_000),
   };

@@ -7,6 +7,7 @@ import type { Store } from '../../src/app/store-port.ts';
 import { shareWork } from '../../src/run/chores.ts';
 import { openStore } from '../../src/store/store.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 const HOSTS = ['h1', 'h2', 'h3', 'h4'];
 const LEASE_MS = 15_000;
@@ -24,7 +25,7 @@ function share(store: Store, clock: FakeClock, owner: string) {
     store,
     fleet,
     clock,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: QUIET,
     owner,
     watchOnly: (hosts) => Promise.resolve(void (watched.hosts = hosts ?? HOSTS)),
     serveOnly: () => {},

@@ -14,6 +14,7 @@ import type { Store } from '../../src/app/store-port.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { scriptedChat } from '../support/scripted-chat.ts';
+import { QUIET } from '../support/quiet-log.ts';
 
 // Written by version 005 of the tables on 30 November 2026, through its own store: open incidents alone and in one storm, kills that
 // wait for a thread, a message, a reply, news and a card each in flight when it was ended, changes, a rule and a lease.
@@ -174,7 +175,7 @@ describe.each([
         store,
         workspace: chat,
         clock,
-        log: { info: () => {}, warn: () => {}, error: () => {} },
+        log: QUIET,
         owner: 'new',
         describe: async (incident) => describeIncident(incident, { nowMs: clock.nowMs(), protect: false }),
       });

@@ -15,6 +15,7 @@ import { renderText } from '../../src/notice/render-text.ts';
 import { openStore } from '../../src/store/store.ts';
 import { fakeClock, type FakeClock } from './fake-clock.ts';
 import { scriptedFleet, scriptedHost, type ScriptedHost } from './scripted-host.ts';
+import { PLACING } from './placing.ts';
 
 /** A quarter of an hour after the founding kill of `aKill`. */
 export const NOW_MS = Date.UTC(2026, 7, 30, 1, 50, 8);
@@ -76,11 +77,10 @@ export async function anAnsweringBot(given: Partial<AnswersWorld> = {}): Promise
       { host: kills[0]!.host, kills, positions: [{ source: 'kmsg', value: kills.at(-1)!.key }] },
       (view) =>
         assignIncidents(view, {
+          ...PLACING,
           nowMs: Math.max(...kills.map((kill) => kill.atMs)),
           newId: (kill) => `inc-${kill.host}-${kill.atMs}-${kill.record.pid}`,
-          isHistory: () => false,
           mutes,
-          channelOf: () => '#oom',
         }),
     );
   }

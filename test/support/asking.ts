@@ -4,6 +4,7 @@ import { notedNames } from '../../src/app/engine-names.ts';
 import { openLiveScans } from '../../src/app/live-scan.ts';
 import { realClock } from './real-clock.ts';
 import type { WatchedHosts } from './watched-fleet.ts';
+import { QUIET } from './quiet-log.ts';
 
 /** The answers about hosts that are really watched, without a chat; nothing can be changed. */
 export function askingOf({ fleet, store }: WatchedHosts): Handlers {
@@ -12,7 +13,7 @@ export function askingOf({ fleet, store }: WatchedHosts): Handlers {
     fleet,
     scans: openLiveScans(fleet, realClock, notedNames(store)),
     clock: realClock,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: QUIET,
     settings: () => ({ admins: [], hosts: [] }),
     watchState: fleet.watchState,
     checkHost: () => Promise.resolve([]),

@@ -8,6 +8,7 @@ import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { openSlack } from '../../src/slack/app.ts';
 import { answeringHandlers } from './answering-handlers.ts';
 import { realClock } from './sshd.ts';
+import { PLACING } from './placing.ts';
 
 export interface Delivering {
   /** Records kills of one host as watching it does, and has them told in the channel. */
@@ -36,13 +37,7 @@ export async function openDelivering(
     delivery,
     happen: async (host, kills, channel) => {
       await store.saveBatch({ host, kills, positions: [] }, (view) =>
-        assignIncidents(view, {
-          nowMs: Date.now(),
-          newId: () => randomUUID(),
-          isHistory: () => false,
-          mutes: [],
-          channelOf: () => channel,
-        }),
+        assignIncidents(view, { ...PLACING, nowMs: Date.now(), newId: () => randomUUID(), channelOf: () => channel }),
       );
       delivery.wake();
     },

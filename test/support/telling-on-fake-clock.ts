@@ -9,8 +9,7 @@ import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { openStore } from '../../src/store/store.ts';
 import { fakeClock, type FakeClock } from './fake-clock.ts';
 import { scriptedChat, type ScriptedChat } from './scripted-chat.ts';
-
-export const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
+import { QUIET } from './quiet-log.ts';
 
 /** What tells a channel, with a record of its own and a chat, on a clock moved by hand from `nowMs`. All ends with the test. */
 export async function tellingOnFakeClock(

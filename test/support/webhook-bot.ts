@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { openTelling } from '../../src/app/tell/telling.ts';
 import { assignIncidents, closeQuietIncidents, tellClosed } from '../../src/app/watch/assign-incidents.ts';
-import { incidentIdOf } from '../../src/app/watch/incident-id.ts';
 import { webhookDestination } from '../../src/app/webhook.ts';
 import { openWebhooks } from '../../src/hook/open-webhooks.ts';
 import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
@@ -15,6 +14,7 @@ import { openStore } from '../../src/store/store.ts';
 import { aKill } from './a-kill.ts';
 import { answeringHandlers } from './answering-handlers.ts';
 import { realClock } from './real-clock.ts';
+import { PLACING } from './placing.ts';
 
 const [url = '', apiUrl = '', botToken = '', appToken = '', eventsUrl = '', pagerUrl = ''] = process.argv.slice(2);
 const [offset = '0', task = '', count = '0'] = process.argv.slice(8);
@@ -50,14 +50,7 @@ const routes = [
 async function happen(host: string, pid: number): Promise<void> {
   const kill = aKill({ host, pid, atMs: clock.nowMs() });
   await store.saveBatch({ host, kills: [kill], positions: [] }, (view) =>
-    assignIncidents(view, {
-      nowMs: clock.nowMs(),
-      newId: incidentIdOf,
-      isHistory: () => false,
-      mutes: [],
-      channelOf: () => '#oom',
-      webhooksOf: () => routes,
-    }),
+    assignIncidents(view, { ...PLACING, nowMs: clock.nowMs(), webhooksOf: () => routes }),
   );
   telling.wake();
 }
