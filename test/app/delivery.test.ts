@@ -334,26 +334,74 @@ describe('a backlog of words', () => {
     await delivery.close();
   });
 
-  it('that a process cannot save is told by it only where the channel does not show that another one told it', async () => {
-    const { chat, clock, happen, start, store } = await aBench();
-    const able = start('able');
-    await happen([on('web1', 1)]);
-    await clock.advance(10_000);
+  describe('that a process cannot save, whose channel another one may serve by now', () => {
     async function fails(): Promise<never> {
       throw new Error('no database');
     }
-    const cut = start('cut', () => false, { ledger: fails, saveLedger: fails, incident: fails });
+    const CUT_OFF = { ledger: fails, saveLedger: fails, incident: fails };
 
-    for (const kill of [on('web1', 1), on('web2', 2)]) {
+    function handTo(cut: Telling, kill: Kill, clock: FakeClock): void {
       const { incidents } = groupKills([], [kill], clock.nowMs(), ({ key }) => `i-${key}`);
       for (const incident of incidents) cut.hand({ ...incident, firstAtMs: clock.nowMs() }, '#oom', false);
     }
-    await clock.advance(30_000);
 
-    expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 1).key}`, `i-${on('web2', 2).key}`]);
-    expect(await isBusy(store)).toBe(false);
-    await able.close();
-    await cut.close();
+    it('is told where the channel does not show that the other one told it', async () => {
+      const { chat, clock, happen, start, store } = await aBench();
+      const able = start('able');
+      await happen([on('web1', 1)]);
+      await clock.advance(10_000);
+      const cut = start('cut', () => false, CUT_OFF);
+
+      for (const kill of [on('web1', 1), on('web2', 2)]) handTo(cut, kill, clock);
+      await clock.advance(30_000);
+
+      expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 1).key}`, `i-${on('web2', 2).key}`]);
+      expect(await isBusy(store)).toBe(false);
+      await able.close();
+      await cut.close();
+    });
+
+    it.each<Exclude<Fate['told'], 'sent' | 'hang'>>([
+      { kind: 'refused', reason: 'missing_scope' },
+      { kind: 'rate-limited', retryAfterMs: 5_000 },
+      { kind: 'unknown', reason: 'timeout' },
+    ])('is told within 20 s though the search is $kind', async (told) => {
+      const { chat, clock, start } = await aBench();
+      let searches = 0;
+      chat.script.fate = (method) => {
+        if (method !== 'find') return undefined;
+        searches += 1;
+        return told.kind === 'rate-limited' && searches > 1 ? undefined : { taken: false, told };
+      };
+      const cut = start('cut', () => false, CUT_OFF);
+
+      handTo(cut, on('web1', 1), clock);
+      await clock.advance(20_000);
+
+      expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 1).key}`]);
+      await cut.close();
+    });
+
+    it('is looked for again when it had to wait, and not told when the other one told it meanwhile', async () => {
+      const { chat, clock, happen, start } = await aBench();
+      let isMine = true;
+      const cut = start('cut', () => isMine, CUT_OFF);
+      // Three fill the allowance, so that the next one waits.
+      for (const host of ['web1', 'web2', 'web3']) {
+        handTo(cut, on(host, 1), clock);
+        await clock.advance(100);
+      }
+      handTo(cut, on('web4', 1), clock);
+      await clock.advance(100);
+      isMine = false;
+      const able = start('able');
+      await happen([on('web4', 1)]);
+      await clock.advance(30_000);
+
+      expect(topLevel(chat).filter(({ text }) => text.includes('web4'))).toHaveLength(1);
+      await able.close();
+      await cut.close();
+    });
   });
 
   it('is not what a new kill waits for while the database cannot be read', async () => {
@@ -380,6 +428,21 @@ describe('a backlog of words', () => {
     await clock.advance(10_000);
 
     expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 0).key}`, `i-${on('web2', 1).key}`]);
+    await delivery.close();
+  });
+
+  it('of an incident that cannot be read while the ledger can does not hold up one that only this process knows', async () => {
+    const { chat, clock, happen, start, store } = await aBench();
+    const delivery = start('one', () => true, { incident: () => Promise.reject(new Error('the table is locked')) });
+    await happen([on('web1', 0)]);
+    await clock.advance(500);
+
+    const { incidents } = groupKills([], [on('web2', 1)], clock.nowMs(), ({ key }) => `i-${key}`);
+    for (const incident of incidents) delivery.hand(incident, '#oom', false);
+    await clock.advance(10_000);
+
+    expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web2', 1).key}`]);
+    expect(await isBusy(store)).toBe(true);
     await delivery.close();
   });
 

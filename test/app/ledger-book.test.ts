@@ -36,7 +36,7 @@ function aBook() {
     },
   } as unknown as TellWorld['store'];
   const world = { store, clock, log: QUIET, owner: 'me' } as unknown as TellWorld;
-  const book = openLedgerBook('#oom', world, () => true);
+  const book = openLedgerBook('#oom', world);
 
   /** It cannot be saved, is told all the same, and its thread is to hear more. */
   async function tellFromMemory(incident: Incident): Promise<void> {

@@ -31,6 +31,8 @@ export interface Destination {
   close: () => Promise<void>;
   /** Facts that wait for the store. */
   unwritten: () => number;
+  /** Only this process knows of something that nobody was told of. */
+  owes: () => boolean;
 }
 
 /**
@@ -45,9 +47,9 @@ export function openDestination(
 ): Destination {
   const { store, clock, log } = world;
   const memory = openChannelMemory(clock.nowMs);
-  const book = openLedgerBook(destination, world, isMine);
+  const book = openLedgerBook(destination, world);
   const context = { ...world, destination, book, memory, edits, repeats: openRepeats() };
-  const looking = openLooking(context);
+  const looking = openLooking(context, isMine);
   const steps = openSteps(context);
   /** What each row needs, as long as it is as it was. */
   const needs = new Map<string, { stamp: string; needs: Needs }>();
@@ -108,6 +110,8 @@ export function openDestination(
     const behind: ChannelView['behind'][number][] = [];
     const threads = new Map<string, number>();
     let hasNews = false;
+    // What cannot be read waits for the store, and holds up nothing that is told from memory.
+    const mayFail = book.isFaulty() || rows.some(({ key }) => book.isUnrecorded(key));
     for (const row of rows) {
       if (row.kind === 'news') hasNews = true;
       if (row.kind === 'reply') {
@@ -117,7 +121,7 @@ export function openDestination(
       if (row.kind === 'reply' || row.kind === 'news') continue;
       const need = await needsOf(row);
       if (need.announce && row.kind === 'incident') {
-        if (await mayAnnounce(row)) announce.push(row);
+        if (!mayFail || (await book.ifReadable(() => book.incident(row))) !== null) announce.push(row);
       } else if (need.announce) cards.push(row.key);
       if (row.ts === null) continue;
       if (need.edit) behind.push({ key: row.key, ...memory.changeOf(row.ts) });
@@ -137,18 +141,13 @@ export function openDestination(
     };
   }
 
-  /** What cannot be read while the store fails waits for it, and is no part of what is told from memory. */
-  async function mayAnnounce(row: LedgerRow): Promise<boolean> {
-    return !book.isFaulty() || (await book.unlessUnread(() => book.incident(row))) !== null;
-  }
-
   /** What a message needs; one that needs nothing is settled. */
   async function needsOf(row: LedgerRow): Promise<Needs> {
     if (row.ts === null) return { ...NO_NEEDS, announce: true };
     const stamp = `${row.wanted} ${row.ts} ${row.shown} ${JSON.stringify(row.told)} ${book.isUnrecorded(row.key)}`;
     const known = needs.get(row.key);
     if (known?.stamp === stamp) return known.needs;
-    const found = await book.unlessUnread(() => (row.kind === 'card' ? needsOfCard(row) : needsOfKills(row)));
+    const found = await book.ifReadable(() => (row.kind === 'card' ? needsOfCard(row) : needsOfKills(row)));
     // It waits for the store, and is looked at again.
     if (found === null || book.isGuess(row.key)) return NO_NEEDS;
     needs.set(row.key, { stamp, needs: found });
@@ -247,6 +246,7 @@ export function openDestination(
     run,
     hand: book.hand,
     unwritten: book.unwritten,
+    owes: book.owes,
     close: () => book.settle([]),
   };
 }

@@ -17,7 +17,7 @@ export interface LedgerBook {
   /** The incident of a row, from what the watch handed over or from the store. null: gone. Throws when it cannot be read. */
   incident: (row: LedgerRow) => Promise<Incident | null>;
   /** What `read` gives; null: it cannot be read while the store fails, and must not hold up what nobody heard of. */
-  unlessUnread: <T>(read: () => Promise<T>) => Promise<T | null>;
+  ifReadable: <T>(read: () => Promise<T>) => Promise<T | null>;
   /** An incident that people must hear of, as it is now. `isOnRecord`: false while it could not be saved. */
   hand: (incident: Incident, isOnRecord: boolean) => void;
   /** Told, or to be told, and not on record as far as is known. */
@@ -30,6 +30,8 @@ export interface LedgerBook {
   isFaulty: () => boolean;
   /** What waits for the store: nothing when all is written. */
   unwritten: () => number;
+  /** Something that is not on record was told nobody yet. */
+  owes: () => boolean;
 }
 
 /** A store that takes longer is as good as none: what people must hear goes on. */
@@ -49,8 +51,8 @@ interface Handed {
   isOnRecord: boolean;
 }
 
-/** An empty book of one destination. `isMine`: false while another process may serve it. */
-export function openLedgerBook(destination: string, world: TellWorld, isMine: () => boolean): LedgerBook {
+/** An empty book of one destination. */
+export function openLedgerBook(destination: string, world: TellWorld): LedgerBook {
   const { store, clock, log, owner } = world;
   const pending = new Map<string, { patch: LedgerPatch; sinceMs: number }>();
   let asked: NewDelivery[] = [];
@@ -147,9 +149,9 @@ export function openLedgerBook(destination: string, world: TellWorld, isMine: ()
   }
 
   function rowOf(key: string, { atMs, incident }: Handed): LedgerRow {
-    // A process before this one may have told of it and not written that down, or another one that can reach the store.
+    // A process before this one may have told of it and not written that down.
     const sinceMs = incident.firstAtMs - LOOK_BACK_MS;
-    const mayBeTold = incident.firstAtMs < openedAtMs || !isMine();
+    const mayBeTold = incident.firstAtMs < openedAtMs;
     const attempt = mayBeTold ? { owner: '', mark: key, threadTs: null, sinceMs, after: null } : null;
     return {
       destination,
@@ -260,7 +262,7 @@ export function openLedgerBook(destination: string, world: TellWorld, isMine: ()
     }
   }
 
-  async function unlessUnread<T>(read: () => Promise<T>): Promise<T | null> {
+  async function ifReadable<T>(read: () => Promise<T>): Promise<T | null> {
     try {
       return await read();
     } catch (error) {
@@ -279,7 +281,7 @@ export function openLedgerBook(destination: string, world: TellWorld, isMine: ()
     note,
     settle,
     incident,
-    unlessUnread,
+    ifReadable,
     hand: (incident, isOnRecord) => {
       if (isOnRecord) recorded(incident.id);
       // What was told and is written needs no help; a save may have succeeded meanwhile.
@@ -294,5 +296,6 @@ export function openLedgerBook(destination: string, world: TellWorld, isMine: ()
     isSure: (key) => !isUnrecorded(key) && !guessed.has(key),
     isFaulty: () => isFaulty,
     unwritten: () => pending.size + asked.length,
+    owes: () => [...handed].some(([key, { isOnRecord }]) => !isOnRecord && !told.has(key)),
   };
 }

@@ -7,10 +7,14 @@ import type { ChannelContext } from './send-steps.ts';
 const ON_ITS_WAY_MS = 3_000;
 /** The chat's clock is not ours, and what waited since before may have been sent at any time. */
 const LOOK_BACK_MS = 10 * 60_000;
+/** What another process may tell as well is looked for again when it was not sent within this. */
+const SOUGHT_FOR_MS = 3_000;
 /** A chat that will not be searched does not block its channel for ever. */
 const REFUSED_MAX = 2;
 /** Half an hour of searches without an answer. */
 const FAILED_MAX = 60;
+/** Nobody may have heard of what only this process knows: it is told sooner. */
+const FAILED_UNRECORDED_MAX = 3;
 
 export type Looked = { kind: 'looked' } | { kind: 'rest'; reason: string } | { kind: 'wait'; forMs: number };
 
@@ -23,21 +27,24 @@ export interface Looking {
   look: (doubtful: readonly LedgerRow[]) => Promise<Looked>;
 }
 
-/** Searches one channel for what may have been sent there. */
-export function openLooking(context: ChannelContext): Looking {
+/** Searches one channel for what may have been sent there. `isMine`: false while another process may serve it. */
+export function openLooking(context: ChannelContext, isMine: () => boolean): Looking {
   const { destination, book, memory, repeats, workspace, clock, log, owner } = context;
   const openedAtMs = clock.nowMs();
-  /** Rows that were looked for and not found, so that they are not looked for again. */
-  const sought = new Set<string>();
+  /** When rows were looked for last and not found. */
+  const soughtAtMs = new Map<string, number>();
   let refused = 0;
   let failed = 0;
 
   function inDoubt(rows: readonly LedgerRow[]): LedgerRow[] {
-    return rows.filter(
-      (row) =>
-        row.attempt !== null ||
-        (row.kind === 'incident' && row.ts === null && row.createdAtMs < openedAtMs && !sought.has(row.key)),
-    );
+    return rows.filter((row) => row.attempt !== null || (row.kind === 'incident' && row.ts === null && mayBeTold(row)));
+  }
+
+  function mayBeTold({ key, createdAtMs }: LedgerRow): boolean {
+    const soughtMs = soughtAtMs.get(key);
+    // Another process that reaches the record may tell it at any moment.
+    if (!isMine() && book.isUnrecorded(key)) return clock.nowMs() - (soughtMs ?? -Infinity) >= SOUGHT_FOR_MS;
+    return createdAtMs < openedAtMs && soughtMs === undefined;
   }
 
   function isRipe({ attempt }: LedgerRow): boolean {
@@ -60,7 +67,8 @@ export function openLooking(context: ChannelContext): Looking {
         return { kind: 'wait', forMs: seen.retryAfterMs };
       case 'unknown':
         failed += 1;
-        if (failed < FAILED_MAX) return { kind: 'rest', reason: seen.reason };
+        if (failed < (here.some(({ key }) => book.isUnrecorded(key)) ? FAILED_UNRECORDED_MAX : FAILED_MAX))
+          return { kind: 'rest', reason: seen.reason };
         break;
       case 'refused':
         refused += 1;
@@ -86,7 +94,7 @@ export function openLooking(context: ChannelContext): Looking {
     const unnoted = found.filter(({ row }) => !row.attempt?.owner).map(({ ts }) => Number(ts) * 1_000);
     memory.begin([...new Set(unnoted)].filter((atMs) => atMs > clock.nowMs() - POSTS_WINDOW_MS));
     const lost = here.filter((row) => !found.some((one) => one.row === row));
-    for (const row of lost) sought.add(row.key);
+    for (const row of lost) soughtAtMs.set(row.key, clock.nowMs());
     const summaries = Map.groupBy(
       found.filter(({ row }) => row.kind === 'incident' && row.ts === null),
       ({ ts }) => ts,

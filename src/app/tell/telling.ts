@@ -102,9 +102,10 @@ export function openTelling(options: TellingOptions): Telling {
     }
   }
 
-  /** What could not be written down is written by whoever knows it. */
+  /** What could not be written down is written, and told, by whoever knows it. */
   function mayServe(channel: string): boolean {
-    return isMine(channel) || (destinations.get(channel)?.unwritten() ?? 0) > 0;
+    const known = destinations.get(channel);
+    return isMine(channel) || (known !== undefined && (known.unwritten() > 0 || known.owes()));
   }
 
   function start(channel: string): void {

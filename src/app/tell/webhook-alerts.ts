@@ -61,7 +61,7 @@ export function openWebhookAlerts(destination: string, world: TellWorld, book: L
       .filter((each) => each.dueAtMs <= nowMs)
       .toSorted((a, b) => tries(a.alert) - tries(b.alert) || a.dueAtMs - b.dueAtMs);
     for (const { alert, waiting } of due) {
-      const plan = await book.unlessUnread(() => tell(alert, waiting));
+      const plan = await book.ifReadable(() => tell(alert, waiting));
       if (plan !== null) return plan;
     }
     const later = alerts.filter((each) => each.dueAtMs > nowMs);

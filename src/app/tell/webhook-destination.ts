@@ -21,7 +21,7 @@ const POISON_AFTER_MS = 60 * 60_000;
  */
 export function openWebhookDestination(destination: string, world: TellWorld, isMine: () => boolean): Destination {
   const { clock, log, webhook: find = () => null } = world;
-  const book = openLedgerBook(destination, world, isMine);
+  const book = openLedgerBook(destination, world);
   const tellers: Record<Webhook['takes'], HookTeller> = {
     events: openWebhookEvents(world, book),
     alerts: openWebhookAlerts(destination, world, book),
@@ -109,5 +109,5 @@ export function openWebhookDestination(destination: string, world: TellWorld, is
     await book.settle(patches);
   }
 
-  return { run, hand: book.hand, unwritten: book.unwritten, close: () => book.settle([]) };
+  return { run, hand: book.hand, unwritten: book.unwritten, owes: book.owes, close: () => book.settle([]) };
 }

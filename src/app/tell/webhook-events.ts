@@ -26,7 +26,7 @@ export function openWebhookEvents({ clock }: Pick<TellWorld, 'clock'>, book: Led
     for (const row of due.toSorted(
       (a, b) => tries(a.key) - tries(b.key) || Number(a.shown >= 0) - Number(b.shown >= 0),
     )) {
-      const plan = await book.unlessUnread(() => tell(row));
+      const plan = await book.ifReadable(() => tell(row));
       if (plan !== null) return plan;
     }
     const later = rows.map(dueAtMs).filter((atMs) => atMs > nowMs);
