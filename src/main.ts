@@ -59,6 +59,8 @@ const NO_APPROVERS =
 const APPROVERS_AGE_MS = 2_000;
 /** What an inventory does not say by then at the start it says later. */
 const INVENTORY_PATIENCE_MS = 15_000;
+/** What is said besides comes so long behind the message about a kill. */
+const BEHIND_MESSAGE_MS = 200;
 
 /**
  * Builds the world in phases, each from what those before it gave, and hands it to the use cases; nothing else opens a client, a store
@@ -178,13 +180,10 @@ async function startWatching(
   const describe = describer(base);
   saved.hear(returns.see);
   saved.hear(causes.see);
-  saved.hear((kills) => void tellBefore(kills, world));
   saved.hear((kills) => countKills(metrics, kills, clock.nowMs()));
-  saved.hear((kills) => {
-    printNews(kills, { store, clock, describe, print }).catch((error: unknown) =>
-      log.error({ err: error }, 'News could not be printed'),
-    );
-  });
+  // The message that people wait for has the event loop, and the record, for itself.
+  saved.hear((kills) => void tellBefore(kills, world), BEHIND_MESSAGE_MS);
+  saved.hear((kills) => void printNews(kills, { store, clock, describe, print, log }), BEHIND_MESSAGE_MS);
   warmUp();
   await base.inventories.refresh('all', AbortSignal.timeout(INVENTORY_PATIENCE_MS));
   await fleet.replace(await hostsNow(base, local));

@@ -1,8 +1,8 @@
 /** Something that happens again and again, and whoever wants to know of it. */
 export interface Bell<T = void> {
   ring: (what: T) => void;
-  /** Calls back on every ring from now on. */
-  hear: (listener: (what: T) => void) => void;
+  /** Calls back on every ring from now on; with `afterMs` so long behind it. */
+  hear: (listener: (what: T) => void, afterMs?: number) => void;
 }
 
 export function openBell<T = void>(): Bell<T> {
@@ -11,8 +11,8 @@ export function openBell<T = void>(): Bell<T> {
     ring: (what) => {
       for (const listener of listeners) listener(what);
     },
-    hear: (listener) => {
-      listeners.push(listener);
+    hear: (listener, afterMs) => {
+      listeners.push(afterMs === undefined ? listener : (what) => void setTimeout(listener, afterMs, what).unref());
     },
   };
 }

@@ -1,5 +1,5 @@
 import { mutedUntil } from '../app/mute-target.ts';
-import type { Clock } from '../app/ports.ts';
+import type { Clock, Log } from '../app/ports.ts';
 import { readReply } from '../app/reply-body.ts';
 import type { Saved } from '../app/watch/save-queue.ts';
 import type { HostStore } from '../app/store-port.ts';
@@ -10,12 +10,21 @@ import { renderText } from '../notice/render-text.ts';
 export interface PrintWorld {
   store: HostStore;
   clock: Clock;
+  log: Log;
   describe: (incident: Incident) => Promise<Notice>;
   print: (text: string) => void;
 }
 
-/** What the channels are told, for whoever looks at the terminal: kills, and hosts that cannot be watched or are back. */
-export async function printNews(saved: Saved, { store, clock, describe, print }: PrintWorld): Promise<void> {
+/** What the channels are told, for whoever looks at the terminal: kills, and hosts that cannot be watched or are back. Never throws. */
+export async function printNews(saved: Saved, world: PrintWorld): Promise<void> {
+  try {
+    await printAll(saved, world);
+  } catch (error) {
+    world.log.error({ err: error }, 'News could not be printed');
+  }
+}
+
+async function printAll(saved: Saved, { store, clock, describe, print }: PrintWorld): Promise<void> {
   for (const { body } of saved.told) {
     const reply = readReply(body);
     if (reply !== null) print(`${renderText(reply.notice)}\n\n`);

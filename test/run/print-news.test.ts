@@ -10,6 +10,7 @@ import type { Kill } from '../../src/incident/incident.ts';
 import { describeUnreachable } from '../../src/notice/answer/fleet-notice.ts';
 import { describeIncident } from '../../src/notice/incident/incident-notice.ts';
 import { printNews } from '../../src/run/print-news.ts';
+import { QUIET } from '../support/quiet-log.ts';
 import { openStore } from '../../src/store/store.ts';
 import { aKill } from '../support/a-kill.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -45,6 +46,7 @@ async function printedOf(saved: Saved, store: Store): Promise<string> {
   let printed = '';
   const nowMs = clock.nowMs();
   await printNews(saved, {
+    log: QUIET,
     store,
     clock,
     describe: (incident) => Promise.resolve(describeIncident(incident, { nowMs, seenBefore: null, protect: false })),
