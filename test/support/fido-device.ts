@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -32,6 +32,18 @@ export function openFidoDevice(): FidoDevice {
     if (isWaiting) execFileSync('mkfifo', [device]);
     else writeFileSync(device, '');
   }
+  /** A pipe that is opened for writing while nobody reads it would hold a thread of this process for ever. */
+  async function touch(): Promise<void> {
+    for (;;) {
+      try {
+        closeSync(openSync(device, constants.O_WRONLY | constants.O_NONBLOCK));
+        return;
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
+        await sleep(20);
+      }
+    }
+  }
   plugIn();
   return {
     provider,
@@ -41,7 +53,7 @@ export function openFidoDevice(): FidoDevice {
       execFileSync('ssh-keygen', words, { env: { ...process.env, ...env }, stdio: 'pipe' });
     },
     plugIn,
-    touch: () => writeFile(device, ''),
+    touch,
     unplug: () => rmSync(device),
     close: () => rmSync(dir, { recursive: true, force: true }),
   };
