@@ -187,7 +187,7 @@ async function startWatching(
   warmUp();
   await base.inventories.refresh('all', AbortSignal.timeout(INVENTORY_PATIENCE_MS));
   await fleet.replace(await hostsNow(base, local));
-  if (settings.now().database.kind === 'sqlite') await fleet.watchOnly(null);
+  if (settings.now().database.kind === 'sqlite') fleet.watchOnly(null);
   return { close: () => Promise.all([returns.close(), causes.close()]) };
 }
 

@@ -80,7 +80,7 @@ export interface CounterReading {
 export interface Leases {
   /** Names that the owner holds now: it lets go of everything else. */
   held: string[];
-  /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other. */
+  /** When the first of the other live owners will be gone unless it renews, in ms; null: there is no other, or another counted the shares. */
   othersEndMs: number | null;
 }
 

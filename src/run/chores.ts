@@ -28,7 +28,7 @@ export async function shareWork(world: {
   log: Log;
   owner: string;
   /** null: all. */
-  watchOnly: (hosts: readonly string[] | null) => Promise<void>;
+  watchOnly: (hosts: readonly string[] | null) => void;
   /** Until then nobody else serves these channels. */
   serveOnly: (channels: readonly string[], untilMs: number) => void;
   /** The leases are held again for a while. */
@@ -45,18 +45,17 @@ export async function shareWork(world: {
       const before = held?.length ?? 0;
       const hosts = await store.claimLeases({ ...lease, kind: 'host', names, takeMax: HOSTS_AT_ONCE });
       held = hosts.held;
-      // What was given back takes a while to close: the leases on the rest do not wait for it.
-      world.watchOnly(held).catch((error: unknown) => log.error({ err: error }, 'Hosts could not be given back'));
+      world.watchOnly(held);
       const waiting = (await store.queueLengths()).map((queue) => queue.channel);
       const channels = await store.claimLeases({ ...lease, kind: 'channel', names: waiting });
       world.serveOnly(channels.held, lease.nowMs + LEASE_MS);
       world.onRenewed(lease.nowMs);
-      const isCut = held.length >= before + HOSTS_AT_ONCE;
-      waitMs = isCut ? LEASE_SOONEST_MS : untilNext(hosts.othersEndMs, clock.nowMs());
+      const mayTakeMore = held.length >= before + HOSTS_AT_ONCE;
+      waitMs = mayTakeMore ? LEASE_SOONEST_MS : untilNext(hosts.othersEndMs, clock.nowMs());
     } catch (error) {
       log.error({ err: error }, 'The leases could not be renewed');
       // Nobody says who else would watch: all are, until the database answers.
-      if (held === null) await world.watchOnly(null);
+      if (held === null) world.watchOnly(null);
     }
     await clock.sleep(waitMs, signal).catch(() => undefined);
   }

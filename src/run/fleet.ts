@@ -20,7 +20,7 @@ export interface WatchedFleet extends WatchedHosts {
   /** The host of this name; undefined: there is none. Cheap for any number of hosts. */
   host: (name: string) => Pick<HostConfig, 'name' | 'tags' | 'channel'> | undefined;
   /** Watches these and leaves the others to other processes. null: all. */
-  watchOnly: (names: readonly string[] | null) => Promise<void>;
+  watchOnly: (names: readonly string[] | null) => void;
   /** What is off on a host, one sentence each, with what would mend it. */
   check: (host: string) => Promise<readonly string[]>;
   /** The line that sets a host up again; null: it cannot be told now. */
@@ -35,6 +35,8 @@ interface Member {
   connection: Connection;
   link: HostLink;
   watch: HostWatch | null;
+  /** The watch before, which saves what it has; null: it has ended. */
+  ending: Promise<void> | null;
 }
 
 /** The hosts of this process: a link to each, and a watch on those that are its own to watch. */
@@ -58,32 +60,42 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       },
     });
     connection.rest();
-    members.set(config.name, { config, connection, link, watch: null });
+    members.set(config.name, { config, connection, link, watch: null, ending: null });
   }
 
   async function drop(name: string): Promise<void> {
     const member = members.get(name);
     members.delete(name);
     await member?.watch?.close();
+    await member?.ending;
     await member?.link.close();
   }
 
-  async function settle(): Promise<void> {
-    const ended: Promise<void>[] = [];
-    for (const [name, member] of members) {
-      const wanted = mine === null || mine.has(name);
-      if (wanted && member.watch === null) {
-        member.connection.keepUp();
-        member.watch = watchHost(member.link, { ...world, turns, looks, configured: () => [...members.keys()] });
-      }
-      if (!wanted && member.watch !== null) {
-        ended.push(member.watch.close());
-        member.watch = null;
-      }
-      // Another process follows its log: here it is connected to for questions only.
-      if (!wanted) member.connection.rest();
+  /** Watches what is its own, and lets go of the rest: one that takes long to end keeps no other host from being watched. */
+  function settle(name: string): void {
+    const member = members.get(name);
+    if (member === undefined) return;
+    const wanted = mine === null || mine.has(name);
+    if (wanted && member.watch === null && member.ending === null) {
+      member.connection.keepUp();
+      member.watch = watchHost(member.link, { ...world, turns, looks, configured: () => [...members.keys()] });
     }
-    await Promise.all(ended);
+    if (!wanted && member.watch !== null) {
+      member.ending = member.watch
+        .close()
+        .catch((error: unknown) => world.log.error({ err: error, host: name }, 'A watch did not end as it should'))
+        .then(() => {
+          member.ending = null;
+          settle(name);
+        });
+      member.watch = null;
+    }
+    // Another process follows its log: here it is connected to for questions only.
+    if (!wanted) member.connection.rest();
+  }
+
+  function settleAll(): void {
+    for (const name of members.keys()) settle(name);
   }
 
   /** One change after the other: two at once would open a host twice. */
@@ -109,7 +121,7 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
       } else if (member !== undefined) member.config = host;
     }
     for (const host of changes.added) add(host);
-    await settle();
+    settleAll();
   }
 
   for (const host of hosts) add(host);
@@ -133,11 +145,10 @@ export function openFleet(hosts: readonly HostConfig[], world: FleetWorld): Watc
     watchState: (host) => members.get(host)?.watch?.state() ?? null,
     killsWaiting: (host) => members.get(host)?.watch?.waiting() ?? 0,
     replace: (next) => inTurn(() => replace(next)),
-    watchOnly: (names) =>
-      inTurn(async () => {
-        mine = names === null ? null : new Set(names);
-        await settle();
-      }),
+    watchOnly: (names) => {
+      mine = names === null ? null : new Set(names);
+      settleAll();
+    },
     close: () =>
       inTurn(async () => {
         await Promise.all([...members.keys()].map(drop));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
-import { inPlace } from '../app/in-place.ts';
+import { withPlace } from '../app/with-place.ts';
 
 export interface Handshakes {
   /**
@@ -21,7 +21,7 @@ export function openHandshakes(): Handshakes {
   const bastions = new Map<string, PQueue>();
 
   function pass<T>(bastion: string | null, attempt: () => Promise<T>): Promise<T> {
-    return inPlace(
+    return withPlace(
       (hold) => void (bastion === null ? all.add(hold) : queueOf(bastion).add(() => all.add(hold))),
       attempt,
       (signal) => sleep(ROOM_MS, undefined, { signal }),

@@ -5,8 +5,9 @@ import { openReceipts } from './receipts.ts';
 import type { Database, Tables, Trx } from './schema.ts';
 
 const POOL_MAX = 8;
-/** Beside the others: what people wait for, and the leases, must not queue behind what thousands of hosts save when they are connected. */
-const URGENT_POOL_MAX = 4;
+/** Beside the others: what people wait for must not queue behind what thousands of hosts save when they are connected, and leases behind neither. */
+const URGENT_POOL_MAX = 3;
+const LEASES_POOL_MAX = 1;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** A server that is silent for longer than a statement may take is gone. */
@@ -21,11 +22,12 @@ type Session = Pick<Database, 'db' | 'transact' | 'close'>;
 /** Opens pools on a `postgres://` address. The address, which holds a password, never gets into a message. */
 export function openPostgres(url: string, readOnly: boolean): Database {
   const everything = openSession(url, readOnly, POOL_MAX);
-  // Opens no connection before it is used.
   const urgent = openSession(url, readOnly, URGENT_POOL_MAX);
+  const leases = openSession(url, readOnly, LEASES_POOL_MAX);
   return {
     ...everything,
     urgent,
+    leases,
     lock: async (trx, name) => {
       await sql`select pg_advisory_xact_lock(hashtextextended(${`oombot ${name}`}, 0))`.execute(trx);
     },
@@ -42,7 +44,7 @@ export function openPostgres(url: string, readOnly: boolean): Database {
     auditKey: null,
     countingKey: 'bigint generated always as identity primary key',
     close: async () => {
-      await Promise.all([everything.close(), urgent.close()]);
+      await Promise.all([everything.close(), urgent.close(), leases.close()]);
     },
   };
 }

@@ -121,8 +121,9 @@ export interface Database {
   db: Reader;
   /** Runs `work` in one transaction. It may be run again: no effects inside. */
   transact: <T>(work: (trx: Trx) => Promise<T>) => Promise<T>;
-  /** The same for what people wait for, past all else that waits; null: there is but one way in. */
+  /** The same for what people wait for, and for leases, past all else that waits; null: there is but one way in. */
   urgent: Pick<Database, 'db' | 'transact'> | null;
+  leases: Pick<Database, 'db' | 'transact'> | null;
   /** Makes others who lock the same name wait until this transaction ends. */
   lock: (trx: Trx, name: string) => Promise<void>;
   /** False: somebody else has locked it. */

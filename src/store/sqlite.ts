@@ -67,6 +67,7 @@ function databaseOf(
     db,
     transact,
     urgent: null,
+    leases: null,
     // Transactions run one after the other in the one process that writes.
     lock: () => Promise.resolve(),
     tryLock: () => Promise.resolve(true),

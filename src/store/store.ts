@@ -95,15 +95,17 @@ export async function openStore(
       }
     };
   }
-  const { urgent } = opened;
+  const { urgent, leases } = opened;
   const database: Database = {
     ...opened,
     auditKey,
     transact: noting(opened.transact),
-    urgent: urgent === null ? null : { db: urgent.db, transact: noting(urgent.transact) },
+    urgent: urgent && { db: urgent.db, transact: noting(urgent.transact) },
   };
   try {
     await migrate(database, place, readOnly);
+    // Connected once, they outlast a server that is restarted.
+    if (!readOnly) for (const way of [urgent, leases]) await way?.transact(() => Promise.resolve());
   } catch (error) {
     await database.close();
     throw sentenceOf(place, error);
@@ -218,7 +220,7 @@ function storeOf(database: Database): Omit<Store, keyof RecordStore> {
     marker: (name, atMs) => transact((trx) => readMarker(trx, name, atMs)),
     enqueueOnce: (name, atMs, deliveries) => transact((trx) => enqueueOnce(trx, name, atMs, deliveries)),
 
-    claimLeases: (request) => claimLeases(urgent, request),
+    claimLeases: (request) => claimLeases({ ...database, ...database.leases }, request),
     releaseLeases: (owner) => releaseLeases(database, owner),
 
     addChange: (change, entry, people = []) => addChange(database, change, entry, people),

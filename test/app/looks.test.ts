@@ -6,14 +6,14 @@ const HOSTS = 100;
 
 it('looks at few hosts at a time, and those that hang keep nobody waiting for long', async () => {
   const clock = fakeClock(0);
-  const { inTurn } = openLooks(clock);
+  const { whenThereIsRoom } = openLooks(clock);
   const { signal } = new AbortController();
-  const hangs = Array.from({ length: 30 }, () => inTurn(() => new Promise<never>(() => {}), signal));
+  const hangs = Array.from({ length: 30 }, () => whenThereIsRoom(() => new Promise<never>(() => {}), signal));
   let underWay = 0;
   let most = 0;
   let done = 0;
   for (let host = 0; host < HOSTS; host += 1)
-    void inTurn(async () => {
+    void whenThereIsRoom(async () => {
       underWay += 1;
       most = Math.max(most, underWay);
       await clock.sleep(100);
@@ -29,13 +29,15 @@ it('looks at few hosts at a time, and those that hang keep nobody waiting for lo
 });
 
 it('gives what a look gives, passes on its fault, and leaves out what nobody wants any more', async () => {
-  const { inTurn } = openLooks(fakeClock(0));
+  const { whenThereIsRoom } = openLooks(fakeClock(0));
   const leave = new AbortController();
 
-  expect(await inTurn(async () => 42, leave.signal)).toBe(42);
-  await expect(inTurn(() => Promise.reject(new Error('no answer')), leave.signal)).rejects.toThrow('no answer');
+  expect(await whenThereIsRoom(async () => 42, leave.signal)).toBe(42);
+  await expect(whenThereIsRoom(() => Promise.reject(new Error('no answer')), leave.signal)).rejects.toThrow(
+    'no answer',
+  );
   leave.abort();
   let looked = false;
-  await expect(inTurn(async () => (looked = true), leave.signal)).rejects.toThrow();
+  await expect(whenThereIsRoom(async () => (looked = true), leave.signal)).rejects.toThrow();
   expect(looked).toBe(false);
 });

@@ -57,7 +57,7 @@ const fleet = openFleet(hosts, {
   },
 });
 warmUp(); // as `oombot run` does
-await fleet.watchOnly(null);
+fleet.watchOnly(null);
 while (hosts.some(({ name }) => fleet.watchState(name)?.kind !== 'watching')) await sleep(20);
 process.stdout.write(`connected ${performance.now() - startedAt}\n`);
 if (count === '0') {

@@ -46,7 +46,7 @@ describe(
     async function watch(hosts: HostConfig[], options: Partial<WatchOptions> = {}): Promise<WatchedHosts> {
       const watched = await watchHosts({ hosts, ...options });
       toClose.push(watched.close);
-      await watched.fleet.watchOnly(null);
+      watched.fleet.watchOnly(null);
       return watched;
     }
 

@@ -58,7 +58,7 @@ echo "#kmsg 1 ${BOOT_ID} $(date +%s) 90000.00"; exec tail -s 0.1 -n +1 -f ${file
     }
 
     try {
-      await watched.fleet.watchOnly(null);
+      watched.fleet.watchOnly(null);
       await watched.untilWatching('loud');
       const before = process.memoryUsage().rss;
       let most = 0;

@@ -71,7 +71,7 @@ it(
     const beforeMiB = process.memoryUsage().rss / 2 ** 20;
     const watched = await watchHosts({ hosts });
     toClose.push(watched.close);
-    await watched.fleet.watchOnly(null);
+    watched.fleet.watchOnly(null);
     await watched.untilWatching('good', 'motd', 'unended');
     const group = openKillGroup();
     toClose.push(group.close);
@@ -116,7 +116,7 @@ it(
     });
     const watched = await watchHosts({ hosts: [hostConfig('good', good.target())] });
     toClose.push(watched.close);
-    await watched.fleet.watchOnly(null);
+    watched.fleet.watchOnly(null);
     await watched.untilWatching('good');
 
     const read = await openLiveScans(watched.fleet, realClock).read('good', 20_000);

@@ -15,7 +15,7 @@ describe('a host with a real sshd and a real kernel', needs('sshd', 'kills'), ()
     sshd = await openSshd();
     group = openKillGroup();
     watched = await watchHosts({ hosts: [hostConfig('here', sshd.target())] });
-    await watched.fleet.watchOnly(null);
+    watched.fleet.watchOnly(null);
     await watched.untilWatching('here');
   }, 60_000);
   afterAll(async () => {
@@ -113,7 +113,7 @@ describe('a host with a real sshd and a real kernel', needs('sshd', 'kills'), ()
     await sleep(500);
     const again = await watchHosts({ hosts: [hostConfig('here', sshd.target())] });
     try {
-      await again.fleet.watchOnly(null);
+      again.fleet.watchOnly(null);
       await again.untilWatching('here');
       while ((await again.store.snapshot('here')) === null) await sleep(20);
 

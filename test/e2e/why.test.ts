@@ -29,7 +29,7 @@ describe('why did it die, on a real host', { ...needs('sshd', 'kills', 'perl'), 
     sshd = await openSshd();
     group = openKillGroup();
     watched = await watchHosts({ hosts: [hostConfig('here', sshd.target())] });
-    await watched.fleet.watchOnly(null);
+    watched.fleet.watchOnly(null);
     await watched.untilWatching('here');
     sinceMs = Date.now();
     handlers = askingOf(watched);

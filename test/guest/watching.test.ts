@@ -67,7 +67,7 @@ describe('watching a Debian with systemd and cgroup v2', { timeout: 400_000 }, (
       keepaliveIntervalMs: 5_000,
       readyTimeoutMs: 20_000,
     });
-    await watched.fleet.watchOnly(null);
+    watched.fleet.watchOnly(null);
     await until('the watch', () => watched.fleet.watchState('guest')?.kind === 'watching');
     // Started on a host that is watched already: noticed by the next look at the counters.
     await root('systemctl start earlyoom systemd-oomd');

@@ -91,7 +91,7 @@ describe('why did it die, on a Debian with systemd', { timeout: 400_000 }, () =>
       keepaliveIntervalMs: 5_000,
       readyTimeoutMs: 20_000,
     });
-    await bot.fleet.watchOnly(null);
+    bot.fleet.watchOnly(null);
     await until('the watch', () => bot.fleet.watchState('guest')?.kind === 'watching', 3 * WAIT_MS);
     return bot;
   }

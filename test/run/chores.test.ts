@@ -13,12 +13,16 @@ const HOSTS = ['h1', 'h2', 'h3', 'h4'];
 const LEASE_MS = 15_000;
 
 /** One of several processes, on the same record and clock. `watched`: its hosts, as it was told last. */
-function share(store: Store, clock: FakeClock, owner: string) {
+function share(store: Store, clock: FakeClock, owner: string, names: readonly string[] = HOSTS) {
   const stop = new AbortController();
-  const watched: { hosts: readonly string[] } = { hosts: [] };
+  const watched: { hosts: readonly string[]; most: number; servedUntilMs: number } = {
+    hosts: [],
+    most: 0,
+    servedUntilMs: 0,
+  };
   const fleet = {
     link: () => null,
-    hosts: () => HOSTS.map((name) => ({ name, tags: [], channel: null })),
+    hosts: () => names.map((name) => ({ name, tags: [], channel: null })),
     watchState: () => null,
   } as unknown as Fleet;
   const running = shareWork({
@@ -27,8 +31,13 @@ function share(store: Store, clock: FakeClock, owner: string) {
     clock,
     log: QUIET,
     owner,
-    watchOnly: (hosts) => Promise.resolve(void (watched.hosts = hosts ?? HOSTS)),
-    serveOnly: () => {},
+    watchOnly: (hosts) => {
+      watched.most = Math.max(watched.most, (hosts ?? names).length - watched.hosts.length);
+      watched.hosts = hosts ?? names;
+    },
+    serveOnly: (_, untilMs) => {
+      watched.servedUntilMs = untilMs;
+    },
     onRenewed: () => {},
     signal: stop.signal,
   });
@@ -60,4 +69,21 @@ it('takes over the hosts of a process that is gone as soon as its lease ends, wh
 
   expect(clock.nowMs() - killedAtMs).toBeLessThanOrEqual(LEASE_MS + 200);
   expect(left.watched.hosts).toEqual(HOSTS);
+});
+
+it('takes up few hundred hosts at once, all within a second, and serves channels as long as its lease', async () => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-chores-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const store = await openStore(`sqlite:${dir}/oombot.db`);
+  onTestFinished(store.close);
+  const clock = fakeClock(0);
+  const names = Array.from({ length: 1_000 }, (_, at) => `h${at}`);
+  const { watched } = share(store, clock, 'alone', names);
+
+  await clock.advance(1_000);
+
+  expect(watched.hosts).toHaveLength(names.length);
+  expect(watched.most).toBe(200);
+  expect(watched.servedUntilMs).toBeGreaterThanOrEqual(LEASE_MS);
+  expect(watched.servedUntilMs).toBeLessThanOrEqual(clock.nowMs() + LEASE_MS);
 });

@@ -83,6 +83,24 @@ describe('on PostgreSQL', needs('postgres'), () => {
       await Promise.all(waiting);
     });
 
+    it('keep what they hold while one of them counts the shares, and stands still', async () => {
+      const url = await createDatabase();
+      const store = await openTested(url);
+      const names = Array.from({ length: 6 }, (_, at) => `host${at}`);
+      expect(await heldBy(store, { owner: 'p', names, nowMs: 0, ttlMs: 3_000, takeMax: 4 })).toEqual(names.slice(0, 4));
+      const client = new pg.Client(url);
+      await client.connect();
+      await client.query("begin; select pg_advisory_xact_lock(hashtextextended('oombot leases', 0))");
+
+      expect(await heldBy(store, { owner: 'p', names, nowMs: 2_000, ttlMs: 3_000 })).toEqual(names.slice(0, 4));
+      const { rows } = await client.query<{ ends: number }>('select min(expires_ms)::int as ends from leases');
+      expect(rows).toEqual([{ ends: 5_000 }]);
+
+      await client.query('commit');
+      await client.end();
+      expect(await heldBy(store, { owner: 'p', names, nowMs: 2_500, ttlMs: 3_000 })).toEqual(names);
+    });
+
     it('never try one row at once: who notes it first sends it', async () => {
       const url = await createDatabase();
       const stores = await Promise.all([1, 2, 3].map(() => openTested(url)));

@@ -14,7 +14,7 @@ import { watchHosts } from './watched-fleet.ts';
 const [url = '', given = ''] = process.argv.slice(2);
 const host = JSON.parse(given) as HostConfig;
 const { fleet, store } = await watchHosts({ hosts: [host], url });
-await fleet.watchOnly(null);
+fleet.watchOnly(null);
 const work = openChangeExecutor({
   store,
   fleet,

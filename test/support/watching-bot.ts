@@ -13,13 +13,13 @@ const hosts = given.map((text) => JSON.parse(text) as HostConfig);
 const { fleet, store } = await watchHosts({ hosts, url });
 const owner = randomUUID();
 const said = new Set<string>();
-if (url.startsWith('sqlite:')) await fleet.watchOnly(null);
+if (url.startsWith('sqlite:')) fleet.watchOnly(null);
 for (;;) {
   if (!url.startsWith('sqlite:')) {
     const names = hosts.map((host) => host.name);
     const nowMs = Date.now();
     const { held } = await store.claimLeases({ kind: 'host', owner, names, nowMs, ttlMs: LEASE_MS });
-    await fleet.watchOnly(held);
+    fleet.watchOnly(held);
   }
   for (const { name } of hosts) {
     const isWatching = fleet.watchState(name)?.kind === 'watching';

@@ -128,7 +128,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
 
   async function followOnce(): Promise<void> {
     await link.whenConnected(signal);
-    const looked = await unlessAborted(looks.inTurn(takeUp, signal), signal);
+    const looked = await looks.whenThereIsRoom(takeUp, signal, 'urgent');
     if (looked.kind === 'failed') return failed(looked.sentence);
     const { facts, remembered } = looked;
     if (remembered === null) return ended(await readWithoutRecord(facts));
@@ -196,6 +196,8 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
   async function remember(facts: HostFacts) {
     const known = await unlessAborted(readPositions(host, beside), signal);
     if (known === null) return null;
+    // Whoever let the host go does not wait for this: nothing is written any more.
+    signal.throwIfAborted();
     const formerly = await recogniseHost(host, facts, { store, clock, log, configured: world.configured?.() ?? [] });
     const positions = formerly === null ? known : await store.positions(host);
     await snapshots.load();
@@ -256,7 +258,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       () => waitMs,
       async () => {
         waitMs = spread(host, COUNTER_EVERY_MS);
-        await looks.inTurn(() => counting.look(until), until);
+        await looks.whenThereIsRoom(() => counting.look(until), until);
       },
       COUNTER_AFTER_KILL_MS,
     );
@@ -269,7 +271,7 @@ export function watchHost(link: HostLink, world: WatchWorld): HostWatch {
       () => waitMs,
       async () => {
         waitMs = spread(host, SNAPSHOT_EVERY_MS);
-        await looks.inTurn(() => unlessAborted(snapshots.take(), until), until);
+        await looks.whenThereIsRoom(snapshots.take, until);
       },
       SNAPSHOT_AFTER_MS,
     );

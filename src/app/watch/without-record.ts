@@ -41,18 +41,18 @@ export async function readPositions(
   { store, saves, clock, looks }: Pick<WithoutRecordWorld, 'store' | 'saves' | 'clock' | 'looks'>,
 ): Promise<Awaited<ReturnType<Store['positions']>> | null> {
   if (looks.isRecordSilent()) return null;
-  let isAsked = false;
+  let askedAtMs: number | null = null;
   try {
     // What waits belongs to the positions: reading goes on behind it.
     const read = await withTimeout(clock, RECORD_WITHIN_MS, async (signal) => {
       await unlessAborted(saves.drained(), signal);
-      isAsked = true;
+      askedAtMs = clock.nowMs();
       return store.positions(host);
     });
-    if (isAsked) looks.recordAnswered(read.kind === 'done');
+    if (askedAtMs !== null) looks.recordAnswered(read.kind === 'done', askedAtMs);
     return read.kind === 'done' ? read.value : null;
   } catch {
-    looks.recordAnswered(false);
+    looks.recordAnswered(false, askedAtMs ?? clock.nowMs());
     return null;
   }
 }
@@ -84,7 +84,7 @@ export async function watchWithoutRecord(link: HostLink, world: WithoutRecordWor
       await clock.sleep(spread(host, ASK_EVERY_MS), until).catch(() => undefined);
       if (until.aborted) return;
       // Thousands that asked at once would keep it from answering any of them.
-      const known = await looks.inTurn(() => readPositions(host, world), until).catch(() => null);
+      const known = await looks.whenThereIsRoom(() => readPositions(host, world), until).catch(() => null);
       if (known !== null) answered.abort();
     }
   }

@@ -1,14 +1,14 @@
 /**
- * Does `work` once `enter` has called what it is given, which ends with the work, or with `patience` if that is sooner: a place is held
- * for so long at most while the work goes on, and what hangs holds up nobody. Gives what the work gives.
+ * Waits for a place, then does `work`. The place is given back when the work ends, or when `patience` does if that is sooner: the work goes
+ * on, and what hangs keeps nobody waiting. `queue` calls what it is given when there is a place, which is free again once that resolves.
  */
-export async function inPlace<T>(
-  enter: (hold: () => Promise<void>) => void,
+export async function withPlace<T>(
+  queue: (hold: () => Promise<void>) => void,
   work: () => Promise<T>,
   patience: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<T> {
   const started = Promise.withResolvers<{ result: Promise<T> }>();
-  enter(async () => {
+  queue(async () => {
     const done = new AbortController();
     const result = work();
     started.resolve({ result });
