@@ -1,5 +1,4 @@
 import type { KillRecord } from '../oom/report.ts';
-import type { ZipPlace } from './zip.ts';
 
 /** A sentence for a person: the input cannot be read, or only in part. */
 export class UnreadableInput extends Error {}
@@ -10,6 +9,13 @@ export interface Reading {
   progress: (bytes: number) => void;
   /** Waited for between chunks, so that a slow reader of the output slows the reading. */
   drain: () => Promise<void>;
+}
+
+/** A member of a zip on disk. */
+export interface ZipPlace {
+  file: string;
+  /** In the order in which its list has them. */
+  index: number;
 }
 
 /** A file in an archive. */

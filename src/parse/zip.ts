@@ -1,17 +1,10 @@
 import { promisify } from 'node:util';
 import yauzl from 'yauzl';
-import type { Member } from './reading.ts';
+import type { Member, ZipPlace } from './reading.ts';
 
 // A zip's list of members stands at its end: it is read from a file at any place, or kept in memory.
 
 const KEPT_MAX = 268_435_456;
-
-/** A member of a zip on disk. */
-export interface ZipPlace {
-  file: string;
-  /** In the order in which its list has them. */
-  index: number;
-}
 
 export function isZip(head: Buffer): boolean {
   return head.toString('latin1', 0, 4) === 'PK\x03\x04';
