@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { KillRecord } from '../oom/report.ts';
-import type { Reading } from './reading.ts';
-import type { ZipPlace } from './reading.ts';
+import type { Reading, ZipPlace } from './reading.ts';
 
 // Threads that read logs (read-worker.ts). Each reads one input after the other; whoever started them prints in the order that it wants.
 
