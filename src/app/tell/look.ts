@@ -9,6 +9,7 @@ const ON_ITS_WAY_MS = 3_000;
 const LOOK_BACK_MS = 10 * 60_000;
 /** What another process may tell as well is looked for again when it was not sent within this. */
 const SOUGHT_FOR_MS = 3_000;
+const SOUGHT_MAX = 5_000;
 /** A chat that will not be searched does not block its channel for ever. */
 const REFUSED_MAX = 2;
 /** Half an hour of searches without an answer. */
@@ -67,16 +68,27 @@ export function openLooking(context: ChannelContext, isMine: () => boolean): Loo
         return { kind: 'wait', forMs: seen.retryAfterMs };
       case 'unknown':
         failed += 1;
-        if (failed < (here.some(({ key }) => book.isUnrecorded(key)) ? FAILED_UNRECORDED_MAX : FAILED_MAX))
-          return { kind: 'rest', reason: seen.reason };
-        break;
+        if (failed >= FAILED_MAX) break;
+        if (failed >= FAILED_UNRECORDED_MAX) return giveUp(here.filter(isUntried), seen.reason);
+        return { kind: 'rest', reason: seen.reason };
       case 'refused':
         refused += 1;
         if (refused < REFUSED_MAX) return { kind: 'rest', reason: seen.reason };
     }
-    log.error({ channel: destination, reason: seen.reason }, 'Slack cannot be searched; a message may be posted twice');
-    repeats.note(here.map(markOf));
-    await settle(here, new Map());
+    return giveUp(here, seen.reason);
+  }
+
+  /** Nobody but this process may know of it, and no request of it is in doubt. */
+  function isUntried({ key, attempt }: LedgerRow): boolean {
+    return book.isUnrecorded(key) && (attempt === null || attempt.after === null);
+  }
+
+  /** These are told although they may have been told before, and say so; when there are none, the search is tried again. */
+  async function giveUp(rows: readonly LedgerRow[], reason: string): Promise<Looked> {
+    if (rows.length === 0) return { kind: 'rest', reason };
+    log.error({ channel: destination, reason }, 'Slack cannot be searched; a message may be posted twice');
+    repeats.note(rows.map(markOf));
+    await settle(rows, new Map());
     return { kind: 'looked' };
   }
 
@@ -94,7 +106,11 @@ export function openLooking(context: ChannelContext, isMine: () => boolean): Loo
     const unnoted = found.filter(({ row }) => !row.attempt?.owner).map(({ ts }) => Number(ts) * 1_000);
     memory.begin([...new Set(unnoted)].filter((atMs) => atMs > clock.nowMs() - POSTS_WINDOW_MS));
     const lost = here.filter((row) => !found.some((one) => one.row === row));
-    for (const row of lost) soughtAtMs.set(row.key, clock.nowMs());
+    for (const row of lost) {
+      soughtAtMs.delete(row.key);
+      soughtAtMs.set(row.key, clock.nowMs());
+    }
+    for (const oldest of soughtAtMs.keys()) if (soughtAtMs.size > SOUGHT_MAX) soughtAtMs.delete(oldest);
     const summaries = Map.groupBy(
       found.filter(({ row }) => row.kind === 'incident' && row.ts === null),
       ({ ts }) => ts,
