@@ -1,5 +1,6 @@
 import type { Watched } from '../../src/app/host-link.ts';
 import { describe, expect, it } from 'vitest';
+import type { CounterReading } from '../../src/app/store-port.ts';
 import type { AnswersWorld } from '../../src/app/answer/answers-world.ts';
 import { plainText, renderText } from '../../src/notice/render-text.ts';
 import { aDrill } from '../contract/drills.ts';
@@ -9,6 +10,14 @@ import { BOOT_ID } from '../support/scripted-host.ts';
 
 const ASKER = { userId: 'U1', channelId: 'C1' };
 const DAY_MS = 24 * 3_600_000;
+const FIVE_COUNTED: CounterReading = {
+  host: 'db01',
+  bootId: BOOT_ID,
+  killer: 'kernel',
+  counter: 5,
+  parsed: 0,
+  atMs: NOW_MS,
+};
 const WATCHING: Watched = { kind: 'watching', sinceMs: NOW_MS, sentence: '', gaps: 0, sources: [] };
 
 describe('the fleet', () => {
@@ -170,14 +179,7 @@ describe('a check', () => {
 
   it('compares the kernel’s counter with the record, from the first look on', async () => {
     const bot = await anAnsweringBot();
-    await bot.store.saveCounter({
-      host: 'db01',
-      bootId: BOOT_ID,
-      killer: 'kernel',
-      counter: 5,
-      parsed: 0,
-      atMs: NOW_MS,
-    });
+    await bot.store.saveCounter(FIVE_COUNTED);
     bot.host('db01').countersSay({ bootId: BOOT_ID, oomKills: 8, readAtMs: NOW_MS });
     await bot.happen([aKill({ bootId: BOOT_ID })]);
 
@@ -188,14 +190,7 @@ describe('a check', () => {
 
   it('knows the kills of drills in that counter, which are not on record as kills', async () => {
     const bot = await anAnsweringBot();
-    await bot.store.saveCounter({
-      host: 'db01',
-      bootId: BOOT_ID,
-      killer: 'kernel',
-      counter: 5,
-      parsed: 0,
-      atMs: NOW_MS,
-    });
+    await bot.store.saveCounter(FIVE_COUNTED);
     bot.host('db01').countersSay({ bootId: BOOT_ID, oomKills: 6, readAtMs: NOW_MS });
     await bot.store.putDrill(aDrill({ id: 'a' }));
     const drilled = [{ id: 'a', host: 'db01', bootId: BOOT_ID, key: `${BOOT_ID}:5:7` }];

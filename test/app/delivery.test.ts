@@ -91,6 +91,12 @@ function on(host: string, seconds: number, pid = 1): Kill {
   return aKill({ host, pid, atMs: T0 + seconds * 1_000 });
 }
 
+/** As the watch does with a kill that cannot be saved. */
+function handFromMemory(telling: Telling, kill: Kill, clock: FakeClock): void {
+  const { incidents } = groupKills([], [kill], clock.nowMs(), ({ key }) => `i-${key}`);
+  for (const incident of incidents) telling.hand({ ...incident, firstAtMs: clock.nowMs() }, '#oom', false);
+}
+
 function topLevel(chat: ScriptedChat) {
   return chat.messages.filter((message) => message.threadTs === null);
 }
@@ -340,11 +346,6 @@ describe('a backlog of words', () => {
     }
     const CUT_OFF = { ledger: fails, saveLedger: fails, incident: fails };
 
-    function handTo(cut: Telling, kill: Kill, clock: FakeClock): void {
-      const { incidents } = groupKills([], [kill], clock.nowMs(), ({ key }) => `i-${key}`);
-      for (const incident of incidents) cut.hand({ ...incident, firstAtMs: clock.nowMs() }, '#oom', false);
-    }
-
     it('is told where the channel does not show that the other one told it', async () => {
       const { chat, clock, happen, start, store } = await aBench();
       const able = start('able');
@@ -352,7 +353,7 @@ describe('a backlog of words', () => {
       await clock.advance(10_000);
       const cut = start('cut', () => false, CUT_OFF);
 
-      for (const kill of [on('web1', 1), on('web2', 2)]) handTo(cut, kill, clock);
+      for (const kill of [on('web1', 1), on('web2', 2)]) handFromMemory(cut, kill, clock);
       await clock.advance(30_000);
 
       expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 1).key}`, `i-${on('web2', 2).key}`]);
@@ -375,7 +376,7 @@ describe('a backlog of words', () => {
       };
       const cut = start('cut', () => false, CUT_OFF);
 
-      handTo(cut, on('web1', 1), clock);
+      handFromMemory(cut, on('web1', 1), clock);
       await clock.advance(20_000);
 
       expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 1).key}`]);
@@ -388,10 +389,10 @@ describe('a backlog of words', () => {
       const cut = start('cut', () => isMine, CUT_OFF);
       // Three fill the allowance, so that the next one waits.
       for (const host of ['web1', 'web2', 'web3']) {
-        handTo(cut, on(host, 1), clock);
+        handFromMemory(cut, on(host, 1), clock);
         await clock.advance(100);
       }
-      handTo(cut, on('web4', 1), clock);
+      handFromMemory(cut, on('web4', 1), clock);
       await clock.advance(100);
       isMine = false;
       const able = start('able');
@@ -423,8 +424,7 @@ describe('a backlog of words', () => {
     await clock.advance(500);
     for (const name of ['ledger', 'saveLedger']) failing.add(name);
 
-    const { incidents } = groupKills([], [on('web2', 1)], clock.nowMs(), ({ key }) => `i-${key}`);
-    for (const incident of incidents) delivery.hand(incident, '#oom', false);
+    handFromMemory(delivery, on('web2', 1), clock);
     await clock.advance(10_000);
 
     expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web1', 0).key}`, `i-${on('web2', 1).key}`]);
@@ -437,8 +437,7 @@ describe('a backlog of words', () => {
     await happen([on('web1', 0)]);
     await clock.advance(500);
 
-    const { incidents } = groupKills([], [on('web2', 1)], clock.nowMs(), ({ key }) => `i-${key}`);
-    for (const incident of incidents) delivery.hand(incident, '#oom', false);
+    handFromMemory(delivery, on('web2', 1), clock);
     await clock.advance(10_000);
 
     expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web2', 1).key}`]);
@@ -466,8 +465,7 @@ describe('a backlog of words', () => {
     await happen([on('web1', 0)]);
     await clock.advance(500);
 
-    const { incidents } = groupKills([], [on('web2', 1)], clock.nowMs(), ({ key }) => `i-${key}`);
-    for (const incident of incidents) delivery.hand(incident, '#oom', false);
+    handFromMemory(delivery, on('web2', 1), clock);
     await clock.advance(10_000);
 
     expect(topLevel(chat).map(({ mark }) => mark.id)).toEqual([`i-${on('web2', 1).key}`]);

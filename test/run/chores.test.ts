@@ -12,6 +12,14 @@ import { QUIET } from '../support/quiet-log.ts';
 const HOSTS = ['h1', 'h2', 'h3', 'h4'];
 const LEASE_MS = 15_000;
 
+async function aStore(): Promise<Store> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-chores-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const store = await openStore(`sqlite:${dir}/oombot.db`);
+  onTestFinished(store.close);
+  return store;
+}
+
 /** One of several processes, on the same record and clock. `watched`: its hosts, as it was told last. */
 function share(store: Store, clock: FakeClock, owner: string, names: readonly string[] = HOSTS) {
   const stop = new AbortController();
@@ -50,10 +58,7 @@ function share(store: Store, clock: FakeClock, owner: string, names: readonly st
 }
 
 it('takes over the hosts of a process that is gone as soon as its lease ends, whenever it renewed last', async () => {
-  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-chores-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  const store = await openStore(`sqlite:${dir}/oombot.db`);
-  onTestFinished(store.close);
+  const store = await aStore();
   const clock = fakeClock(0);
   const gone = share(store, clock, 'gone');
   await clock.advance(1_000);
@@ -72,10 +77,7 @@ it('takes over the hosts of a process that is gone as soon as its lease ends, wh
 });
 
 it('takes up few hundred hosts at once, all within a second, and serves channels as long as its lease', async () => {
-  const dir = mkdtempSync(path.join(tmpdir(), 'oombot-chores-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  const store = await openStore(`sqlite:${dir}/oombot.db`);
-  onTestFinished(store.close);
+  const store = await aStore();
   const clock = fakeClock(0);
   const names = Array.from({ length: 1_000 }, (_, at) => `h${at}`);
   const { watched } = share(store, clock, 'alone', names);
